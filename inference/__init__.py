@@ -1,0 +1,1 @@
+"""Code that runs inside the endpoint's container: numpy and the standard library alone."""

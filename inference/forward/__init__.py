@@ -1,0 +1,1 @@
+"""One numpy forward pass per model family."""

@@ -1,0 +1,1 @@
+"""The function that keeps the endpoint at the newest approved model."""

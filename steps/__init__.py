@@ -1,0 +1,1 @@
+"""Code that runs inside the pipeline's jobs, one entry module per step."""

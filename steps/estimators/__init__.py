@@ -1,0 +1,1 @@
+"""Scikit-learn estimators and transformers of the candidates."""

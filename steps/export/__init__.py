@@ -1,0 +1,1 @@
+"""From fitted estimators to what is served."""
