@@ -1,0 +1,136 @@
+"""A served model as files: model.json describes it, model.npz holds its arrays; nothing is unpickled."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from inference.contract import Contract
+from inference.errors import ArtifactError
+from inference.forward import chain, run
+from inference.forward.stage import Floats, Stage
+
+FORMAT: Final = 1
+# Bounds the memory of a prediction: the stages' intermediate arrays are this many rows long
+CHUNK_ROWS: Final = 1024
+
+
+class Model:
+    """A model that is served.
+
+    Parameters
+    ----------
+    contract
+        What the model takes.
+    stages
+        The forward pass, from raw columns to the probability of bankruptcy.
+    """
+
+    def __init__(self, contract: Contract, stages: Sequence[Stage]) -> None:
+        self.contract = contract
+        self._stages = tuple(stages)
+
+    def predict_proba(self, X: Floats) -> Floats:
+        """Return each row's probability of bankruptcy.
+
+        Parameters
+        ----------
+        X
+            (n, k) finite numbers: the columns `contract.names`, in that order.
+
+        Returns
+        -------
+        ndarray of float64, (n,)
+            NaN only where numbers are so large that the model's arithmetic overflows.
+
+        Raises
+        ------
+        ValueError
+            If `X` has not k columns.
+        """
+        X = np.asarray(X, dtype=np.float64)
+        if X.ndim != 2 or X.shape[1] != len(self.contract.names):
+            raise ValueError(f"X has the shape {X.shape}; the model takes (n, {len(self.contract.names)}).")
+        probabilities = np.empty(len(X))
+        with np.errstate(over="ignore", invalid="ignore"):
+            for start in range(0, len(X), CHUNK_ROWS):
+                rows = slice(start, start + CHUNK_ROWS)
+                probabilities[rows] = run(self._stages, X[rows])[:, 0]
+        return probabilities
+
+
+def load(folder: Path) -> Model:
+    """Load the model in a folder.
+
+    Parameters
+    ----------
+    folder
+        Holds model.json and model.npz.
+
+    Raises
+    ------
+    ArtifactError
+        If a file is missing or damaged, the two do not belong together or the format is another one.
+    """
+    description = _read_description(folder / "model.json")
+    contract = Contract.from_facts(description["contract"])
+    arrays = _read_arrays(folder / "model.npz", description["model_npz_sha256"])
+    specs = description["stages"]
+    stages = chain(specs, arrays, len(contract.names))
+    if not specs or specs[-1]["kind"] != "sigmoid":
+        raise ArtifactError("The model's last stage is not a sigmoid, so it gives no probability.")
+    return Model(contract, stages)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ArtifactError(
+            f"{path} cannot be read ({error.strerror}); a model folder holds model.json and model.npz."
+        ) from error
+
+
+def _read_description(path: Path) -> dict[str, Any]:
+    try:
+        description = json.loads(_read(path))
+    except ValueError as error:
+        raise ArtifactError(
+            f"{path} is damaged: it is not JSON ({error}). Export the model again."
+        ) from error
+    if not isinstance(description, dict) or "format" not in description:
+        raise ArtifactError(f"{path} does not describe a model of this project: it states no format.")
+    if description["format"] != FORMAT:
+        raise ArtifactError(
+            f"{path} is of the format {description['format']!r}; this code reads {FORMAT}. "
+            "Serve the model with the code that travels with it."
+        )
+    for key, kind in (("contract", dict), ("stages", list), ("model_npz_sha256", str)):
+        if not isinstance(description.get(key), kind):
+            raise ArtifactError(f"{path} is damaged: {key!r} is missing or no {kind.__name__}.")
+    if not all(isinstance(spec, dict) for spec in description["stages"]):
+        raise ArtifactError(f"{path} is damaged: each stage must be an object.")
+    return description
+
+
+def _read_arrays(path: Path, sha256: str) -> dict[str, npt.NDArray[Any]]:
+    content = _read(path)
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        raise ArtifactError(
+            f"{path} is damaged or belongs to another model: its SHA-256 is {found}, "
+            f"model.json states {sha256}."
+        )
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        raise ArtifactError(f"{path} is not an archive of plain arrays ({error}). Export again.") from error

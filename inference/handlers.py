@@ -1,0 +1,161 @@
+"""The four functions that SageMaker's scikit-learn serving container calls.
+
+The container turns every exception of a handler into a 500 with an HTML page; only a response object
+returned by `output_fn` can set another status. So what is wrong with a request travels through the
+handlers as a value, and `output_fn` answers with it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from inference.artifact import Model, load
+from inference.contract import Contract
+from inference.errors import Problem, RequestError, invalid, unsupported
+from inference.forward.stage import Floats
+from inference.request import CSV, JSON, LINES, MEDIA_TYPES, Request, decode, shorten
+from inference.validation import to_matrix
+
+if TYPE_CHECKING:
+    from werkzeug.wrappers import Response
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """The probabilities of a request's companies, and what is needed to answer with them."""
+
+    request: Request
+    probabilities: Floats
+    contract: Contract
+    version: str | None
+
+
+def model_fn(model_dir: str) -> Model:
+    """Load the model of a folder, `/opt/ml/model` in the container."""
+    return load(Path(model_dir))
+
+
+def input_fn(body: str | bytes, content_type: str | None) -> Request | RequestError:
+    """Read a request's body, or return what is wrong with it."""
+    try:
+        return decode(body, content_type)
+    except RequestError as error:
+        return error
+
+
+def predict_fn(request: Request | RequestError, model: Model) -> Predictions | RequestError:
+    """Predict a request's companies, or return what is wrong with them."""
+    if isinstance(request, RequestError):
+        return request
+    try:
+        probabilities = model.predict_proba(to_matrix(request, model.contract))
+    except RequestError as error:
+        return error
+    overflown = np.flatnonzero(np.isnan(probabilities))
+    if len(overflown):
+        message = "The numbers are too large for the model's arithmetic; check their units."
+        return invalid([Problem(request.loc(int(position)), message) for position in overflown])
+    version = os.environ.get("MODEL_PACKAGE_VERSION") or None
+    return Predictions(request, probabilities, model.contract, version)
+
+
+def output_fn(result: Predictions | RequestError, accept: str | None) -> tuple[str, str] | Response:
+    """Return the answer.
+
+    Parameters
+    ----------
+    result
+        What `predict_fn` returned.
+    accept
+        The header: any of JSON, CSV and JSON Lines. A wildcard means the request's own type, no header JSON.
+
+    Returns
+    -------
+    tuple of body and media type, or werkzeug.wrappers.Response
+        The response object is for errors alone; it carries the status.
+    """
+    if isinstance(result, RequestError):
+        return _error_response(result)
+    try:
+        media_type = _choose(accept, result.request.media_type)
+    except RequestError as error:
+        return _error_response(error)
+    return _WRITERS[media_type](result), media_type
+
+
+def _error_response(error: RequestError) -> Response:
+    # part of every serving stack, but not needed to predict, so not needed to import this module
+    from werkzeug.wrappers import Response  # noqa: PLC0415
+
+    return Response(json.dumps(error.body()), status=error.status, mimetype=JSON)
+
+
+def _choose(accept: str | None, requested: str) -> str:
+    """Return the served media type that an Accept header likes best."""
+    wildcards = {"*/*": requested, "application/*": requested if requested != CSV else JSON, "text/*": CSV}
+    best, best_quality = None, 0.0
+    for choice in (accept or JSON).lower().split(","):
+        name, *parameters = [part.strip() for part in choice.split(";")]
+        media_type = wildcards.get(name, name)
+        quality = _quality(parameters)
+        if media_type in MEDIA_TYPES and quality > best_quality:
+            best, best_quality = media_type, quality
+    if best is None:
+        raise unsupported(
+            f"The accepted type {shorten(accept or '')} is not supported; accept {', '.join(MEDIA_TYPES)}."
+        )
+    return best
+
+
+def _quality(parameters: list[str]) -> float:
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "q":
+            try:
+                return float(value)
+            except ValueError:
+                return 0.0
+    return 1.0
+
+
+def _answers(result: Predictions) -> list[dict[str, Any]]:
+    contract = result.contract
+    return [
+        {
+            "prediction": int(p >= contract.threshold),
+            "probability": {"not_bankrupt": 1 - p, "bankrupt": p},
+            "risk_level": contract.risk_level(p),
+            "confidence": max(p, 1 - p),
+        }
+        for p in result.probabilities.tolist()
+    ]
+
+
+def _write_json(result: Predictions) -> str:
+    answers = _answers(result)
+    document = answers[0] if result.request.single else {"predictions": answers}
+    model = {"version": result.version, "contract": result.contract.hash}
+    return json.dumps({**document, "model": model})
+
+
+def _write_lines(result: Predictions) -> str:
+    return "".join(json.dumps(answer) + "\n" for answer in _answers(result))
+
+
+def _write_csv(result: Predictions) -> str:
+    """Return lines of prediction, P(not bankrupt), P(bankrupt), risk level and confidence."""
+    return "".join(
+        f"{answer['prediction']},{answer['probability']['not_bankrupt']!r},"
+        f"{answer['probability']['bankrupt']!r},{answer['risk_level']},{answer['confidence']!r}\n"
+        for answer in _answers(result)
+    )
+
+
+_WRITERS: dict[str, Callable[[Predictions], str]] = {JSON: _write_json, LINES: _write_lines, CSV: _write_csv}

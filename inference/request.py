@@ -1,0 +1,218 @@
+"""From a request's body to companies, before the model's contract is known."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from math import inf, nan
+from typing import Any, Final
+
+from inference.errors import Loc, Problem, invalid, invalid_json, unsupported
+
+JSON: Final = "application/json"
+CSV: Final = "text/csv"
+LINES: Final = "application/jsonlines"
+MEDIA_TYPES: Final = (JSON, CSV, LINES)
+
+MAX_ROWS: Final = 100_000
+SINGLE_KEYS: Final = ("data", "features")
+TOP_KEYS: Final = (*SINGLE_KEYS, "instances", "contract")
+FORMS: Final = (
+    'send {"data": [numbers]} or {"features": {name: number}} for one company, {"instances": [...]} for many'
+)
+
+_NUMBER = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
+_PLAIN_NUMBERS = re.compile(r"[-+.,eE\d \t]*", re.ASCII)
+_NOT_FINITE: Final = {"nan": nan, "inf": inf, "infinity": inf}
+
+
+@dataclass(frozen=True)
+class Request:
+    """The companies of a request, not yet checked.
+
+    Attributes
+    ----------
+    media_type
+        One of `MEDIA_TYPES`.
+    instances
+        A list of numbers, or an object, for each company.
+    prefix
+        Where the list of them is in the body.
+    single
+        Whether the body is one company rather than a list of one.
+    contract
+        The contract's hash that the client stated for all companies.
+    """
+
+    media_type: str
+    instances: list[Any]
+    prefix: Loc = ()
+    single: bool = False
+    contract: object = None
+
+    def loc(self, position: int) -> Loc:
+        """Return where in the body a company is."""
+        return self.prefix if self.single else (*self.prefix, position)
+
+
+def decode(body: str | bytes, content_type: str | None) -> Request:
+    """Read a request's body.
+
+    Parameters
+    ----------
+    body
+        As the serving stack hands it over, text or bytes.
+    content_type
+        The header, with or without parameters; JSON if there is none.
+
+    Raises
+    ------
+    RequestError
+        If the type is not served, the body is not of that type or has another form than `FORMS`.
+    """
+    media_type = _parse_content_type(content_type)
+    text = _text(body, media_type).removeprefix("\ufeff")
+    return _DECODERS[media_type](text)
+
+
+def _parse_content_type(content_type: str | None) -> str:
+    media_type, *parameters = [part.strip() for part in (content_type or JSON).lower().split(";")]
+    if media_type not in MEDIA_TYPES:
+        raise unsupported(
+            f"The content type {shorten(media_type)} is not supported; send {', '.join(MEDIA_TYPES)}."
+        )
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        charset = value.strip('" ')
+        if name.strip() == "charset" and charset not in ("utf-8", "utf8", "us-ascii"):
+            raise unsupported(f"The charset {shorten(charset)} is not supported; send utf-8.")
+    return media_type
+
+
+def _text(body: str | bytes, media_type: str) -> str:
+    if isinstance(body, str):
+        return body
+    try:
+        return body.decode()
+    except UnicodeDecodeError as error:
+        message = f"Byte {error.start} is not valid UTF-8."
+        raise (invalid([Problem((), message)]) if media_type == CSV else invalid_json(message)) from None
+
+
+def _decode_json(text: str) -> Request:
+    document = _loads(text, ())
+    if isinstance(document, list):
+        if document and not any(isinstance(instance, list | dict) for instance in document):
+            raise invalid([Problem((), f"A bare list holds companies, not numbers; {FORMS}.")])
+        return Request(JSON, _limited(document, ()))
+    if not isinstance(document, dict):
+        raise invalid([Problem((), f"The body is {describe(document)}; {FORMS}.")])
+    given = [key for key in TOP_KEYS[:3] if key in document]
+    if len(given) != 1:
+        found = " and ".join(map(repr, given)) if given else "none of 'data', 'features' and 'instances'"
+        raise invalid([Problem((), f"The body has {found}; {FORMS}.")])
+    if given != ["instances"]:
+        return Request(JSON, [document], single=True)
+    unknown = [
+        Problem((key[:200],), f"{shorten(key)} is unknown beside 'instances'.")
+        for key in document
+        if key not in ("instances", "contract")
+    ]
+    instances = document["instances"]
+    if not isinstance(instances, list):
+        unknown.append(Problem(("instances",), f"'instances' is {describe(instances)}; it must be a list."))
+    if unknown:
+        raise invalid(unknown)
+    return Request(
+        JSON, _limited(instances, ("instances",)), ("instances",), contract=document.get("contract")
+    )
+
+
+def _decode_lines(text: str) -> Request:
+    return Request(LINES, [_loads(line, (position,)) for position, line in enumerate(_lines(text))])
+
+
+def _decode_csv(text: str) -> Request:
+    return Request(CSV, [_cells(line, position) for position, line in enumerate(_lines(text))])
+
+
+_DECODERS: Final[dict[str, Callable[[str], Request]]] = {
+    JSON: _decode_json,
+    LINES: _decode_lines,
+    CSV: _decode_csv,
+}
+
+
+def _loads(text: str, loc: Loc) -> Any:
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        result = dict(pairs)
+        if len(result) < len(pairs):
+            seen: set[str] = set()
+            repeated = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+            raise invalid([Problem((*loc, repeated[:200]), f"{shorten(repeated)} is given more than once.")])
+        return result
+
+    try:
+        # Every number as a float: a whole number of any length then ends as finite or infinite
+        return json.loads(text, parse_int=float, object_pairs_hook=unique)
+    except RecursionError:
+        raise invalid_json("The JSON is nested too deeply.", loc) from None
+    except ValueError as error:
+        raise invalid_json(f"{error}.", loc) from None
+
+
+def _lines(text: str) -> Iterator[str]:
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    if not lines[-1].strip():
+        lines.pop()
+    return iter(_limited(lines, ()))
+
+
+def _limited(rows: list[Any], loc: Loc) -> list[Any]:
+    if not rows:
+        raise invalid([Problem(loc, "There is no company in the request; send at least one.")])
+    if len(rows) > MAX_ROWS:
+        raise invalid([Problem(loc, f"{len(rows)} companies are too many; send at most {MAX_ROWS} at once.")])
+    return rows
+
+
+def _cells(line: str, position: int) -> list[Any]:
+    if _PLAIN_NUMBERS.fullmatch(line):
+        try:
+            return list(map(float, line.split(",")))
+        except ValueError:
+            pass  # a cell is empty or no number; read one by one below, each keeps its text
+    try:
+        cells = next(csv.reader([line], strict=True), [])
+    except csv.Error as error:
+        raise invalid([Problem((position,), f"Line {position + 1} is not CSV: {error}.")]) from None
+    return [_cell(cell) for cell in cells]
+
+
+def _cell(cell: str) -> float | str:
+    if _NUMBER.fullmatch(cell):
+        return float(cell)
+    return _NOT_FINITE.get(cell.strip().lstrip("+-").lower(), cell)
+
+
+def shorten(text: str) -> str:
+    """Return a text as it can be quoted in a message."""
+    return repr(text if len(text) <= 60 else text[:57] + "...")
+
+
+def describe(value: object) -> str:
+    """Return what a JSON value is, for a message."""
+    if isinstance(value, str):
+        return f"the text {shorten(value)}" if value.strip() else "empty"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if value is None:
+        return "null"
+    if isinstance(value, list):
+        return "a list"
+    if isinstance(value, dict):
+        return "an object"
+    return f"the number {value!r}"

@@ -1,0 +1,143 @@
+"""A request's companies against the contract: names, counts and values, each problem with its place."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from math import isfinite
+from typing import Any
+
+import numpy as np
+
+from inference.contract import Contract
+from inference.errors import MAX_PROBLEMS, Loc, Problem, RequestError, invalid
+from inference.forward.stage import Floats
+from inference.request import SINGLE_KEYS, Request, describe, shorten
+
+
+def to_matrix(request: Request, contract: Contract) -> Floats:
+    """Return a request's companies as the model takes them.
+
+    Returns
+    -------
+    ndarray of float64, (companies, features)
+        The columns are `contract.names`.
+
+    Raises
+    ------
+    RequestError
+        `contract_mismatch` if the client names another contract; otherwise `validation_failed` with the
+        first problems found.
+    """
+    checker = _Checker(contract)
+    checker.contract(request.contract, ("contract",))
+    rows = [
+        checker.row(instance, request.loc(position)) for position, instance in enumerate(request.instances)
+    ]
+    if checker.problems:
+        raise invalid(checker.problems)
+    return np.array(rows, dtype=np.float64)
+
+
+class _Checker:
+    """Collects the problems of a request; stops it as soon as there are as many as are reported."""
+
+    def __init__(self, contract: Contract) -> None:
+        self._contract = contract
+        self._known = frozenset(contract.names)
+        self._folded = {name.casefold(): name for name in contract.names}
+        self.problems: list[Problem] = []
+
+    def _add(self, loc: Loc, message: str) -> None:
+        self.problems.append(Problem(loc, message))
+        if len(self.problems) == MAX_PROBLEMS:
+            raise invalid(self.problems)
+
+    def contract(self, stated: object, loc: Loc) -> None:
+        """Check a contract that the client stated."""
+        if stated is None:
+            return
+        if not isinstance(stated, str):
+            self._add(loc, f"'contract' is {describe(stated)}; it must be the contract's hash as text.")
+        elif stated != self._contract.hash:
+            raise RequestError(
+                409,
+                "contract_mismatch",
+                f"The request is for the contract {shorten(stated)}; the model served has another, "
+                f"{self._contract.hash!r}. Read its features anew and send the request again.",
+                served=self._contract.hash,
+            )
+
+    def row(self, instance: Any, loc: Loc) -> list[float]:
+        """Return a company's numbers in the contract's order; without meaning once there is a problem."""
+        if isinstance(instance, dict) and not self._known.intersection(SINGLE_KEYS):
+            wrapped = [key for key in SINGLE_KEYS if key in instance]
+            if wrapped:
+                return self._wrapped(instance, wrapped, loc)
+        if isinstance(instance, list):
+            return self._by_position(instance, loc)
+        if isinstance(instance, dict):
+            return self._by_name(instance, loc)
+        self._add(
+            loc,
+            f"A company is a list of numbers or an object of names and numbers, not {describe(instance)}.",
+        )
+        return []
+
+    def _wrapped(self, instance: dict[str, Any], wrapped: list[str], loc: Loc) -> list[float]:
+        key = wrapped[0]
+        for other in instance:
+            if other not in (key, "contract"):
+                self._add((*loc, other[:200]), f"{shorten(other)} cannot stand beside {key!r}.")
+        self.contract(instance.get("contract"), (*loc, "contract"))
+        value = instance[key]
+        if key == "data" and isinstance(value, list):
+            return self._by_position(value, (*loc, key))
+        if key == "features" and isinstance(value, dict):
+            return self._by_name(value, (*loc, key))
+        form = "a list of numbers" if key == "data" else "an object of names and numbers"
+        self._add((*loc, key), f"{key!r} is {describe(value)}; it must be {form}.")
+        return []
+
+    def _by_position(self, values: list[Any], loc: Loc) -> list[float]:
+        names = self._contract.names
+        if len(values) != len(names):
+            self._add(loc, f"{len(values)} of {len(names)} numbers; the model takes exactly {len(names)}.")
+        elif not _all_numbers(values):
+            for position, (name, value) in enumerate(zip(names, values, strict=True)):
+                self._value(value, (*loc, position), name)
+        return values
+
+    def _by_name(self, values: dict[str, Any], loc: Loc) -> list[float]:
+        names = self._contract.names
+        if values.keys() != self._known:
+            self._names(values, loc)
+        row = [values[name] for name in names if name in values]
+        if not _all_numbers(row):
+            for name in names:
+                if name in values:
+                    self._value(values[name], (*loc, name), name)
+        return row
+
+    def _names(self, values: dict[str, Any], loc: Loc) -> None:
+        for name in values:
+            if name not in self._known:
+                # a name of any length would make the comparison slow
+                near = get_close_matches(name[:200].strip().casefold(), self._folded, n=1)
+                hint = (
+                    f"did you mean {self._folded[near[0]]!r}?" if near else "the model has no such feature."
+                )
+                self._add((*loc, name[:200]), f"{shorten(name)} is unknown: {hint}")
+        for name in self._contract.names:
+            if name not in values:
+                self._add((*loc, name), f"{name!r} is missing.")
+
+    def _value(self, value: object, loc: Loc, name: str) -> None:
+        if not isinstance(value, float):
+            self._add(loc, f"{name!r} is {describe(value)}; it must be a number.")
+        elif not isfinite(value):
+            self._add(loc, f"{name!r} is not finite: NaN, Infinity or beyond what a 64-bit number holds.")
+
+
+def _all_numbers(values: list[Any]) -> bool:
+    """Return whether all are finite floats; False can also mean that only their sum overflows."""
+    return set(map(type, values)) <= {float} and isfinite(sum(values))

@@ -1,0 +1,147 @@
+"""The files of a served model: the folder that a training job leaves, and model.tar.gz."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import shutil
+import tarfile
+import zipfile
+from pathlib import Path
+from typing import Any, Final
+
+import joblib
+import numpy as np
+
+import inference
+from inference.artifact import FORMAT
+from inference.contract import Contract
+from steps.export import build_backend, serve
+from steps.export.served import Arrays, ServedModel
+
+# Installs with pip alone: no build requirement is downloaded, so it works without a network
+PYPROJECT: Final = """\
+[build-system]
+requires = []
+build-backend = "build_backend"
+backend-path = ["."]
+"""
+
+
+def write_model(folder: Path, served: ServedModel, contract: dict[str, Any], audit: object) -> None:
+    """Write what an endpoint serves into a folder, for SageMaker or `pack_model` to archive.
+
+    Parameters
+    ----------
+    folder
+        Made if it does not exist. Gets model.npz and model.json, which are what is served,
+        model.joblib, which is for audit alone, and code/, what the container runs.
+    served
+        The model.
+    contract
+        At least `contract`, `features`, `threshold` and `risk_levels`; see `inference.Contract`.
+    audit
+        The fitted estimator, or whatever else shall be kept of the training.
+
+    Raises
+    ------
+    inference.ArtifactError
+        If the contract contradicts itself or the model.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays = npz_bytes(served.arrays)
+    (folder / "model.npz").write_bytes(arrays)
+    _write_description(
+        folder,
+        {
+            **served.spec,
+            "format": FORMAT,
+            "contract": contract,
+            "model_npz_sha256": hashlib.sha256(arrays).hexdigest(),
+        },
+    )
+    inference.load(folder)
+    joblib.dump(audit, folder / "model.joblib")
+    _write_code(folder / "code")
+
+
+def replace_contract(folder: Path, contract: dict[str, Any]) -> None:
+    """Replace the contract in a model's folder, say by one that knows the model's figures.
+
+    Raises
+    ------
+    inference.ArtifactError
+        If the new contract contradicts itself or the model.
+    ValueError
+        If its features are not those of the model.
+    """
+    model = inference.load(folder)
+    if Contract.from_facts(contract).names != model.contract.names:
+        raise ValueError("The new contract has other features than the model in " + str(folder))
+    description = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+    _write_description(folder, {**description, "contract": contract})
+
+
+def _write_description(folder: Path, description: dict[str, Any]) -> None:
+    text = json.dumps(description, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
+    (folder / "model.json").write_text(text + "\n", encoding="utf-8")
+
+
+def npz_bytes(arrays: Arrays) -> bytes:
+    """Return arrays as an .npz archive whose bytes depend on the arrays alone."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name in sorted(arrays):
+            content = io.BytesIO()
+            np.lib.format.write_array(content, np.ascontiguousarray(arrays[name]), allow_pickle=False)
+            entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
+            entry.create_system = 3
+            archive.writestr(entry, content.getvalue())
+    return buffer.getvalue()
+
+
+def _write_code(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    package = Path(inference.__file__).parent
+    for source in sorted(package.rglob("*.py")):
+        target = folder / "inference" / source.relative_to(package)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+    for path in (serve.__file__, build_backend.__file__):
+        shutil.copy(path, folder)
+    (folder / "pyproject.toml").write_text(PYPROJECT, encoding="utf-8")
+
+
+def pack_model(folder: Path, tar_path: Path) -> None:
+    """Write a folder's files into a .tar.gz whose bytes depend on their paths and contents alone."""
+    tar_path.parent.mkdir(parents=True, exist_ok=True)
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    with (
+        tar_path.open("wb") as raw,
+        gzip.GzipFile(filename="", mode="wb", fileobj=raw, compresslevel=6, mtime=0) as compressed,
+        tarfile.open(fileobj=compressed, mode="w", format=tarfile.PAX_FORMAT) as archive,
+    ):
+        for path in files:
+            entry = tarfile.TarInfo(path.relative_to(folder).as_posix())
+            entry.size = path.stat().st_size
+            entry.mode = 0o644
+            with path.open("rb") as content:
+                archive.addfile(entry, content)
+
+
+def unpack_model(tar_path: Path, folder: Path) -> None:
+    """Unpack a model.tar.gz into a folder; nothing lands outside of it.
+
+    Raises
+    ------
+    inference.ArtifactError
+        If the archive is missing or damaged, or has an entry that would leave the folder.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with tarfile.open(tar_path, "r:gz") as archive:
+            archive.extractall(folder, filter="data")
+    except (OSError, EOFError, tarfile.TarError) as error:
+        raise inference.ArtifactError(f"{tar_path} cannot be unpacked: {error}") from error
