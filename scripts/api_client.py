@@ -1,0 +1,84 @@
+"""A client of the REST API, as any stranger would write one: URL, key, JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import urllib3
+
+if TYPE_CHECKING:
+    from scripts.session import Aws
+
+
+class ApiError(Exception):
+    """The API refused or could not answer.
+
+    Attributes
+    ----------
+    status : int
+        HTTP status.
+    code : str
+        The API's stable error code.
+    details : list of dict
+        Place and message of each problem with the input.
+    """
+
+    def __init__(self, status: int, code: str, message: str, details: list[dict[str, Any]]) -> None:
+        super().__init__(f"{status} {code}: {message}")
+        self.status = status
+        self.code = code
+        self.details = details
+
+
+@dataclass(frozen=True)
+class ApiClient:
+    """Talks to one deployed API.
+
+    Attributes
+    ----------
+    url : str
+        Address of the stage, for example ``https://….amazonaws.com/prod``.
+    key : str or None
+        API key.
+    """
+
+    url: str
+    key: str | None = None
+    pool: urllib3.PoolManager = field(
+        default_factory=lambda: urllib3.PoolManager(timeout=urllib3.Timeout(connect=5, read=30), retries=2)
+    )
+
+    def get(self, path: str) -> dict[str, Any]:
+        """GET a path below the stage; raises ApiError unless the answer is 200."""
+        return self._request("GET", path, None)
+
+    def predict(self, body: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
+        """POST a body to /predict; raises ApiError unless the answer is 200."""
+        return self._request("POST", "/predict", json.dumps(body).encode())
+
+    def _request(self, method: str, path: str, body: bytes | None) -> dict[str, Any]:
+        headers = {"Content-Type": "application/json"} | ({"x-api-key": self.key} if self.key else {})
+        response = self.pool.request(method, self.url + path, body=body, headers=headers)
+        try:
+            answer = json.loads(response.data)
+        except ValueError as error:
+            raise ApiError(response.status, "not_json", f"{method} {path} did not answer JSON.", []) from error
+        if response.status != 200:
+            told = answer.get("error", {})
+            raise ApiError(
+                response.status, told.get("code", "unknown"), told.get("message", ""), told.get("details", [])
+            )
+        return dict(answer)
+
+
+def client_of(aws: Aws) -> ApiClient:
+    """Return a client of the project's deployed API, with its key."""
+    from scripts.deployment import read_outputs
+
+    outputs = read_outputs(aws.client("cloudformation"), aws.project)
+    key = None
+    if outputs.api_key_id:
+        key = aws.client("apigateway").get_api_key(apiKey=outputs.api_key_id, includeValue=True)["value"]
+    return ApiClient(outputs.api_url, key)

@@ -1,0 +1,95 @@
+"""`bankruptcy demo`: the whole workflow on this machine, from data to an answer over HTTP."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from scripts.commands.data import DataOption
+from scripts.console import console, fail
+from scripts.session import LOCAL_REGION, Aws, connect, use_local_aws
+
+if TYPE_CHECKING:
+    from scripts.data import DataSource
+
+PROJECT = "bankruptcy-demo"
+
+
+def demo(
+    data: DataOption = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave local AWS running at the end, until Ctrl-C.")
+    ] = False,
+) -> None:
+    """Run everything here, without AWS: pipeline, gate, approval, deployment, a prediction over HTTP."""
+    from local_aws.server import LocalAws
+    from scripts.data import DataError, resolve
+
+    out = console()
+    try:
+        source = resolve(data)
+    except DataError as error:
+        fail(str(error))
+    out.print(f"[bold]Data[/]       {source.description}", soft_wrap=True)
+    began = time.monotonic()
+    with LocalAws(region=LOCAL_REGION) as server:
+        use_local_aws(server.url, LOCAL_REGION)
+        aws = connect(PROJECT)
+        out.print(f"[bold]Local AWS[/]  {server.url}, up in {time.monotonic() - began:.1f} s")
+        _run(aws, source)
+        if keep:
+            out.print(f"\nStill running. In another terminal: export AWS_ENDPOINT_URL={server.url}; Ctrl-C ends it.")
+            _wait_for_interrupt()
+
+
+def _run(aws: Aws, source: DataSource) -> None:
+    from pipeline.service import start
+    from scripts.api_client import client_of
+    from scripts.commands.model import find, set_approval, wait_until_served
+    from scripts.commands.pipeline import follow
+    from scripts.data import upload
+    from scripts.deployment import deploy
+
+    out = console()
+    deployed = time.monotonic()
+    with out.status("Deploying infra/storage.yaml and infra/service.yaml …"):
+        deploy(aws.session, aws.project, confirm=lambda _: True)
+    out.print(f"[bold]Deployed[/]   both templates, in {time.monotonic() - deployed:.1f} s\n")
+
+    uri = upload(aws.client("s3"), aws.project.bucket, source.path)
+    began = time.monotonic()
+    arn = start(aws.client("sagemaker"), aws.project, {"InputDataUri": uri})
+    out.print(f"[bold]Execution[/]  {arn.rsplit('/', 1)[-1]}")
+    follow(aws, arn)
+
+    package = find(aws, None)
+    version = package["ModelPackageVersion"]
+    out.print(f"\n[bold]Registry[/]   version {version} is {package['ModelApprovalStatus']}; approving it …")
+    set_approval(aws, package, "Approved", "Approved by the demo")
+    wait_until_served(aws, version, timeout=120, on_change=lambda state: out.print(f"[bold]Endpoint[/]   {state}"))
+
+    client = client_of(aws)
+    company = _first_bankrupt(source)
+    names = [feature["name"] for feature in client.get("/model")["features"]]
+    answer = client.predict({"data": [company[name] for name in names]})
+    seconds = time.monotonic() - began
+    out.print(f"\n[bold]POST[/] {client.url}/predict  (a company that went bankrupt; {len(names)} numbers)")
+    out.print_json(json.dumps(answer))
+    out.print(f"\nFrom the start of the execution to this answer: [bold]{seconds:.1f} s[/]")
+
+
+def _first_bankrupt(source: DataSource) -> dict[str, Any]:
+    from scripts.data import first_bankrupt_company
+
+    return first_bankrupt_company(source.path)
+
+
+def _wait_for_interrupt() -> None:
+    try:
+        while True:
+            time.sleep(3600)
+    except KeyboardInterrupt:
+        console().print("Local AWS has ended.")

@@ -1,0 +1,190 @@
+"""`bankruptcy pipeline`: executions of the SageMaker Pipeline."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from scripts.console import console, fail
+from scripts.session import DEFAULT_PROJECT, Aws, LocalOption, ProjectOption, RegionOption, connect
+
+if TYPE_CHECKING:
+    from pipeline.service import Execution
+
+app = typer.Typer(help="Executions of the SageMaker Pipeline.", no_args_is_help=True)
+
+ExecutionArgument = Annotated[
+    str | None, typer.Argument(help="Execution ARN or the id at its end; default: the newest execution.")
+]
+
+
+@app.command()
+def upsert(
+    project: ProjectOption = DEFAULT_PROJECT, local: LocalOption = False, region: RegionOption = None
+) -> None:
+    """Upload the steps' code and create or update the pipeline."""
+    from scripts.deployment import DeploymentError, publish_pipeline, read_outputs
+
+    aws = connect(project, local=local, region=region)
+    try:
+        outputs = read_outputs(aws.client("cloudformation"), aws.project)
+    except DeploymentError as error:
+        fail(str(error))
+    change = publish_pipeline(aws.session, aws.project, outputs)
+    console().print(f"Pipeline [bold]{aws.project.pipeline}[/]: {change}.")
+
+
+@app.command()
+def start(  # noqa: PLR0913 - one option per thing a person may set
+    data_uri: Annotated[
+        str | None, typer.Option("--data-uri", help="InputDataUri; default: the newest upload.")
+    ] = None,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option("--parameter", "-p", help="Name=Value of a pipeline parameter; may be given again."),
+    ] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Show live progress until the execution ends.")] = False,
+    project: ProjectOption = DEFAULT_PROJECT,
+    local: LocalOption = False,
+    region: RegionOption = None,
+) -> None:
+    """Start an execution."""
+    from botocore.exceptions import ClientError
+
+    from pipeline.service import start as start_execution
+    from scripts.data import newest_upload
+
+    aws = connect(project, local=local, region=region)
+    parameters = parse_parameters(parameter or [])
+    if data_uri:
+        parameters["InputDataUri"] = data_uri
+    if "InputDataUri" not in parameters:
+        newest = newest_upload(aws.client("s3"), aws.project.bucket)
+        if newest is None:
+            fail(f"s3://{aws.project.bucket}/data/ holds no data yet. Run `bankruptcy data upload` first.")
+        parameters["InputDataUri"] = newest
+    try:
+        arn = start_execution(aws.client("sagemaker"), aws.project, parameters)
+    except ClientError as error:
+        fail(f"The execution was not started: {error.response['Error']['Message']}")
+    console().print(f"Started [bold]{arn.rsplit('/', 1)[-1]}[/] on {parameters['InputDataUri']}", soft_wrap=True)
+    if wait:
+        follow(aws, arn)
+    else:
+        print(arn)  # noqa: T201 - alone on stdout, for scripts
+
+
+def follow(aws: Aws, arn: str) -> Execution:
+    """Show an execution until it ends, then its figures; exit with 1 unless it succeeded."""
+    from scripts.progress import candidates_table, read_evaluation, watch
+
+    execution = watch(aws, arn)
+    evaluation = read_evaluation(aws, execution)
+    if evaluation is not None:
+        console().print(candidates_table(evaluation, is_sample=uses_sample(execution)))
+    if execution.status != "Succeeded":
+        fail(f"The execution ended as {execution.status}.")
+    return execution
+
+
+def uses_sample(execution: Execution) -> bool:
+    """Whether an execution ran on generated sample data."""
+    return execution.parameters.get("InputDataUri", "").endswith("/sample-data.csv")
+
+
+def parse_parameters(given: list[str]) -> dict[str, str]:
+    """Split Name=Value options.
+
+    Raises
+    ------
+    typer.Exit
+        After a message, when one has no equals sign.
+    """
+    parameters = {}
+    for item in given:
+        name, equals, value = item.partition("=")
+        if not equals or not name:
+            fail(f"--parameter takes Name=Value, for example MinRocAuc=0.9; given: {item!r}")
+        parameters[name] = value
+    return parameters
+
+
+@app.command()
+def status(
+    execution: ExecutionArgument = None,
+    project: ProjectOption = DEFAULT_PROJECT,
+    local: LocalOption = False,
+    region: RegionOption = None,
+) -> None:
+    """Show an execution's steps and figures as they stand."""
+    from datetime import UTC, datetime
+
+    from pipeline.service import describe
+    from scripts.progress import candidates_table, read_evaluation, steps_table
+
+    aws = connect(project, local=local, region=region)
+    found = describe(aws.client("sagemaker"), resolve_execution(aws, execution))
+    out = console()
+    out.print(f"[bold]{found.arn.rsplit('/', 1)[-1]}[/]: {found.status}")
+    out.print(steps_table(found.steps, now=datetime.now(UTC)))
+    for step in found.steps:
+        if step.failure_reason:
+            out.print(f"{step.name}: {step.failure_reason}", markup=False, soft_wrap=True)
+    evaluation = read_evaluation(aws, found)
+    if evaluation is not None:
+        out.print(candidates_table(evaluation, is_sample=uses_sample(found)))
+
+
+@app.command("list")
+def list_(
+    project: ProjectOption = DEFAULT_PROJECT, local: LocalOption = False, region: RegionOption = None
+) -> None:
+    """List the newest executions."""
+    from rich.table import Table
+
+    from pipeline.service import list_executions
+
+    aws = connect(project, local=local, region=region)
+    table = Table(box=None, pad_edge=False)
+    for heading in ("execution", "status", "started"):
+        table.add_column(heading)
+    for item in list_executions(aws.client("sagemaker"), aws.project):
+        table.add_row(item.arn.rsplit("/", 1)[-1], item.status, f"{item.start:%Y-%m-%d %H:%M:%S}")
+    console().print(table)
+
+
+@app.command()
+def stop(
+    execution: ExecutionArgument = None,
+    project: ProjectOption = DEFAULT_PROJECT,
+    local: LocalOption = False,
+    region: RegionOption = None,
+) -> None:
+    """Stop a running execution; its running jobs are stopped too."""
+    from botocore.exceptions import ClientError
+
+    from pipeline.service import stop as stop_execution
+
+    aws = connect(project, local=local, region=region)
+    arn = resolve_execution(aws, execution)
+    try:
+        stop_execution(aws.client("sagemaker"), arn)
+    except ClientError as error:
+        fail(f"It was not stopped: {error.response['Error']['Message']}")
+    console().print(f"Stopping {arn.rsplit('/', 1)[-1]}; `bankruptcy pipeline status` shows when it has.")
+
+
+def resolve_execution(aws: Aws, given: str | None) -> str:
+    """Return the ARN for an ARN, an id, or nothing (the newest execution)."""
+    from pipeline.service import list_executions
+
+    if given and given.startswith("arn:"):
+        return given
+    known = list_executions(aws.client("sagemaker"), aws.project)
+    for item in known:
+        if given is None or item.arn.endswith(f"/{given}"):
+            return item.arn
+    if given is None:
+        fail(f"Pipeline {aws.project.pipeline} has no execution yet. Start one with `bankruptcy pipeline start`.")
+    fail(f"No execution {given} among the newest {len(known)}; `bankruptcy pipeline list` shows them.")

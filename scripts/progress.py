@@ -1,0 +1,119 @@
+"""A pipeline execution as people like to watch it: a live table of steps, then the candidates' figures."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from scripts.console import console
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rich.table import Table
+
+    from pipeline.service import Execution, StepState
+    from scripts.session import Aws
+
+_MARKS = {
+    "Succeeded": "[green]✓[/]",
+    "Failed": "[red]✗[/]",
+    "Stopped": "[yellow]■[/]",
+    "Stopping": "[yellow]■[/]",
+    "Executing": "[cyan]▶[/]",
+    "Starting": "[cyan]▶[/]",
+}
+
+
+def watch(aws: Aws, arn: str, *, poll: float | None = None) -> Execution:
+    """Show an execution live until it ends.
+
+    Parameters
+    ----------
+    aws : Aws
+        Where it runs.
+    arn : str
+        The execution.
+    poll : float, optional
+        Seconds between looks; default 0.2 on local AWS and 5 on AWS.
+    """
+    from rich.live import Live
+
+    from pipeline.service import describe
+
+    sagemaker = aws.client("sagemaker")
+    pause = poll or (0.2 if aws.is_local else 5.0)
+    with Live(console=console(), refresh_per_second=8, transient=not console().is_terminal) as live:
+        while True:
+            execution = describe(sagemaker, arn)
+            live.update(steps_table(execution.steps, now=datetime.now(UTC)))
+            if execution.ended:
+                break
+            time.sleep(pause)
+    if not console().is_terminal:
+        console().print(steps_table(execution.steps, now=datetime.now(UTC)))
+    for step in execution.steps:
+        if step.failure_reason:
+            from rich.markup import escape
+
+            console().print(f"[red]{step.name}:[/] {escape(step.failure_reason)}", soft_wrap=True)
+    return execution
+
+
+def steps_table(steps: Iterable[StepState], *, now: datetime) -> Table:
+    """Return one row a step: state and seconds."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for heading, justify in (("", "left"), ("step", "left"), ("state", "left"), ("seconds", "right")):
+        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
+    for step in steps:
+        state = f"{step.status} (from the cache)" if step.cached else step.status
+        seconds = f"{((step.end or now) - step.start).total_seconds():.1f}" if step.start else ""
+        table.add_row(_MARKS.get(step.status, " "), step.name, state, seconds)
+    return table
+
+
+def read_evaluation(aws: Aws, execution: Execution) -> dict[str, Any] | None:
+    """Return the evaluation.json of an execution, or None when it has none yet."""
+    from pipeline.service import evaluation_uri
+
+    uri = evaluation_uri(aws.client("sagemaker"), execution)
+    if uri is None:
+        return None
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    evaluation: dict[str, Any] = json.load(aws.client("s3").get_object(Bucket=bucket, Key=key)["Body"])
+    return evaluation
+
+
+def candidates_table(evaluation: dict[str, Any], *, is_sample: bool) -> Table:
+    """Return both candidates' figures on the companies that neither has seen."""
+    from rich.table import Table
+
+    test = evaluation["test"]
+    what = "sample data, " if is_sample else ""
+    table = Table(
+        title=f"Unseen companies ({what}one split: {test['companies']:,} companies, {test['bankruptcies']} bankrupt)",
+        title_justify="left",
+    )
+    for heading in ("candidate", "estimator"):
+        table.add_column(heading)
+    for heading in ("ROC-AUC", "95 % interval", "PR-AUC", "Brier", "recall at 5 % FPR", "out of fold"):
+        table.add_column(heading, justify="right")
+    for name, figures in evaluation["candidates"].items():
+        chosen = name == evaluation["winner"]["candidate"]
+        roc_auc = figures["roc_auc"]
+        table.add_row(
+            f"[bold]{name} ←[/]" if chosen else name,
+            figures["estimator"],
+            f"{roc_auc['value']:.3f}",
+            f"{roc_auc['low']:.3f}–{roc_auc['high']:.3f}",
+            f"{figures['pr_auc']:.3f}",
+            f"{figures['brier']:.4f}",
+            f"{figures['recall_at_5_percent_fpr']:.2f}",
+            f"{figures['out_of_fold_roc_auc']:.3f}",
+        )
+    table.caption = "← handed on: the better one out of fold on the training companies; the unseen only judge."
+    return table
