@@ -1,0 +1,161 @@
+"""The WSGI front of local AWS: who may call, and which part answers."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.parse import urlsplit
+from xml.sax.saxutils import escape
+
+from werkzeug.wrappers import Response
+
+logger = logging.getLogger(__name__)
+
+WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
+_INVOCATION = re.compile(r"/endpoints/([^/]+)/invocations")
+_LOOPBACK = re.compile(r"(127\.0\.0\.1|\[::1\]|localhost|[a-z0-9.-]+\.localhost)(:\d+)?", re.IGNORECASE)
+_STAGE = "/_user_request_"
+
+
+def error_response(environ: dict[str, Any], status: int, code: str, message: str) -> Response:
+    """Return an error in the form the caller's protocol expects: XML for query and S3, else JSON."""
+    target = environ.get("HTTP_X_AMZ_TARGET")
+    if not target and (
+        "x-www-form-urlencoded" in environ.get("CONTENT_TYPE", "") or service_of(environ) == "s3"
+    ):
+        inner = f"<Code>{escape(code)}</Code><Message>{escape(message)}</Message>"
+        body = (
+            f"<Error>{inner}</Error>"
+            if service_of(environ) == "s3"
+            else f"<ErrorResponse><Error><Type>Sender</Type>{inner}</Error></ErrorResponse>"
+        )
+        return Response(body, status, content_type="text/xml")
+    body = json.dumps({"__type": code, "message": message, "Message": message})
+    return Response(body, status, {"x-amzn-ErrorType": code}, content_type="application/json")
+
+
+def service_of(environ: dict[str, Any]) -> str:
+    """Return the service a request was signed for, or an empty string for an unsigned one."""
+    match = re.search(
+        r"Credential=[^/]+/\d+/[^/]*/([^/]+)/aws4_request", environ.get("HTTP_AUTHORIZATION", "")
+    )
+    return match.group(1).lower() if match else ""
+
+
+def action_of(environ: dict[str, Any], body: bytes) -> str:
+    """Return the name of the action a request asks for, as far as the protocol tells it."""
+    target = str(environ.get("HTTP_X_AMZ_TARGET", ""))
+    if target:
+        return target.rsplit(".", 1)[-1]
+    match = re.search(rb"(?:^|&)Action=([A-Za-z0-9]+)", body[:2000])
+    if match:
+        return match.group(1).decode()
+    return f"{environ.get('REQUEST_METHOD')} {environ.get('PATH_INFO')}"
+
+
+class Front:
+    """Dispatches between moto, endpoint invocations and REST stages, and guards the door.
+
+    Parameters
+    ----------
+    moto : WsgiApp
+        The control plane.
+    invocations : callable
+        ``(endpoint name, environ, body) -> Response`` for SageMaker Runtime.
+    stages : WsgiApp
+        The REST gateway.
+    before : callable
+        Called with the service's name before its request reaches moto (lazy set-up).
+    changed : callable
+        Called with the service's name after a request that may have changed something.
+    reset : callable
+        Clears all state; answers ``POST /moto-api/reset``.
+    """
+
+    def __init__(
+        self,
+        *,
+        moto: WsgiApp,
+        invocations: Callable[[str, dict[str, Any], bytes], Response],
+        stages: WsgiApp,
+        before: Callable[[str], None],
+        changed: Callable[[str], None],
+        reset: Callable[[], None],
+    ) -> None:
+        self._moto = moto
+        self._invocations = invocations
+        self._stages = stages
+        self._before = before
+        self._changed = changed
+        self._reset = reset
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Answer one request."""
+        path = str(environ.get("PATH_INFO", ""))
+        refusal = self._refusal(environ, path)
+        # An unread body would be taken for the next request on a kept-alive connection.
+        body = _read_body(environ)
+        if refusal is not None:
+            return refusal(environ, start_response)
+        if path.startswith("/restapis/") and _STAGE in path:
+            return self._stages(environ, start_response)
+        match = _INVOCATION.fullmatch(path)
+        if match:
+            return self._invocations(match.group(1), environ, body)(environ, start_response)
+        if path == "/moto-api/reset":
+            self._reset()
+            return Response('{"status": "ok"}', content_type="application/json")(environ, start_response)
+        return self._control_plane(environ, start_response, body)
+
+    def _control_plane(
+        self,
+        environ: dict[str, Any],
+        start_response: Any,
+        body: bytes,
+    ) -> Iterable[bytes]:
+        service = service_of(environ)
+        try:
+            self._before(service)
+            return self._moto(environ, start_response)
+        except NotImplementedError as error:
+            action = action_of(environ, body)
+            message = f"Local AWS does not implement {service or 'this service'}: {action} ({error})."
+            return error_response(environ, 501, "NotImplemented", message)(environ, start_response)
+        except Exception as error:
+            # The outermost boundary: a fault of the emulation must reach the client as an AWS error.
+            action = action_of(environ, body)
+            logger.exception("Local AWS failed at %s: %s", service, action)
+            message = f"Local AWS failed at {service}: {action}: {type(error).__name__}: {error}"
+            return error_response(environ, 500, "InternalFailure", message)(environ, start_response)
+        finally:
+            if environ.get("REQUEST_METHOD") != "GET":
+                self._changed(service)
+
+    def _refusal(self, environ: dict[str, Any], path: str) -> Response | None:
+        host = str(environ.get("HTTP_HOST", ""))
+        if not _LOOPBACK.fullmatch(host):
+            message = f"Local AWS answers only to 127.0.0.1 and localhost; the Host header says {host!r}."
+            return error_response(environ, 403, "AccessDeniedException", message)
+        # A web page on the machine's browser could otherwise run code here, since nothing is signed.
+        origin = str(environ.get("HTTP_ORIGIN", ""))
+        is_stage = path.startswith("/restapis/") and _STAGE in path
+        if origin and not is_stage and not _LOOPBACK.fullmatch(urlsplit(origin).netloc):
+            message = f"Local AWS takes no requests from web pages of another origin ({origin!r})."
+            return error_response(environ, 403, "AccessDeniedException", message)
+        return None
+
+
+def _read_body(environ: dict[str, Any]) -> bytes:
+    stream = environ["wsgi.input"]
+    if environ.get("wsgi.input_terminated"):
+        body: bytes = stream.read()
+        environ["CONTENT_LENGTH"] = str(len(body))
+        environ.pop("HTTP_TRANSFER_ENCODING", None)
+    else:
+        body = stream.read(int(environ.get("CONTENT_LENGTH") or 0))
+    environ["wsgi.input"] = io.BytesIO(body)
+    return body

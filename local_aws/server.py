@@ -1,0 +1,155 @@
+"""Local AWS as one process and one URL: moto's control plane with a data plane that really runs things."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import tempfile
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from moto.core.base_backend import BackendDict
+from moto.core.model_instances import reset_model_data
+from moto.moto_server.werkzeug_app import (
+    DomainDispatcherApplication,
+    MotoRequestHandler,
+    create_backend_app,
+)
+from werkzeug.serving import BaseWSGIServer, make_server
+from werkzeug.wrappers import Response
+
+from local_aws.clients import ACCESS_KEY, SECRET_KEY
+from local_aws.front import Front, error_response
+
+HOST = "127.0.0.1"
+
+
+class PortInUseError(RuntimeError):
+    """The port asked for is taken."""
+
+
+class _RequestHandler(MotoRequestHandler):  # type: ignore[misc]
+    """Keeps connections alive, sends without delay, and leaves no access log."""
+
+    protocol_version = "HTTP/1.1"
+    # Headers and body are two writes; Nagle would hold the second back for 40 ms.
+    disable_nagle_algorithm = True
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Log nothing: clients see their own errors."""
+
+
+class LocalAws:
+    """AWS on this machine, reachable at `url` from `start` to `stop`. One per process.
+
+    Parameters
+    ----------
+    port : int
+        Port on 127.0.0.1; 0 takes a free one.
+    region : str
+        Region of everything that runs here.
+    root : pathlib.Path, optional
+        Folder for jobs, functions and models while they run; by default a temporary one.
+
+    Raises
+    ------
+    PortInUseError
+        When the port is taken.
+    """
+
+    def __init__(self, port: int = 0, region: str = "eu-west-1", root: Path | None = None) -> None:
+        self.region = region
+        self._port = port
+        self._given_root = root
+        self._server: BaseWSGIServer | None = None
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> LocalAws:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    @property
+    def url(self) -> str:
+        """Where it listens, without a trailing slash."""
+        return f"http://{HOST}:{self._port}"
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment that points any AWS client at this local AWS."""
+        return {
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_REGION": self.region,
+        }
+
+    def start(self) -> None:
+        """Listen; return as soon as requests are answered."""
+        listener = _listen(self._port)
+        with listener:
+            self._port = listener.getsockname()[1]
+            self._root = self._given_root or Path(tempfile.mkdtemp(prefix="local-aws-"))
+            front = self._build()
+            self._server = make_server(
+                HOST, self._port, front, threaded=True, request_handler=_RequestHandler, fd=listener.fileno()
+            )
+        self._thread = threading.Thread(target=self._server.serve_forever, name="local-aws", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop serving and everything that still runs."""
+        if self._server is None or self._thread is None:
+            return
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+        self._server = self._thread = None
+        if self._given_root is None:
+            shutil.rmtree(self._root, ignore_errors=True)
+
+    def reset(self) -> None:
+        """Forget everything, as a new start would."""
+        BackendDict.reset()
+        reset_model_data()
+
+    def _build(self) -> Front:
+        self.reset()
+        moto = DomainDispatcherApplication(create_backend_app)
+        return Front(
+            moto=moto,
+            invocations=self._invoke_endpoint,
+            stages=self._no_stage,
+            before=lambda _service: None,
+            changed=lambda _service: None,
+            reset=self.reset,
+        )
+
+    def _invoke_endpoint(self, name: str, environ: dict[str, Any], _body: bytes) -> Response:
+        return error_response(environ, 400, "ValidationError", f"Endpoint {name} not found.")
+
+    def _no_stage(self, environ: dict[str, Any], start_response: Any) -> Any:
+        return error_response(environ, 404, "NotFoundException", "No such API.")(environ, start_response)
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port))
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        raise PortInUseError(
+            f"Port {port} on {HOST} is not free ({error.strerror}); choose another one or stop what listens there."
+        ) from error
+    return listener
