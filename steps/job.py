@@ -72,7 +72,8 @@ def require_file(path: Path, what: str) -> Path:
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Compute with one BLAS and OpenMP thread, so that a fit gives the same bytes on any machine's cores."""
-    from threadpoolctl import threadpool_limits  # noqa: PLC0415 (Only jobs that fit load it.)
+    # Only jobs that fit load it.
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # noqa: PLC0415
 
     with threadpool_limits(limits=1):
         yield

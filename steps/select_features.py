@@ -1,0 +1,145 @@
+"""SelectFeatures: checks the data, splits it, and picks each candidate's columns on the training side."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from steps.data import DataError, file_sha256, find_data_file, read_data, target, values
+from steps.job import Arguments, JobError, processing_input, processing_output, run, say
+from steps.schema import RATIOS
+from steps.split import FOLDS, RULE, split
+
+Floats = NDArray[np.float64]
+
+METHODS = {
+    "published": "f_classif (ANOVA F) on the columns as they are",
+    "recommended": "f_classif (ANOVA F) on columns transformed to normal quantiles",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Write train.parquet, test.parquet and features.json."""
+    parser = Arguments(prog="select_features", description=__doc__)
+    parser.add_argument("--data", type=Path, default=processing_input("data"))
+    parser.add_argument("--train", type=Path, default=processing_output("train"))
+    parser.add_argument("--test", type=Path, default=processing_output("test"))
+    parser.add_argument("--features", type=Path, default=processing_output("features"))
+    parser.add_argument("--feature-count", type=int, default=50)
+    parser.add_argument("--random-seed", type=int, default=42)
+    args = parser.parse_args(argv)
+    if not 1 <= args.feature_count <= len(RATIOS):
+        raise JobError(f"FeatureCount is {args.feature_count}; it must be between 1 and {len(RATIOS)}.")
+
+    path = find_data_file(args.data)
+    train, test = split(read_data(path), args.random_seed)
+    facts = {
+        "data": {"file": path.name, "sha256": file_sha256(path), "companies": len(train) + len(test)},
+        "split": _split_facts(train, test),
+        "feature_count": args.feature_count,
+        "random_seed": args.random_seed,
+        "candidates": select(train, args.feature_count),
+    }
+    for folder in (args.train, args.test, args.features):
+        folder.mkdir(parents=True, exist_ok=True)
+    train.to_parquet(args.train / "train.parquet", index=False)
+    test.to_parquet(args.test / "test.parquet", index=False)
+    text = json.dumps(facts, indent=1, ensure_ascii=False, allow_nan=False)
+    (args.features / "features.json").write_text(text, encoding="utf-8")
+    say(f"{len(train):,} training and {len(test):,} test companies from {path.name}")
+
+
+def select(train: pd.DataFrame, count: int) -> dict[str, Any]:
+    """Pick each candidate's columns from the training companies.
+
+    Returns
+    -------
+    dict
+        Per candidate: `method`, `features` (names in the schema's order), `scores` (of every usable
+        column) and `rejected` (why each other column fell). Where fewer than `count` columns are
+        usable, all of them are taken.
+    """
+    rejected = unusable(train)
+    usable = [name for name in RATIOS if name not in rejected]
+    if not usable:
+        raise DataError("Every ratio has one value for all training companies, so none can tell them apart.")
+    X, y = values(train, usable), target(train)
+    return {
+        "published": _choose("published", usable, _f_scores(X, y), count, rejected),
+        "recommended": _choose("recommended", usable, _f_scores(_normal_quantiles(X), y), count, rejected),
+    }
+
+
+def unusable(train: pd.DataFrame) -> dict[str, str]:
+    """Return why columns can't serve any candidate: constant, or equal to an earlier column."""
+    reasons: dict[str, str] = {}
+    first_with: dict[bytes, str] = {}
+    for name in RATIOS:
+        column = train[name].to_numpy(dtype=np.float64) + 0.0
+        earlier = first_with.setdefault(column.tobytes(), name)
+        if np.all(column == column[0]):
+            reasons[name] = f"constant: every training company has {column[0]:g}"
+        elif earlier != name:
+            reasons[name] = f"duplicate of {earlier}"
+    return reasons
+
+
+def _choose(
+    candidate: str, usable: Sequence[str], scores: Floats, count: int, rejected: dict[str, str]
+) -> dict[str, Any]:
+    # Stable, so that among equal scores the earlier column wins on any machine.
+    ranking = np.argsort(-scores, kind="stable")
+    chosen = set(ranking[:count].tolist())
+    rank = {usable[at]: place for place, at in enumerate(ranking.tolist(), start=1)}
+    return {
+        "method": METHODS[candidate],
+        "features": [name for at, name in enumerate(usable) if at in chosen],
+        "scores": dict(zip(usable, scores.tolist(), strict=True)),
+        "rejected": rejected
+        | {
+            name: f"lower score: rank {rank[name]} of {len(usable)}"
+            for at, name in enumerate(usable)
+            if at not in chosen
+        },
+    }
+
+
+def _f_scores(X: Floats, y: NDArray[np.int8]) -> Floats:
+    from sklearn.feature_selection import f_classif  # noqa: PLC0415 (A bad file fails before this loads.)
+
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scores: Floats = f_classif(X, y)[0]
+    # A column that separates the classes perfectly has no variance within them: F is infinite.
+    return np.nan_to_num(scores, nan=0.0, posinf=float(np.finfo(np.float64).max))
+
+
+def _normal_quantiles(X: Floats) -> Floats:
+    from sklearn.preprocessing import QuantileTransformer  # noqa: PLC0415
+
+    transformer = QuantileTransformer(
+        n_quantiles=min(200, len(X)), output_distribution="normal", subsample=None
+    )
+    transformed: Floats = transformer.fit_transform(X)
+    return transformed
+
+
+def _split_facts(train: pd.DataFrame, test: pd.DataFrame) -> dict[str, Any]:
+    def counts(part: pd.DataFrame) -> dict[str, int]:
+        return {"companies": len(part), "bankruptcies": int(target(part).sum())}
+
+    return {
+        "rule": RULE,
+        "train": counts(train),
+        "test": counts(test),
+        "folds": [counts(train[train["fold"] == number]) for number in range(FOLDS)],
+    }
+
+
+if __name__ == "__main__":
+    run(main)
