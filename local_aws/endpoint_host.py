@@ -1,0 +1,385 @@
+"""Hosts endpoints: each is a child process that serves a model with the model's own handlers."""
+
+import http.client
+import io
+import itertools
+import json
+import logging
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+import threading
+import time
+import uuid
+from collections import deque
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local_aws.endpoint_host_logs import CLIENT_CONFIG, LogShipper
+
+LOGGER = logging.getLogger(__name__)
+SERVER = Path(__file__).with_name("model_server.py")
+START_SECONDS = 60.0
+INVOCATION_SECONDS = 60.0
+RESTART_DELAY_SECONDS = 1.0
+VARIANT = "AllTraffic"
+PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+
+
+class EndpointError(Exception):
+    """An endpoint that cannot be served; the message is the endpoint's FailureReason."""
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """What an endpoint serves: an artefact in S3 and the container's environment."""
+
+    model_data_url: str
+    environment: dict[str, str]
+    name: str
+
+
+@dataclass(frozen=True)
+class EndpointAnswer:
+    """The container's answer; status 0 means that none came in time."""
+
+    status: int
+    body: bytes
+    content_type: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Container:
+    """One running child process, with a pool of connections to it.
+
+    Parameters
+    ----------
+    base : Path
+        Its /opt/ml, with the unpacked model.
+    environment : Mapping[str, str]
+        The model's environment.
+    write_log : callable
+        Takes each line that the child writes.
+    """
+
+    def __init__(self, base: Path, environment: Mapping[str, str], region: str, logs: "_Log") -> None:
+        self.in_flight = 0
+        self.last_line = ""
+        self._logs = logs
+        self._idle: deque[http.client.HTTPConnection] = deque()
+        reading, writing = os.pipe()
+        try:
+            self.process = subprocess.Popen(
+                [sys.executable, "-P", "-u", str(SERVER), str(writing)],
+                stdin=subprocess.PIPE,  # held open; its end tells the child that we are gone
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                cwd=base,
+                env=_container_environment(base, environment, region),
+                pass_fds=[writing],
+                process_group=0,
+            )
+        finally:
+            os.close(writing)
+        self.reader = threading.Thread(target=self._read_output, daemon=True)
+        self.reader.start()
+        with os.fdopen(reading) as report:
+            self.port = self._await_port(report)
+
+    def _await_port(self, report: io.TextIOBase) -> int:
+        """Wait until the model is loaded and the health check answers; else end the child and say why."""
+        ready, _, _ = select.select([report], [], [], START_SECONDS)
+        said = report.read() if ready else ""
+        if not said:
+            self.kill()
+            self.reader.join(timeout=5)
+            why = self.last_line or f"the container did not answer within {START_SECONDS:.0f} seconds"
+            raise EndpointError(
+                f"The primary container for production variant {VARIANT} did not pass the ping health check. "
+                f"Please check CloudWatch logs for this endpoint. Last log line: {why}"
+            )
+        self.port = int(json.loads(said)["port"])
+        status = self.request("GET", "/ping", b"", {}).status
+        if status != http.client.OK:
+            self.kill()
+            raise EndpointError(f"The container answered its ping with {status} instead of 200.")
+        return self.port
+
+    def request(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> EndpointAnswer:
+        """Send one request on a pooled connection.
+
+        Raises
+        ------
+        OSError, http.client.HTTPException
+            When the child dies; TimeoutError when it takes too long.
+        """
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=INVOCATION_SECONDS)
+        try:
+            connection.request(method, path, body, dict(headers))
+            response = connection.getresponse()
+            content = response.read()
+        except BaseException:
+            connection.close()
+            raise
+        self._idle.append(connection)
+        answered = dict(response.getheaders())
+        return EndpointAnswer(response.status, content, answered.get("Content-Type", ""), answered)
+
+    def _read_output(self) -> None:
+        stream = self.process.stdout
+        for raw in stream or ():
+            line = raw.decode(errors="replace").rstrip()
+            if line:
+                self.last_line = line
+            self._logs.write(line)
+
+    def drain(self) -> None:
+        """End the child once its requests are answered, or when they have had their time."""
+        deadline = time.monotonic() + INVOCATION_SECONDS
+        while self.in_flight and time.monotonic() < deadline:
+            time.sleep(0.02)
+        self.kill()
+
+    def kill(self) -> None:
+        """End the child's whole process group and close the connections to it."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        self.reader.join(timeout=5)
+        for stream in (self.process.stdin, self.process.stdout):
+            if stream is not None:
+                stream.close()
+        while self._idle:
+            self._idle.pop().close()
+
+
+@dataclass(frozen=True)
+class _Log:
+    """One log stream of one endpoint."""
+
+    shipper: LogShipper
+    group: str
+    stream: str
+
+    def write(self, line: str) -> None:
+        self.shipper.write(self.group, self.stream, line)
+
+
+def _container_environment(base: Path, environment: Mapping[str, str], region: str) -> dict[str, str]:
+    inherited = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    return {
+        **inherited,
+        "PYTHONUNBUFFERED": "1",
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+        "SM_MODEL_DIR": str(base / "model"),
+        "SAGEMAKER_MODEL_SERVER_TIMEOUT": f"{INVOCATION_SECONDS:.0f}",
+        **environment,
+        "SAGEMAKER_BASE_DIR": str(base),
+    }
+
+
+class Endpoint:
+    """One endpoint: the container in service, replaced when it dies."""
+
+    def __init__(self, name: str, base: Path, spec: ModelSpec, region: str, log: _Log) -> None:
+        self.name = name
+        self._base = base
+        self._spec = spec
+        self._region = region
+        self.log = log
+        self._changed = threading.Condition()
+        self._closed = False
+        self._container: Container | None = None
+        self._enter_service(self._start())
+
+    def _start(self) -> Container:
+        return Container(self._base, self._spec.environment, self._region, self.log)
+
+    def _enter_service(self, container: Container) -> None:
+        with self._changed:
+            closed = self._closed
+            if not closed:
+                self._container = container
+                self._changed.notify_all()
+        if closed:
+            container.kill()
+        else:
+            threading.Thread(target=self._watch, args=(container,), daemon=True).start()
+
+    def _watch(self, container: Container) -> None:
+        """Replace the container when it dies by itself."""
+        code = container.process.wait()
+        with self._changed:
+            if self._closed:
+                return
+            self._container = None
+        container.kill()
+        LOGGER.warning("endpoint %s: the container ended with %d and is started again", self.name, code)
+        while not self._closed:
+            try:
+                self._enter_service(self._start())
+            except EndpointError as error:
+                self.log.write(str(error))
+                self._wait_closed(RESTART_DELAY_SECONDS)
+            else:
+                return
+
+    def _wait_closed(self, seconds: float) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed, seconds)
+
+    def invoke(self, body: bytes, headers: Mapping[str, str]) -> EndpointAnswer:
+        """Answer one request; a container that dies over it makes a 502, as the proxy in AWS's image does."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._container is not None or self._closed, INVOCATION_SECONDS)
+            container = self._container
+            if container is None:
+                return EndpointAnswer(503, b"The container is not running.", "text/plain; charset=utf-8")
+            container.in_flight += 1
+        try:
+            return container.request("POST", "/invocations", body, headers)
+        except TimeoutError:
+            waited = b"Your invocation timed out while waiting for a response from container primary."
+            return EndpointAnswer(0, waited, "text/plain; charset=utf-8")
+        except (OSError, http.client.HTTPException) as error:
+            self.log.write(f"The container closed the connection during an invocation: {error!r}")
+            return EndpointAnswer(502, b"Bad Gateway: the container ended.", "text/plain; charset=utf-8")
+        finally:
+            with self._changed:
+                container.in_flight -= 1
+
+    def close(self, *, drain: bool) -> None:
+        """Leave service; with `drain`, answer what was accepted before."""
+        with self._changed:
+            self._closed = True
+            container, self._container = self._container, None
+            self._changed.notify_all()
+        if container is not None:
+            container.drain() if drain else container.kill()
+        shutil.rmtree(self._base, ignore_errors=True)
+
+
+class EndpointHost:
+    """All endpoints of one local AWS.
+
+    Parameters
+    ----------
+    url, region : str
+        Local AWS, for the artefacts in S3 and the logs.
+    root : Path
+        A folder that is ours to fill.
+    """
+
+    def __init__(self, url: str, region: str, root: Path) -> None:
+        self.region = region
+        self._root = root / "endpoints"
+        self._account = {
+            "AWS_ENDPOINT_URL": url,
+            "AWS_REGION": region,
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+        }
+        self._logs = LogShipper(self._account)
+        self._endpoints: dict[str, Endpoint] = {}
+        self._lock = threading.Lock()
+        self._numbers = itertools.count(1)
+
+    def deploy(self, endpoint: str, model: ModelSpec) -> None:
+        """Serve a model under an endpoint's name; blocks until it answers, then drains the one before it.
+
+        Raises
+        ------
+        EndpointError
+            When the artefact cannot be fetched or unpacked, or the model does not load; what was served
+            before stays in service.
+        """
+        for name in ("SAGEMAKER_PROGRAM", "SAGEMAKER_SUBMIT_DIRECTORY"):
+            if name not in model.environment:
+                raise EndpointError(
+                    f"Model {model.name} has no {name} in its environment; SAGEMAKER_PROGRAM is the module with the "
+                    "handlers (serve.py), SAGEMAKER_SUBMIT_DIRECTORY its folder (/opt/ml/model/code)."
+                )
+        base = (self._root / f"{endpoint}-{next(self._numbers)}").resolve()
+        stream = f"{VARIANT}/i-{uuid.uuid4().hex[:17]}"
+        try:
+            self._unpack(model, base / "model")
+            fresh = Endpoint(
+                endpoint, base, model, self.region, _Log(self._logs, log_group(endpoint), stream)
+            )
+        except EndpointError:
+            shutil.rmtree(base, ignore_errors=True)
+            raise
+        with self._lock:
+            old = self._endpoints.get(endpoint)
+            self._endpoints[endpoint] = fresh
+        if old is not None:
+            threading.Thread(target=old.close, kwargs={"drain": True}, daemon=True).start()
+
+    def _unpack(self, model: ModelSpec, folder: Path) -> None:
+        bucket, _, key = model.model_data_url.removeprefix("s3://").partition("/")
+        client = boto3.session.Session().client(
+            "s3",
+            endpoint_url=self._account["AWS_ENDPOINT_URL"],
+            region_name=self.region,
+            aws_access_key_id=self._account["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=self._account["AWS_SECRET_ACCESS_KEY"],
+            config=CLIENT_CONFIG,
+        )
+        folder.mkdir(parents=True)
+        try:
+            archive = client.get_object(Bucket=bucket, Key=key)["Body"].read()
+            with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+                tar.extractall(folder, filter="data")
+        except (BotoCoreError, ClientError, tarfile.TarError) as error:
+            raise EndpointError(
+                f"Model {model.name}: the model data {model.model_data_url} could not be fetched and unpacked: "
+                f"{error}"
+            ) from error
+
+    def stop(self, endpoint: str) -> None:
+        """Take an endpoint out of service; unknown names are fine, for a failed deployment leaves none."""
+        with self._lock:
+            old = self._endpoints.pop(endpoint, None)
+        if old is not None:
+            old.close(drain=True)
+
+    def serves(self, endpoint: str) -> bool:
+        """Tell whether a model is in service under this name."""
+        return endpoint in self._endpoints
+
+    def invoke(self, endpoint: str, body: bytes, headers: Mapping[str, str]) -> EndpointAnswer:
+        """Send a request to an endpoint's container.
+
+        Raises
+        ------
+        KeyError
+            When nothing is in service under this name.
+        """
+        return self._endpoints[endpoint].invoke(body, headers)
+
+    def close(self) -> None:
+        """End every child."""
+        with self._lock:
+            endpoints = list(self._endpoints.values())
+            self._endpoints.clear()
+        for endpoint in endpoints:
+            endpoint.close(drain=False)
+        self._logs.close()
+
+
+def log_group(endpoint: str) -> str:
+    """Name the log group of an endpoint."""
+    return f"/aws/sagemaker/Endpoints/{endpoint}"

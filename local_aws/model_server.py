@@ -1,0 +1,145 @@
+"""The program inside an endpoint's child process: serves one model's own handlers over HTTP.
+
+It stands for SageMaker's scikit-learn serving container and therefore imports nothing of ours: the host runs
+this file by its path, with the environment of the container. Unlike in the container, `model_fn` runs at
+start, so that a model which cannot be loaded fails its deployment and not its first request.
+"""
+
+import importlib
+import json
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+CONTAINER_BASE = "/opt/ml"
+DEFAULT_TYPE = "application/json"
+# The content types whose body AWS's stack hands to input_fn as text; compared exactly, parameters included.
+TEXT_TYPES = frozenset({"application/json", "text/csv"})
+HANDLERS = ("model_fn", "input_fn", "predict_fn", "output_fn")
+ERROR_PAGE = b"<!doctype html>\n<title>500 Internal Server Error</title>\n<h1>Internal Server Error</h1>\n"
+
+
+class Model:
+    """The handlers of the user's module, around the loaded model.
+
+    Parameters
+    ----------
+    base : Path
+        Stands for /opt/ml; the unpacked artefact is in `base/model`.
+    program, submit_directory : str
+        SAGEMAKER_PROGRAM and SAGEMAKER_SUBMIT_DIRECTORY, as in the container.
+    """
+
+    def __init__(self, base: Path, program: str, submit_directory: str) -> None:
+        sys.path.insert(0, str(moved(submit_directory, base)))
+        module = importlib.import_module(program.removesuffix(".py").replace("/", "."))
+        missing = [name for name in HANDLERS if not callable(getattr(module, name, None))]
+        if missing:
+            raise AttributeError(f"{program} lacks {', '.join(missing)}; a served model defines {HANDLERS}.")
+        self._input: Callable[[str | bytes, str], Any] = module.input_fn
+        self._predict: Callable[[Any, Any], Any] = module.predict_fn
+        self._output: Callable[[Any, str], Any] = module.output_fn
+        self._model = module.model_fn(str(base / "model"))
+
+    def invoke(self, body: bytes, content_type: str, accept: str) -> tuple[int, bytes, dict[str, str]]:
+        """Answer one request: status, body, headers."""
+        given = body.decode() if content_type in TEXT_TYPES else body
+        answer = self._output(self._predict(self._input(given, content_type), self._model), accept)
+        if not isinstance(answer, tuple):  # a werkzeug Response: the only way a handler can set the status
+            return answer.status_code, answer.get_data(), dict(answer.headers)
+        content, mimetype = answer
+        encoded = content if isinstance(content, bytes) else str(content).encode()
+        charset = "; charset=utf-8" if mimetype.startswith("text/") else ""
+        return HTTPStatus.OK, encoded, {"Content-Type": mimetype + charset}
+
+
+def moved(path: str, base: Path) -> Path:
+    """Return a container path on this machine: a leading /opt/ml becomes `base`."""
+    if path == CONTAINER_BASE or path.startswith(CONTAINER_BASE + "/"):
+        return base / path[len(CONTAINER_BASE) :].lstrip("/")
+    return Path(path)
+
+
+class RequestHandler(BaseHTTPRequestHandler):
+    """GET /ping and POST /invocations."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1  # head and body leave in one packet
+    model: Model
+
+    def do_GET(self) -> None:
+        """Answer the health check; the model is loaded before the first connection is accepted."""
+        self._answer(HTTPStatus.OK if self.path == "/ping" else HTTPStatus.NOT_FOUND, b"", {})
+
+    def do_POST(self) -> None:
+        """Run the model's handlers."""
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self.path != "/invocations":
+            self._answer(HTTPStatus.NOT_FOUND, b"", {})
+            return
+        accept = self.headers.get("Accept") or "*/*"
+        default_accept = os.environ.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", DEFAULT_TYPE)
+        try:
+            answer = type(self).model.invoke(
+                body,
+                self.headers.get("Content-Type") or DEFAULT_TYPE,
+                default_accept if accept == "*/*" else accept,
+            )
+        except Exception:  # noqa: BLE001 - whatever user code raises is a 500 whose traceback is in the log
+            traceback.print_exc()
+            answer = (
+                HTTPStatus.INTERNAL_SERVER_ERROR,
+                ERROR_PAGE,
+                {"Content-Type": "text/html; charset=utf-8"},
+            )
+        self._answer(*answer)
+
+    def _answer(self, status: int, body: bytes, headers: dict[str, str]) -> None:
+        self.send_response_only(status)
+        for name, value in headers.items():
+            if name.lower() not in {"content-length", "connection", "transfer-encoding"}:
+                self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+        self.wfile.flush()
+
+
+class Server(ThreadingHTTPServer):
+    """A thread for each connection; the host keeps few and reuses them."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+
+def _end_with_the_host() -> None:
+    """End this process when the host's end of standard input closes, however the host died."""
+    while os.read(sys.stdin.fileno(), 1024):
+        pass
+    os._exit(0)
+
+
+def main() -> None:
+    """Load the model, serve it on a free loopback port and report the port on the given descriptor."""
+    report = os.fdopen(int(sys.argv[1]), "w")
+    threading.Thread(target=_end_with_the_host, daemon=True).start()
+    RequestHandler.model = Model(
+        Path(os.environ["SAGEMAKER_BASE_DIR"]),
+        os.environ["SAGEMAKER_PROGRAM"],
+        os.environ["SAGEMAKER_SUBMIT_DIRECTORY"],
+    )
+    server = Server(("127.0.0.1", 0), RequestHandler)
+    with report:
+        json.dump({"port": server.server_address[1]}, report)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()
