@@ -1,0 +1,44 @@
+"""Entry point of the function that keeps the endpoint at the newest approved model."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import botocore.session
+from aws_lambda_powertools import Logger
+from botocore.config import Config
+
+from deploy_model.reconcile import Reconciler, Step
+from deploy_model.settings import Settings
+
+# A serverless endpoint may need most of a minute for its first answer.
+_SMOKE_TEST = Config(connect_timeout=3, read_timeout=55, retries={"total_max_attempts": 1})
+_CONTROL = Config(connect_timeout=3, read_timeout=15, retries={"total_max_attempts": 5, "mode": "standard"})
+
+logger = Logger(service="deploy_model")
+
+
+def _reconciler() -> Reconciler:
+    # botocore alone: importing boto3 would double the cold start.
+    session: Any = botocore.session.get_session()
+    return Reconciler(
+        Settings.from_environment(os.environ),
+        sagemaker=session.create_client("sagemaker", config=_CONTROL),
+        runtime=session.create_client("sagemaker-runtime", config=_SMOKE_TEST),
+        s3=session.create_client("s3", config=_CONTROL),
+        ssm=session.create_client("ssm", config=_CONTROL),
+    )
+
+
+def handler(event: dict[str, Any], context: object) -> Step:  # noqa: ARG001 - Lambda's signature
+    """Take one step towards the wanted state; the event only says that something may have changed."""
+    step = _reconciler().step()
+    cause = {
+        "source": event.get("source"),
+        "detail_type": event.get("detail-type"),
+        "event_id": event.get("id"),
+    }
+    failed = "unfit" in step or "given_up" in step
+    (logger.error if failed else logger.info)("reconciled", extra={"step": step, "cause": cause})
+    return step

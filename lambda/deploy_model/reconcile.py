@@ -1,0 +1,157 @@
+"""One step from what is there to what is wanted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from deploy_model.publication import NoAnswerError, Publication, UnfitPackageError
+from deploy_model.registry import Package, Registry
+from deploy_model.serving import MOVING, Endpoint, Serving
+from deploy_model.settings import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sagemaker import SageMakerClient
+    from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
+    from mypy_boto3_ssm import SSMClient
+
+Step = dict[str, Any]
+
+
+class Reconciler:
+    """Brings the endpoint to the newest approved model, whatever happened before.
+
+    Every call looks at everything anew and believes no event, so calls may be repeated, lost or out of
+    order. What must be remembered lies on the things themselves: tags on the endpoint, notes on the package.
+
+    Parameters
+    ----------
+    settings
+        Where to deploy, and on what.
+    sagemaker, runtime, s3, ssm
+        Clients.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        sagemaker: SageMakerClient,
+        runtime: SageMakerRuntimeClient,
+        s3: S3Client,
+        ssm: SSMClient,
+    ) -> None:
+        self._settings = settings
+        self._ssm = ssm
+        self._registry = Registry(sagemaker, settings.group, settings.name_for)
+        self._serving = Serving(sagemaker, settings)
+        self._publication = Publication(s3, runtime, settings)
+
+    def step(self) -> Step:
+        """Take one step.
+
+        Returns
+        -------
+        dict
+            ``action`` and, depending on it, ``version``, ``config``, ``reason``. Actions: ``none``, ``wait``,
+            ``create_endpoint``, ``update_endpoint``, ``delete_endpoint``, ``publish``.
+            ``unfit`` says why versions were given up just now,
+            ``given_up`` names approved versions that are passed over because they failed too often.
+
+        Raises
+        ------
+        NoAnswerError
+            If the endpoint did not answer the smoke test and may do so at the next call.
+        """
+        endpoint = self._serving.observe()
+        if endpoint is not None and endpoint.status in MOVING:
+            return {"action": "wait", "reason": f"The endpoint is {endpoint.status}."}
+        if self._is_paused():
+            return self._without_endpoint(endpoint, "The endpoint is paused.")
+        if endpoint is not None:
+            self._record_failed_attempt(endpoint)
+
+        unfit: dict[int, str] = {}
+        while True:
+            package, given_up = self._registry.newest_deployable(besides=unfit.keys())
+            if package is None:
+                step = self._without_endpoint(endpoint, "There is no approved package to deploy.")
+                break
+            try:
+                step = self._create(package) if endpoint is None else self._change(endpoint, package)
+                break
+            except UnfitPackageError as error:
+                # On to the next best at once: what runs may be giving wrong answers.
+                self._registry.record_failure(package.version, str(error), final=True)
+                unfit[package.version] = str(error)
+        if unfit:
+            step["unfit"] = {str(version): reason for version, reason in unfit.items()}
+        if given_up:
+            step["given_up"] = given_up
+        return step
+
+    def _is_paused(self) -> bool:
+        parameter = self._ssm.get_parameter(Name=self._settings.paused_parameter)["Parameter"]
+        return parameter["Value"] == "true"
+
+    def _record_failed_attempt(self, endpoint: Endpoint) -> None:
+        """Count a creation that failed, or an update that failed and kept the old configuration."""
+        attempted = endpoint.attempted
+        if attempted is None or (endpoint.status == "InService" and attempted == endpoint.config):
+            return
+        version = self._serving.version_of(attempted)
+        # Settings that have changed since get their own tries.
+        if version is not None and attempted == self._settings.name_for(version):
+            reason = endpoint.failure_reason or f"The update failed and kept {endpoint.config}."
+            self._registry.record_failure(version, reason)
+        self._serving.forget_attempt(endpoint)
+
+    def _without_endpoint(self, endpoint: Endpoint | None, reason: str) -> Step:
+        if endpoint is None:
+            return {"action": "none", "reason": reason}
+        self._serving.delete()
+        return {"action": "delete_endpoint", "config": endpoint.config, "reason": reason}
+
+    def _create(self, package: Package) -> Step:
+        config = self._prepare(package)
+        self._serving.create(config)
+        return {"action": "create_endpoint", "version": str(package.version), "config": config}
+
+    def _change(self, endpoint: Endpoint, package: Package) -> Step:
+        if endpoint.status != "InService":
+            reason = f"An endpoint that is {endpoint.status} can only be deleted: {endpoint.failure_reason}"
+            return self._without_endpoint(endpoint, reason)
+        if endpoint.config == self._settings.name_for(package.version):
+            return self._verify(endpoint, package)
+        if endpoint.serverless is not (self._settings.mode == "serverless"):
+            reason = f"No update leads to mode {self._settings.mode}: the endpoint is made anew."
+            return self._without_endpoint(endpoint, reason)
+        config = self._prepare(package)
+        self._serving.update(endpoint, config)
+        return {
+            "action": "update_endpoint",
+            "version": str(package.version),
+            "config": config,
+            "from": endpoint.config,
+        }
+
+    def _verify(self, endpoint: Endpoint, package: Package) -> Step:
+        step: Step = {"action": "none", "version": str(package.version), "config": endpoint.config}
+        if endpoint.verified != endpoint.config or not self._publication.is_published(package):
+            contract = self._publication.contract_of(package)
+            try:
+                self._publication.smoke_test(package, contract)
+            except NoAnswerError as error:
+                # Lambda calls a failed function again, soon; the third time the version is given up.
+                self._registry.record_failure(package.version, str(error))
+                raise
+            self._publication.publish(package, contract)
+            self._serving.note_verified(endpoint)
+            step["action"] = "publish"
+        removed = self._serving.remove_old(endpoint.config)
+        return {**step, "removed": removed} if removed else step
+
+    def _prepare(self, package: Package) -> str:
+        # What could not be verified afterwards is not deployed.
+        self._publication.contract_of(package)
+        return self._serving.prepare(package)

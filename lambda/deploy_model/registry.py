@@ -1,0 +1,134 @@
+"""The model registry: which package is wanted, and what is known of failed deployments."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker import SageMakerClient
+    from mypy_boto3_sagemaker.type_defs import ModelPackageSummaryTypeDef
+
+# A package whose deployment failed this often is passed over until it is rejected and approved again,
+# or the endpoint's settings change.
+MAX_ATTEMPTS = 3
+
+# Notes on the package itself, where the person who approves can see them.
+FAILED_CONFIG = "DeploymentFailedConfig"
+FAILED_ATTEMPTS = "DeploymentFailedAttempts"
+FAILED_REASON = "DeploymentFailedReason"
+
+_NOT_ALLOWED_IN_METADATA = re.compile(r"[^\w .:/=+\-@]")
+
+
+@dataclass(frozen=True)
+class Package:
+    """An approved version of the model."""
+
+    arn: str
+    version: int
+    model_data_url: str
+    metadata: dict[str, str] = field(default_factory=dict)
+
+
+class Registry:
+    """The packages of one group.
+
+    Parameters
+    ----------
+    sagemaker
+        Client of the SageMaker API.
+    group
+        Name of the model package group.
+    name_for
+        Gives the endpoint configuration's name for a version: a failure counts for that name alone.
+    """
+
+    def __init__(self, sagemaker: SageMakerClient, group: str, name_for: Callable[[int], str]) -> None:
+        self._sagemaker = sagemaker
+        self._group = group
+        self._name_for = name_for
+
+    def newest_deployable(self, besides: Collection[int] = ()) -> tuple[Package | None, list[str]]:
+        """Return the newest approved package that may be deployed, and the versions passed over.
+
+        Rejected packages newer than that one lose their notes, so that approving them again means a new try.
+
+        Parameters
+        ----------
+        besides
+            Versions that are not to be deployed, whatever is noted on them.
+        """
+        given_up: list[str] = []
+        for summary in self._newest_first():
+            status = summary.get("ModelApprovalStatus")
+            if status == "Rejected":
+                self._forget_failures(summary["ModelPackageArn"])
+            elif status == "Approved":
+                package = self._describe(summary["ModelPackageArn"])
+                if self._attempts(package) >= MAX_ATTEMPTS:
+                    given_up.append(str(package.version))
+                elif package.version not in besides:
+                    return package, given_up
+        return None, given_up
+
+    def record_failure(self, version: int, reason: str, *, final: bool = False) -> None:
+        """Note on a package that its deployment failed.
+
+        Parameters
+        ----------
+        version
+            The package version; one that is no longer registered is ignored.
+        reason
+            What a person should read about it.
+        final
+            Whether another try could not end differently.
+        """
+        arn = next(
+            (s["ModelPackageArn"] for s in self._newest_first() if s["ModelPackageVersion"] == version), None
+        )
+        if arn is None:
+            return
+        package = self._describe(arn)
+        attempts = MAX_ATTEMPTS if final else self._attempts(package) + 1
+        self._sagemaker.update_model_package(
+            ModelPackageArn=arn,
+            CustomerMetadataProperties={
+                **package.metadata,
+                FAILED_CONFIG: self._name_for(version),
+                FAILED_ATTEMPTS: str(attempts),
+                FAILED_REASON: _NOT_ALLOWED_IN_METADATA.sub(" ", reason)[:256].strip() or "unknown",
+            },
+        )
+
+    def _newest_first(self) -> Iterator[ModelPackageSummaryTypeDef]:
+        pages = self._sagemaker.get_paginator("list_model_packages").paginate(
+            ModelPackageGroupName=self._group, SortBy="CreationTime", SortOrder="Descending"
+        )
+        summaries = [summary for page in pages for summary in page["ModelPackageSummaryList"]]
+        return iter(sorted(summaries, key=lambda summary: -summary["ModelPackageVersion"]))
+
+    def _describe(self, arn: str) -> Package:
+        described: Any = self._sagemaker.describe_model_package(ModelPackageName=arn)
+        containers = described["InferenceSpecification"]["Containers"]
+        return Package(
+            arn=arn,
+            version=int(described["ModelPackageVersion"]),
+            model_data_url=containers[0]["ModelDataUrl"],
+            metadata=dict(described.get("CustomerMetadataProperties") or {}),
+        )
+
+    def _attempts(self, package: Package) -> int:
+        if package.metadata.get(FAILED_CONFIG) != self._name_for(package.version):
+            return 0
+        return int(package.metadata.get(FAILED_ATTEMPTS, "0"))
+
+    def _forget_failures(self, arn: str) -> None:
+        metadata = self._describe(arn).metadata
+        notes = [key for key in (FAILED_CONFIG, FAILED_ATTEMPTS, FAILED_REASON) if key in metadata]
+        if notes:
+            self._sagemaker.update_model_package(
+                ModelPackageArn=arn, CustomerMetadataPropertiesToRemove=notes
+            )
