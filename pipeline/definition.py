@@ -1,0 +1,223 @@
+"""The pipeline: its steps, the gate before the registry, and the JSON that SageMaker runs."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.bundles import STEP_MODULES
+from pipeline.jobs import Jobs, bucket_uri, run_uri, sklearn_image, step_retries
+from pipeline.parameters import Parameters
+from pipeline.project import Project
+from pipeline.sdk import offline_session
+
+_CONTENT_TYPES = ["application/json", "text/csv", "application/jsonlines"]
+_ENDPOINT_INSTANCES = ["ml.t2.medium", "ml.m5.large", "ml.m5.xlarge", "ml.c5.large", "ml.c5.xlarge"]
+_TRANSFORM_INSTANCES = ["ml.m5.large", "ml.m5.xlarge"]
+_SERVING = {"SAGEMAKER_PROGRAM": "serve.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"}
+
+
+def build_definition(project: Project, job_role_arn: str, code_uris: Mapping[str, str]) -> str:
+    """Return the pipeline's definition as JSON; the same arguments always give the same bytes.
+
+    Needs neither network nor credentials.
+
+    Parameters
+    ----------
+    project
+        Names, account and region.
+    job_role_arn
+        The role that jobs run as.
+    code_uris
+        Where each step's bundle lies, as ``bundles.upload_bundles`` returns it.
+
+    Raises
+    ------
+    ValueError
+        If a step's code is missing.
+    """
+    if missing := sorted(set(STEP_MODULES) - set(code_uris)):
+        raise ValueError(
+            f"No code URI for {', '.join(missing)}: give one for each of {', '.join(STEP_MODULES)}."
+        )
+    with offline_session(project.region, project.bucket) as session:
+        from sagemaker.mlops.workflow.pipeline import Pipeline
+
+        jobs = Jobs(session, project, job_role_arn, sklearn_image(project.region), code_uris)
+        parameters = Parameters()
+        pipeline = Pipeline(
+            name=project.pipeline,
+            parameters=parameters.all(),
+            pipeline_experiment_config=None,
+            steps=_steps(jobs, parameters),
+            sagemaker_session=session,
+        )
+        definition = json.loads(pipeline.definition())
+    # The SDK writes null for what is not used; the pipeline definition's schema knows no null.
+    used = {key: value for key, value in definition.items() if value is not None}
+    return json.dumps(used, indent=2, sort_keys=True) + "\n"
+
+
+def _steps(jobs: Jobs, parameters: Parameters) -> list[Any]:
+    seed = parameters.random_seed.to_string()
+    select_features = jobs.processing_step(
+        "SelectFeatures",
+        description="Checks the data, splits off the test companies and chooses each candidate's features",
+        inputs={"data": parameters.input_data_uri},
+        outputs={
+            name: run_uri(jobs.project, "SelectFeatures", name) for name in ("train", "test", "features")
+        },
+        arguments={"--feature-count": parameters.feature_count.to_string(), "--random-seed": seed},
+        instance_type=parameters.processing_instance_type,
+    )
+    train, test, features = (_output(select_features, name) for name in ("train", "test", "features"))
+    resample = jobs.processing_step(
+        "Resample",
+        description="Balances the training companies, never the test companies",
+        inputs={"train": train, "features": features},
+        outputs={"resampled": run_uri(jobs.project, "Resample", "resampled")},
+        arguments={"--resampler": parameters.resampler, "--random-seed": seed},
+        instance_type=parameters.processing_instance_type,
+    )
+    published = jobs.training_step(
+        "TrainPublished",
+        description="Fits the published recipe",
+        channels={"train": train, "resampled": _output(resample, "resampled"), "features": features},
+        hyperparameters={"random-seed": seed},
+        instance_type=parameters.training_instance_type,
+    )
+    recommended = jobs.training_step(
+        "TrainRecommended",
+        description="Fits the recommended estimator",
+        channels={"train": train, "features": features},
+        hyperparameters={"estimator": parameters.estimator, "random-seed": seed},
+        instance_type=parameters.training_instance_type,
+    )
+    report = _report()
+    evaluate = _evaluate(
+        jobs,
+        parameters,
+        inputs={
+            "published": published.properties.ModelArtifacts.S3ModelArtifacts,
+            "recommended": recommended.properties.ModelArtifacts.S3ModelArtifacts,
+            "test": test,
+            "features": features,
+            "reigning": f"s3://{jobs.project.bucket}/reigning/",
+        },
+        report=report,
+    )
+    gate = _gate(jobs, parameters, evaluate, report)
+    return [select_features, resample, published, recommended, evaluate, gate]
+
+
+def _report() -> Any:
+    from sagemaker.core.workflow.properties import PropertyFile
+
+    return PropertyFile(name="EvaluationReport", output_name="evaluation", path="evaluation.json")
+
+
+def _evaluate(jobs: Jobs, parameters: Parameters, inputs: Mapping[str, Any], report: Any) -> Any:
+    from sagemaker.core.workflow.execution_variables import ExecutionVariables
+
+    return jobs.processing_step(
+        "Evaluate",
+        description="Chooses a candidate and judges it on the test companies, beside the reigning model",
+        inputs=inputs,
+        # models/ stays while runs/ expires: what was judged is what is registered.
+        outputs={
+            "evaluation": run_uri(jobs.project, "Evaluate", "evaluation"),
+            "model": bucket_uri(jobs.project, "models"),
+        },
+        arguments={
+            "--register-candidate": parameters.register_candidate,
+            "--random-seed": parameters.random_seed.to_string(),
+            "--min-roc-auc": parameters.min_roc_auc.to_string(),
+            "--execution-id": ExecutionVariables.PIPELINE_EXECUTION_ID,
+        },
+        instance_type=parameters.processing_instance_type,
+        # The reigning model changes under an unchanging URI.
+        cached=False,
+        property_files=[report],
+    )
+
+
+def _gate(jobs: Jobs, parameters: Parameters, evaluate: Any, report: Any) -> Any:
+    from sagemaker.core.workflow.conditions import ConditionGreaterThanOrEqualTo
+    from sagemaker.core.workflow.functions import Join, JsonGet
+    from sagemaker.mlops.workflow.condition_step import ConditionStep
+    from sagemaker.mlops.workflow.fail_step import FailStep
+
+    def reported(path: str) -> Any:
+        return JsonGet(step_name=evaluate.name, property_file=report, json_path=path)
+
+    report_uri = Join(on="/", values=[_output(evaluate, "evaluation"), report.path])
+    rejected = FailStep(
+        "ModelRejected",
+        description="Says why no model was registered",
+        error_message=Join(
+            on="",
+            values=[
+                "The model was not registered: ",
+                reported("gate.reason"),
+                " (MinRocAuc: ",
+                parameters.min_roc_auc,
+                ", report: ",
+                report_uri,
+                ")",
+            ],
+        ),
+    )
+    return ConditionStep(
+        "CheckRocAuc",
+        description="Lets a model through that is good enough and not worse than the reigning one",
+        conditions=[
+            ConditionGreaterThanOrEqualTo(left=reported("gate.roc_auc"), right=parameters.min_roc_auc),
+            ConditionGreaterThanOrEqualTo(left=reported("gate.not_worse_than_reigning"), right=1),
+        ],
+        if_steps=[_register(jobs, parameters, _output(evaluate, "model"), report_uri, reported)],
+        else_steps=[rejected],
+    )
+
+
+def _register(jobs: Jobs, parameters: Parameters, model_uri: Any, report_uri: Any, reported: Any) -> Any:
+    from sagemaker.core.model_metrics import MetricsSource, ModelMetrics
+    from sagemaker.core.workflow.execution_variables import ExecutionVariables
+    from sagemaker.core.workflow.functions import Join
+    from sagemaker.mlops.workflow.model_step import ModelStep
+    from sagemaker.serve.model_builder import ModelBuilder
+
+    # No `source_code`: the SDK would add a training step that repacks the model, outside the gate.
+    builder = ModelBuilder(
+        s3_model_data_url=Join(on="/", values=[model_uri, "model.tar.gz"]),
+        image_uri=jobs.image,
+        role_arn=jobs.role_arn,
+        env_vars=_SERVING,
+        sagemaker_session=jobs.session,
+    )
+    statistics = MetricsSource(content_type="application/json", s3_uri=report_uri)
+    step_args = builder.register(
+        model_package_group_name=jobs.project.model_package_group,
+        description="Bankruptcy risk of companies from their financial ratios",
+        approval_status=parameters.model_approval_status,
+        model_metrics=ModelMetrics(model_statistics=statistics),
+        content_types=_CONTENT_TYPES,
+        response_types=_CONTENT_TYPES,
+        inference_instances=_ENDPOINT_INSTANCES,
+        transform_instances=_TRANSFORM_INSTANCES,
+        domain="MACHINE_LEARNING",
+        task="CLASSIFICATION",
+        # Values are strings without a comma; the SDK's JsonGet may stand wherever a string may.
+        customer_metadata_properties={
+            "contract": reported("winner.contract"),
+            "contract_uri": Join(on="/", values=[model_uri, "contract.json"]),
+            "candidate": reported("winner.candidate"),
+            "estimator": reported("winner.estimator"),
+            "roc_auc": Join(on="", values=[reported("gate.roc_auc")]),
+            "execution_id": ExecutionVariables.PIPELINE_EXECUTION_ID,
+            "report_uri": report_uri,
+        },
+    )
+    return ModelStep("RegisterModel", step_args=step_args, retry_policies=step_retries())
+
+
+def _output(step: Any, name: str) -> Any:
+    return step.properties.ProcessingOutputConfig.Outputs[name].S3Output.S3Uri

@@ -1,0 +1,83 @@
+"""The names of one project's resources, all derived from its name, account and region."""
+
+import re
+from dataclasses import dataclass
+
+_NAME = re.compile(r"[a-z][a-z0-9-]{1,22}[a-z0-9]")
+_ACCOUNT = re.compile(r"[0-9]{12}")
+_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
+
+
+@dataclass(frozen=True)
+class Project:
+    """A deployment of this workflow in one account and region.
+
+    Parameters
+    ----------
+    name
+        3 to 24 lower-case letters, digits and hyphens; starts with a letter and ends with no hyphen.
+    account
+        The 12 digits of the AWS account.
+    region
+        An AWS region, such as ``eu-west-1``.
+
+    Raises
+    ------
+    ValueError
+        If a part has another form.
+    """
+
+    name: str
+    account: str
+    region: str
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise ValueError(
+                f"{self.name!r} can't be a project's name: give 3 to 24 lower-case letters, digits and hyphens, "
+                "a letter first and no hyphen last, such as 'bankruptcy'."
+            )
+        if not _ACCOUNT.fullmatch(self.account):
+            raise ValueError(f"{self.account!r} is no AWS account: give its 12 digits, without hyphens.")
+        if not _REGION.fullmatch(self.region):
+            raise ValueError(f"{self.region!r} is no AWS region: give one such as 'eu-west-1'.")
+
+    @property
+    def bucket(self) -> str:
+        """The bucket of data, code, models and runs."""
+        return f"{self.name}-{self.account}-{self.region}"
+
+    @property
+    def model_package_group(self) -> str:
+        """The model package group that versions are registered in."""
+        return self.name
+
+    @property
+    def pipeline(self) -> str:
+        """The SageMaker pipeline."""
+        return self.name
+
+    @property
+    def endpoint(self) -> str:
+        """The SageMaker endpoint."""
+        return self.name
+
+    @property
+    def storage_stack(self) -> str:
+        """The CloudFormation stack that stays."""
+        return f"{self.name}-storage"
+
+    @property
+    def service_stack(self) -> str:
+        """The CloudFormation stack that can go."""
+        return f"{self.name}-service"
+
+    @property
+    def predict_function(self) -> str:
+        """The Lambda function behind the REST API."""
+        return f"{self.name}-predict-api"
+
+    @property
+    def deploy_function(self) -> str:
+        """The Lambda function that deploys approved models."""
+        return f"{self.name}-deploy-model"

@@ -1,0 +1,246 @@
+"""The pipeline at SageMaker, through boto3 alone: create or update it, start it, watch it, stop it."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from botocore.exceptions import ClientError
+
+from pipeline.project import Project
+
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker import SageMakerClient
+
+MAX_PARALLEL_STEPS = 4
+_RUNNING = ("Executing", "Stopping")
+_DESCRIPTION = "Bankruptcy risk of companies: features, two candidates, evaluation, gate, registration"
+
+
+@dataclass(frozen=True)
+class StepState:
+    """One step of an execution.
+
+    Parameters
+    ----------
+    name
+        The step's name.
+    type
+        ``Processing``, ``Training``, ``Condition``, ``Fail`` or ``RegisterModel``; None until SageMaker says so.
+    status
+        ``Starting``, ``Executing``, ``Stopping``, ``Stopped``, ``Failed`` or ``Succeeded``.
+    start, end
+        Aware times; None until they have come.
+    failure_reason
+        For a failed job what the job itself said, else what SageMaker says.
+    cached
+        Whether the outputs of an earlier execution were taken.
+    arn
+        The job, or for RegisterModel the model package.
+    """
+
+    name: str
+    type: str | None
+    status: str
+    start: datetime | None
+    end: datetime | None
+    failure_reason: str | None
+    cached: bool
+    arn: str | None
+
+
+@dataclass(frozen=True)
+class Execution:
+    """An execution; ``describe`` adds its parameters, and its steps in the order they began."""
+
+    arn: str
+    display_name: str | None
+    status: str
+    start: datetime | None
+    end: datetime | None
+    failure_reason: str | None
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    steps: tuple[StepState, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """The last part of the ARN, which names the execution's folders in the bucket."""
+        return self.arn.rpartition("/")[2]
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing will change any more."""
+        return self.status not in _RUNNING
+
+
+def upsert(
+    sagemaker: "SageMakerClient",
+    project: Project,
+    definition: str,
+    role_arn: str,
+    tags: Mapping[str, str],
+    max_parallel_steps: int = MAX_PARALLEL_STEPS,
+) -> Literal["created", "updated", "unchanged"]:
+    """Create the pipeline, or update it where it differs, and say which.
+
+    Tags are set when it is created.
+    """
+    wanted: dict[str, Any] = {
+        "PipelineDefinition": definition,
+        "RoleArn": role_arn,
+        "PipelineDescription": _DESCRIPTION,
+        "ParallelismConfiguration": {"MaxParallelExecutionSteps": max_parallel_steps},
+    }
+    try:
+        present = sagemaker.describe_pipeline(PipelineName=project.pipeline)
+    except ClientError as error:
+        if not _is_missing(error):
+            raise
+        labels = [{"Key": key, "Value": value} for key, value in tags.items()]
+        sagemaker.create_pipeline(PipelineName=project.pipeline, Tags=labels, **wanted)
+        return "created"
+    if all(present.get(key) == value for key, value in wanted.items()):
+        return "unchanged"
+    sagemaker.update_pipeline(PipelineName=project.pipeline, **wanted)
+    return "updated"
+
+
+def start(
+    sagemaker: "SageMakerClient",
+    project: Project,
+    parameters: Mapping[str, object],
+    display_name: str | None = None,
+) -> str:
+    """Start an execution with these parameters and return its ARN."""
+    named = {"PipelineExecutionDisplayName": display_name} if display_name else {}
+    answer = sagemaker.start_pipeline_execution(
+        PipelineName=project.pipeline,
+        PipelineParameters=[{"Name": name, "Value": str(value)} for name, value in parameters.items()],
+        **named,
+    )
+    return answer["PipelineExecutionArn"]
+
+
+def stop(sagemaker: "SageMakerClient", arn: str) -> None:
+    """Ask for an execution to be stopped; its jobs take some time to end."""
+    sagemaker.stop_pipeline_execution(PipelineExecutionArn=arn)
+
+
+def describe(sagemaker: "SageMakerClient", arn: str) -> Execution:
+    """Return an execution with its steps, and of each failed step the real reason."""
+    execution = sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)
+    pages = sagemaker.get_paginator("list_pipeline_execution_steps").paginate(PipelineExecutionArn=arn)
+    steps = [_step_state(sagemaker, step) for page in pages for step in page["PipelineExecutionSteps"]]
+    given = sagemaker.get_paginator("list_pipeline_parameters_for_execution").paginate(
+        PipelineExecutionArn=arn
+    )
+    ended = execution["PipelineExecutionStatus"] not in _RUNNING
+    return Execution(
+        arn=arn,
+        display_name=execution.get("PipelineExecutionDisplayName"),
+        status=execution["PipelineExecutionStatus"],
+        start=execution.get("CreationTime"),
+        end=execution.get("LastModifiedTime") if ended else None,
+        failure_reason=execution.get("FailureReason"),
+        parameters={item["Name"]: item["Value"] for page in given for item in page["PipelineParameters"]},
+        steps=tuple(sorted(steps, key=lambda step: step.start or datetime.max.replace(tzinfo=UTC))),
+    )
+
+
+def watch(
+    sagemaker: "SageMakerClient",
+    arn: str,
+    *,
+    interval: float = 5.0,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Iterator[Execution]:
+    """Yield an execution whenever something about it has changed, and end when it has finished.
+
+    Parameters
+    ----------
+    interval
+        Seconds between two looks.
+    """
+    last = None
+    while last is None or not last.ended:
+        if last is not None:
+            sleep(interval)
+        execution = describe(sagemaker, arn)
+        if execution != last:
+            yield execution
+        last = execution
+
+
+def list_executions(sagemaker: "SageMakerClient", project: Project, limit: int = 20) -> list[Execution]:
+    """Return the newest executions, newest first, without their steps."""
+    pages = sagemaker.get_paginator("list_pipeline_executions").paginate(
+        PipelineName=project.pipeline,
+        SortBy="CreationTime",
+        SortOrder="Descending",
+        PaginationConfig={"MaxItems": limit},
+    )
+    return [
+        Execution(
+            arn=summary["PipelineExecutionArn"],
+            display_name=summary.get("PipelineExecutionDisplayName"),
+            status=summary["PipelineExecutionStatus"],
+            start=summary.get("StartTime"),
+            end=None,
+            failure_reason=summary.get("PipelineExecutionFailureReason"),
+        )
+        for page in pages
+        for summary in page["PipelineExecutionSummaries"]
+    ]
+
+
+def evaluation_uri(sagemaker: "SageMakerClient", execution: Execution) -> str | None:
+    """Return the URI of an execution's evaluation.json; None unless its Evaluate step has succeeded."""
+    evaluated = (
+        step.arn for step in execution.steps if step.name == "Evaluate" and step.status == "Succeeded"
+    )
+    arn = next(evaluated, None)
+    if arn is None:
+        return None
+    job = sagemaker.describe_processing_job(ProcessingJobName=arn.rpartition("/")[2])
+    outputs = {
+        output["OutputName"]: output["S3Output"]["S3Uri"]
+        for output in job["ProcessingOutputConfig"]["Outputs"]
+    }
+    return f"{outputs['evaluation']}/evaluation.json"
+
+
+def _is_missing(error: ClientError) -> bool:
+    return error.response["Error"]["Code"] in ("ResourceNotFound", "ResourceNotFoundException")
+
+
+_TYPES = {"ProcessingJob": "Processing", "TrainingJob": "Training"}
+
+
+def _step_state(sagemaker: "SageMakerClient", step: Mapping[str, Any]) -> StepState:
+    # Metadata holds one entry, named after what the step made.
+    kind, made = next(iter(step.get("Metadata", {}).items()), (None, {}))
+    failure_reason = step.get("FailureReason")
+    if step["StepStatus"] == "Failed" and "Arn" in made:
+        failure_reason = _reason_of_job(sagemaker, kind, made["Arn"]) or failure_reason
+    return StepState(
+        name=step["StepName"],
+        type=_TYPES.get(kind, kind) if kind else None,
+        status=step["StepStatus"],
+        start=step.get("StartTime"),
+        end=step.get("EndTime"),
+        failure_reason=failure_reason,
+        cached="CacheHitResult" in step,
+        arn=made.get("Arn"),
+    )
+
+
+def _reason_of_job(sagemaker: "SageMakerClient", kind: str | None, arn: str) -> str | None:
+    name = arn.rpartition("/")[2]
+    if kind == "ProcessingJob":
+        processing = sagemaker.describe_processing_job(ProcessingJobName=name)
+        # The exit message is what the step wrote; the failure reason says little more than that it failed.
+        return processing.get("ExitMessage") or processing.get("FailureReason")
+    if kind == "TrainingJob":
+        return sagemaker.describe_training_job(TrainingJobName=name).get("FailureReason")
+    return None
