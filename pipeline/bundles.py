@@ -91,9 +91,8 @@ def upload_bundles(s3: "S3Client", bucket: str, bundles: Mapping[str, Bundle]) -
 def _bundle(source: Path, module: str) -> Bundle:
     paths, imports = _closure(source, module)
     # A job's Python starts a file, not a module; beside it lie the packages that the module imports.
-    files = {
-        ENTRY_POINT: f'import runpy\n\nrunpy.run_module("{module}", run_name="__main__", alter_sys=True)\n'.encode()
-    }
+    run = f'import runpy\n\nrunpy.run_module("{module}", run_name="__main__", alter_sys=True)\n'
+    files = {ENTRY_POINT: run.encode()}
     files |= {path.relative_to(source).as_posix(): path.read_bytes() for path in paths}
     if "inference" in imports:
         # Whole, since training packs it into the model for the endpoint.
@@ -105,7 +104,7 @@ def _bundle(source: Path, module: str) -> Bundle:
 
 
 def _closure(source: Path, module: str) -> tuple[set[Path], set[str]]:
-    """Return the files under ``steps/`` that importing a module reads, and the top-level packages they import."""
+    """Return the files under ``steps/`` that importing a module reads, and the packages they import."""
     found: set[Path] = set()
     packages: set[str] = set()
     pending = [module]
@@ -165,7 +164,7 @@ def _installed(package: str) -> Path:
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         raise ValueError(
-            f"The package {package} travels with a step's code, but is not installed here: install the 'jobs' extra."
+            f"The package {package} travels with a step's code but is not installed: add the 'jobs' extra."
         )
     return Path(spec.submodule_search_locations[0])
 

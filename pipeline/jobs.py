@@ -42,7 +42,7 @@ def step_retries() -> list[Any]:
 
 
 def job_retries() -> list[Any]:
-    """Return the retry policies of a job: as for a request, and when there is no instance for it or it breaks."""
+    """Return the retry policies of a job: those of a request, and one for a lack of instances."""
     from sagemaker.mlops.workflow.retry import SageMakerJobExceptionTypeEnum, SageMakerJobStepRetryPolicy
 
     lacking = [SageMakerJobExceptionTypeEnum.CAPACITY_ERROR, SageMakerJobExceptionTypeEnum.INTERNAL_ERROR]
@@ -149,7 +149,7 @@ class Jobs:
         from sagemaker.mlops.workflow.steps import TrainingStep
         from sagemaker.train.model_trainer import ModelTrainer
 
-        # No `source_code`: the SDK would upload it under the time of the build, so that no step is ever cached.
+        # No `source_code`: the SDK would upload it under the time of the build, and no step were ever cached.
         # The image's own script mode takes the code from a channel instead.
         script = {"sagemaker_program": ENTRY_POINT, "sagemaker_submit_directory": _TRAINING_CODE}
         trainer = ModelTrainer(

@@ -34,8 +34,8 @@ class Project:
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
             raise ValueError(
-                f"{self.name!r} can't be a project's name: give 3 to 24 lower-case letters, digits and hyphens, "
-                "a letter first and no hyphen last, such as 'bankruptcy'."
+                f"{self.name!r} can't be a project's name: give 3 to 24 lower-case letters, digits and "
+                "hyphens, a letter first and no hyphen last, such as 'bankruptcy'."
             )
         if not _ACCOUNT.fullmatch(self.account):
             raise ValueError(f"{self.account!r} is no AWS account: give its 12 digits, without hyphens.")

@@ -1,4 +1,4 @@
-"""The SageMaker SDK, held to what a build needs: no network, no credentials, no configuration, no telemetry."""
+"""The SageMaker SDK, held to what a build needs: no network, credentials, configuration or telemetry."""
 
 import logging
 import os
@@ -35,8 +35,8 @@ def offline_session(region: str, bucket: str) -> Iterator[Any]:
         from sagemaker.core.telemetry import telemetry_logging
         from sagemaker.core.workflow.pipeline_context import PipelineSession
 
-        # The documented opt-out is a setting in the SDK's configuration, which makes it check that configuration
-        # against its schema at every look-up: some seconds a build. This is the function that would have sent it.
+        # The documented opt-out is a setting in the SDK's configuration, which makes the SDK check it against
+        # its schema at every look-up: some seconds a build. This is the function that would have sent it.
         send = telemetry_logging._send_telemetry_request
         telemetry_logging._send_telemetry_request = lambda *_args, **_kwargs: None
         try:

@@ -12,6 +12,7 @@ from pipeline.project import Project
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
+    from mypy_boto3_sagemaker.type_defs import PipelineExecutionStepTypeDef
 
 MAX_PARALLEL_STEPS = 4
 _RUNNING = ("Executing", "Stopping")
@@ -27,7 +28,8 @@ class StepState:
     name
         The step's name.
     type
-        ``Processing``, ``Training``, ``Condition``, ``Fail`` or ``RegisterModel``; None until SageMaker says so.
+        ``Processing``, ``Training``, ``Condition``, ``Fail`` or ``RegisterModel``; None until SageMaker
+        has said so.
     status
         ``Starting``, ``Executing``, ``Stopping``, ``Stopped``, ``Failed`` or ``Succeeded``.
     start, end
@@ -80,6 +82,7 @@ def upsert(
     definition: str,
     role_arn: str,
     tags: Mapping[str, str],
+    *,
     max_parallel_steps: int = MAX_PARALLEL_STEPS,
 ) -> Literal["created", "updated", "unchanged"]:
     """Create the pipeline, or update it where it differs, and say which.
@@ -97,8 +100,8 @@ def upsert(
     except ClientError as error:
         if not _is_missing(error):
             raise
-        labels = [{"Key": key, "Value": value} for key, value in tags.items()]
-        sagemaker.create_pipeline(PipelineName=project.pipeline, Tags=labels, **wanted)
+        wanted["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
+        sagemaker.create_pipeline(PipelineName=project.pipeline, **wanted)
         return "created"
     if all(present.get(key) == value for key, value in wanted.items()):
         return "unchanged"
@@ -113,7 +116,7 @@ def start(
     display_name: str | None = None,
 ) -> str:
     """Start an execution with these parameters and return its ARN."""
-    named = {"PipelineExecutionDisplayName": display_name} if display_name else {}
+    named: Any = {"PipelineExecutionDisplayName": display_name} if display_name else {}
     answer = sagemaker.start_pipeline_execution(
         PipelineName=project.pipeline,
         PipelineParameters=[{"Name": name, "Value": str(value)} for name, value in parameters.items()],
@@ -124,7 +127,7 @@ def start(
 
 def stop(sagemaker: "SageMakerClient", arn: str) -> None:
     """Ask for an execution to be stopped; its jobs take some time to end."""
-    sagemaker.stop_pipeline_execution(PipelineExecutionArn=arn)
+    sagemaker.stop_pipeline_execution(PipelineExecutionArn=arn)  # type: ignore[call-arg]  # botocore adds a token
 
 
 def describe(sagemaker: "SageMakerClient", arn: str) -> Execution:
@@ -217,9 +220,11 @@ def _is_missing(error: ClientError) -> bool:
 _TYPES = {"ProcessingJob": "Processing", "TrainingJob": "Training"}
 
 
-def _step_state(sagemaker: "SageMakerClient", step: Mapping[str, Any]) -> StepState:
+def _step_state(sagemaker: "SageMakerClient", step: "PipelineExecutionStepTypeDef") -> StepState:
     # Metadata holds one entry, named after what the step made.
-    kind, made = next(iter(step.get("Metadata", {}).items()), (None, {}))
+    metadata: Mapping[str, Any] = step.get("Metadata", {})
+    kind = next(iter(metadata), None)
+    made = metadata[kind] if kind else {}
     failure_reason = step.get("FailureReason")
     if step["StepStatus"] == "Failed" and "Arn" in made:
         failure_reason = _reason_of_job(sagemaker, kind, made["Arn"]) or failure_reason
