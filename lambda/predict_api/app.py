@@ -1,0 +1,220 @@
+"""The REST API: routes, headers, one log line and metrics per request."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools import Logger, Metrics, single_metric
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConfig, Response
+from aws_lambda_powertools.metrics import MetricUnit
+
+from predict_api.contract import ContractStore
+from predict_api.endpoint import Endpoint
+from predict_api.errors import ApiError, internal
+from predict_api.predictor import Predictor, timestamp
+from predict_api.validation import read_json
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
+
+Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
+
+REQUEST_ID = "X-Request-Id"
+_JSON = "application/json"
+_SECURITY_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
+    "X-Content-Type-Options": "nosniff",
+}
+# The documentation page carries its script and style within itself.
+_DOCS_POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+@dataclass(frozen=True)
+class Dependencies:
+    """What the API needs from outside."""
+
+    contracts: ContractStore
+    endpoint: Endpoint
+    clock: Callable[[], float]
+    now: Callable[[], datetime]
+    logger: Logger
+    metrics: Metrics
+    cors_origins: tuple[str, ...] = ("*",)
+
+
+def create_handler(dependencies: Dependencies) -> Handler:
+    """Return the Lambda handler of the API.
+
+    Parameters
+    ----------
+    dependencies
+        Clients, clocks and the like.
+    """
+    app = create_app(dependencies)
+
+    def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        return app.resolve(event, context)
+
+    return handler
+
+
+def create_app(dependencies: Dependencies) -> APIGatewayRestResolver:
+    """Return the resolver with all routes."""
+    origins = dependencies.cors_origins
+    cors = CORSConfig(
+        allow_origin=origins[0],
+        extra_origins=list(origins[1:]),
+        expose_headers=[REQUEST_ID, "Retry-After"],
+        max_age=600,
+    )
+    app = APIGatewayRestResolver(cors=cors, serializer=_serialize)
+    app.use([_Observation(dependencies)])
+    _add_routes(app, dependencies)
+    return app
+
+
+def _add_routes(app: APIGatewayRestResolver, dependencies: Dependencies) -> None:
+    contracts = dependencies.contracts
+    predictor = Predictor(contracts, dependencies.endpoint, clock=dependencies.clock, now=dependencies.now)
+
+    @app.post("/predict")
+    def predict() -> dict[str, Any]:
+        event = app.current_event
+        document = read_json(
+            event.body, event.headers.get("Content-Type"), is_base64=bool(event.is_base64_encoded)
+        )
+        prediction = predictor.predict(document, event.request_context.request_id)
+        app.context["prediction"] = prediction
+        return prediction.body
+
+    @app.get("/model")
+    def model() -> dict[str, Any]:
+        return contracts.get().public
+
+    @app.get("/health")
+    def health() -> dict[str, Any]:
+        try:
+            contract = contracts.get().document
+            published = {"version": contract.get("version"), "contract": contract["contract"]}
+        except ApiError:
+            # The API is well even where there is nothing to serve yet.
+            published = None
+        return {"status": "ok", "timestamp": timestamp(dependencies.now()), "model": published}
+
+    @app.get("/openapi.json")
+    def openapi() -> Response[str]:
+        return Response(200, _JSON, _openapi_document(contracts))
+
+    @app.get("/docs")
+    def docs() -> Response[str]:
+        # Swagger UI is read from disk for this page alone.
+        from predict_api.docs import page  # noqa: PLC0415
+
+        headers: dict[str, Any] = {"Content-Security-Policy": _DOCS_POLICY}
+        return Response(200, "text/html; charset=utf-8", page(_openapi_document(contracts)), headers)
+
+    @app.not_found
+    def not_found(_: Exception) -> Response[str]:
+        raise ApiError(
+            404,
+            "not_found",
+            "No such resource. There are POST /predict and GET /model, /health, /openapi.json, /docs.",
+        )
+
+
+def _openapi_document(contracts: ContractStore) -> str:
+    # pydantic is needed for this alone, and its import would slow down every cold start.
+    from predict_api.openapi import build_document  # noqa: PLC0415
+
+    try:
+        contract = contracts.get()
+    except ApiError:
+        contract = None
+    return _serialize(build_document(contract))
+
+
+class _Observation:
+    """Middleware around every route: turns errors into answers, adds headers, writes log and metrics."""
+
+    def __init__(self, dependencies: Dependencies) -> None:
+        self._clock = dependencies.clock
+        self._logger = dependencies.logger
+        self._metrics = dependencies.metrics
+        self._varies = dependencies.cors_origins != ("*",)
+
+    # Powertools names its middlewares in debug output.
+    __name__ = "observation"
+
+    def __call__(self, app: APIGatewayRestResolver, next_middleware: NextMiddleware) -> Response[Any]:
+        started = self._clock()
+        request_id = app.current_event.request_context.request_id
+        code = "ok"
+        try:
+            response: Response[Any] = next_middleware(app)
+        except ApiError as error:
+            code, response = error.code, _error_response(error, request_id)
+        except Exception:
+            # The last resort: no exception text may reach a client.
+            self._logger.exception("unexpected", extra={"request_id": request_id})
+            code, response = internal().code, _error_response(internal(), request_id)
+        response.headers = {
+            **_SECURITY_HEADERS,
+            **({"Vary": "Origin"} if self._varies else {}),
+            **response.headers,
+            REQUEST_ID: request_id,
+        }
+        self._record(app, request_id, code, response.status_code, (self._clock() - started) * 1000)
+        return response
+
+    def _record(
+        self, app: APIGatewayRestResolver, request_id: str, code: str, status: int, latency_ms: float
+    ) -> None:
+        prediction = app.context.pop("prediction", None)
+        facts: dict[str, Any] = {
+            "request_id": request_id,
+            "method": app.current_event.http_method,
+            "path": app.current_event.path[:200],
+            "status": status,
+            "outcome": code,
+            "latency_ms": round(latency_ms, 1),
+        }
+        self._metrics.add_metric("Requests", MetricUnit.Count, 1)
+        if prediction is not None:
+            facts |= {
+                "rows": prediction.rows,
+                "model_version": prediction.version,
+                "contract": prediction.contract,
+                "endpoint_ms": round(prediction.endpoint_ms, 1),
+                "warnings": len(prediction.body["warnings"]),
+            }
+            self._metrics.add_metric("Rows", MetricUnit.Count, prediction.rows)
+            self._metrics.add_metric("EndpointLatency", MetricUnit.Milliseconds, prediction.endpoint_ms)
+        self._metrics.flush_metrics()
+        if code != "ok":
+            with single_metric(
+                "Errors",
+                MetricUnit.Count,
+                1,
+                namespace=self._metrics.namespace,
+                default_dimensions={"service": str(self._metrics.service)},
+            ) as metric:
+                metric.add_dimension("code", code)
+        self._logger.info("request", extra=facts)
+
+
+def _error_response(error: ApiError, request_id: str) -> Response[str]:
+    return Response(error.status, _JSON, _serialize(error.body(request_id)), dict(error.headers))
+
+
+def _serialize(body: Any) -> str:
+    return json.dumps(body, separators=(",", ":"), allow_nan=False)

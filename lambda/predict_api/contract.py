@@ -1,0 +1,115 @@
+"""The contract of the deployed model: which numbers it wants, in which order. Published by deploy_model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools import Logger
+from botocore.exceptions import BotoCoreError, ClientError
+
+from predict_api.errors import ApiError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+KEY = "reigning/contract.json"
+TIME_TO_LIVE = 10.0  # seconds
+
+# What GET /model shows; the rest (ARN, smoke test) is ours.
+_PUBLIC = ("contract", "version", "features", "threshold", "risk_levels", "candidate", "estimator", "metrics")
+
+
+@dataclass(frozen=True)
+class Contract:
+    """A published contract."""
+
+    document: Mapping[str, Any]
+
+    @cached_property
+    def hash(self) -> str:
+        """Hash over the names and their order."""
+        return str(self.document["contract"])
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Feature names in order."""
+        return tuple(feature["name"] for feature in self.document["features"])
+
+    @cached_property
+    def seen(self) -> tuple[tuple[float, float], ...]:
+        """Smallest and largest value that the model has seen, per feature."""
+        return tuple((float(f["min"]), float(f["max"])) for f in self.document["features"])
+
+    @cached_property
+    def plausible(self) -> tuple[tuple[float, float], ...]:
+        """Bounds beyond which a value is far outside: the range seen, and its width again on either side."""
+        return tuple((low - (high - low), high + (high - low)) for low, high in self.seen)
+
+    @property
+    def public(self) -> dict[str, Any]:
+        """The part that clients may see."""
+        return {key: self.document[key] for key in _PUBLIC if key in self.document}
+
+
+class ContractStore:
+    """Reads the published contract and keeps it for a short time.
+
+    Parameters
+    ----------
+    s3
+        S3 client.
+    bucket
+        The project's bucket.
+    clock
+        Seconds that never go back.
+    logger
+        Told when an old copy has to serve.
+    """
+
+    def __init__(self, s3: S3Client, bucket: str, *, clock: Callable[[], float], logger: Logger) -> None:
+        self._s3 = s3
+        self._bucket = bucket
+        self._clock = clock
+        self._logger = logger
+        self._cached: Contract | None = None
+        self._read_at = 0.0
+
+    def get(self, *, fresh: bool = False) -> Contract:
+        """Return the contract, read anew when it is older than ten seconds or ``fresh`` is asked for.
+
+        Raises
+        ------
+        ApiError
+            503 when there is none.
+        """
+        if self._cached is None or fresh or self._clock() - self._read_at >= TIME_TO_LIVE:
+            try:
+                answer = self._s3.get_object(Bucket=self._bucket, Key=KEY)
+                self._cached = Contract(json.loads(answer["Body"].read()))
+            except (ClientError, BotoCoreError) as error:
+                # An old copy does no harm: the endpoint refuses a contract that is not its own.
+                if self._cached is None:
+                    raise self._unavailable(error) from error
+                self._logger.warning("contract_not_read", extra={"cause": _code(error)})
+            self._read_at = self._clock()
+        return self._cached
+
+    def _unavailable(self, error: ClientError | BotoCoreError) -> ApiError:
+        code = _code(error)
+        self._logger.warning("contract_not_read", extra={"cause": code})
+        # S3 says AccessDenied for a missing key to whom may not list the bucket.
+        if code in ("NoSuchKey", "AccessDenied"):
+            return ApiError(503, "no_model", "No model has been deployed yet.", retry_after=60)
+        return ApiError(
+            503, "unavailable", "The model's contract can't be read at the moment.", retry_after=5
+        )
+
+
+def _code(error: ClientError | BotoCoreError) -> str:
+    if isinstance(error, ClientError):
+        return str(error.response.get("Error", {}).get("Code"))
+    return type(error).__name__

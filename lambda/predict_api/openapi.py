@@ -1,0 +1,185 @@
+"""The OpenAPI document: forms from schemas.py, feature names and an example from the published contract."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic.json_schema import models_json_schema
+
+from predict_api import schemas
+from predict_api.contract import Contract
+from predict_api.validation import MAX_BYTES, MAX_COMPANIES
+
+_REF = "#/components/schemas/"
+_DESCRIPTION = f"""
+Bankruptcy risk of companies.
+
+`POST /predict` scores one company or up to {MAX_COMPANIES:,} (at most {MAX_BYTES:,} bytes).
+`GET /model` says which numbers the model wants, and in which order: retraining can change them.
+Send the `contract` hash along to be refused, rather than misread, when that has happened.
+Errors are always JSON with a stable `code`.
+"""
+
+_ERRORS = {
+    400: "`invalid_json`: the body is not JSON.",
+    403: "`forbidden`: the API key is missing or wrong.",
+    404: "`not_found`: there is no such resource.",
+    409: "`contract_mismatch`: the contract that the request names is no longer served.",
+    413: "`payload_too_large`: the body is too large.",
+    415: "`unsupported_media_type`: the Content-Type is missing or not application/json.",
+    422: "`validation_failed`: shape, count, names or numbers are wrong; `details` has the places.",
+    429: "`throttled`: too many requests.",
+    500: "`internal_error`: unexpected; quote the request id.",
+    502: "`model_error`: the model could not answer.",
+    503: "`no_model`, `endpoint_unavailable`, `deploying` or `unavailable`: see Retry-After.",
+    504: "`endpoint_timeout`: the model did not answer in time.",
+}
+
+
+def build_document(contract: Contract | None) -> dict[str, Any]:
+    """Return the document.
+
+    Parameters
+    ----------
+    contract
+        The published contract: gives the exact forms of a company and working examples; without one,
+        before the first deployment, they stay general.
+    """
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Bankruptcy risk API",
+            "version": "1.0.0",
+            "description": _DESCRIPTION.strip(),
+        },
+        # Relative to the document's own address, whatever stage or domain that has.
+        "servers": [{"url": "."}],
+        "security": [{"apiKey": []}],
+        "paths": _paths(contract),
+        "components": {
+            "schemas": _schemas(contract),
+            "securitySchemes": {"apiKey": {"type": "apiKey", "in": "header", "name": "x-api-key"}},
+        },
+    }
+
+
+def _paths(contract: Contract | None) -> dict[str, Any]:
+    document = {"type": "object"}
+    return {
+        "/predict": {
+            "post": {
+                "operationId": "predict",
+                "summary": "Score one company or many",
+                "requestBody": {
+                    "required": True,
+                    "content": {"application/json": {**_content("PredictRequest"), **_examples(contract)}},
+                },
+                "responses": _responses(
+                    _content("PredictAnswer"),
+                    "The predictions.",
+                    400,
+                    403,
+                    409,
+                    413,
+                    415,
+                    422,
+                    429,
+                    500,
+                    502,
+                    503,
+                    504,
+                ),
+            }
+        },
+        "/model": {
+            "get": {
+                "operationId": "model",
+                "summary": "The contract of the deployed model",
+                "responses": _responses(_content("ModelAnswer"), "The contract.", 403, 429, 500, 503),
+            }
+        },
+        "/health": {
+            "get": {
+                "operationId": "health",
+                "summary": "Whether the API is up",
+                "security": [],
+                "responses": _responses(_content("HealthAnswer"), "It is.", 429, 500),
+            }
+        },
+        "/openapi.json": {
+            "get": {
+                "operationId": "openapi",
+                "summary": "This document",
+                "security": [],
+                "responses": _responses({"schema": document}, "An OpenAPI 3.1 document.", 429, 500),
+            }
+        },
+        "/docs": {
+            "get": {
+                "operationId": "docs",
+                "summary": "This document as a page",
+                "security": [],
+                "responses": _responses(
+                    {"schema": {"type": "string"}}, "The page.", 429, 500, media_type="text/html"
+                ),
+            }
+        },
+    }
+
+
+def _responses(
+    content: dict[str, Any], description: str, *errors: int, media_type: str = "application/json"
+) -> dict[str, Any]:
+    request_id = {"X-Request-Id": {"description": "Quote it.", "schema": {"type": "string"}}}
+    responses: dict[str, Any] = {
+        "200": {"description": description, "headers": request_id, "content": {media_type: content}}
+    }
+    for status in errors:
+        responses[str(status)] = {
+            "description": _ERRORS[status],
+            "content": {"application/json": _content("ErrorAnswer")},
+        }
+    return responses
+
+
+def _content(schema: str) -> dict[str, Any]:
+    return {"schema": {"$ref": _REF + schema}}
+
+
+def _schemas(contract: Contract | None) -> dict[str, Any]:
+    _, generated = models_json_schema(
+        [
+            (schemas.PredictRequest, "validation"),
+            (schemas.PredictAnswer, "validation"),
+            (schemas.ModelAnswer, "validation"),
+            (schemas.HealthAnswer, "validation"),
+            (schemas.ErrorAnswer, "validation"),
+        ],
+        ref_template=_REF + "{model}",
+    )
+    found: dict[str, Any] = generated["$defs"]
+    if contract is not None:
+        count = len(contract.names)
+        found["Numbers"] |= {"minItems": count, "maxItems": count}
+        found["NamedNumbers"] |= {
+            "properties": {name: {"type": "number"} for name in contract.names},
+            "required": list(contract.names),
+            "additionalProperties": False,
+        }
+    return found
+
+
+def _examples(contract: Contract | None) -> dict[str, Any]:
+    if contract is None:
+        return {}
+    numbers = contract.document["smoke_test"]["features"]
+    names = dict(zip(contract.names, numbers, strict=True))
+    examples = {
+        "position": ("One company, numbers in order", {"data": numbers}),
+        "name": ("One company, numbers by name", {"features": names, "contract": contract.hash}),
+        "many": ("Two companies", {"instances": [numbers, names]}),
+        "list": ("A list of companies", [{"data": numbers}, {"features": names}]),
+    }
+    return {
+        "examples": {key: {"summary": summary, "value": value} for key, (summary, value) in examples.items()}
+    }

@@ -1,0 +1,309 @@
+"""Reading and checking a request to /predict against the published contract: a place for every problem."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import difflib
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+from predict_api.contract import Contract
+from predict_api.errors import MAX_DETAILS, ApiError, Problem, contract_mismatch
+
+MAX_BYTES = 1024 * 1024
+MAX_COMPANIES = 1_000
+
+_FORMS = ("data", "features", "instances")
+_KEYS = (*_FORMS, "contract")
+_LONGEST_NAME = 120
+
+Loc = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class Companies:
+    """A request that is valid: rows of numbers in the contract's order."""
+
+    rows: list[list[float]]
+    single: bool
+    warnings: list[dict[str, Any]]
+
+
+class _RepeatingObject(dict[str, Any]):
+    """A JSON object that names a key more than once."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        self.repeated = [key for key, count in Counter(key for key, _ in pairs).items() if count > 1]
+
+
+def read_json(body: str | None, content_type: str | None, *, is_base64: bool) -> Any:
+    """Return the body's JSON: every number a float, an object that repeats keys marked as such.
+
+    Parameters
+    ----------
+    body
+        The event's body.
+    content_type
+        The request's Content-Type.
+    is_base64
+        Whether API Gateway has encoded the body.
+
+    Raises
+    ------
+    ApiError
+        415, 413 or 400.
+    """
+    _check_content_type(content_type)
+    raw = _decode(body or "", is_base64=is_base64)
+    if len(raw) > MAX_BYTES:
+        raise ApiError(
+            413,
+            "payload_too_large",
+            f"The body has {len(raw):,} bytes; at most {MAX_BYTES:,} are allowed. Send fewer companies.",
+        )
+    if not raw.strip():
+        raise _not_json("The body is empty; it must be JSON.")
+    try:
+        # Infinity and NaN come through as floats, so that they are reported with their place.
+        return json.loads(
+            raw.decode("utf-8"), parse_int=float, parse_constant=float, object_pairs_hook=_object
+        )
+    except UnicodeDecodeError as error:
+        raise _not_json(f"The body is not UTF-8: byte {error.start} is invalid.") from error
+    except json.JSONDecodeError as error:
+        raise _not_json(
+            f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
+        ) from error
+    except RecursionError as error:
+        raise _not_json("The body is nested too deeply.") from error
+
+
+def validate(document: Any, contract: Contract) -> Companies:
+    """Check a request's JSON.
+
+    Parameters
+    ----------
+    document
+        What `read_json` returned.
+    contract
+        The contract to check against.
+
+    Raises
+    ------
+    ApiError
+        422 with a place for every problem (at most 100 are listed), 409 if another contract is named.
+    """
+    pinned = document.get("contract") if isinstance(document, dict) else None
+    if isinstance(pinned, str) and pinned != contract.hash:
+        raise contract_mismatch(pinned, contract.hash)
+    check = _Check(contract)
+    rows, single = check.request(document)
+    if check.count:
+        listed = f"; the first {MAX_DETAILS} are listed" if check.count > MAX_DETAILS else ""
+        plural = "problem" if check.count == 1 else "problems"
+        raise ApiError(
+            422,
+            "validation_failed",
+            f"The request has {check.count:,} {plural}{listed}. GET /model lists the features in order.",
+            problems=check.problems,
+        )
+    return Companies(rows=rows, single=single, warnings=check.warnings)
+
+
+class _Check:
+    """One pass over one request."""
+
+    def __init__(self, contract: Contract) -> None:
+        self._contract = contract
+        self._names = contract.names
+        self._known = frozenset(contract.names)
+        self._nearest: dict[str, str] = {}
+        self.problems: list[Problem] = []
+        self.count = 0
+        self.warnings: list[dict[str, Any]] = []
+
+    def request(self, document: Any) -> tuple[list[list[float]], bool]:
+        if isinstance(document, list):
+            return self._companies(document, ()), False
+        if not isinstance(document, dict):
+            self._add((), f'must be an object with "data", "features" or "instances", not {_kind(document)}')
+            return [], False
+        self._keys(document, (), frozenset(_KEYS), nearest_among=_KEYS)
+        if "contract" in document and not isinstance(document["contract"], str):
+            self._add(("contract",), f"must be a string, not {_kind(document['contract'])}")
+        given = [form for form in _FORMS if form in document]
+        if len(given) != 1:
+            found = " and ".join(f'"{form}"' for form in given) or "none of them"
+            self._add((), f'must have exactly one of "data", "features" and "instances"; it has {found}')
+            return [], False
+        form = given[0]
+        value = document[form]
+        if form == "instances":
+            if isinstance(value, list):
+                return self._companies(value, (form,)), False
+            self._add((form,), f"must be a list of companies, not {_kind(value)}")
+            return [], False
+        return [self._form(form, value, (form,))], True
+
+    def _companies(self, values: list[Any], loc: Loc) -> list[list[float]]:
+        if not values:
+            self._add(loc, "must hold at least one company; it is empty")
+        elif len(values) > MAX_COMPANIES:
+            self._add(
+                loc, f"holds {len(values):,} companies; at most {MAX_COMPANIES:,} are allowed at a time"
+            )
+        else:
+            return [self._company(value, (*loc, position)) for position, value in enumerate(values)]
+        return []
+
+    def _company(self, value: Any, loc: Loc) -> list[float]:
+        if isinstance(value, dict) and len(value) == 1:
+            key, inner = next(iter(value.items()))
+            if key in ("data", "features") and isinstance(inner, list | dict):
+                self._repeated(value, loc)
+                return self._form(key, inner, (*loc, key))
+        if isinstance(value, dict):
+            return self._form("features", value, loc)
+        return self._form("data", value, loc)
+
+    def _form(self, form: str, value: Any, loc: Loc) -> list[float]:
+        if form == "features":
+            if isinstance(value, dict):
+                return self._by_name(value, loc)
+            self._add(loc, f"must be an object of names and numbers, not {_kind(value)}")
+            return []
+        if isinstance(value, list):
+            return self._by_position(value, loc)
+        self._add(loc, f"must be a list of {len(self._names)} numbers, not {_kind(value)}")
+        return []
+
+    def _by_position(self, values: list[Any], loc: Loc) -> list[float]:
+        wanted = len(self._names)
+        if len(values) != wanted:
+            self._add(loc, f"has {len(values):,} of {wanted} numbers; one is needed per feature, in order")
+        if not _all_numbers(values):
+            for position, value in enumerate(values):
+                name = self._names[position] if position < wanted else None
+                self._number(value, (*loc, position), name)
+        elif len(values) == wanted:
+            self._warn(values, loc, range(wanted))
+        return values
+
+    def _by_name(self, values: dict[str, Any], loc: Loc) -> list[float]:
+        missing = [name for name in self._names if name not in values]
+        self._keys(values, loc, self._known, nearest_among=missing or self._names)
+        for name in missing:
+            self._add((*loc, name), "is missing")
+        for name, value in values.items():
+            if name in self._known:
+                self._number(value, (*loc, name), name)
+        if missing:
+            return []
+        row = [values[name] for name in self._names]
+        if _all_numbers(row):
+            self._warn(row, loc, self._names)
+        return row
+
+    def _keys(
+        self,
+        document: dict[str, Any],
+        loc: Loc,
+        allowed: frozenset[str],
+        nearest_among: Iterable[str],
+    ) -> None:
+        self._repeated(document, loc)
+        for key in (key for key in document if key not in allowed):
+            near = self._suggestion(
+                key, tuple(allowed if nearest_among is None else nearest_among) or allowed
+            )
+            self._add((*loc, key[:_LONGEST_NAME]), f"is unknown{near}")
+
+    def _repeated(self, document: dict[str, Any], loc: Loc) -> None:
+        if isinstance(document, _RepeatingObject):
+            for key in document.repeated:
+                self._add((*loc, key[:_LONGEST_NAME]), "is given more than once")
+
+    def _suggestion(self, key: str, names: Iterable[str]) -> str:
+        if self.count >= MAX_DETAILS or len(key) > _LONGEST_NAME:
+            return ""
+        if key not in self._nearest:
+            by_form = {_plain(name): name for name in names}
+            near = difflib.get_close_matches(_plain(key), by_form, n=1)
+            self._nearest[key] = f"; the nearest known name is {by_form[near[0]]!r}" if near else ""
+        return self._nearest[key]
+
+    def _number(self, value: Any, loc: Loc, name: str | None) -> None:
+        of = f" ({name})" if name and loc[-1] != name else ""
+        if type(value) is not float:
+            self._add(loc, f"must be a number, not {_kind(value)}{of}")
+        elif not isfinite(value):
+            self._add(loc, f"must be finite and within ±1.7976931348623157e308{of}")
+
+    def _warn(self, row: list[float], loc: Loc, keys: Iterable[str | int]) -> None:
+        for key, name, value, (low, high), (least, most) in zip(
+            keys, self._names, row, self._contract.plausible, self._contract.seen, strict=True
+        ):
+            if not low <= value <= high and len(self.warnings) < MAX_DETAILS:
+                self.warnings.append(
+                    {
+                        "loc": [*loc, key],
+                        "feature": name,
+                        "seen": {"min": least, "max": most},
+                        "message": f"Far outside the values that the model has seen: {least:g} to {most:g}.",
+                    }
+                )
+
+    def _add(self, loc: Loc, message: str) -> None:
+        self.count += 1
+        if self.count <= MAX_DETAILS:
+            self.problems.append(Problem(loc, message))
+
+
+def _check_content_type(content_type: str | None) -> None:
+    media_type, _, parameters = (content_type or "").partition(";")
+    charset = parameters.partition("charset=")[2].strip().strip('"').lower()
+    if media_type.strip().lower() != "application/json" or charset not in ("", "utf-8"):
+        given = f"it is {content_type[:100]!r}" if content_type else "it is missing"
+        raise ApiError(
+            415, "unsupported_media_type", f"The Content-Type must be application/json in UTF-8; {given}."
+        )
+
+
+def _decode(body: str, *, is_base64: bool) -> bytes:
+    if not is_base64:
+        # A lone surrogate can't be encoded strictly; passed on, it is refused as invalid UTF-8.
+        return body.encode("utf-8", "surrogatepass")
+    try:
+        return base64.b64decode(body, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise _not_json("The body is not valid base64.") from error
+
+
+def _not_json(message: str) -> ApiError:
+    return ApiError(400, "invalid_json", message)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    return document if len(document) == len(pairs) else _RepeatingObject(pairs)
+
+
+def _all_numbers(values: list[Any]) -> bool:
+    return set(map(type, values)) <= {float} and all(map(isfinite, values))
+
+
+def _plain(name: str) -> str:
+    return " ".join(name.casefold().split())
+
+
+def _kind(value: Any) -> str:
+    if value is None:
+        return "null"
+    kinds = {bool: "true or false", str: "a string", float: "a number", list: "a list"}
+    return kinds.get(type(value), "an object")
