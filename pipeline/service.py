@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from botocore.exceptions import ClientError
-
 from pipeline.project import Project
 
 if TYPE_CHECKING:
@@ -95,14 +93,11 @@ def upsert(
         "PipelineDescription": _DESCRIPTION,
         "ParallelismConfiguration": {"MaxParallelExecutionSteps": max_parallel_steps},
     }
-    try:
-        present = sagemaker.describe_pipeline(PipelineName=project.pipeline)
-    except ClientError as error:
-        if not _is_missing(error):
-            raise
+    if not _exists(sagemaker, project.pipeline):
         wanted["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
         sagemaker.create_pipeline(PipelineName=project.pipeline, **wanted)
         return "created"
+    present = sagemaker.describe_pipeline(PipelineName=project.pipeline)
     if all(present.get(key) == value for key, value in wanted.items()):
         return "unchanged"
     sagemaker.update_pipeline(PipelineName=project.pipeline, **wanted)
@@ -213,8 +208,9 @@ def evaluation_uri(sagemaker: "SageMakerClient", execution: Execution) -> str | 
     return f"{outputs['evaluation']}/evaluation.json"
 
 
-def _is_missing(error: ClientError) -> bool:
-    return error.response["Error"]["Code"] in ("ResourceNotFound", "ResourceNotFoundException")
+def _exists(sagemaker: "SageMakerClient", pipeline: str) -> bool:
+    pages = sagemaker.get_paginator("list_pipelines").paginate(PipelineNamePrefix=pipeline)
+    return any(summary["PipelineName"] == pipeline for page in pages for summary in page["PipelineSummaries"])
 
 
 _TYPES = {"ProcessingJob": "Processing", "TrainingJob": "Training"}
