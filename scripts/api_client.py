@@ -54,7 +54,7 @@ class ApiClient:
         """GET a path below the stage; raises ApiError unless the answer is 200."""
         return self._request("GET", path, None)
 
-    def predict(self, body: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
+    def predict(self, body: Any) -> dict[str, Any]:
         """POST a body to /predict; raises ApiError unless the answer is 200."""
         return self._request("POST", "/predict", json.dumps(body).encode())
 
@@ -64,7 +64,9 @@ class ApiClient:
         try:
             answer = json.loads(response.data)
         except ValueError as error:
-            raise ApiError(response.status, "not_json", f"{method} {path} did not answer JSON.", []) from error
+            raise ApiError(
+                response.status, "not_json", f"{method} {path} did not answer JSON.", []
+            ) from error
         if response.status != 200:
             told = answer.get("error", {})
             raise ApiError(

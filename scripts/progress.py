@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -27,38 +26,27 @@ _MARKS = {
 }
 
 
-def watch(aws: Aws, arn: str, *, poll: float | None = None) -> Execution:
-    """Show an execution live until it ends.
-
-    Parameters
-    ----------
-    aws : Aws
-        Where it runs.
-    arn : str
-        The execution.
-    poll : float, optional
-        Seconds between looks; default 0.2 on local AWS and 5 on AWS.
-    """
+def show_progress(aws: Aws, arn: str) -> Execution:
+    """Show an execution live until it ends; then why, for each step that failed."""
     from rich.live import Live
+    from rich.markup import escape
 
-    from pipeline.service import describe
+    from pipeline.service import watch
 
-    sagemaker = aws.client("sagemaker")
-    pause = poll or (0.2 if aws.is_local else 5.0)
-    with Live(console=console(), refresh_per_second=8, transient=not console().is_terminal) as live:
-        while True:
-            execution = describe(sagemaker, arn)
-            live.update(steps_table(execution.steps, now=datetime.now(UTC)))
-            if execution.ended:
-                break
-            time.sleep(pause)
-    if not console().is_terminal:
-        console().print(steps_table(execution.steps, now=datetime.now(UTC)))
+    out = console()
+    states = watch(aws.client("sagemaker"), arn, interval=0.2 if aws.is_local else 5.0)
+    execution = next(states)
+    # On a terminal the table is drawn anew several times a second; elsewhere once, at the end.
+    with Live(
+        get_renderable=lambda: steps_table(execution.steps, now=datetime.now(UTC)),
+        console=out,
+        refresh_per_second=8,
+    ):
+        for execution in states:  # noqa: B007 - drawn by the line above
+            pass
     for step in execution.steps:
         if step.failure_reason:
-            from rich.markup import escape
-
-            console().print(f"[red]{step.name}:[/] {escape(step.failure_reason)}", soft_wrap=True)
+            out.print(f"[red]{step.name}:[/] {escape(step.failure_reason)}", soft_wrap=True)
     return execution
 
 
@@ -95,7 +83,7 @@ def candidates_table(evaluation: dict[str, Any], *, is_sample: bool) -> Table:
     test = evaluation["test"]
     what = "sample data, " if is_sample else ""
     table = Table(
-        title=f"Unseen companies ({what}one split: {test['companies']:,} companies, {test['bankruptcies']} bankrupt)",
+        title=f"Unseen companies ({what}one split): {test['companies']:,}, of them {test['bankruptcies']} bankrupt",
         title_justify="left",
     )
     for heading in ("candidate", "estimator"):
@@ -115,5 +103,7 @@ def candidates_table(evaluation: dict[str, Any], *, is_sample: bool) -> Table:
             f"{figures['recall_at_5_percent_fpr']:.2f}",
             f"{figures['out_of_fold_roc_auc']:.3f}",
         )
-    table.caption = "← handed on: the better one out of fold on the training companies; the unseen only judge."
+    table.caption = (
+        "← handed on: the better one out of fold on the training companies; the unseen only judge."
+    )
     return table

@@ -20,7 +20,8 @@ LOCAL_REGION = "eu-west-1"
 LOCAL_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
 
 ProjectOption = Annotated[
-    str, typer.Option("--project", envvar="BANKRUPTCY_PROJECT", help="Name that everything of the project bears.")
+    str,
+    typer.Option("--project", envvar="BANKRUPTCY_PROJECT", help="Name that everything of the project bears."),
 ]
 LocalOption = Annotated[
     bool, typer.Option("--local", help=f"Use local AWS on 127.0.0.1:{LOCAL_PORT} (or set AWS_ENDPOINT_URL).")
@@ -38,7 +39,7 @@ class Aws:
     session: boto3.Session
     project: Project
 
-    def client(self, service: str) -> Any:  # noqa: ANN401 - boto3 has one type per service
+    def client(self, service: str) -> Any:
         """Return a boto3 client of the session."""
         return self.session.client(service)
 
@@ -91,4 +92,3 @@ def use_local_aws(url: str, region: str | None = None) -> None:
     os.environ.update(LOCAL_CREDENTIALS)
     os.environ.pop("AWS_PROFILE", None)
     os.environ["AWS_DEFAULT_REGION"] = region or os.environ.get("AWS_DEFAULT_REGION", LOCAL_REGION)
-

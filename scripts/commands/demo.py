@@ -41,7 +41,9 @@ def demo(
         out.print(f"[bold]Local AWS[/]  {server.url}, up in {time.monotonic() - began:.1f} s")
         _run(aws, source)
         if keep:
-            out.print(f"\nStill running. In another terminal: export AWS_ENDPOINT_URL={server.url}; Ctrl-C ends it.")
+            out.print(
+                f"\nStill running. In another terminal: export AWS_ENDPOINT_URL={server.url}; Ctrl-C ends it."
+            )
             _wait_for_interrupt()
 
 
@@ -62,14 +64,16 @@ def _run(aws: Aws, source: DataSource) -> None:
     uri = upload(aws.client("s3"), aws.project.bucket, source.path)
     began = time.monotonic()
     arn = start(aws.client("sagemaker"), aws.project, {"InputDataUri": uri})
-    out.print(f"[bold]Execution[/]  {arn.rsplit('/', 1)[-1]}")
+    out.print(f"[bold]Execution[/]  {arn.rpartition('/')[2]}")
     follow(aws, arn)
 
     package = find(aws, None)
     version = package["ModelPackageVersion"]
     out.print(f"\n[bold]Registry[/]   version {version} is {package['ModelApprovalStatus']}; approving it …")
     set_approval(aws, package, "Approved", "Approved by the demo")
-    wait_until_served(aws, version, timeout=120, on_change=lambda state: out.print(f"[bold]Endpoint[/]   {state}"))
+    wait_until_served(
+        aws, version, timeout=120, on_change=lambda state: out.print(f"[bold]Endpoint[/]   {state}")
+    )
 
     client = client_of(aws)
     company = _first_bankrupt(source)

@@ -20,7 +20,9 @@ def _group() -> None:
 
 
 @app.command()
-def start(port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = LOCAL_PORT) -> None:
+def start(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = LOCAL_PORT,
+) -> None:
     """Serve local AWS until Ctrl-C; what it holds is gone afterwards."""
     from local_aws.server import LocalAws, PortInUseError
 
@@ -38,7 +40,7 @@ def start(port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.
     settings = {"AWS_ENDPOINT_URL": server.url, **LOCAL_CREDENTIALS, "AWS_DEFAULT_REGION": LOCAL_REGION}
     for name, value in settings.items():
         out.print(f"  export {name}={value}")
-    out.print("\nThen: [bold]bankruptcy deploy[/], [bold]bankruptcy data upload[/], [bold]bankruptcy pipeline start[/]")
+    out.print("\nThen [bold]bankruptcy deploy[/], [bold]… data upload[/], [bold]… pipeline start --wait[/].")
     try:
         stopped.wait()
     finally:

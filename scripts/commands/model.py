@@ -83,10 +83,14 @@ def approve(
     aws = connect(project, local=local, region=region)
     package = find(aws, version)
     set_approval(aws, package, "Approved", note)
-    console().print(f"Version {package['ModelPackageVersion']} is approved; its deployment has been asked for.")
+    console().print(
+        f"Version {package['ModelPackageVersion']} is approved; its deployment has been asked for."
+    )
     if wait:
         wait_until_served(aws, package["ModelPackageVersion"])
-        console().print(f"Endpoint [bold]{aws.project.endpoint}[/] serves version {package['ModelPackageVersion']}.")
+        console().print(
+            f"Endpoint [bold]{aws.project.endpoint}[/] serves version {package['ModelPackageVersion']}."
+        )
 
 
 @app.command()
@@ -171,7 +175,9 @@ def _endpoint_state(aws: Aws) -> str:
     from botocore.exceptions import ClientError
 
     try:
-        state: str = aws.client("sagemaker").describe_endpoint(EndpointName=aws.project.endpoint)["EndpointStatus"]
+        state: str = aws.client("sagemaker").describe_endpoint(EndpointName=aws.project.endpoint)[
+            "EndpointStatus"
+        ]
     except ClientError as error:
         if error.response["Error"]["Code"] != "ValidationException":
             raise

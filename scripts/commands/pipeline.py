@@ -36,7 +36,7 @@ def upsert(
 
 
 @app.command()
-def start(  # noqa: PLR0913 - one option per thing a person may set
+def start(
     data_uri: Annotated[
         str | None, typer.Option("--data-uri", help="InputDataUri; default: the newest upload.")
     ] = None,
@@ -44,7 +44,9 @@ def start(  # noqa: PLR0913 - one option per thing a person may set
         list[str] | None,
         typer.Option("--parameter", "-p", help="Name=Value of a pipeline parameter; may be given again."),
     ] = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Show live progress until the execution ends.")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Show live progress until the execution ends.")
+    ] = False,
     project: ProjectOption = DEFAULT_PROJECT,
     local: LocalOption = False,
     region: RegionOption = None,
@@ -68,7 +70,9 @@ def start(  # noqa: PLR0913 - one option per thing a person may set
         arn = start_execution(aws.client("sagemaker"), aws.project, parameters)
     except ClientError as error:
         fail(f"The execution was not started: {error.response['Error']['Message']}")
-    console().print(f"Started [bold]{arn.rsplit('/', 1)[-1]}[/] on {parameters['InputDataUri']}", soft_wrap=True)
+    console().print(
+        f"Started [bold]{arn.rpartition('/')[2]}[/] on {parameters['InputDataUri']}", soft_wrap=True
+    )
     if wait:
         follow(aws, arn)
     else:
@@ -77,9 +81,9 @@ def start(  # noqa: PLR0913 - one option per thing a person may set
 
 def follow(aws: Aws, arn: str) -> Execution:
     """Show an execution until it ends, then its figures; exit with 1 unless it succeeded."""
-    from scripts.progress import candidates_table, read_evaluation, watch
+    from scripts.progress import candidates_table, read_evaluation, show_progress
 
-    execution = watch(aws, arn)
+    execution = show_progress(aws, arn)
     evaluation = read_evaluation(aws, execution)
     if evaluation is not None:
         console().print(candidates_table(evaluation, is_sample=uses_sample(execution)))
@@ -126,7 +130,7 @@ def status(
     aws = connect(project, local=local, region=region)
     found = describe(aws.client("sagemaker"), resolve_execution(aws, execution))
     out = console()
-    out.print(f"[bold]{found.arn.rsplit('/', 1)[-1]}[/]: {found.status}")
+    out.print(f"[bold]{found.id}[/]: {found.status}")
     out.print(steps_table(found.steps, now=datetime.now(UTC)))
     for step in found.steps:
         if step.failure_reason:
@@ -150,7 +154,7 @@ def list_(
     for heading in ("execution", "status", "started"):
         table.add_column(heading)
     for item in list_executions(aws.client("sagemaker"), aws.project):
-        table.add_row(item.arn.rsplit("/", 1)[-1], item.status, f"{item.start:%Y-%m-%d %H:%M:%S}")
+        table.add_row(item.id, item.status, f"{item.start:%Y-%m-%d %H:%M:%S}")
     console().print(table)
 
 
@@ -172,7 +176,7 @@ def stop(
         stop_execution(aws.client("sagemaker"), arn)
     except ClientError as error:
         fail(f"It was not stopped: {error.response['Error']['Message']}")
-    console().print(f"Stopping {arn.rsplit('/', 1)[-1]}; `bankruptcy pipeline status` shows when it has.")
+    console().print(f"Stopping {arn.rpartition('/')[2]}; `bankruptcy pipeline status` shows when it has.")
 
 
 def resolve_execution(aws: Aws, given: str | None) -> str:
@@ -186,5 +190,5 @@ def resolve_execution(aws: Aws, given: str | None) -> str:
         if given is None or item.arn.endswith(f"/{given}"):
             return item.arn
     if given is None:
-        fail(f"Pipeline {aws.project.pipeline} has no execution yet. Start one with `bankruptcy pipeline start`.")
+        fail(f"Pipeline {aws.project.pipeline} has no execution yet; `bankruptcy pipeline start` starts one.")
     fail(f"No execution {given} among the newest {len(known)}; `bankruptcy pipeline list` shows them.")

@@ -33,11 +33,13 @@ class Form(StrEnum):
     CSV = "csv"
 
 
-def predict(  # noqa: PLR0913 - one option per thing a person may set
+def predict(
     source: Annotated[
         Path | None, typer.Argument(help="CSV with a header, or a JSON file as POST /predict takes it.")
     ] = None,
-    row: Annotated[int | None, typer.Option(min=0, help="One company of the data set instead, by row.")] = None,
+    row: Annotated[
+        int | None, typer.Option(min=0, help="One company of the data set instead, by row.")
+    ] = None,
     data: DataOption = None,
     form: Annotated[Form, typer.Option("--format", help="How to show the answers.")] = Form.TABLE,
     project: ProjectOption = DEFAULT_PROJECT,
@@ -49,7 +51,9 @@ def predict(  # noqa: PLR0913 - one option per thing a person may set
     from scripts.deployment import DeploymentError
 
     if (source is None) == (row is None):
-        fail("Give either a file or --row N: `bankruptcy predict companies.csv`, `bankruptcy predict --row 0`.")
+        fail(
+            "Give either a file or --row N: `bankruptcy predict companies.csv`, `bankruptcy predict --row 0`."
+        )
     aws = connect(project, local=local, region=region)
     try:
         client = client_of(aws)
@@ -86,7 +90,12 @@ def answers_table(answers: Iterable[dict[str, Any]]) -> Table:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
-    for heading, justify in (("company", "right"), ("bankrupt", "right"), ("risk", "left"), ("prediction", "right")):
+    for heading, justify in (
+        ("company", "right"),
+        ("bankrupt", "right"),
+        ("risk", "left"),
+        ("prediction", "right"),
+    ):
         table.add_column(heading, justify=justify)  # type: ignore[arg-type]
     colours = {"low": "green", "medium": "yellow", "high": "red"}
     for number, answer in enumerate(answers):
@@ -132,7 +141,9 @@ def _from_file(source: Path | None, names: list[str]) -> Iterator[Any]:
         headings = {heading.strip(): heading for heading in reader.fieldnames or []}
         missing = [name for name in names if name not in headings]
         if missing:
-            fail(f"{source} lacks {len(missing)} of the model's {len(names)} columns, among them {missing[0]!r}.")
+            fail(
+                f"{source} lacks {len(missing)} of the model's {len(names)} columns, such as {missing[0]!r}."
+            )
         for number, line in enumerate(reader, start=2):
             try:
                 yield {name: float(line[headings[name]]) for name in names}
