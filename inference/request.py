@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf, nan
 from typing import Any, Final
@@ -150,8 +151,7 @@ def _loads(text: str, loc: Loc) -> Any:
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         result = dict(pairs)
         if len(result) < len(pairs):
-            seen: set[str] = set()
-            repeated = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+            repeated = Counter(name for name, _ in pairs).most_common(1)[0][0]
             raise invalid([Problem((*loc, repeated[:200]), f"{shorten(repeated)} is given more than once.")])
         return result
 
@@ -164,11 +164,11 @@ def _loads(text: str, loc: Loc) -> Any:
         raise invalid_json(f"{error}.", loc) from None
 
 
-def _lines(text: str) -> Iterator[str]:
+def _lines(text: str) -> list[str]:
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     if not lines[-1].strip():
         lines.pop()
-    return iter(_limited(lines, ()))
+    return _limited(lines, ())
 
 
 def _limited(rows: list[Any], loc: Loc) -> list[Any]:

@@ -102,6 +102,8 @@ class _Checker:
         names = self._contract.names
         if len(values) != len(names):
             self._add(loc, f"{len(values)} of {len(names)} numbers; the model takes exactly {len(names)}.")
+        elif values == list(names):
+            self._add(loc, "These are the features' names; send the numbers alone, without a header line.")
         elif not _all_numbers(values):
             for position, (name, value) in enumerate(zip(names, values, strict=True)):
                 self._value(value, (*loc, position), name)

@@ -54,35 +54,28 @@ class QuantileNormal:
 
     def __init__(self, quantiles: Floats, references: Floats) -> None:
         count, self.width = quantiles.shape
-        self.lowest, self.highest = quantiles[0], quantiles[-1]
-        # The search doubles its steps, so each column is padded to a power of two with infinities
+        self._lowest, self._highest = quantiles[0], quantiles[-1]
+        # The search doubles its steps, so each column is padded to a power of two, with infinities
         size = 1 << count.bit_length()
-        padded = np.full((self.width, size), np.inf)
-        padded[:, :count] = quantiles.T
-        self._sorted = padded.ravel()
         self._steps = [1 << bit for bit in reversed(range(count.bit_length()))]
         self._columns = np.arange(self.width) * size
-        self._probability, self._tie, self._slope = self._segments(padded, references)
-
-    @staticmethod
-    def _segments(padded: Floats, references: Floats) -> tuple[Floats, Floats, Floats]:
-        """Return, for each place, its reference, the mean reference of its ties, the slope to the next."""
-        width, size = padded.shape
-        count = len(references)
-        probability = np.zeros((width, size))
-        probability[:, :count] = references
-        tie = probability.copy()
-        slope = np.zeros((width, size))
-        for column in range(width):
-            values = padded[column, :count]
-            first = np.searchsorted(values, values, side="left")
-            tie[column, :count] = 0.5 * (references + references[first])
-            gap = np.diff(values)
-            # two subnormal neighbours can lie so close that the slope is beyond float64
-            with np.errstate(over="ignore", divide="ignore"):
-                steep = np.minimum(np.diff(references) / gap, np.finfo(np.float64).max)
-            slope[column, : count - 1] = np.where(gap > 0, steep, 0.0)
-        return probability.ravel(), tie.ravel(), slope.ravel()
+        padding = ((0, 0), (0, size - count))
+        values = quantiles.T
+        self._quantiles = np.pad(values, padding, constant_values=np.inf).ravel()
+        # For each quantile: the next one, the references of both, the slope between them
+        following = np.minimum(np.arange(count) + 1, count - 1)
+        self._next = np.pad(values[:, following], padding).ravel()
+        self._low = np.pad(np.tile(references, (self.width, 1)), padding).ravel()
+        self._high = np.pad(np.tile(references[following], (self.width, 1)), padding).ravel()
+        gap = values[:, following] - values
+        rise = references[following] - references
+        # two subnormal neighbours can lie so close that the slope is beyond float64
+        with np.errstate(over="ignore"):
+            slope = np.divide(rise, gap, out=np.zeros_like(gap), where=gap > 0)
+        self._slope = np.pad(np.minimum(slope, np.finfo(np.float64).max), padding).ravel()
+        # ... and, for a value that is itself a quantile, maybe several, the mean of the outer references
+        first = np.stack([np.searchsorted(column, column, side="left") for column in values])
+        self._tied = np.pad(0.5 * (references + references[first]), padding).ravel()
 
     @classmethod
     def build(cls, parameters: Parameters, width: int) -> QuantileNormal:
@@ -95,24 +88,19 @@ class QuantileNormal:
 
     def __call__(self, X: Floats) -> Floats:
         """Return the normal scores, (n, k), within ±5.2."""
+        inner = np.clip(X, self._lowest, self._highest)
         # `place` ends as the number of quantiles that are not above the value, by binary search
         place = np.broadcast_to(self._columns, X.shape).copy()
         for step in self._steps:
-            place += step * (self._sorted[place + (step - 1)] <= X)
-        # below the first quantile there is no segment; the lower bound sets those values in the end
-        below = np.maximum(place - 1, self._columns)
-        above = below + 1
-        left, right = self._sorted[below], self._sorted[above]
-        # Interpolated from both ends of the segment and averaged, as scikit-learn does; a value that is
-        # itself a quantile, maybe several, gets the mean of their references
-        slope = self._slope[below]
-        inside = 0.5 * (
-            (slope * (X - left) + self._probability[below])
-            + (slope * (np.where(np.isfinite(right), X - right, 0.0)) + self._probability[above])
-        )
-        probabilities = np.where(left == X, self._tie[below], inside)
-        probabilities = np.where(self.highest < X + BOUND, 1.0, probabilities)
-        probabilities = np.where(self.lowest > X - BOUND, 0.0, probabilities)
+            place += step * (self._quantiles[place + (step - 1)] <= inner)
+        place = np.maximum(place - 1, self._columns)
+        # Interpolated from both ends of the segment and averaged, as scikit-learn does
+        slope, left = self._slope[place], self._quantiles[place]
+        from_left = slope * (inner - left) + self._low[place]
+        from_right = slope * (inner - self._next[place]) + self._high[place]
+        probabilities = np.where(left == inner, self._tied[place], 0.5 * (from_left + from_right))
+        probabilities = np.where(self._highest < X + BOUND, 1.0, probabilities)
+        probabilities = np.where(self._lowest > X - BOUND, 0.0, probabilities)
         return normal_quantile(np.clip(probabilities, SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY))
 
 
@@ -130,7 +118,7 @@ _CENTRE_NUMERATOR: Final = (
     3.387132872796366608,
 )
 _CENTRE_DENOMINATOR: Final = (
-    5226.495278852545925,
+    5226.495278852854561,
     28729.085735721942674,
     39307.89580009271061,
     21213.794301586595867,
@@ -151,7 +139,7 @@ _TAIL_NUMERATOR: Final = (
 )
 _TAIL_DENOMINATOR: Final = (
     1.05075007164441684324e-9,
-    5.475938084495344946e-4,
+    5.475938084995344946e-4,
     0.0151986665636164571966,
     0.14810397642748007459,
     0.68976733498510000455,

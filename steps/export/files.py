@@ -8,7 +8,9 @@ import io
 import json
 import shutil
 import tarfile
+import tempfile
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any, Final
 
@@ -141,7 +143,11 @@ def unpack_model(tar_path: Path, folder: Path) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        with tarfile.open(tar_path, "r:gz") as archive:
-            archive.extractall(folder, filter="data")
-    except (OSError, EOFError, tarfile.TarError) as error:
+        # decompressed to its end first: gzip's checksum comes last, and tarfile stops before it
+        with gzip.open(tar_path) as compressed, tempfile.TemporaryFile() as plain:
+            shutil.copyfileobj(compressed, plain)
+            plain.seek(0)
+            with tarfile.open(fileobj=plain) as archive:
+                archive.extractall(folder, filter="data")
+    except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
         raise inference.ArtifactError(f"{tar_path} cannot be unpacked: {error}") from error

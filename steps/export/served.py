@@ -93,8 +93,8 @@ def _unsupported(name: str, estimator: object) -> str:
     classifiers = " or ".join(sorted(kind.__name__ for kind in CLASSIFIERS))
     return (
         f"The step {name!r} is a {type(estimator).__name__}, which cannot be served at its place: "
-        f"supported are any of {transformers}, then one {classifiers}. To serve another, add it to steps/export/served.py "
-        "and its forward pass to inference/forward/."
+        f"supported are any of {transformers}, then one {classifiers}. To serve another, add it to "
+        "steps/export/served.py and its forward pass to inference/forward/."
     )
 
 
