@@ -147,6 +147,8 @@ def _gate(jobs: Jobs, parameters: Parameters, evaluate: Any, report: Any) -> Any
     from sagemaker.mlops.workflow.fail_step import FailStep
 
     def reported(path: str) -> Any:
+        # Not for conditions alone: JsonGet hands a value to any later step ("Pipeline Functions" in
+        # https://sagemaker.readthedocs.io/en/v2/amazon_sagemaker_model_building_pipeline.html).
         return JsonGet(step_name=evaluate.name, property_file=report, json_path=path)
 
     report_uri = Join(on="/", values=[_output(evaluate, "evaluation"), report.path])
@@ -161,8 +163,8 @@ def _gate(jobs: Jobs, parameters: Parameters, evaluate: Any, report: Any) -> Any
                 " (MinRocAuc: ",
                 parameters.min_roc_auc,
                 ", report: ",
-                report_uri,
-                ")",
+                _output(evaluate, "evaluation"),
+                f"/{report.path})",
             ],
         ),
     )
@@ -205,7 +207,7 @@ def _register(jobs: Jobs, parameters: Parameters, model_uri: Any, report_uri: An
         transform_instances=_TRANSFORM_INSTANCES,
         domain="MACHINE_LEARNING",
         task="CLASSIFICATION",
-        # Values are strings without a comma; the SDK's JsonGet may stand wherever a string may.
+        # Values are strings of at most 256 characters without a comma; Join makes a string of a number.
         customer_metadata_properties={
             "contract": reported("winner.contract"),
             "contract_uri": Join(on="/", values=[model_uri, "contract.json"]),

@@ -81,7 +81,7 @@ class TestClosure:
     def test_runs_the_module_as_a_program_and_from_any_folder(self, source: Path, tmp_path: Path) -> None:
         folder = _unpack(build_bundles(source, MODULES)["First"], tmp_path / "code")
         ran = subprocess.run(
-            [sys.executable, "-I", folder / "run.py"], cwd="/", capture_output=True, text=True, check=True
+            [sys.executable, folder / "run.py"], cwd="/", capture_output=True, text=True, check=True
         )
         assert ran.stdout == "ran data\n"
 
@@ -139,7 +139,7 @@ class TestVendored:
             place = Path(module.__file__)
             place = place.parent if place.name == "__init__.py" else place
             (installed / place.name).symlink_to(place)
-        for extra in ("numpy.libs", "scipy.libs", "scikit_learn.libs", "narwhals"):
+        for extra in ("numpy.libs", "scipy.libs", "scikit_learn.libs", "narwhals", "cloudpickle"):
             place = Path(numpy.__file__).parent.parent / extra
             if place.exists():
                 (installed / extra).symlink_to(place)

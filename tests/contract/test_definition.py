@@ -1,0 +1,427 @@
+"""The pipeline definition: what it says, that it never varies, and that SageMaker's API would take it.
+
+``golden_definition.json`` is the definition as reviewed. Run this file to write it anew after a change:
+``python tests/contract/test_definition.py``. The account in its image URIs, 141502667606, is the one from
+which AWS serves the scikit-learn image in eu-west-1.
+"""
+
+import json
+import logging
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import botocore.session
+import pytest
+from botocore.model import Shape
+from botocore.validate import ParamValidator
+
+from pipeline.bundles import STEP_MODULES
+from pipeline.definition import build_definition
+from pipeline.project import Project
+
+GOLDEN = Path(__file__).with_name("golden_definition.json")
+PROJECT = Project("bankruptcy", "123456789012", "eu-west-1")
+JOB_ROLE = "arn:aws:iam::123456789012:role/bankruptcy-job"
+CODE = {step: f"s3://{PROJECT.bucket}/code/{number:064x}/" for number, step in enumerate(STEP_MODULES)}
+JOB_STEPS = list(STEP_MODULES)
+
+
+def _build() -> str:
+    return build_definition(PROJECT, JOB_ROLE, CODE)
+
+
+@pytest.fixture(scope="module")
+def definition() -> dict[str, Any]:
+    parsed: dict[str, Any] = json.loads(_build())
+    return parsed
+
+
+@pytest.fixture(scope="module")
+def steps(definition: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {step["Name"]: step for step in _walk(definition["Steps"])}
+
+
+def _walk(steps: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for step in steps:
+        yield step
+        if step["Type"] == "Condition":
+            yield from _walk(step["Arguments"]["IfSteps"])
+            yield from _walk(step["Arguments"]["ElseSteps"])
+
+
+class TestBuild:
+    def test_two_fresh_processes_without_network_or_aws_settings_give_the_same_bytes(
+        self, tmp_path: Path
+    ) -> None:
+        script = (
+            "import socket, sys\n"
+            "def refuse(*_args, **_kwargs):\n"
+            "    sys.exit('the build used the network')\n"
+            "socket.socket.connect = socket.getaddrinfo = refuse\n"
+            f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+            "import test_definition\n"
+            "sys.stdout.write(test_definition._build())\n"
+        )
+        kept = {
+            name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAGEMAKER_"))
+        }
+        runs = [
+            subprocess.Popen(
+                [sys.executable, "-c", script],
+                env={**kept, "HOME": str(tmp_path), "PYTHONHASHSEED": seed},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
+            for seed in ("1", "2")
+        ]
+        (first, first_errors), (second, second_errors) = (run.communicate() for run in runs)
+        assert (first_errors, second_errors) == (b"", b"")
+        assert first == second
+        assert first.decode() == _build()
+
+    def test_is_the_golden_copy(self) -> None:
+        assert _build() == GOLDEN.read_text(), (
+            "run `python tests/contract/test_definition.py`, then review the diff"
+        )
+
+    def test_leaves_the_process_as_it_was(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+        monkeypatch.setenv("SAGEMAKER_VALIDATE_ROLE", "mine")
+        environment, root = dict(os.environ), logging.getLogger()
+        before = (boto3.DEFAULT_SESSION, list(root.handlers), root.level, root.manager.disable)
+        _build()
+        assert dict(os.environ) == environment
+        assert (boto3.DEFAULT_SESSION, root.handlers, root.level, root.manager.disable) == before
+
+    def test_asks_for_the_code_of_every_step(self) -> None:
+        with pytest.raises(ValueError, match="No code URI for Evaluate, Resample: give one for each of"):
+            build_definition(
+                PROJECT,
+                JOB_ROLE,
+                {step: uri for step, uri in CODE.items() if step not in ("Resample", "Evaluate")},
+            )
+
+    @pytest.mark.parametrize(
+        ("region", "account"),
+        [("eu-west-1", "141502667606"), ("eu-west-3", "659782779980"), ("us-east-1", "683313688378")],
+    )
+    def test_takes_the_image_of_its_region(self, region: str, account: str) -> None:
+        built = build_definition(Project("bankruptcy", "123456789012", region), JOB_ROLE, CODE)
+        image = f"{account}.dkr.ecr.{region}.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
+        assert set(re.findall(r'"[^"]*sagemaker-scikit-learn[^"]*"', built)) == {f'"{image}"'}
+
+
+class TestParameters:
+    def test_defaults_and_allowed_values(self, definition: dict[str, Any]) -> None:
+        instances = [
+            "ml.m5.large",
+            "ml.m5.xlarge",
+            "ml.m5.2xlarge",
+            "ml.c5.xlarge",
+            "ml.c5.2xlarge",
+            "ml.c5.4xlarge",
+        ]
+        found = {
+            item["Name"]: (item["Type"], item.get("DefaultValue"), item.get("EnumValues"))
+            for item in definition["Parameters"]
+        }
+        assert found == {
+            "InputDataUri": ("String", None, None),
+            "FeatureCount": ("Integer", 50, None),
+            "Resampler": ("String", "smote-tomek", ["smote-tomek", "smote", "none"]),
+            "Estimator": ("String", "logistic", ["logistic"]),
+            "RegisterCandidate": ("String", "best", ["best", "published", "recommended"]),
+            "MinRocAuc": ("Float", 0.8, None),
+            "ModelApprovalStatus": ("String", "PendingManualApproval", ["PendingManualApproval", "Approved"]),
+            "ProcessingInstanceType": ("String", "ml.m5.large", instances),
+            "TrainingInstanceType": ("String", "ml.m5.large", instances),
+            "RandomSeed": ("Integer", 42, None),
+        }
+
+    def test_no_experiment_is_made(self, definition: dict[str, Any]) -> None:
+        assert set(definition) == {"Version", "Metadata", "Parameters", "Steps"}
+
+
+class TestSteps:
+    def test_names_and_kinds(self, definition: dict[str, Any]) -> None:
+        assert [(step["Name"], step["Type"]) for step in _walk(definition["Steps"])] == [
+            ("SelectFeatures", "Processing"),
+            ("Resample", "Processing"),
+            ("TrainPublished", "Training"),
+            ("TrainRecommended", "Training"),
+            ("Evaluate", "Processing"),
+            ("CheckRocAuc", "Condition"),
+            ("RegisterModel", "RegisterModel"),
+            ("ModelRejected", "Fail"),
+        ]
+
+    @pytest.mark.parametrize(
+        ("name", "inputs", "outputs", "options"),
+        [
+            ("SelectFeatures", ["data"], ["train", "test", "features"], ["--feature-count", "--random-seed"]),
+            ("Resample", ["train", "features"], ["resampled"], ["--resampler", "--random-seed"]),
+            (
+                "Evaluate",
+                ["published", "recommended", "test", "features", "reigning"],
+                ["evaluation", "model"],
+                ["--register-candidate", "--random-seed", "--min-roc-auc", "--execution-id"],
+            ),
+        ],
+    )
+    def test_processing(
+        self, steps: dict[str, Any], name: str, inputs: list[str], outputs: list[str], options: list[str]
+    ) -> None:
+        arguments = steps[name]["Arguments"]
+        application = arguments["AppSpecification"]
+        assert application["ContainerEntrypoint"] == ["python3", "/opt/ml/processing/input/code/run.py"]
+        assert application["ContainerArguments"][::2] == options
+        assert {
+            item["InputName"]: item["S3Input"]["LocalPath"] for item in arguments["ProcessingInputs"]
+        } == {item: f"/opt/ml/processing/input/{item}" for item in ["code", *inputs]}
+        assert {
+            item["OutputName"]: item["S3Output"]["LocalPath"]
+            for item in arguments["ProcessingOutputConfig"]["Outputs"]
+        } == {item: f"/opt/ml/processing/output/{item}" for item in outputs}
+        assert arguments["ProcessingInputs"][0]["S3Input"]["S3Uri"] == CODE[name]
+        assert arguments["NetworkConfig"] == {"EnableNetworkIsolation": True}
+
+    @pytest.mark.parametrize(
+        ("name", "channels", "hyperparameters"),
+        [
+            ("TrainPublished", ["train", "resampled", "features"], ["random-seed"]),
+            ("TrainRecommended", ["train", "features"], ["estimator", "random-seed"]),
+        ],
+    )
+    def test_training(
+        self, steps: dict[str, Any], name: str, channels: list[str], hyperparameters: list[str]
+    ) -> None:
+        arguments = steps[name]["Arguments"]
+        assert [item["ChannelName"] for item in arguments["InputDataConfig"]] == ["code", *channels]
+        assert arguments["InputDataConfig"][0]["DataSource"]["S3DataSource"]["S3Uri"] == CODE[name]
+        assert arguments["HyperParameters"]["sagemaker_program"] == "run.py"
+        assert arguments["HyperParameters"]["sagemaker_submit_directory"] == "/opt/ml/input/data/code"
+        assert set(arguments["HyperParameters"]) == {
+            "sagemaker_program",
+            "sagemaker_submit_directory",
+            *hyperparameters,
+        }
+        assert arguments["EnableNetworkIsolation"] is True
+
+    def test_every_job_but_evaluate_is_cached_for_30_days(self, steps: dict[str, Any]) -> None:
+        cached = {name: steps[name].get("CacheConfig") for name in JOB_STEPS}
+        days = {"Enabled": True, "ExpireAfter": "30d"}
+        assert cached == {**dict.fromkeys(JOB_STEPS, days), "Evaluate": None}
+
+    def test_what_a_cache_key_is_made_of_never_holds_the_execution(self, steps: dict[str, Any]) -> None:
+        keys = ("AppSpecification", "Environment", "ProcessingInputs", "HyperParameters", "InputDataConfig")
+        for name in JOB_STEPS[:-1]:
+            arguments = steps[name]["Arguments"]
+            assert "Execution." not in json.dumps([arguments.get(key) for key in keys]), name
+
+    def test_every_step_that_calls_sagemaker_is_retried(self, steps: dict[str, Any]) -> None:
+        retried = {
+            name: {kind for policy in step.get("RetryPolicies", []) for kind in policy["ExceptionType"]}
+            for name, step in steps.items()
+        }
+        request = {"Step.SERVICE_FAULT", "Step.THROTTLING"}
+        job = {*request, "SageMaker.CAPACITY_ERROR", "SageMaker.JOB_INTERNAL_ERROR"}
+        none: set[str] = set()
+        assert retried == {
+            **dict.fromkeys(JOB_STEPS, job),
+            "RegisterModel": request,
+            "CheckRocAuc": none,
+            "ModelRejected": none,
+        }
+
+    def test_jobs_carry_the_projects_tag(self, steps: dict[str, Any]) -> None:
+        assert {str(steps[name]["Arguments"]["Tags"]) for name in JOB_STEPS} == {
+            "[{'Key': 'project', 'Value': 'bankruptcy'}]"
+        }
+
+
+class TestGate:
+    def test_both_conditions_must_hold(self, steps: dict[str, Any]) -> None:
+        report = {"Get": "Steps.Evaluate.PropertyFiles.EvaluationReport"}
+        assert steps["CheckRocAuc"]["Arguments"]["Conditions"] == [
+            {
+                "Type": "GreaterThanOrEqualTo",
+                "LeftValue": {"Std:JsonGet": {"PropertyFile": report, "Path": "gate.roc_auc"}},
+                "RightValue": {"Get": "Parameters.MinRocAuc"},
+            },
+            {
+                "Type": "GreaterThanOrEqualTo",
+                "LeftValue": {
+                    "Std:JsonGet": {"PropertyFile": report, "Path": "gate.not_worse_than_reigning"}
+                },
+                "RightValue": 1,
+            },
+        ]
+        assert steps["Evaluate"]["PropertyFiles"] == [
+            {
+                "PropertyFileName": "EvaluationReport",
+                "OutputName": "evaluation",
+                "FilePath": "evaluation.json",
+            }
+        ]
+
+    def test_a_rejected_model_is_told_with_reason_threshold_and_report(self, steps: dict[str, Any]) -> None:
+        assert _resolve(steps["ModelRejected"]["Arguments"]["ErrorMessage"]) == (
+            "The model was not registered: gate.reason (MinRocAuc: 0.8, report: "
+            "s3://bucket/Steps.Evaluate.evaluation/evaluation.json)"
+        )
+
+    def test_what_was_judged_is_registered_with_its_figures(self, steps: dict[str, Any]) -> None:
+        package = _resolve(steps["RegisterModel"]["Arguments"])
+        (container,) = package["InferenceSpecification"]["Containers"]
+        report = "s3://bucket/Steps.Evaluate.evaluation/evaluation.json"
+        assert package["ModelPackageGroupName"] == "bankruptcy"
+        assert package["ModelApprovalStatus"] == "PendingManualApproval"
+        assert container["ModelDataUrl"] == "s3://bucket/Steps.Evaluate.model/model.tar.gz"
+        assert container["Environment"]["SAGEMAKER_PROGRAM"] == "serve.py"
+        assert container["Environment"]["SAGEMAKER_SUBMIT_DIRECTORY"] == "/opt/ml/model/code"
+        assert package["ModelMetrics"]["ModelQuality"]["Statistics"] == {
+            "ContentType": "application/json",
+            "S3Uri": report,
+        }
+        assert package["InferenceSpecification"]["SupportedContentTypes"] == [
+            "application/json",
+            "text/csv",
+            "application/jsonlines",
+        ]
+        assert package["CustomerMetadataProperties"] == {
+            "candidate": "winner.candidate",
+            "contract": "winner.contract",
+            "contract_uri": "s3://bucket/Steps.Evaluate.model/contract.json",
+            "estimator": "winner.estimator",
+            "execution_id": "PipelineExecutionId",
+            "report_uri": report,
+            "roc_auc": "gate.roc_auc",
+        }
+        # A version takes its tags from its group; CreateModelPackage refuses others.
+        assert "Tags" not in package
+
+    def test_the_models_place_outlives_the_execution(self, steps: dict[str, Any]) -> None:
+        outputs = steps["Evaluate"]["Arguments"]["ProcessingOutputConfig"]["Outputs"]
+        places = {item["OutputName"]: _resolve(item["S3Output"]["S3Uri"]) for item in outputs}
+        assert places == {
+            "evaluation": f"s3://{PROJECT.bucket}/runs/PipelineExecutionId/Evaluate/evaluation",
+            "model": f"s3://{PROJECT.bucket}/models/PipelineExecutionId",
+        }
+
+
+OPERATIONS = {
+    "Processing": ("CreateProcessingJob", {"ProcessingJobName": "name"}),
+    "Training": ("CreateTrainingJob", {"TrainingJobName": "name"}),
+    "RegisterModel": ("CreateModelPackage", {}),
+}
+
+
+@pytest.mark.parametrize("name", [*JOB_STEPS, "RegisterModel"])
+def test_the_api_takes_every_steps_request(steps: dict[str, Any], name: str) -> None:
+    operation, given = OPERATIONS[steps[name]["Type"]]
+    model = botocore.session.get_session().get_service_model("sagemaker")
+    shape = model.operation_model(operation).input_shape
+    assert shape is not None
+    request = {**_resolve(steps[name]["Arguments"]), **given}
+    assert ParamValidator().validate(request, shape).generate_report() == ""
+    assert list(_violations(request, shape)) == []
+
+
+def test_the_definition_itself_is_within_the_apis_limits() -> None:
+    model = botocore.session.get_session().get_service_model("sagemaker")
+    assert list(_violations(_build(), model.shape_for("PipelineDefinition"))) == []
+
+
+def test_the_validator_finds_wrong_values() -> None:
+    model = botocore.session.get_session().get_service_model("sagemaker")
+    shape = model.operation_model("CreateProcessingJob").input_shape
+    assert shape is not None
+    wrong = {
+        "ProcessingJobName": "not a name",
+        "RoleArn": "role",
+        "AppSpecification": {"ImageUri": "x" * 256, "ContainerArguments": []},
+        "ProcessingResources": {
+            "ClusterConfig": {"InstanceType": "ml.none", "InstanceCount": 0, "VolumeSizeInGB": 10}
+        },
+    }
+    assert {problem.split(":")[0] for problem in _violations(wrong, shape)} == {
+        "ProcessingJobName",
+        "RoleArn",
+        "AppSpecification.ImageUri",
+        "AppSpecification.ContainerArguments",
+        "ProcessingResources.ClusterConfig.InstanceType",
+        "ProcessingResources.ClusterConfig.InstanceCount",
+    }
+
+
+def _resolve(value: Any) -> Any:
+    """Put values where SageMaker would put an execution's: defaults, places, or the path itself."""
+    if isinstance(value, list):
+        return [_resolve(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if "Std:Join" in value:
+        return value["Std:Join"]["On"].join(str(_resolve(item)) for item in value["Std:Join"]["Values"])
+    if "Std:JsonGet" in value:
+        return value["Std:JsonGet"]["Path"]
+    if "Get" in value:
+        return _resolve_get(value["Get"])
+    return {key: _resolve(item) for key, item in value.items()}
+
+
+def _resolve_get(path: str) -> Any:
+    kind, _, rest = path.partition(".")
+    if kind == "Parameters":
+        golden = json.loads(GOLDEN.read_text())["Parameters"]
+        return next(item for item in golden if item["Name"] == rest).get(
+            "DefaultValue", "s3://bucket/data.csv"
+        )
+    if kind == "Execution":
+        return rest
+    output = re.fullmatch(r"(\w+)\.ProcessingOutputConfig\.Outputs\['(\w+)'\]\.S3Output\.S3Uri", rest)
+    if output:
+        return f"s3://bucket/Steps.{output[1]}.{output[2]}"
+    artifact = re.fullmatch(r"(\w+)\.ModelArtifacts\.S3ModelArtifacts", rest)
+    assert artifact, path
+    return f"s3://bucket/{artifact[1]}/output/model.tar.gz"
+
+
+def _violations(value: Any, shape: Shape, path: str = "") -> Iterator[str]:
+    """Yield where a request breaks the pattern, length, range or values that the service's model gives."""
+    limits: Any = shape.metadata
+    size = value if isinstance(value, int | float) else len(value)
+    if not limits.get("min", size) <= size <= limits.get("max", size):
+        yield f"{path}: {value!r} is not within {limits.get('min')} and {limits.get('max')}"
+    if isinstance(value, str):
+        if "pattern" in limits and not _pattern(limits["pattern"]).fullmatch(value):
+            yield f"{path}: {value!r} does not match {limits['pattern']}"
+        if limits.get("enum") and value not in limits["enum"]:
+            yield f"{path}: {value!r} is none of the allowed values"
+    members: Any = shape
+    if isinstance(value, dict):
+        for key, item in value.items():
+            inner = members.members[key] if shape.type_name == "structure" else members.value
+            yield from _violations(item, inner, f"{path}.{key}".lstrip("."))
+            if shape.type_name == "map":
+                yield from _violations(key, members.key, f"{path}.{key}")
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from _violations(item, members.member, f"{path}[{number}]")
+
+
+def _pattern(java: str) -> re.Pattern[str]:
+    """Translate a pattern of the service's model; of each Unicode category the ASCII part will do."""
+    classes = {"L": "a-zA-Z", "M": "", "N": "0-9", "S": r"$+<=>^`|~", "Z": " ", "P": r"!-#%-*,-/:;?@\[-\]_{}"}
+    for category, characters in classes.items():
+        java = java.replace(rf"\p{{{category}}}", characters)
+    return re.compile(re.sub(r"\$\{1,\d+\}$", "", java), re.DOTALL)
+
+
+if __name__ == "__main__":
+    GOLDEN.write_text(_build())
