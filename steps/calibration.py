@@ -9,10 +9,14 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
+# Beyond it a model is surer than float64 can say (1e-13). Ratios with other units than those fitted on
+# can drive a network's logits to 1e12, and one such company would decide the whole fit.
+LARGEST_LOGIT = 30.0
+
 
 @dataclass(frozen=True)
 class Calibration:
-    """The probability sigmoid(slope · logit + intercept); a positive slope keeps the ranking."""
+    """The probability sigmoid(slope · logit + intercept); the slope is never negative, so the ranking stays."""
 
     slope: float
     intercept: float
@@ -40,13 +44,14 @@ def fit_calibration(logit: Floats, y: NDArray[np.integer]) -> Calibration:
     Platt (1999), "Probabilistic outputs for support vector machines": maximum likelihood with
     targets (n₁ + 1) / (n₁ + 2) and 1 / (n₀ + 2), which keep the slope finite when the classes are
     separable. Solved by Newton's method on standardised logits.
+
+    Logits that rank no better than chance give slope 0: everyone gets the base rate.
     """
     positives = int(np.sum(y == 1))
     negatives = len(y) - positives
     target = np.where(y == 1, (positives + 1) / (positives + 2), 1 / (negatives + 2))
-    centre, scale = float(np.mean(logit)), float(np.std(logit))
-    if not np.isfinite(scale) or scale == 0:
-        raise ValueError("Calibration needs finite out-of-fold logits that differ between companies.")
+    logit = np.clip(logit, -LARGEST_LOGIT, LARGEST_LOGIT)
+    centre, scale = float(np.mean(logit)), float(np.std(logit)) or 1.0
     design = np.column_stack([(logit - centre) / scale, np.ones(len(logit))])
     weights = np.array([0.0, np.log((positives + 1) / (negatives + 1))])
 
@@ -67,4 +72,6 @@ def fit_calibration(logit: Floats, y: NDArray[np.integer]) -> Calibration:
             size /= 2
         weights = weights - size * step
     slope = float(weights[0]) / scale
+    if slope <= 0:
+        return Calibration(slope=0.0, intercept=float(np.log(positives / negatives)))
     return Calibration(slope=slope, intercept=float(weights[1]) - slope * centre)

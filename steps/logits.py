@@ -1,0 +1,27 @@
+"""A fitted pipeline's logits, as scikit-learn itself computes them."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import Pipeline
+
+Floats = NDArray[np.float64]
+
+
+def pipeline_logit(pipeline: Pipeline, X: Floats) -> Floats:
+    """Return the log-odds of bankruptcy before calibration, shape (rows,)."""
+    classifier = pipeline[-1]
+    transformed = pipeline[:-1].transform(X)
+    if isinstance(classifier, MLPClassifier):
+        # An MLP offers only probabilities, and a logit taken back from one near 1 has lost its digits:
+        # the same network without its last sigmoid gives it whole.
+        network = copy.copy(classifier)
+        network.out_activation_ = "identity"
+        logit: Floats = network.predict_proba(transformed)[:, 1]
+    else:
+        logit = classifier.decision_function(transformed)
+    return logit

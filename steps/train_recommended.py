@@ -1,0 +1,41 @@
+"""TrainRecommended: the estimator that we recommend, or a simpler one by name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from sklearn.pipeline import Pipeline
+
+from steps.estimators import ESTIMATORS, Build
+from steps.job import Arguments, JobError, channel, model_dir, run
+from steps.training import Candidate, TrainingSet, read_training_set, train_candidate
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Write the recommended candidate's artefact into the model folder."""
+    parser = Arguments(prog="train_recommended", description=__doc__)
+    parser.add_argument("--train", type=Path, default=channel("train"))
+    parser.add_argument("--features", type=Path, default=channel("features"))
+    parser.add_argument("--model-dir", type=Path, default=model_dir())
+    parser.add_argument("--estimator", default="logistic")
+    parser.add_argument("--random-seed", type=int, default=42)
+    # Fitting these takes less time than starting a process does.
+    parser.add_argument("--processes", type=int, default=1)
+    args = parser.parse_args(argv)
+    if args.estimator not in ESTIMATORS:
+        raise JobError(f"Estimator is {args.estimator!r}; it must be one of {', '.join(ESTIMATORS)}.")
+    data = read_training_set(args.train, args.features, "recommended")
+    fit = partial(fit_recommended, data, ESTIMATORS[args.estimator], args.random_seed)
+    train_candidate(Candidate("recommended", args.estimator), data, fit, args.model_dir, args.processes)
+
+
+def fit_recommended(data: TrainingSet, build: Build, seed: int, held_out: int | None) -> Pipeline:
+    """Fit the estimator on real companies as the data file has them."""
+    companies = data.outside(held_out)
+    return build(seed).fit(data.X[companies], data.y[companies])
+
+
+if __name__ == "__main__":
+    run(main)

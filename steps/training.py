@@ -1,0 +1,142 @@
+"""What both training jobs share: out-of-fold predictions, calibration, operating points, the artefact."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
+
+from inference import contract_hash
+from steps.calibration import fit_calibration
+from steps.data import read_frame, target, values
+from steps.export import export_pipeline, write_model
+from steps.features import feature_names
+from steps.job import one_thread, say
+from steps.logits import pipeline_logit
+from steps.metrics import average_precision, brier_score, expected_calibration_error, roc_auc
+from steps.operating_points import operating_points
+from steps.schema import TARGET
+from steps.split import FOLDS
+
+Floats = NDArray[np.float64]
+
+# Fits on the training companies outside of the given fold, or on all with None.
+Fit = Callable[[int | None], Pipeline]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Which candidate is trained, and by which estimator."""
+
+    name: str
+    estimator: str
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """A candidate's training companies: X (n, k) as the data file has them, y and fold (n,)."""
+
+    names: list[str]
+    X: Floats
+    y: NDArray[np.int8]
+    fold: NDArray[np.int8]
+
+    def outside(self, fold: int | None) -> NDArray[np.bool_]:
+        """Return which companies to fit on while `fold` is held out, shape (n,)."""
+        everywhere = np.ones(len(self.fold), dtype=bool)
+        return everywhere if fold is None else self.fold != fold
+
+
+def read_training_set(train: Path, features: Path, candidate: str) -> TrainingSet:
+    """Read what a candidate trains on from the folders that SelectFeatures wrote."""
+    names = feature_names(features, candidate)
+    frame: pd.DataFrame = read_frame(train, "train.parquet", [*names, TARGET, "fold"])
+    return TrainingSet(names, values(frame, names), target(frame), frame["fold"].to_numpy(dtype=np.int8))
+
+
+def train_candidate(
+    candidate: Candidate, data: TrainingSet, fit: Fit, model_dir: Path, processes: int
+) -> None:
+    """Fit a candidate, calibrate it on out-of-fold predictions and write its artefact.
+
+    Parameters
+    ----------
+    candidate
+        Its names for the contract.
+    data
+        Real, not resampled, companies.
+    fit
+        Called for the whole and for each fold. A fit must depend on its argument alone.
+    model_dir
+        Where model.npz, model.json, model.joblib and code/ go.
+    processes
+        How many fits run side by side; the result does not depend on it.
+    """
+    pipeline, logit = _fit_all(data, fit, processes)
+    calibration = fit_calibration(logit, data.y)
+    probability = calibration.apply(logit)
+    figures = {
+        "roc_auc": roc_auc(data.y, probability),
+        "pr_auc": average_precision(data.y, probability),
+        "brier": brier_score(data.y, probability),
+        "ece": expected_calibration_error(data.y, probability),
+    }
+    contract = _contract(candidate, data, probability)
+    contract["out_of_fold"] = {**figures, "companies": len(data.y), "bankruptcies": int(data.y.sum())}
+    audit = {"pipeline": pipeline, "calibration": calibration, "features": data.names}
+    write_model(model_dir, export_pipeline(pipeline, calibration), contract, audit)
+    say(
+        f"{candidate.name} ({candidate.estimator}), out-of-fold figures on {len(data.y):,} training companies:"
+    )
+    for name, value in figures.items():
+        say(f"{name}={value:.6f}")
+
+
+def available_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _fit_all(data: TrainingSet, fit: Fit, processes: int) -> tuple[Pipeline, Floats]:
+    """Return the pipeline fitted on all companies, and each company's logit from a fit without it."""
+    parts: list[int | None] = [None, *range(FOLDS)]
+    if processes > 1:
+        from joblib import Parallel, delayed  # noqa: PLC0415 (Only where it is used does it cost time.)
+
+        fitted = Parallel(n_jobs=processes)(delayed(_fit_one)(fit, part) for part in parts)
+    else:
+        fitted = [_fit_one(fit, part) for part in parts]
+    logit = np.empty(len(data.y))
+    for number, pipeline in enumerate(fitted[1:]):
+        held_out = ~data.outside(number)
+        with one_thread():
+            logit[held_out] = pipeline_logit(pipeline, data.X[held_out])
+    return fitted[0], logit
+
+
+def _fit_one(fit: Fit, part: int | None) -> Pipeline:
+    with one_thread():
+        return fit(part)
+
+
+def _contract(candidate: Candidate, data: TrainingSet, probability: Floats) -> dict[str, Any]:
+    points = operating_points(data.y, probability)
+    lowest, highest = data.X.min(axis=0).tolist(), data.X.max(axis=0).tolist()
+    return {
+        "contract": contract_hash(data.names),
+        "features": [
+            {"name": name, "min": low, "max": high}
+            for name, low, high in zip(data.names, lowest, highest, strict=True)
+        ],
+        "threshold": points.threshold,
+        "risk_levels": points.risk_levels(),
+        "candidate": candidate.name,
+        "estimator": candidate.estimator,
+    }
