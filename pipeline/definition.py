@@ -209,13 +209,13 @@ def _register(jobs: Jobs, parameters: Parameters, model_uri: Any, report_uri: An
         task="CLASSIFICATION",
         # Values are strings of at most 256 characters without a comma; Join makes a string of a number.
         customer_metadata_properties={
-            "contract": reported("winner.contract"),
-            "contract_uri": Join(on="/", values=[model_uri, "contract.json"]),
-            "candidate": reported("winner.candidate"),
-            "estimator": reported("winner.estimator"),
-            "roc_auc": Join(on="", values=[reported("gate.roc_auc")]),
-            "execution_id": ExecutionVariables.PIPELINE_EXECUTION_ID,
-            "report_uri": report_uri,
+            "ContractHash": reported("winner.contract"),
+            "ContractUri": Join(on="/", values=[model_uri, "contract.json"]),
+            "Candidate": reported("winner.candidate"),
+            "Estimator": reported("winner.estimator"),
+            "RocAuc": Join(on="", values=[reported("gate.roc_auc")]),
+            "ExecutionId": ExecutionVariables.PIPELINE_EXECUTION_ID,
+            "EvaluationUri": report_uri,
         },
     )
     return ModelStep("RegisterModel", step_args=step_args, retry_policies=step_retries())

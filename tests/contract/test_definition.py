@@ -295,13 +295,13 @@ class TestGate:
             "application/jsonlines",
         ]
         assert package["CustomerMetadataProperties"] == {
-            "candidate": "winner.candidate",
-            "contract": "winner.contract",
-            "contract_uri": "s3://bucket/Steps.Evaluate.model/contract.json",
-            "estimator": "winner.estimator",
-            "execution_id": "PipelineExecutionId",
-            "report_uri": report,
-            "roc_auc": "gate.roc_auc",
+            "Candidate": "winner.candidate",
+            "ContractHash": "winner.contract",
+            "ContractUri": "s3://bucket/Steps.Evaluate.model/contract.json",
+            "Estimator": "winner.estimator",
+            "EvaluationUri": report,
+            "ExecutionId": "PipelineExecutionId",
+            "RocAuc": "gate.roc_auc",
         }
         # A version takes its tags from its group; CreateModelPackage refuses others.
         assert "Tags" not in package

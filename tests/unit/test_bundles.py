@@ -7,12 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-import joblib
 import numpy
 import pytest
-import scipy
-import sklearn
-import threadpoolctl
 from moto import mock_aws
 
 from pipeline.bundles import SOURCE, STEP_MODULES, Bundle, build_bundles, upload_bundles
@@ -135,14 +131,11 @@ class TestVendored:
         folder = _unpack(build_bundles(source, MODULES)["Third"], tmp_path / "code")
         installed = tmp_path / "installed"
         installed.mkdir()
-        for module in (numpy, scipy, sklearn, joblib, threadpoolctl):
-            place = Path(module.__file__)
-            place = place.parent if place.name == "__init__.py" else place
-            (installed / place.name).symlink_to(place)
-        for extra in ("numpy.libs", "scipy.libs", "scikit_learn.libs", "narwhals", "cloudpickle"):
-            place = Path(numpy.__file__).parent.parent / extra
-            if place.exists():
-                (installed / extra).symlink_to(place)
+        site_packages = Path(str(numpy.__file__)).parent.parent
+        for name in ("numpy", "scipy", "sklearn", "joblib", "cloudpickle", "narwhals", "threadpoolctl.py"):
+            (installed / name).symlink_to(site_packages / name)
+        for libraries in site_packages.glob("*.libs"):
+            (installed / libraries.name).symlink_to(libraries)
         # WHEN a Python without site-packages imports it
         script = (
             "import sys\n"
