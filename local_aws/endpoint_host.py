@@ -309,8 +309,8 @@ class EndpointHost:
         for name in ("SAGEMAKER_PROGRAM", "SAGEMAKER_SUBMIT_DIRECTORY"):
             if name not in model.environment:
                 raise EndpointError(
-                    f"Model {model.name} has no {name} in its environment; SAGEMAKER_PROGRAM is the module with the "
-                    "handlers (serve.py), SAGEMAKER_SUBMIT_DIRECTORY its folder (/opt/ml/model/code)."
+                    f"Model {model.name} has no {name} in its Environment; SAGEMAKER_PROGRAM is the module "
+                    "of the handlers (serve.py), SAGEMAKER_SUBMIT_DIRECTORY its folder (/opt/ml/model/code)."
                 )
         base = (self._root / f"{endpoint}-{next(self._numbers)}").resolve()
         stream = f"{VARIANT}/i-{uuid.uuid4().hex[:17]}"
@@ -345,7 +345,7 @@ class EndpointHost:
                 tar.extractall(folder, filter="data")
         except (BotoCoreError, ClientError, tarfile.TarError) as error:
             raise EndpointError(
-                f"Model {model.name}: the model data {model.model_data_url} could not be fetched and unpacked: "
+                f"The model data {model.model_data_url} of {model.name} could not be fetched and unpacked: "
                 f"{error}"
             ) from error
 

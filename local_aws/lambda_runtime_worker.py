@@ -1,0 +1,247 @@
+"""One warm worker of a Lambda function: awslambdaric in a child process, behind a Runtime API of its own."""
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+INVOCATION_PATH = "/2018-06-01/runtime/invocation/"
+INIT_ERROR_PATH = "/2018-06-01/runtime/init/error"
+# AWS gives the start of a function 10 seconds before it counts against the timeout; laptops may be slower.
+START_SECONDS = 30.0
+END_OF_OUTPUT_SECONDS = 5.0
+
+
+class WorkerEndedError(Exception):
+    """The worker can answer no further request; the message says why, as Lambda words it."""
+
+    def __init__(self, error_type: str, message: str) -> None:
+        super().__init__(message)
+        self.error_type = error_type
+
+
+@dataclass(frozen=True)
+class Request:
+    """One invocation, as the Runtime API hands it to the function."""
+
+    request_id: str
+    payload: bytes
+    arn: str
+    trace_id: str
+    timeout: float
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the function said: its answer, or its error document."""
+
+    payload: bytes
+    failed: bool
+    init_error: bool = False
+
+
+@dataclass
+class _Mailbox:
+    """What the Runtime API's threads and the invoking thread hand each other."""
+
+    requests: "queue.Queue[Request | None]" = field(default_factory=queue.Queue)
+    outcomes: "queue.Queue[Outcome | None]" = field(default_factory=queue.Queue)
+    ready: threading.Event = field(default_factory=threading.Event)
+
+
+class _RuntimeApi(BaseHTTPRequestHandler):
+    """The Lambda Runtime API: next, response, error and init error."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1
+    mailbox: _Mailbox
+
+    def do_GET(self) -> None:
+        """Hand out the next request; blocks until there is one."""
+        self.mailbox.ready.set()
+        request = self.mailbox.requests.get()
+        if request is None:
+            self._answer(HTTPStatus.GONE, b"", {})
+            return
+        deadline = int((time.time() + request.timeout) * 1000)
+        self._answer(
+            HTTPStatus.OK,
+            request.payload,
+            {
+                "Content-Type": "application/json",
+                "Lambda-Runtime-Aws-Request-Id": request.request_id,
+                "Lambda-Runtime-Deadline-Ms": str(deadline),
+                "Lambda-Runtime-Invoked-Function-Arn": request.arn,
+                "Lambda-Runtime-Trace-Id": request.trace_id,
+            },
+        )
+
+    def do_POST(self) -> None:
+        """Take an answer or an error."""
+        body = self._body()
+        init_error = self.path == INIT_ERROR_PATH
+        failed = init_error or self.path.endswith("/error")
+        if not init_error and not self.path.startswith(INVOCATION_PATH):
+            self._answer(HTTPStatus.NOT_FOUND, b"", {})
+            return
+        self._answer(HTTPStatus.ACCEPTED, b"", {})
+        self.mailbox.outcomes.put(Outcome(body, failed, init_error))
+        if init_error:
+            self.mailbox.ready.set()
+
+    def _body(self) -> bytes:
+        """Read the body; the runtime client sends answers in chunks."""
+        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        parts = []
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            parts.append(self.rfile.read(size))
+            self.rfile.readline()
+        while self.rfile.readline().strip():
+            pass
+        return b"".join(parts)
+
+    def _answer(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
+        self.send_response_only(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+        self.wfile.flush()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+
+
+class Worker:
+    """A child process that answers one request at a time.
+
+    Parameters
+    ----------
+    handler : str
+        `module.function`.
+    folder : Path
+        The unpacked code.
+    environment : Mapping[str, str]
+        The whole environment of the child but for the address of its Runtime API.
+    """
+
+    def __init__(self, handler: str, folder: Path, environment: Mapping[str, str]) -> None:
+        started = time.monotonic()
+        self._mailbox = _Mailbox()
+        handler_class = type("RuntimeApi", (_RuntimeApi,), {"mailbox": self._mailbox})
+        self._server = _Server(("127.0.0.1", 0), handler_class)
+        self._lines: list[str] = []
+        self._marked = threading.Condition()
+        self._marks = 0
+        reading, self._output = os.pipe()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "awslambdaric", handler],
+            stdin=subprocess.DEVNULL,
+            stdout=self._output,
+            stderr=subprocess.STDOUT,
+            cwd=folder,
+            env={**environment, "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{self._server.server_address[1]}"},
+            process_group=0,
+        )
+        self._threads = [
+            threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True),
+            threading.Thread(target=self._watch, daemon=True),
+            threading.Thread(target=self._read_output, args=(reading,), daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
+        self._mailbox.ready.wait(START_SECONDS)
+        self.start_seconds: float | None = time.monotonic() - started
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self._process.poll() is None
+
+    def invoke(self, request: Request) -> Outcome:
+        """Have one request answered.
+
+        Raises
+        ------
+        WorkerEndedError
+            When the process ends without an answer, or takes longer than the timeout and is ended.
+        """
+        self._mailbox.requests.put(request)
+        try:
+            outcome = self._mailbox.outcomes.get(timeout=request.timeout)
+        except queue.Empty:
+            raise WorkerEndedError(
+                "Sandbox.Timedout",
+                f"RequestId: {request.request_id} Error: Task timed out after {request.timeout:.2f} seconds",
+            ) from None
+        if outcome is None:
+            code = self._process.wait()
+            how = f"signal: {signal.strsignal(-code)}".lower() if code < 0 else f"exit status {code}"
+            raise WorkerEndedError(
+                "Runtime.ExitError",
+                f"RequestId: {request.request_id} Error: Runtime exited with error: {how}",
+            )
+        return outcome
+
+    def take_lines(self) -> list[str]:
+        """Return what the function has written until now, since the last call.
+
+        A marker of ours goes through the same pipe, behind everything that was written before it.
+        """
+        with self._marked:
+            wanted = self._marks + 1
+            os.write(self._output, b"\0\n")
+            self._marked.wait_for(lambda: self._marks >= wanted, END_OF_OUTPUT_SECONDS)
+            lines, self._lines = self._lines, []
+        return lines
+
+    def _watch(self) -> None:
+        self._process.wait()
+        self._mailbox.ready.set()
+        self._mailbox.outcomes.put(None)
+
+    def _read_output(self, reading: int) -> None:
+        with os.fdopen(reading, "rb") as stream:
+            for raw in stream:
+                text = raw.removesuffix(b"\n").decode(errors="replace")
+                with self._marked:
+                    # A line without its end may stand before the marker.
+                    line, marker, _ = text.partition("\0")
+                    if line:
+                        # The runtime client parts the lines of one event with carriage returns.
+                        self._lines.append(line.replace("\r", "\n"))
+                    if marker:
+                        self._marks += 1
+                        self._marked.notify_all()
+
+    def close(self) -> None:
+        """End the child and its Runtime API."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self._mailbox.requests.put(None)
+        self._server.shutdown()
+        self._server.server_close()
+        os.close(self._output)
+        for thread in self._threads:
+            thread.join(timeout=5)
+
+
+def error_document(error_type: str, message: str) -> bytes:
+    """Return the payload of a failure that the platform, not the function, reports."""
+    return json.dumps({"errorType": error_type, "errorMessage": message}).encode()
