@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from typing import Any
 
 import botocore.session
@@ -19,6 +20,7 @@ _CONTROL = Config(connect_timeout=3, read_timeout=15, retries={"total_max_attemp
 logger = Logger(service="deploy_model")
 
 
+@cache
 def _reconciler() -> Reconciler:
     # botocore alone: importing boto3 would double the cold start.
     session: Any = botocore.session.get_session()

@@ -1,0 +1,346 @@
+"""An in-memory SageMaker with states, S3 and SSM: what deploy_model sees of AWS.
+
+Every request is checked against botocore's model of the service.
+"""
+
+# ruff: noqa: ARG002 - the fakes have the parameters of the calls they stand for
+
+from __future__ import annotations
+
+import functools
+import io
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import botocore.session
+from botocore.exceptions import ClientError
+from botocore.model import ServiceModel
+from botocore.validate import ParamValidator
+from deploy_model.reconcile import Reconciler
+from deploy_model.settings import Settings
+
+ARN = "arn:aws:sagemaker:eu-west-1:123456789012"
+
+
+def settings(**changes: Any) -> Settings:
+    values: dict[str, Any] = {
+        "project": "bankruptcy",
+        "bucket": "bankruptcy-123456789012-eu-west-1",
+        "group": "bankruptcy",
+        "endpoint": "bankruptcy",
+        "role_arn": "arn:aws:iam::123456789012:role/endpoint",
+        "mode": "instance",
+        "instance_type": "ml.t2.medium",
+        "instance_count": 1,
+        "serverless_memory_mb": 2048,
+        "serverless_max_concurrency": 5,
+        "paused_parameter": "/bankruptcy/paused",
+    }
+    return Settings(**{**values, **changes})
+
+
+def error(code: str, message: str, operation: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": message}}, operation)
+
+
+@dataclass
+class Aws:
+    """State and clients; `fail` may raise before any call."""
+
+    bucket: str = "bankruptcy-123456789012-eu-west-1"
+    packages: dict[str, dict[str, Any]] = field(default_factory=dict)
+    models: dict[str, dict[str, Any]] = field(default_factory=dict)
+    configs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    endpoint: dict[str, Any] | None = None
+    tags: dict[str, str] = field(default_factory=dict)
+    objects: dict[str, bytes] = field(default_factory=dict)
+    parameters: dict[str, str] = field(default_factory=lambda: {"/bankruptcy/paused": "false"})
+    wrong_answers: set[str] = field(default_factory=set)
+    silent: bool = False
+    fail: Callable[[str], None] = lambda _: None
+    calls: list[str] = field(default_factory=list)
+
+    def reconciler(self, with_settings: Settings | None = None) -> Reconciler:
+        clients: Any = {
+            "sagemaker": Client(self, "sagemaker", SageMaker(self)),
+            "runtime": Client(self, "sagemaker-runtime", Runtime(self)),
+            "s3": Client(self, "s3", S3(self)),
+            "ssm": Client(self, "ssm", Ssm(self)),
+        }
+        return Reconciler(with_settings or settings(), **clients)
+
+    # What people and SageMaker do.
+
+    def register(self, status: str = "Approved") -> str:
+        """Register the next version, with its model and contract in S3; return its number."""
+        version = str(len(self.packages) + 1)
+        prefix = f"models/execution-{version}"
+        contract = {
+            "contract": f"{int(version):016x}",
+            "smoke_test": {"features": [0.5, 0.25], "probability": int(version) / 1000},
+        }
+        self.objects[f"{prefix}/model.tar.gz"] = f"model {version}".encode()
+        self.objects[f"{prefix}/contract.json"] = json.dumps(contract).encode()
+        self.packages[version] = {
+            "ModelPackageArn": f"{ARN}:model-package/bankruptcy/{version}",
+            "ModelPackageVersion": int(version),
+            "ModelApprovalStatus": status,
+            "InferenceSpecification": {
+                "Containers": [{"ModelDataUrl": f"s3://{self.bucket}/{prefix}/model.tar.gz"}]
+            },
+            "CustomerMetadataProperties": {
+                "ContractUri": f"s3://{self.bucket}/{prefix}/contract.json",
+                "ContractHash": contract["contract"],
+            },
+        }
+        return version
+
+    def decide(self, version: str, status: str) -> None:
+        self.packages[version]["ModelApprovalStatus"] = status
+
+    def pause(self, paused: bool = True) -> None:
+        self.parameters["/bankruptcy/paused"] = "true" if paused else "false"
+
+    def settle(self, *, succeeds: bool = True) -> None:
+        """Let what is under way end, as SageMaker ends it."""
+        endpoint = self.endpoint
+        if endpoint is None:
+            return
+        if endpoint["EndpointStatus"] == "Deleting":
+            self.endpoint, self.tags = None, {}
+        elif endpoint["EndpointStatus"] == "Creating":
+            endpoint["EndpointStatus"] = "InService" if succeeds else "Failed"
+            endpoint["FailureReason"] = "" if succeeds else "The container did not answer /ping."
+        elif endpoint["EndpointStatus"] == "Updating":
+            endpoint["EndpointStatus"] = "InService"
+            target = endpoint.pop("target")
+            if succeeds:  # else SageMaker keeps the old configuration and calls that InService
+                endpoint["EndpointConfigName"] = target
+
+    # What tests look at.
+
+    def serving(self) -> str | None:
+        """The version that answers, None without an endpoint in service."""
+        if self.endpoint is None or self.endpoint["EndpointStatus"] not in ("InService", "Updating"):
+            return None
+        config = self.configs[self.endpoint["EndpointConfigName"]]
+        return self.environment(config)["MODEL_PACKAGE_VERSION"]
+
+    def environment(self, config: dict[str, Any]) -> dict[str, str]:
+        model = self.models[config["ProductionVariants"][0]["ModelName"]]
+        return model["Containers"][0]["Environment"]
+
+    def published(self) -> dict[str, Any] | None:
+        body = self.objects.get("reigning/contract.json")
+        return None if body is None else json.loads(body)
+
+    def run(self, reconciler: Reconciler, ticks: int = 30) -> dict[str, Any]:
+        """Call until nothing is left to do, everything under way succeeding; return the last step."""
+        for _ in range(ticks):
+            step = reconciler.step()
+            self.settle()
+            if step["action"] == "none":
+                return step
+        raise AssertionError(f"no rest after {ticks} calls: {step}")
+
+
+class Client:
+    """Passes calls on to a fake service, counting them and failing where the test says so."""
+
+    def __init__(self, aws: Aws, name: str, service: Any) -> None:
+        self._aws = aws
+        self._name = name
+        self._service = service
+
+    def __getattr__(self, operation: str) -> Any:
+        def call(**request: Any) -> Any:
+            self._aws.calls.append(operation)
+            self._aws.fail(operation)
+            check(self._name, operation, request)
+            return getattr(self._service, operation)(**request)
+
+        return call
+
+    def get_paginator(self, operation: str) -> Any:
+        return Paginator(getattr(self, operation))
+
+
+class Paginator:
+    def __init__(self, list_pages: Callable[..., list[dict[str, Any]]]) -> None:
+        self.paginate = list_pages
+
+
+@functools.cache
+def service_model(name: str) -> ServiceModel:
+    loader = botocore.session.get_session().get_component("data_loader")
+    return ServiceModel(loader.load_service_model(name, "service-2"))
+
+
+def check(service: str, operation: str, request: dict[str, Any]) -> None:
+    """Refuse a request that botocore would refuse."""
+    action = "".join(word.capitalize() for word in operation.split("_"))
+    shape = service_model(service).operation_model(action).input_shape
+    if operation == "copy_object":  # botocore takes this one as a dict, too
+        request = {**request, "CopySource": "{Bucket}/{Key}".format(**request["CopySource"])}
+    report = ParamValidator().validate(request, shape)
+    assert not report.has_errors(), report.generate_report()
+
+
+class SageMaker:
+    def __init__(self, aws: Aws) -> None:
+        self._aws = aws
+
+    def list_model_packages(self, **_: Any) -> list[dict[str, Any]]:
+        newest_first = sorted(self._aws.packages.values(), key=lambda p: -p["ModelPackageVersion"])
+        return [{"ModelPackageSummaryList": [package]} for package in newest_first]  # a page each
+
+    def list_endpoint_configs(self, NameContains: str, **_: Any) -> list[dict[str, Any]]:
+        names = [name for name in reversed(self._aws.configs) if NameContains in name]
+        return [{"EndpointConfigs": [{"EndpointConfigName": name}]} for name in names]
+
+    def list_models(self, NameContains: str, **_: Any) -> list[dict[str, Any]]:
+        names = [name for name in reversed(self._aws.models) if NameContains in name]
+        return [{"Models": [{"ModelName": name}]} for name in names]
+
+    def describe_model_package(self, ModelPackageName: str) -> dict[str, Any]:
+        return self._aws.packages[ModelPackageName.rpartition("/")[2]]
+
+    def update_model_package(
+        self,
+        ModelPackageArn: str,
+        CustomerMetadataProperties: dict[str, str] | None = None,
+        CustomerMetadataPropertiesToRemove: list[str] | None = None,
+    ) -> None:
+        metadata = self.describe_model_package(ModelPackageArn)["CustomerMetadataProperties"]
+        metadata.update(CustomerMetadataProperties or {})
+        for key in CustomerMetadataPropertiesToRemove or []:
+            del metadata[key]
+
+    def describe_endpoint(self, EndpointName: str) -> dict[str, Any]:
+        if self._aws.endpoint is None:
+            raise error(
+                "ValidationException", f'Could not find endpoint "{EndpointName}".', "DescribeEndpoint"
+            )
+        return dict(self._aws.endpoint)
+
+    def list_tags(self, ResourceArn: str) -> dict[str, Any]:
+        return {"Tags": [{"Key": key, "Value": value} for key, value in self._aws.tags.items()]}
+
+    def add_tags(self, ResourceArn: str, Tags: list[dict[str, str]]) -> None:
+        self._aws.tags.update({tag["Key"]: tag["Value"] for tag in Tags})
+
+    def delete_tags(self, ResourceArn: str, TagKeys: list[str]) -> None:
+        for key in TagKeys:
+            self._aws.tags.pop(key, None)
+
+    def describe_endpoint_config(self, EndpointConfigName: str) -> dict[str, Any]:
+        return self._find(self._aws.configs, EndpointConfigName, "endpoint configuration")
+
+    def describe_model(self, ModelName: str) -> dict[str, Any]:
+        return self._find(self._aws.models, ModelName, "model")
+
+    def create_model(self, **request: Any) -> None:
+        self._create(self._aws.models, request["ModelName"], request)
+
+    def create_endpoint_config(self, **request: Any) -> None:
+        for variant in request["ProductionVariants"]:
+            model = self.describe_model(variant["ModelName"])
+            if "ServerlessConfig" in variant and model["EnableNetworkIsolation"]:
+                raise error(
+                    "ValidationException", "Network isolation is not supported.", "CreateEndpointConfig"
+                )
+        self._create(self._aws.configs, request["EndpointConfigName"], request)
+
+    def create_endpoint(self, EndpointName: str, EndpointConfigName: str, Tags: list[dict[str, str]]) -> None:
+        if self._aws.endpoint is not None:
+            raise error("ValidationException", "Cannot create already existing endpoint", "CreateEndpoint")
+        self.describe_endpoint_config(EndpointConfigName)
+        self._aws.endpoint = {
+            "EndpointName": EndpointName,
+            "EndpointArn": f"{ARN}:endpoint/{EndpointName}",
+            "EndpointConfigName": EndpointConfigName,
+            "EndpointStatus": "Creating",
+        }
+        self._aws.tags = {tag["Key"]: tag["Value"] for tag in Tags}
+
+    def update_endpoint(self, EndpointName: str, EndpointConfigName: str) -> None:
+        endpoint = self._aws.endpoint
+        if endpoint is None or endpoint["EndpointStatus"] != "InService":
+            raise error("ValidationException", "Cannot update in-progress endpoint", "UpdateEndpoint")
+        new = self.describe_endpoint_config(EndpointConfigName)["ProductionVariants"][0]
+        old = self._aws.configs.get(endpoint["EndpointConfigName"])
+        if old and ("ServerlessConfig" in old["ProductionVariants"][0]) != ("ServerlessConfig" in new):
+            raise error("ValidationException", "Cannot change the mode of an endpoint", "UpdateEndpoint")
+        endpoint |= {"EndpointStatus": "Updating", "target": EndpointConfigName}
+
+    def delete_endpoint(self, EndpointName: str) -> None:
+        endpoint = self._aws.endpoint
+        if endpoint is None or endpoint["EndpointStatus"] in ("Creating", "Updating", "Deleting"):
+            raise error("ValidationException", "Cannot delete endpoint", "DeleteEndpoint")
+        endpoint["EndpointStatus"] = "Deleting"
+
+    def delete_endpoint_config(self, EndpointConfigName: str) -> None:
+        del self._aws.configs[EndpointConfigName]
+
+    def delete_model(self, ModelName: str) -> None:
+        del self._aws.models[ModelName]
+
+    @staticmethod
+    def _find(things: dict[str, dict[str, Any]], name: str, kind: str) -> dict[str, Any]:
+        if name not in things:
+            raise error("ValidationException", f'Could not find {kind} "{name}".', "Describe")
+        return things[name]
+
+    @staticmethod
+    def _create(things: dict[str, dict[str, Any]], name: str, request: dict[str, Any]) -> None:
+        if name in things:
+            raise error("ValidationException", f"Cannot create already existing {name}", "Create")
+        things[name] = request
+
+
+class Runtime:
+    def __init__(self, aws: Aws) -> None:
+        self._aws = aws
+
+    def invoke_endpoint(
+        self, EndpointName: str, ContentType: str, Accept: str, Body: bytes
+    ) -> dict[str, Any]:
+        version = self._aws.serving()
+        if version is None or self._aws.silent:
+            raise error("ModelError", "The model does not answer.", "InvokeEndpoint")
+        request = json.loads(Body)
+        assert request["instances"] == [[0.5, 0.25]]
+        probability = 0.9 if version in self._aws.wrong_answers else int(version) / 1000
+        answer = {
+            "predictions": [{"probability": {"bankrupt": probability, "not_bankrupt": 1 - probability}}],
+            "model": {"version": version, "contract": request["contract"]},
+        }
+        return {"Body": io.BytesIO(json.dumps(answer).encode())}
+
+
+class S3:
+    def __init__(self, aws: Aws) -> None:
+        self._aws = aws
+
+    def get_object(self, Bucket: str, Key: str) -> dict[str, Any]:
+        assert Bucket == self._aws.bucket
+        if Key not in self._aws.objects:
+            raise error("NoSuchKey", "The specified key does not exist.", "GetObject")
+        return {"Body": io.BytesIO(self._aws.objects[Key])}
+
+    def copy_object(self, Bucket: str, Key: str, CopySource: dict[str, str]) -> None:
+        assert Bucket == CopySource["Bucket"] == self._aws.bucket
+        self._aws.objects[Key] = self._aws.objects[CopySource["Key"]]
+
+    def put_object(self, Bucket: str, Key: str, Body: bytes, ContentType: str) -> None:
+        self._aws.objects[Key] = Body
+
+
+class Ssm:
+    def __init__(self, aws: Aws) -> None:
+        self._aws = aws
+
+    def get_parameter(self, Name: str) -> dict[str, Any]:
+        return {"Parameter": {"Value": self._aws.parameters[Name]}}
