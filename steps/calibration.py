@@ -16,7 +16,7 @@ LARGEST_LOGIT = 30.0
 
 @dataclass(frozen=True)
 class Calibration:
-    """The probability sigmoid(slope · logit + intercept); the slope is never negative, so the ranking stays."""
+    """The probability sigmoid(slope · logit + intercept); a positive slope keeps the ranking."""
 
     slope: float
     intercept: float

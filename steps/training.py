@@ -92,9 +92,7 @@ def train_candidate(
     contract["out_of_fold"] = {**figures, "companies": len(data.y), "bankruptcies": int(data.y.sum())}
     audit = {"pipeline": pipeline, "calibration": calibration, "features": data.names}
     write_model(model_dir, export_pipeline(pipeline, calibration), contract, audit)
-    say(
-        f"{candidate.name} ({candidate.estimator}), out-of-fold figures on {len(data.y):,} training companies:"
-    )
+    say(f"{candidate.name} ({candidate.estimator}), out-of-fold on {len(data.y):,} training companies:")
     for name, value in figures.items():
         say(f"{name}={value:.6f}")
 

@@ -1,0 +1,117 @@
+"""Judges models on the test companies: what each reached, and how two compare."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+
+import inference
+from steps.calibration import Calibration
+from steps.data import target, values
+from steps.export import unpack_model
+from steps.job import JobError, require_file
+from steps.logits import pipeline_logit
+from steps.metrics import (
+    Floats,
+    Interval,
+    average_precision,
+    brier_score,
+    expected_calibration_error,
+    recall_at,
+    roc_auc_interval,
+)
+
+PARITY = 1e-9
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A model and what it says of the test companies."""
+
+    folder: Path
+    facts: dict[str, Any]
+    X: Floats
+    probability: Floats
+    roc_auc: Interval
+    figures: dict[str, Any]
+
+
+def judge(tar: Path, folder: Path, test: pd.DataFrame, seed: int, name: str) -> Judged:
+    """Unpack a model and score the test companies as an endpoint would.
+
+    Parameters
+    ----------
+    tar : Path
+        Its model.tar.gz; of it, model.npz and model.json are read, nothing is unpickled.
+    folder : Path
+        Where to unpack it.
+    test : DataFrame
+        The test companies.
+    seed : int
+        Of the bootstrap.
+    name : str
+        What to call the model in an error.
+    """
+    try:
+        unpack_model(require_file(tar, f"{name} model"), folder)
+        model = inference.load(folder)
+    except inference.ArtifactError as error:
+        raise JobError(f"The {name} model can't be read: {error}") from error
+    names = model.contract.names
+    missing = [column for column in names if column not in test.columns]
+    if missing:
+        raise JobError(
+            f"The {name} model can't be judged: it needs columns that the data lacks "
+            f"({', '.join(missing)}).\nUse data with all its columns, or remove that model."
+        )
+    X, y = values(test, names), target(test)
+    probability = model.predict_proba(X)
+    if not np.all(np.isfinite(probability)):
+        raise JobError(
+            f"The {name} model gives {np.sum(~np.isfinite(probability))} probabilities that are NaN."
+        )
+    auc = roc_auc_interval(y, probability, seed)
+    figures = {
+        "roc_auc": auc.as_dict(),
+        "pr_auc": average_precision(y, probability),
+        "brier": brier_score(y, probability),
+        "ece": expected_calibration_error(y, probability),
+        "recall_at_1_percent_fpr": recall_at(y, probability, 0.01),
+        "recall_at_5_percent_fpr": recall_at(y, probability, 0.05),
+        "recall_at_10_percent_fpr": recall_at(y, probability, 0.10),
+    }
+    return Judged(folder, dict(model.contract.facts), X, probability, auc, figures)
+
+
+def require_parity(judged: Judged, name: str) -> float:
+    """Check that what is served equals the scikit-learn pipeline kept for audit.
+
+    Unpickling runs code: call it only for a model that this execution has trained.
+
+    Returns
+    -------
+    float
+        The largest difference of probabilities, at most 1e-9.
+    """
+    audit = joblib.load(require_file(judged.folder / "model.joblib", f"audit copy of the {name} model"))
+    calibration: Calibration = audit["calibration"]
+    expected = calibration.apply(pipeline_logit(audit["pipeline"], judged.X))
+    difference = float(np.max(np.abs(expected - judged.probability)))
+    if difference > PARITY:
+        raise JobError(
+            f"The {name} model as served differs from the one trained: by up to {difference:.3g} in "
+            f"probability, where {PARITY:g} is allowed.\n"
+            "Its export (steps/export) and its forward pass (inference/forward) disagree."
+        )
+    return difference
+
+
+def reigning_tar(folder: Path) -> Path | None:
+    """Return the reigning model's archive, or None where nothing has been deployed yet."""
+    tar = folder / "model.tar.gz"
+    return tar if tar.is_file() else None
