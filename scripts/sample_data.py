@@ -5,7 +5,7 @@ Each class is a Gaussian copula over the aggregates in ``sample_statistics.npz``
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 
 ROWS = 6819  # as many as the real file has
-SAMPLE_FILE_NAME = "sample-data.csv"
 
 
 def generate(rows: int = ROWS, seed: int = 0) -> "pd.DataFrame":
@@ -46,15 +45,13 @@ def generate(rows: int = ROWS, seed: int = 0) -> "pd.DataFrame":
     bankrupt = max(1, round(rows * int(counts[1]) / int(counts.sum())))
 
     rng = np.random.default_rng(seed)
-    drawn = np.concatenate(
-        [_draw(statistics, label, count, rng) for label, count in ((0, rows - bankrupt), (1, bankrupt))],
-        axis=1,
-    )
+    classes = ((0, rows - bankrupt), (1, bankrupt))
+    drawn = np.concatenate([_draw(statistics, label, count, rng) for label, count in classes], axis=1)
     order = rng.permutation(rows)
     target = (order >= rows - bankrupt).astype(np.int64)
     drawn = drawn[:, order]
 
-    columns: dict[str, npt.NDArray[np.generic]] = {str(statistics["target"]): target}
+    columns: dict[str, npt.NDArray[Any]] = {str(statistics["target"]): target}
     sources = statistics["sources"]
     position = {int(source): i for i, source in enumerate(np.unique(sources[sources >= 0]))}
     for name, source, constant in zip(statistics["columns"], sources, statistics["constants"], strict=True):
@@ -64,9 +61,14 @@ def generate(rows: int = ROWS, seed: int = 0) -> "pd.DataFrame":
     return pd.DataFrame(columns)
 
 
+def csv_bytes(rows: int = ROWS, seed: int = 0) -> bytes:
+    """Return sample data as a CSV file's bytes, the same for the same seed."""
+    return generate(rows, seed).to_csv(index=False, lineterminator="\n").encode()
+
+
 def write_csv(path: Path, rows: int = ROWS, seed: int = 0) -> Path:
-    """Write sample data to path as CSV and return the path; the same seed gives the same bytes."""
-    path.write_bytes(generate(rows, seed).to_csv(index=False, lineterminator="\n").encode())
+    """Write sample data to path as CSV and return the path."""
+    path.write_bytes(csv_bytes(rows, seed))
     return path
 
 
@@ -78,13 +80,13 @@ def version() -> str:
 
 
 def _draw(
-    statistics: dict[str, npt.NDArray[np.generic]], label: int, count: int, rng: np.random.Generator
+    statistics: dict[str, npt.NDArray[Any]], label: int, count: int, rng: np.random.Generator
 ) -> Floats:
     """Return values of one class, columns × companies."""
     factor = statistics["factors"][label].astype(np.float64)
-    noise = rng.standard_normal(factor.shape[:1] + (count,))
+    noise = rng.standard_normal((*factor.shape[:1], count))
     latent = np.zeros_like(noise)
-    # Not a matrix product: BLAS libraries differ in the last bits, and the bytes of the file are to be the same.
+    # Not a matrix product: BLAS libraries differ in the last bits, and the file's bytes are to be the same.
     for column, row in enumerate(noise):
         latent[column:] += factor[column:, column, np.newaxis] * row
     latent *= statistics["scales"][label][:, np.newaxis]
@@ -94,7 +96,7 @@ def _draw(
         values[i] = np.interp(latent[i], statistics["scores"], quantiles)
     mixed = statistics["mixed"].astype(bool)
     values[mixed] = _mix_units(values[mixed])
-    values = values.round(10)
+    values = np.round(values, 10)
     whole = statistics["whole"].astype(bool)
     values[whole] = values[whole].round()
     return values

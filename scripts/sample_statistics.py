@@ -25,7 +25,7 @@ COMPANIES_PER_QUANTILE = 5
 # correlations) is partly chance, which the sample would turn into signal: models would do better on the
 # sample than on the real file. These weights pull them back towards the companies that stayed solvent.
 LOCATION_WEIGHT = 0.95
-SCALE_WEIGHT = 0.5
+SCALE_WEIGHT = 0.6
 CORRELATION_WEIGHT = 0.5
 # Keeps the correlation matrices positive definite although some ratios are functions of others.
 RIDGE = 1e-3
@@ -64,7 +64,9 @@ def averaged_quantiles(values: Floats, probabilities: Floats) -> Floats:
     ordered = np.sort(values)
     first = np.rint(probabilities * len(ordered) - COMPANIES_PER_QUANTILE / 2).astype(int)
     first = first.clip(0, len(ordered) - COMPANIES_PER_QUANTILE)
-    means: Floats = np.lib.stride_tricks.sliding_window_view(ordered, COMPANIES_PER_QUANTILE)[first].mean(axis=1)
+    means: Floats = np.lib.stride_tricks.sliding_window_view(ordered, COMPANIES_PER_QUANTILE)[first].mean(
+        axis=1
+    )
     return means
 
 
@@ -72,7 +74,9 @@ def correlation(scores: Floats) -> Floats:
     """Return the correlation matrix of scores (columns are variables); a constant correlates with nothing."""
     centred = scores - scores.mean(axis=0)
     length = np.sqrt((centred**2).sum(axis=0))
-    matrix: Floats = (centred / np.where(length > 0, length, 1)).T @ (centred / np.where(length > 0, length, 1))
+    matrix: Floats = (centred / np.where(length > 0, length, 1)).T @ (
+        centred / np.where(length > 0, length, 1)
+    )
     np.fill_diagonal(matrix, 1.0)
     return matrix
 
