@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ class Judged:
 
     folder: Path
     facts: dict[str, Any]
+    predict_proba: Callable[[Floats], Floats]
     X: Floats
     probability: Floats
     roc_auc: Interval
@@ -72,8 +74,10 @@ def judge(tar: Path, folder: Path, test: pd.DataFrame, seed: int, name: str) -> 
     X, y = values(test, names), target(test)
     probability = model.predict_proba(X)
     if not np.all(np.isfinite(probability)):
+        count = int(np.sum(~np.isfinite(probability)))
         raise JobError(
-            f"The {name} model gives {np.sum(~np.isfinite(probability))} probabilities that are NaN."
+            f"The {name} model gives no probability for {count} of {len(y)} test companies: their numbers are "
+            "too large for its arithmetic.\nCheck the data for values far beyond those trained on."
         )
     auc = roc_auc_interval(y, probability, seed)
     figures = {
@@ -85,7 +89,7 @@ def judge(tar: Path, folder: Path, test: pd.DataFrame, seed: int, name: str) -> 
         "recall_at_5_percent_fpr": recall_at(y, probability, 0.05),
         "recall_at_10_percent_fpr": recall_at(y, probability, 0.10),
     }
-    return Judged(folder, dict(model.contract.facts), X, probability, auc, figures)
+    return Judged(folder, dict(model.contract.facts), model.predict_proba, X, probability, auc, figures)
 
 
 def require_parity(judged: Judged, name: str) -> float:
