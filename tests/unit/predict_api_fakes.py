@@ -1,0 +1,204 @@
+"""The API as a client sees it, over fakes of S3 and of the endpoint."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from botocore.exceptions import ClientError
+from predict_api.app import Dependencies, create_handler
+from predict_api.contract import ContractStore
+from predict_api.endpoint import Endpoint
+
+NAMES = ("ROA(C) before interest", "Debt ratio %", "Net worth/Assets", "Cash/Total Assets")
+NUMBERS = [0.5, 0.25, 1000.0, 3.0]
+NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+REQUEST_ID = "5e1f0c9a-0000-4000-8000-000000000001"
+
+
+def contract(names: Sequence[str] = NAMES, version: str = "3") -> dict[str, Any]:
+    """A published contract; every feature has been seen from 0 to 10, the third up to 10,000."""
+    return {
+        "contract": hashlib.sha256(json.dumps(list(names)).encode()).hexdigest()[:16],
+        "features": [
+            {"name": name, "min": 0.0, "max": 10_000.0 if name == "Net worth/Assets" else 10.0}
+            for name in names
+        ],
+        "threshold": 0.12,
+        "risk_levels": [
+            {"level": "low", "from": 0.0},
+            {"level": "medium", "from": 0.05},
+            {"level": "high", "from": 0.3},
+        ],
+        "candidate": "recommended",
+        "estimator": "logistic",
+        "metrics": {
+            "roc_auc": {"value": 0.94, "low": 0.91, "high": 0.97},
+            "pr_auc": 0.45,
+            "brier": 0.02,
+            "test_companies": 1364,
+            "test_bankruptcies": 44,
+        },
+        "smoke_test": {"features": NUMBERS[: len(names)], "probability": 0.04},
+        "version": version,
+        "model_package_arn": "arn:aws:sagemaker:eu-west-1:123456789012:model-package/bankruptcy/3",
+    }
+
+
+def client_error(code: str, **more: Any) -> ClientError:
+    response: Any = {"Error": {"Code": code, "Message": "arn:aws:sagemaker:secret"}, **more}
+    return ClientError(response, "InvokeEndpoint")
+
+
+@dataclass
+class S3:
+    """A bucket that holds the published contract."""
+
+    document: dict[str, Any] | None
+    error: Exception | None = None
+    reads: int = 0
+
+    def get_object(self, Bucket: str, Key: str) -> dict[str, Any]:
+        assert (Bucket, Key) == ("bucket", "reigning/contract.json")
+        self.reads += 1
+        if self.error is not None:
+            raise self.error
+        if self.document is None:
+            raise client_error("NoSuchKey")
+        return {"Body": io.BytesIO(json.dumps(self.document).encode())}
+
+
+@dataclass
+class Runtime:
+    """The endpoint: p is a hundredth of the first number; refuses foreign contracts as the container does."""
+
+    serves: dict[str, Any]
+    errors: list[Exception | None] = field(default_factory=list)
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    answer: bytes | None = None
+
+    def invoke_endpoint(self, **request: Any) -> dict[str, Any]:
+        self.requests.append(request)
+        error = self.errors.pop(0) if self.errors else None
+        if error is not None:
+            raise error
+        body = json.loads(request["Body"])
+        if body["contract"] != self.serves["contract"]:
+            raise client_error("ModelError", OriginalStatusCode=409)
+        answer = {
+            "predictions": [self._predict(row) for row in body["instances"]],
+            "model": {"version": self.serves["version"], "contract": self.serves["contract"]},
+        }
+        return {"Body": io.BytesIO(self.answer or json.dumps(answer).encode())}
+
+    def _predict(self, row: list[float]) -> dict[str, Any]:
+        assert len(row) == len(self.serves["features"])
+        assert all(type(value) is float for value in row)
+        p = min(abs(row[0]) / 100, 1.0)
+        return {
+            "prediction": int(p >= 0.12),
+            "probability": {"not_bankrupt": 1 - p, "bankrupt": p},
+            "risk_level": "low" if p < 0.05 else "high",
+            "confidence": max(p, 1 - p),
+        }
+
+
+class Clock:
+    """Stands still unless told otherwise."""
+
+    def __init__(self) -> None:
+        self.seconds = 100.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What the client gets."""
+
+    status: int
+    headers: dict[str, str]
+    text: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+    @property
+    def code(self) -> str:
+        return str(self.json["error"]["code"])
+
+    @property
+    def problems(self) -> dict[tuple[str | int, ...], str]:
+        return {tuple(detail["loc"]): detail["message"] for detail in self.json["error"]["details"]}
+
+
+class Api:
+    """The API with its fakes; `call` sends what API Gateway would send."""
+
+    def __init__(self, document: dict[str, Any] | None = None, *, origins: tuple[str, ...] = ("*",)) -> None:
+        document = contract() if document is None else document
+        self.s3 = S3(document)
+        self.runtime = Runtime(document)
+        self.clock = Clock()
+        s3: Any = self.s3
+        runtime: Any = self.runtime
+        logger = Logger(service="predict_api")
+        self._handler = create_handler(
+            Dependencies(
+                contracts=ContractStore(s3, "bucket", clock=self.clock, logger=logger),
+                endpoint=Endpoint(runtime, "bankruptcy"),
+                clock=self.clock,
+                now=lambda: NOW,
+                logger=logger,
+                metrics=Metrics(namespace="Bankruptcy", service="predict_api"),
+                cors_origins=origins,
+            )
+        )
+
+    def predict(self, body: Any, **headers: str) -> Reply:
+        """POST /predict with JSON."""
+        return self.call(
+            "POST", "/predict", json.dumps(body), {"Content-Type": "application/json", **headers}
+        )
+
+    def post(self, text: str | None, content_type: str = "application/json") -> Reply:
+        """POST /predict with anything."""
+        return self.call("POST", "/predict", text, {"Content-Type": content_type})
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: str | bytes | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> Reply:
+        event = {
+            "resource": path,
+            "path": path,
+            "httpMethod": method,
+            "headers": headers,
+            "multiValueHeaders": {key: [value] for key, value in (headers or {}).items()} or None,
+            "queryStringParameters": None,
+            "multiValueQueryStringParameters": None,
+            "pathParameters": None,
+            "stageVariables": None,
+            "requestContext": {"requestId": REQUEST_ID, "stage": "prod", "path": f"/prod{path}"},
+            "body": base64.b64encode(body).decode() if isinstance(body, bytes) else body,
+            "isBase64Encoded": isinstance(body, bytes),
+        }
+        answer = json.loads(json.dumps(self._handler(event, object())))
+        assert answer["isBase64Encoded"] is False
+        return Reply(
+            status=answer["statusCode"],
+            headers={key.lower(): ", ".join(values) for key, values in answer["multiValueHeaders"].items()},
+            text=answer["body"],
+        )
