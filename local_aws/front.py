@@ -68,8 +68,6 @@ class Front:
         ``(endpoint name, environ, body) -> Response`` for SageMaker Runtime.
     stages : WsgiApp
         The REST gateway.
-    before : callable
-        Called with the service's name before its request reaches moto (lazy set-up).
     changed : callable
         Called with the service's name after a request that may have changed something.
     reset : callable
@@ -82,14 +80,12 @@ class Front:
         moto: WsgiApp,
         invocations: Callable[[str, dict[str, Any], bytes], Response],
         stages: WsgiApp,
-        before: Callable[[str], None],
         changed: Callable[[str], None],
         reset: Callable[[], None],
     ) -> None:
         self._moto = moto
         self._invocations = invocations
         self._stages = stages
-        self._before = before
         self._changed = changed
         self._reset = reset
 
@@ -119,7 +115,6 @@ class Front:
     ) -> Iterable[bytes]:
         service = service_of(environ)
         try:
-            self._before(service)
             return self._moto(environ, start_response)
         except NotImplementedError as error:
             action = action_of(environ, body)

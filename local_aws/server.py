@@ -18,10 +18,17 @@ from moto.moto_server.werkzeug_app import (
     create_backend_app,
 )
 from werkzeug.serving import BaseWSGIServer, make_server
-from werkzeug.wrappers import Response
 
-from local_aws.clients import ACCESS_KEY, SECRET_KEY
+from local_aws import cloudformation, events, lambda_api, sagemaker_api
+from local_aws.clients import ACCESS_KEY, SECRET_KEY, Clients
+from local_aws.endpoint_host import EndpointHost
+from local_aws.events import Delivery
+from local_aws.executor import Executor
 from local_aws.front import Front, error_response
+from local_aws.invocations import Invocations
+from local_aws.jobs import JobRunner
+from local_aws.lambda_runtime import LambdaRuntime
+from local_aws.sagemaker_base import Plane, backend_of
 
 HOST = "127.0.0.1"
 
@@ -110,6 +117,8 @@ class LocalAws:
         """Stop serving and everything that still runs."""
         if self._server is None or self._thread is None:
             return
+        # What runs still talks to the server while it is being stopped.
+        self._close()
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
@@ -118,27 +127,64 @@ class LocalAws:
             shutil.rmtree(self._root, ignore_errors=True)
 
     def reset(self) -> None:
-        """Forget everything, as a new start would."""
-        BackendDict.reset()
-        reset_model_data()
+        """Stop what runs and forget everything, as a new start would."""
+        self._plane.jobs.stop_all()
+        self._plane.executor.stop_all()
+        self._delivery.reset()
+        for name in list(backend_of(self.region).endpoints):
+            self._plane.endpoints.stop(name)
+        self._plane.executions.clear()
+        _forget()
 
     def _build(self) -> Front:
-        self.reset()
-        moto = DomainDispatcherApplication(create_backend_app)
+        _forget()
+        url, region, root = self.url, self.region, self._root
+        self._clients = Clients(url, region)
+        self._delivery = Delivery(url, region)
+        self._functions = LambdaRuntime(self.environment, root)
+        self._plane = Plane(
+            region=region,
+            jobs=JobRunner(url, region, root),
+            executor=Executor(url, region),
+            endpoints=EndpointHost(url, region, root),
+            emit=self._delivery.emit,
+        )
+        self._invoker = lambda_api.install(self._functions, self._clients)
+        sagemaker_api.install(self._plane)
+        events.install(self._delivery)
+        cloudformation.install()
         return Front(
-            moto=moto,
-            invocations=self._invoke_endpoint,
+            moto=DomainDispatcherApplication(create_backend_app),
+            invocations=Invocations(self._plane.endpoints, self._endpoint_status, region),
             stages=self._no_stage,
-            before=lambda _service: None,
-            changed=lambda _service: None,
+            changed=self._changed,
             reset=self.reset,
         )
 
-    def _invoke_endpoint(self, name: str, environ: dict[str, Any], _body: bytes) -> Response:
-        return error_response(environ, 400, "ValidationError", f"Endpoint {name} not found.")
+    def _close(self) -> None:
+        self._plane.jobs.stop_all()
+        self._plane.executor.close()
+        self._plane.jobs.close()
+        self._delivery.close()
+        self._invoker.close()
+        self._functions.close()
+        self._plane.endpoints.close()
+        self._clients.close()
+
+    def _changed(self, service: str) -> None:
+        """Let the gateway look again after a change that may concern it."""
+
+    def _endpoint_status(self, name: str) -> str | None:
+        endpoint = backend_of(self.region).endpoints.get(name)
+        return None if endpoint is None else str(endpoint.endpoint_status)
 
     def _no_stage(self, environ: dict[str, Any], start_response: Any) -> Any:
         return error_response(environ, 404, "NotFoundException", "No such API.")(environ, start_response)
+
+
+def _forget() -> None:
+    BackendDict.reset()
+    reset_model_data()
 
 
 def _listen(port: int) -> socket.socket:
@@ -150,6 +196,7 @@ def _listen(port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         raise PortInUseError(
-            f"Port {port} on {HOST} is not free ({error.strerror}); choose another one or stop what listens there."
+            f"Port {port} on {HOST} is not free ({error.strerror}); "
+            "choose another one or stop what listens there."
         ) from error
     return listener

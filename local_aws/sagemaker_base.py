@@ -1,0 +1,69 @@
+"""What the SageMaker adapters share: the parts behind the API, and errors in the service's words."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from moto.sagemaker.exceptions import ResourceInUseException, ResourceNotFound, ValidationError
+from moto.sagemaker.models import SageMakerModelBackend, sagemaker_backends
+
+from local_aws.clients import ACCOUNT
+from local_aws.endpoint_host import EndpointHost
+from local_aws.executions import ExecutionStore
+from local_aws.executor import Executor
+from local_aws.jobs import JobRunner
+
+__all__ = [
+    "Plane",
+    "ResourceInUseException",
+    "ResourceNotFound",
+    "ValidationError",
+    "backend_of",
+    "page",
+    "present",
+]
+
+Emit = Callable[[str, list[str], Mapping[str, Any]], None]
+
+
+@dataclass
+class Plane:
+    """The data plane, as the API sees it."""
+
+    region: str
+    jobs: JobRunner
+    executor: Executor
+    endpoints: EndpointHost
+    emit: Emit
+    executions: ExecutionStore = field(default_factory=ExecutionStore)
+    # One lock for all that is checked and then written: moto has none.
+    lock: threading.RLock = field(default_factory=threading.RLock)
+
+
+def backend_of(region: str) -> SageMakerModelBackend:
+    """Return moto's store of a region."""
+    return sagemaker_backends[ACCOUNT][region]
+
+
+def present(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the members that have a value."""
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def page(items: Sequence[Any], request: Mapping[str, Any]) -> tuple[list[Any], str | None]:
+    """Return one page of a list and the token of the next.
+
+    Raises
+    ------
+    ValidationError
+        When the token is not one of ours.
+    """
+    token = str(request.get("NextToken") or "0")
+    if not token.isdigit():
+        raise ValidationError(f"Value '{token}' at 'nextToken' is not a token of an earlier answer.")
+    start, size = int(token), int(request.get("MaxResults") or 100)
+    end = start + size
+    return list(items[start:end]), str(end) if end < len(items) else None
