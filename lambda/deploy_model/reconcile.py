@@ -55,8 +55,8 @@ class Reconciler:
         dict
             ``action`` and, depending on it, ``version``, ``config``, ``reason``. Actions: ``none``, ``wait``,
             ``create_endpoint``, ``update_endpoint``, ``delete_endpoint``, ``publish``.
-            ``unfit`` says why versions were given up just now,
-            ``given_up`` names approved versions that are passed over because they failed too often.
+            ``unfit`` says why versions were given up just now, ``given_up`` names approved versions that are
+            passed over because they failed too often.
 
         Raises
         ------

@@ -45,9 +45,15 @@ class Contract:
         return tuple((float(f["min"]), float(f["max"])) for f in self.document["features"])
 
     @cached_property
-    def plausible(self) -> tuple[tuple[float, float], ...]:
-        """Bounds beyond which a value is far outside: the range seen, and its width again on either side."""
-        return tuple((low - (high - low), high + (high - low)) for low, high in self.seen)
+    def plausible(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Lower and upper bounds beyond which a value is far outside.
+
+        They are the range seen, and its width again on either side.
+        """
+        return (
+            tuple(low - (high - low) for low, high in self.seen),
+            tuple(high + (high - low) for low, high in self.seen),
+        )
 
     @property
     def public(self) -> dict[str, Any]:

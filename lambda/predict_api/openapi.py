@@ -162,7 +162,7 @@ def _schemas(contract: Contract | None) -> dict[str, Any]:
         count = len(contract.names)
         found["Numbers"] |= {"minItems": count, "maxItems": count}
         found["NamedNumbers"] |= {
-            "properties": {name: {"type": "number"} for name in contract.names},
+            "properties": dict.fromkeys(contract.names, found["NamedNumbers"]["additionalProperties"]),
             "required": list(contract.names),
             "additionalProperties": False,
         }

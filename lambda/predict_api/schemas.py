@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -12,11 +13,15 @@ class _Form(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class Numbers(RootModel[list[float]]):
+# Larger numbers are infinite to a computer.
+Number = Annotated[float, Field(ge=-sys.float_info.max, le=sys.float_info.max)]
+
+
+class Numbers(RootModel[list[Number]]):
     """One company: one number per feature, in the order of `GET /model`."""
 
 
-class NamedNumbers(RootModel[dict[str, float]]):
+class NamedNumbers(RootModel[dict[str, Number]]):
     """One company: one number per feature, by name, in any order."""
 
 

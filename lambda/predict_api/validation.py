@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import isfinite
+from operator import le
 from typing import Any
 
 from predict_api.contract import Contract
@@ -246,8 +247,11 @@ class _Check:
             self._add(loc, f"must be finite and within ±1.7976931348623157e308{of}")
 
     def _warn(self, row: list[float], loc: Loc, keys: Iterable[str | int]) -> None:
-        for key, name, value, (low, high), (least, most) in zip(
-            keys, self._names, row, self._contract.plausible, self._contract.seen, strict=True
+        lows, highs = self._contract.plausible
+        if all(map(le, lows, row)) and all(map(le, row, highs)):
+            return
+        for key, name, value, low, high, (least, most) in zip(
+            keys, self._names, row, lows, highs, self._contract.seen, strict=True
         ):
             if not low <= value <= high and len(self.warnings) < MAX_DETAILS:
                 self.warnings.append(
