@@ -4,12 +4,14 @@ moto's own CloudFormation skips types it does not know and calls the stack compl
 nor tells replacement from change. So it is replaced whole; of moto, only the HTTP side remains.
 """
 
+import re
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from botocore.exceptions import ClientError
 from moto.cloudformation import urls
 from moto.cloudformation.exceptions import CloudFormationError
 from moto.cloudformation.models import cloudformation_backends
@@ -27,7 +29,8 @@ NO_CHANGES = (
 BUSY = "_IN_PROGRESS"
 UPDATABLE = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}
 COMMON = {"ClientRequestToken", "DeploymentMode"}
-CREATE = {"Capabilities", "Parameters", "StackName", "Tags", "TemplateBody"} | COMMON
+CREATE = {"Capabilities", "Parameters", "StackName", "Tags", "TemplateBody", "TemplateURL"} | COMMON
+S3_ADDRESS = re.compile(r"https?://([^./]+)\.s3[^/]*/(.+)|https?://[^/]+/([^/]+)/(.+)")
 
 
 @dataclass
@@ -159,7 +162,8 @@ class LocalCloudFormation(BaseResponse):  # type: ignore[misc]
 
     def validate_template(self) -> ActionResult:
         """Check a template's form, and name its parameters."""
-        template = self._checked(lambda: Template(self._given({"TemplateBody"})["TemplateBody"]))
+        given = self._given({"TemplateBody", "TemplateURL"})
+        template = self._checked(lambda: Template(self._body(given)))
         capability = template.needs_iam_capability()
         parameters = [
             {
@@ -270,10 +274,8 @@ class LocalCloudFormation(BaseResponse):  # type: ignore[misc]
     def _plan(self, given: dict[str, Any], stack: Stack | None) -> Plan:
         if stack is not None and given.get("UsePreviousTemplate") and stack.template:
             template = stack.template
-        elif "TemplateBody" in given:
-            template = self._checked(lambda: Template(given["TemplateBody"]))
         else:
-            raise _invalid("Local AWS takes templates as TemplateBody (or UsePreviousTemplate)")
+            template = self._checked(lambda: Template(self._body(given)))
         values = {}
         for parameter in given.get("Parameters") or []:
             name = parameter["ParameterKey"]
@@ -290,6 +292,19 @@ class LocalCloudFormation(BaseResponse):  # type: ignore[misc]
         parameters = self._checked(lambda: template.resolve_parameters(values))
         self._checked(lambda: check_template(template, parameters, capabilities))
         return Plan(template, parameters, tags, capabilities)
+
+    def _body(self, given: dict[str, Any]) -> str:
+        if "TemplateBody" in given:
+            return str(given["TemplateBody"])
+        address = S3_ADDRESS.fullmatch(given.get("TemplateURL", ""))
+        if address is None:
+            raise _invalid("Give a template as TemplateBody, or as TemplateURL of an object in S3")
+        bucket, key = address[1] or address[3], address[2] or address[4]
+        try:
+            answer = self._engine.clients("s3").get_object(Bucket=bucket, Key=key)
+        except ClientError as error:
+            raise _invalid(f"S3 error for s3://{bucket}/{key}: {error}") from error
+        return str(answer["Body"].read().decode())
 
     def _stack(self, name: str) -> Stack:
         stack = self._engine.find(name)

@@ -107,7 +107,7 @@ class Engine:
     def __init__(
         self, clients: Clients, account: str, region: str, now: Callable[[], datetime] | None = None
     ) -> None:
-        self._clients = clients
+        self.clients = clients
         self._account = account
         self._region = region
         self._now = now or (lambda: datetime.now(UTC))
@@ -364,7 +364,7 @@ class Engine:
         return entry.made.attributes[attribute]
 
     def _context(self, stack: Stack, name: str) -> Context:
-        return Context(self._clients, self._account, self._region, stack.name, name)
+        return Context(self.clients, self._account, self._region, stack.name, name)
 
     def _status(self, stack: Stack, status: str, reason: str | None = None) -> None:
         # The event first: who sees the stack finished has its whole history.
