@@ -25,7 +25,7 @@ demo: $(READY)  ## the whole workflow on this machine, without AWS (DATA=path fo
 	$(BIN)/bankruptcy demo $(if $(DATA),--data $(DATA))
 
 test: $(READY)  ## every test
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 check: $(READY)  ## lint, types, dependency directions, templates
 	$(BIN)/ruff check .
