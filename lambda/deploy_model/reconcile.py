@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ClientError
+
 from deploy_model.publication import NoAnswerError, Publication, UnfitPackageError
 from deploy_model.registry import Package, Registry
 from deploy_model.serving import MOVING, Endpoint, Serving
@@ -65,7 +67,17 @@ class Reconciler:
         """
         endpoint = self._serving.observe()
         if endpoint is not None and endpoint.status in MOVING:
-            return {"action": "wait", "reason": f"The endpoint is {endpoint.status}."}
+            return _wait(endpoint)
+        try:
+            return self._step_from(endpoint)
+        except ClientError:
+            # Two calls for one change may run side by side: the slower one finds its work begun.
+            endpoint = self._serving.observe()
+            if endpoint is None or endpoint.status not in MOVING:
+                raise
+            return _wait(endpoint)
+
+    def _step_from(self, endpoint: Endpoint | None) -> Step:
         if self._is_paused():
             return self._without_endpoint(endpoint, "The endpoint is paused.")
         if endpoint is not None:
@@ -155,3 +167,7 @@ class Reconciler:
         # What could not be verified afterwards is not deployed.
         self._publication.contract_of(package)
         return self._serving.prepare(package)
+
+
+def _wait(endpoint: Endpoint) -> Step:
+    return {"action": "wait", "reason": f"The endpoint is {endpoint.status}."}

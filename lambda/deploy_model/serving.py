@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -82,7 +84,7 @@ class Serving:
         """
         name = self._settings.name_for(package.version)
         tags = self._tags(ModelPackageVersion=str(package.version))
-        if not self._exists("describe_model", ModelName=name):
+        with _already("already existing"):
             self._sagemaker.create_model(
                 ModelName=name,
                 ExecutionRoleArn=self._settings.role_arn,
@@ -96,8 +98,8 @@ class Serving:
                 EnableNetworkIsolation=self._settings.mode == "instance",
                 Tags=tags,
             )
-        if not self._exists("describe_endpoint_config", EndpointConfigName=name):
-            variant: Any = {**self._settings.variant(), "ModelName": name}
+        variant: Any = {**self._settings.variant(), "ModelName": name}
+        with _already("already existing"):
             self._sagemaker.create_endpoint_config(
                 EndpointConfigName=name, ProductionVariants=[variant], Tags=tags
             )
@@ -160,23 +162,16 @@ class Serving:
         kept = {*configs[:KEPT_GENERATIONS], in_use}
         # A model without a configuration is left over from an interruption.
         for config in (name for name in configs if name not in kept):
-            self._sagemaker.delete_endpoint_config(EndpointConfigName=config)
+            with _already("Could not find"):
+                self._sagemaker.delete_endpoint_config(EndpointConfigName=config)
         for model in (name for name in models if name not in kept):
-            self._sagemaker.delete_model(ModelName=model)
+            with _already("Could not find"):
+                self._sagemaker.delete_model(ModelName=model)
         return sorted({*configs, *models} - kept)
 
     def _tags(self, **more: str) -> list[TagTypeDef]:
         tags = {"Project": self._settings.project, "ManagedBy": "deploy_model", **more}
         return [{"Key": key, "Value": value} for key, value in tags.items()]
-
-    def _exists(self, describe: str, **name: str) -> bool:
-        try:
-            getattr(self._sagemaker, describe)(**name)
-        except ClientError as error:
-            if _is_missing(error):
-                return False
-            raise
-        return True
 
     def _is_serverless(self, config: str) -> bool | None:
         """Return whether a configuration is serverless, None when it is gone."""
@@ -190,6 +185,20 @@ class Serving:
 
 
 def _is_missing(error: ClientError) -> bool:
+    return _says(error, "Could not find")
+
+
+def _says(error: ClientError, text: str) -> bool:
     details = error.response.get("Error", {})
-    # SageMaker has no error code of its own for a name that is not there.
-    return details.get("Code") == "ValidationException" and "Could not find" in details.get("Message", "")
+    # SageMaker has no error codes of its own for names that are missing or taken.
+    return details.get("Code") == "ValidationException" and text in details.get("Message", "")
+
+
+@contextmanager
+def _already(text: str) -> Iterator[None]:
+    """Let a change pass that another call has made already; names say all that things are."""
+    try:
+        yield
+    except ClientError as error:
+        if not _says(error, text):
+            raise

@@ -282,9 +282,11 @@ class SageMaker:
         endpoint["EndpointStatus"] = "Deleting"
 
     def delete_endpoint_config(self, EndpointConfigName: str) -> None:
+        self.describe_endpoint_config(EndpointConfigName)
         del self._aws.configs[EndpointConfigName]
 
     def delete_model(self, ModelName: str) -> None:
+        self.describe_model(ModelName)
         del self._aws.models[ModelName]
 
     @staticmethod

@@ -133,3 +133,37 @@ def test_failed_updates_never_repeat_for_ever() -> None:
         aws.settle(succeeds=False)
     assert aws.calls.count("update_endpoint") == MAX_ATTEMPTS
     assert aws.serving() == "1"
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        "create_model",
+        "create_endpoint_config",
+        "create_endpoint",
+        "update_endpoint",
+        "add_tags",
+        "delete_endpoint",
+        "put_object",
+        "delete_endpoint_config",
+        "delete_model",
+    ],
+)
+def test_two_calls_side_by_side_do_no_harm(operation: str) -> None:
+    """Another call takes the whole step just before this one's change."""
+    aws = Aws()
+
+    def overtake(called: str) -> None:
+        if called == operation:
+            aws.fail = lambda _: None
+            aws.reconciler().step()
+
+    for change in (*[aws.register] * 5, aws.pause, lambda: aws.pause(False)):
+        change()
+        for _ in range(5):
+            aws.fail = overtake
+            aws.reconciler().step()
+            aws.fail = lambda _: None
+            aws.settle()
+        assert_converged(aws)
+    assert aws.serving() == "5"
