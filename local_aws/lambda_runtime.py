@@ -26,6 +26,10 @@ LOG_TAIL_BYTES = 4096
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 
 
+class FunctionNotFoundError(LookupError):
+    """A function that does not exist."""
+
+
 @dataclass(frozen=True)
 class FunctionSpec:
     """A function's code and configuration; `timeout` in seconds, `memory` in MB (told, not enforced)."""
@@ -92,11 +96,19 @@ class LambdaRuntime:
         self._shipper: LogShipper | None = None
         self._closed = False
 
-    def invoke(self, function: FunctionSpec, payload: bytes) -> Invocation:
-        """Run a function once; failures of the function are in the answer, as Lambda reports them."""
+    def invoke(self, function: FunctionSpec, payload: bytes, request_id: str | None = None) -> Invocation:
+        """Run a function once; failures of the function are in the answer, as Lambda reports them.
+
+        `request_id` is for retries, which keep the id of the first attempt.
+
+        Raises
+        ------
+        RuntimeError
+            After `close`.
+        """
         pool = self._pool(function)
         request = Request(
-            request_id=str(uuid.uuid4()),
+            request_id=request_id or str(uuid.uuid4()),
             payload=payload or b"{}",
             arn=function.arn,
             trace_id=f"Root=1-{int(time.time()):08x}-{uuid.uuid4().hex[:24]};Sampled=0",
