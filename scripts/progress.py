@@ -81,9 +81,9 @@ def candidates_table(evaluation: dict[str, Any], *, is_sample: bool) -> Table:
     from rich.table import Table
 
     test = evaluation["test"]
-    what = "sample data, " if is_sample else ""
+    what = "sample data, one split" if is_sample else "one split"
     table = Table(
-        title=f"Unseen companies ({what}one split): {test['companies']:,}, of them {test['bankruptcies']} bankrupt",
+        title=f"{test['companies']:,} unseen companies, {test['bankruptcies']} of them bankrupt ({what})",
         title_justify="left",
     )
     for heading in ("candidate", "estimator"):

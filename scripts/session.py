@@ -41,7 +41,8 @@ class Aws:
 
     def client(self, service: str) -> Any:
         """Return a boto3 client of the session."""
-        return self.session.client(service)
+        make: Any = self.session.client  # typed as one overload for each service
+        return make(service)
 
     @property
     def is_local(self) -> bool:

@@ -16,7 +16,8 @@ from typing import Any
 from predict_api.contract import Contract
 from predict_api.errors import MAX_DETAILS, ApiError, Problem, contract_mismatch
 
-MAX_BYTES = 1024 * 1024
+# Room for the most companies by name, below the 6 MB that Lambda takes.
+MAX_BYTES = 4 * 1024 * 1024
 MAX_COMPANIES = 1_000
 
 _FORMS = ("data", "features", "instances")

@@ -166,8 +166,8 @@ def wait_until_served(
             return
         time.sleep(0.1 if aws.is_local else 10)
     fail(
-        f"After {timeout:.0f} s endpoint {aws.project.endpoint} does not serve version {version} (it is {seen}). "
-        "The log of the function deploy_model says why."
+        f"After {timeout:.0f} s endpoint {aws.project.endpoint} does not serve version {version} "
+        f"(it is {seen}). The log of the function {aws.project.deploy_function} says why."
     )
 
 
