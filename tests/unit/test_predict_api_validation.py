@@ -66,10 +66,10 @@ def test_content_type_missing(api: Api) -> None:
 
 def test_body_too_large(api: Api) -> None:
     body = json.dumps({"data": NUMBERS})
-    assert api.post(body.ljust(1024 * 1024)).status == 200
-    reply = api.post(body.ljust(1024 * 1024 + 1))
+    assert api.post(body.ljust(4 * 1024 * 1024)).status == 200
+    reply = api.post(body.ljust(4 * 1024 * 1024 + 1))
     assert (reply.status, reply.code) == (413, "payload_too_large")
-    assert "1,048,577 bytes; at most 1,048,576" in reply.json["error"]["message"]
+    assert "4,194,305 bytes; at most 4,194,304" in reply.json["error"]["message"]
 
 
 @pytest.mark.parametrize(
