@@ -130,7 +130,13 @@ def _read_arrays(path: Path, sha256: str) -> dict[str, npt.NDArray[Any]]:
             f"model.json states {sha256}."
         )
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        # not np.load, which hands out the raw bytes of members that are no arrays
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            return {
+                name.removesuffix(".npy"): np.lib.format.read_array(
+                    io.BytesIO(archive.read(name)), allow_pickle=False
+                )
+                for name in archive.namelist()
+            }
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
         raise ArtifactError(f"{path} is not an archive of plain arrays ({error}). Export again.") from error

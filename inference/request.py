@@ -166,7 +166,7 @@ def _loads(text: str, loc: Loc) -> Any:
 
 def _lines(text: str) -> list[str]:
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    if not lines[-1].strip():
+    while lines and not lines[-1].strip():
         lines.pop()
     return _limited(lines, ())
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -10,10 +12,7 @@ from inference.forward import chain, run
 
 
 def net(rng: np.random.Generator, sizes: tuple[int, ...]) -> list[tuple[np.ndarray, np.ndarray]]:
-    return [
-        (rng.normal(size=(before, after)), rng.normal(size=after))
-        for before, after in zip(sizes, sizes[1:], strict=False)
-    ]
+    return [(rng.normal(size=(before, after)), rng.normal(size=after)) for before, after in pairwise(sizes)]
 
 
 def logit(layers: list[tuple[np.ndarray, np.ndarray]], row: np.ndarray, activation: str) -> float:

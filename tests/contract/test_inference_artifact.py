@@ -1,0 +1,183 @@
+"""Loading a model: what a contract says, and a clear refusal of files that are damaged or foreign."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import inference
+from inference.artifact import CHUNK_ROWS
+from steps.export import ServedModel, write_model
+
+NAMES = ["ROA(C) before interest and depreciation before interest", "Revenue Per Share (Yuan ¥)"]
+CONTRACT = {
+    "contract": "94a7708515f3a077",
+    "features": [{"name": name} for name in NAMES],
+    "threshold": 0.12,
+    "risk_levels": [
+        {"level": "low", "from": 0.0},
+        {"level": "medium", "from": 0.05},
+        {"level": "high", "from": 0.2},
+    ],
+    "estimator": "logistic",
+}
+SERVED = ServedModel(
+    {"0.coefficients": np.array([[1.0], [-1.0]]), "0.intercept": np.zeros(1)},
+    {
+        "stages": [
+            {"kind": "linear", "arrays": "0"},
+            {"kind": "sigmoid", "slope": 1.0, "intercept": 0.0},
+        ]
+    },
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_model(tmp_path, SERVED, CONTRACT, None)
+    return tmp_path
+
+
+def change(folder: Path, edit: Callable[[dict[str, Any]], object]) -> None:
+    path = folder / "model.json"
+    description = json.loads(path.read_text(encoding="utf-8"))
+    edit(description)
+    path.write_text(json.dumps(description), encoding="utf-8")
+
+
+def state_hash_of_arrays(folder: Path) -> None:
+    digest = hashlib.sha256((folder / "model.npz").read_bytes()).hexdigest()
+    change(folder, lambda description: description.update(model_npz_sha256=digest))
+
+
+def test_the_contract_hash_is_that_of_the_canonical_json() -> None:
+    # printf '%s' '["ROA(C) before …","Revenue Per Share (Yuan ¥)"]' | sha256sum | cut -c1-16
+    assert inference.contract_hash(NAMES) == "94a7708515f3a077"
+    assert inference.contract_hash(NAMES[::-1]) == "70d4f5ba6fb2246a"
+
+
+def test_a_loaded_model_states_its_contract(folder: Path) -> None:
+    contract = inference.load(folder).contract
+    assert contract.hash == "94a7708515f3a077"
+    assert contract.names == tuple(NAMES)
+    assert contract.threshold == 0.12
+    assert contract.facts == CONTRACT
+    levels = [contract.risk_level(p) for p in (0.0, 0.049, 0.05, 0.199, 0.2, 1.0)]
+    assert levels == ["low", "low", "medium", "medium", "high", "high"]
+
+
+@pytest.mark.parametrize("rows", [0, 1, CHUNK_ROWS, 2 * CHUNK_ROWS + 1])
+def test_any_number_of_rows_is_predicted_in_order(folder: Path, rows: int) -> None:
+    X = np.random.default_rng(1).normal(size=(rows, 2))
+    expected = 1 / (1 + np.exp(-(X[:, 0] - X[:, 1])))
+    probabilities = inference.load(folder).predict_proba(X)
+    assert probabilities.shape == (rows,)
+    np.testing.assert_allclose(probabilities, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(2,), (3, 1), (1, 2, 2)])
+def test_a_matrix_of_another_shape_is_refused(folder: Path, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"the model takes \(n, 2\)"):
+        inference.load(folder).predict_proba(np.zeros(shape))
+
+
+def pickled(folder: Path) -> None:
+    np.savez(folder / "model.npz", **{"0.coefficients": np.array([print], dtype=object)})
+    state_hash_of_arrays(folder)
+
+
+def no_archive(folder: Path) -> None:
+    (folder / "model.npz").write_bytes(b"PK\x03\x04 or not")
+    state_hash_of_arrays(folder)
+
+
+def plain_array(folder: Path) -> None:
+    with (folder / "model.npz").open("wb") as file:
+        np.save(file, np.zeros(3))
+    state_hash_of_arrays(folder)
+
+
+def not_arrays(folder: Path) -> None:
+    with zipfile.ZipFile(folder / "model.npz", "w") as archive:
+        archive.writestr("0.coefficients.npy", b"none")
+    state_hash_of_arrays(folder)
+
+
+def cut(folder: Path) -> None:
+    path = folder / "model.npz"
+    path.write_bytes(path.read_bytes()[:100])
+
+
+def text(folder: Path, content: bytes) -> None:
+    (folder / "model.json").write_bytes(content)
+
+
+DAMAGES: list[tuple[str, Callable[[Path], object], str]] = [
+    ("no model.json", lambda f: (f / "model.json").unlink(), "model.json cannot be read"),
+    ("no model.npz", lambda f: (f / "model.npz").unlink(), "model.npz cannot be read"),
+    ("cut json", lambda f: text(f, b'{"format": 1'), "it is not JSON"),
+    ("json bytes", lambda f: text(f, b"\xff\xfe{"), "it is not JSON"),
+    ("a list", lambda f: text(f, b"[]"), "states no format"),
+    (
+        "another format",
+        lambda f: change(f, lambda d: d.update(format=2)),
+        "of the format 2; this code reads 1",
+    ),
+    ("no stages", lambda f: change(f, lambda d: d.pop("stages")), "'stages' is missing or no list"),
+    (
+        "stage text",
+        lambda f: change(f, lambda d: d.update(stages=["linear"])),
+        "each stage must be an object",
+    ),
+    ("stages empty", lambda f: change(f, lambda d: d.update(stages=[])), "last stage is not a sigmoid"),
+    ("no sigmoid", lambda f: change(f, lambda d: d["stages"].pop()), "last stage is not a sigmoid"),
+    (
+        "unknown kind",
+        lambda f: change(f, lambda d: d["stages"][0].update(kind="svm")),
+        "kind 'svm'; this code",
+    ),
+    ("cut npz", cut, "damaged or belongs to another model"),
+    ("pickles", pickled, "not an archive of plain arrays"),
+    ("no archive", no_archive, "not an archive of plain arrays"),
+    ("plain array", plain_array, "not an archive of plain arrays"),
+    ("not arrays", not_arrays, "not an archive of plain arrays"),
+    (
+        "names changed",
+        lambda f: change(f, lambda d: d["contract"]["features"].reverse()),
+        "is not that of its",
+    ),
+    ("no threshold", lambda f: change(f, lambda d: d["contract"].pop("threshold")), "lacks 'threshold'"),
+    ("threshold", lambda f: change(f, lambda d: d["contract"].update(threshold=2)), "must be a probability"),
+    ("text", lambda f: change(f, lambda d: d["contract"].update(threshold="x")), "contract is damaged"),
+    ("levels", lambda f: change(f, lambda d: d["contract"]["risk_levels"].reverse()), "must rise from 0"),
+    ("no levels", lambda f: change(f, lambda d: d["contract"].update(risk_levels=[])), "must rise from 0"),
+    (
+        "same names",
+        lambda f: change(f, lambda d: d["contract"].update(features=[{"name": "a"}, {"name": "a"}])),
+        "all different",
+    ),
+]
+
+
+@pytest.mark.parametrize(("damage", "message"), [case[1:] for case in DAMAGES], ids=[c[0] for c in DAMAGES])
+def test_damaged_and_foreign_files_are_refused(
+    folder: Path, damage: Callable[[Path], object], message: str
+) -> None:
+    damage(folder)
+    with pytest.raises(inference.ArtifactError, match=message):
+        inference.load(folder)
+
+
+def test_another_models_arrays_are_refused(folder: Path, tmp_path: Path) -> None:
+    other = ServedModel({**SERVED.arrays, "0.intercept": np.ones(1)}, SERVED.spec)
+    write_model(tmp_path / "other", other, CONTRACT, None)
+    (folder / "model.npz").write_bytes((tmp_path / "other" / "model.npz").read_bytes())
+    with pytest.raises(inference.ArtifactError, match="belongs to another model"):
+        inference.load(folder)
