@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import threading
@@ -44,15 +45,18 @@ class Executor:
     def __init__(self, url: str, region: str) -> None:
         self._clients = Clients(url, region)
         self.cache = StepCache()
-        self._running: dict[str, Execution] = {}
+        # By run, not by execution: a retry may start while the run before it is still going home.
+        self._running: dict[int, Execution] = {}
+        self._runs = itertools.count()
         self._lock = threading.Lock()
 
     def start(self, execution: Execution) -> None:
         """Run an execution in the background; steps that have succeeded before are not run again."""
         with self._lock:
-            self._running[execution.arn] = execution
+            run = next(self._runs)
+            self._running[run] = execution
         threading.Thread(
-            target=self._run, args=(execution,), name=f"execution-{execution.id}", daemon=True
+            target=self._run, args=(run, execution), name=f"execution-{execution.id}", daemon=True
         ).start()
 
     def stop(self, execution: Execution) -> None:
@@ -75,12 +79,12 @@ class Executor:
         self.stop_all()
         self._clients.close()
 
-    def _run(self, execution: Execution) -> None:
+    def _run(self, run: int, execution: Execution) -> None:
         try:
             _Run(execution, self._clients, self.cache).to_the_end()
         finally:
             with self._lock:
-                self._running.pop(execution.arn, None)
+                del self._running[run]
 
 
 class _Run:
@@ -116,9 +120,10 @@ class _Run:
                 ready = self._ready()
                 for name in ready[: limit - len(self._active)]:
                     self._begin(name)
-                if not self._active:
+                if not ready and not self._active:
                     break
-                self._wake.wait(0.5)
+                if self._active:
+                    self._wake.wait(0.5)
         if self._failed:
             self._execution.change("Failed", STEP_FAILURE)
         elif self._execution.stopping.is_set():

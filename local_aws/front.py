@@ -16,7 +16,7 @@ from werkzeug.wrappers import Response
 logger = logging.getLogger(__name__)
 
 WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
-_INVOCATION = re.compile(r"/endpoints/([^/]+)/invocations")
+_INVOCATION = re.compile(r"/endpoints/[^/]+/invocations")
 _LOOPBACK = re.compile(r"(127\.0\.0\.1|\[::1\]|localhost|[a-z0-9.-]+\.localhost)(:\d+)?", re.IGNORECASE)
 _STAGE = "/_user_request_"
 
@@ -64,8 +64,8 @@ class Front:
     ----------
     moto : WsgiApp
         The control plane.
-    invocations : callable
-        ``(endpoint name, environ, body) -> Response`` for SageMaker Runtime.
+    invocations : WsgiApp
+        SageMaker Runtime.
     stages : WsgiApp
         The REST gateway.
     changed : callable
@@ -78,7 +78,7 @@ class Front:
         self,
         *,
         moto: WsgiApp,
-        invocations: Callable[[str, dict[str, Any], bytes], Response],
+        invocations: WsgiApp,
         stages: WsgiApp,
         changed: Callable[[str], None],
         reset: Callable[[], None],
@@ -99,9 +99,8 @@ class Front:
             return refusal(environ, start_response)
         if path.startswith("/restapis/") and _STAGE in path:
             return self._stages(environ, start_response)
-        match = _INVOCATION.fullmatch(path)
-        if match:
-            return self._invocations(match.group(1), environ, body)(environ, start_response)
+        if _INVOCATION.fullmatch(path):
+            return self._invocations(environ, start_response)
         if path == "/moto-api/reset":
             self._reset()
             return Response('{"status": "ok"}', content_type="application/json")(environ, start_response)

@@ -61,7 +61,7 @@ class PipelineActions(SageMakerResponse):  # type: ignore[misc]
             execution = self._new_execution(pipeline, token)
             self.plane.executions.add(execution)
         pipeline.last_execution_time = execution.created
-        self._tell(Change(execution, None, "Executing"))
+        self._tell_change(Change(execution, None, "Executing"))
         self.plane.executor.start(execution)
         return ActionResult({"PipelineExecutionArn": execution.arn})
 
@@ -84,7 +84,7 @@ class PipelineActions(SageMakerResponse):  # type: ignore[misc]
             description=self._get_param("PipelineExecutionDescription"),
             parallelism=self._get_param("ParallelismConfiguration") or pipeline.parallelism_configuration,
             token=token,
-            listener=self._tell,
+            listener=self._tell_change,
         )
 
     def stop_pipeline_execution(self) -> ActionResult:
@@ -203,7 +203,7 @@ class PipelineActions(SageMakerResponse):  # type: ignore[misc]
         except DefinitionError as error:
             raise ValidationError(str(error)) from error
 
-    def _tell(self, change: Change) -> None:
+    def _tell_change(self, change: Change) -> None:
         """Emit the event of an execution's or a step's new status."""
         execution, step = change.execution, change.step
         resources = [execution.pipeline_arn, execution.arn]

@@ -66,7 +66,7 @@ class RegistryActions(SageMakerResponse):  # type: ignore[misc]
             package.local_members = {
                 name: self._get_param(name) for name in _DROPPED if self._get_param(name) is not None
             }
-        self._tell(package)
+        self._tell_package(package)
         return ActionResult({"ModelPackageArn": package.arn})
 
     def _renumber(self, package: ModelPackage) -> ModelPackage:
@@ -106,7 +106,7 @@ class RegistryActions(SageMakerResponse):  # type: ignore[misc]
             for name in _DROPPED:
                 if self._get_param(name) is not None:
                     package.local_members[name] = self._get_param(name)
-        self._tell(package)
+        self._tell_package(package)
         return ActionResult({"ModelPackageArn": package.arn})
 
     def describe_model_package(self) -> ActionResult:
@@ -168,7 +168,7 @@ class RegistryActions(SageMakerResponse):  # type: ignore[misc]
     def _group_arn(self, name: str) -> str:
         return f"arn:aws:sagemaker:{self.region}:{self.current_account}:model-package-group/{name}"
 
-    def _tell(self, package: ModelPackage) -> None:
+    def _tell_package(self, package: ModelPackage) -> None:
         detail = _described(package)
         detail["LastModifiedTime"] = detail.get("LastModifiedTime") or now()
         self.plane.emit("SageMaker Model Package State Change", [package.arn], detail)

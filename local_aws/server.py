@@ -22,10 +22,10 @@ from werkzeug.serving import BaseWSGIServer, make_server
 from local_aws import cloudformation, events, lambda_api, sagemaker_api
 from local_aws.clients import ACCESS_KEY, SECRET_KEY, Clients
 from local_aws.endpoint_host import EndpointHost
+from local_aws.endpoint_host_runtime import invocations_app
 from local_aws.events import Delivery
 from local_aws.executor import Executor
 from local_aws.front import Front, error_response
-from local_aws.invocations import Invocations
 from local_aws.jobs import JobRunner
 from local_aws.lambda_runtime import LambdaRuntime
 from local_aws.sagemaker_base import Plane, backend_of
@@ -155,7 +155,7 @@ class LocalAws:
         cloudformation.install()
         return Front(
             moto=DomainDispatcherApplication(create_backend_app),
-            invocations=Invocations(self._plane.endpoints, self._endpoint_status, region),
+            invocations=invocations_app(self._plane.endpoints, self._described_endpoint),
             stages=self._no_stage,
             changed=self._changed,
             reset=self.reset,
@@ -174,9 +174,9 @@ class LocalAws:
     def _changed(self, service: str) -> None:
         """Let the gateway look again after a change that may concern it."""
 
-    def _endpoint_status(self, name: str) -> str | None:
+    def _described_endpoint(self, name: str) -> dict[str, Any] | None:
         endpoint = backend_of(self.region).endpoints.get(name)
-        return None if endpoint is None else str(endpoint.endpoint_status)
+        return None if endpoint is None else dict(endpoint.response_object)
 
     def _no_stage(self, environ: dict[str, Any], start_response: Any) -> Any:
         return error_response(environ, 404, "NotFoundException", "No such API.")(environ, start_response)
