@@ -51,7 +51,10 @@ def fit_calibration(logit: Floats, y: NDArray[np.integer]) -> Calibration:
     negatives = len(y) - positives
     target = np.where(y == 1, (positives + 1) / (positives + 2), 1 / (negatives + 2))
     logit = np.clip(logit, -LARGEST_LOGIT, LARGEST_LOGIT)
-    centre, scale = float(np.mean(logit)), float(np.std(logit)) or 1.0
+    base_rate = Calibration(slope=0.0, intercept=float(np.log(positives / negatives)))
+    if np.ptp(logit) == 0:
+        return base_rate
+    centre, scale = float(np.mean(logit)), float(np.std(logit))
     design = np.column_stack([(logit - centre) / scale, np.ones(len(logit))])
     weights = np.array([0.0, np.log((positives + 1) / (negatives + 1))])
 
@@ -73,5 +76,5 @@ def fit_calibration(logit: Floats, y: NDArray[np.integer]) -> Calibration:
         weights = weights - size * step
     slope = float(weights[0]) / scale
     if slope <= 0:
-        return Calibration(slope=0.0, intercept=float(np.log(positives / negatives)))
+        return base_rate
     return Calibration(slope=slope, intercept=float(weights[1]) - slope * centre)

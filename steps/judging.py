@@ -76,8 +76,8 @@ def judge(tar: Path, folder: Path, test: pd.DataFrame, seed: int, name: str) -> 
     if not np.all(np.isfinite(probability)):
         count = int(np.sum(~np.isfinite(probability)))
         raise JobError(
-            f"The {name} model gives no probability for {count} of {len(y)} test companies: their numbers are "
-            "too large for its arithmetic.\nCheck the data for values far beyond those trained on."
+            f"The {name} model gives no probability for {count} of {len(y)} test companies: their numbers "
+            "are too large for its arithmetic.\nCheck the data for values far beyond those trained on."
         )
     auc = roc_auc_interval(y, probability, seed)
     figures = {
