@@ -1,0 +1,42 @@
+"""A deployed project on local AWS, and small data to run it on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+import pytest
+from executions import upload_frame
+
+from local_aws.server import LocalAws
+from scripts.deployment import deploy
+from scripts.sample_data import generate
+from scripts.session import Aws, connect, use_local_aws
+
+REGION = "eu-west-1"
+ROWS = 2400  # about 77 bankruptcies: enough for ten on the unseen side
+
+
+@pytest.fixture(scope="session")
+def companies() -> pd.DataFrame:
+    """Sample data: same columns and balance as the real file, fewer rows."""
+    return generate(rows=ROWS, seed=1)
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[Aws]:
+    """The project, deployed to a local AWS of this module's own."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
+            patch.setenv(name, "set by the fixture")  # remembered, so that use_local_aws leaves no trace
+        with LocalAws(region=REGION) as server:
+            use_local_aws(server.url, REGION)
+            deployed = connect("bankruptcy-e2e")
+            deploy(deployed.session, deployed.project, confirm=lambda _: True)
+            yield deployed
+
+
+@pytest.fixture(scope="module")
+def data_uri(aws: Aws, companies: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Where the sample lies in the bucket."""
+    return upload_frame(aws, companies, tmp_path_factory.mktemp("data") / "companies.csv")
