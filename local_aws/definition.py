@@ -189,7 +189,8 @@ def parameter_values(
     unknown = sorted(set(strings) - set(declared))
     if unknown:
         raise DefinitionError(
-            f"Unknown parameters: {', '.join(unknown)}. The pipeline declares: {', '.join(declared) or 'none'}."
+            f"Unknown parameters: {', '.join(unknown)}. "
+            f"The pipeline declares: {', '.join(declared) or 'none'}."
         )
     values = {}
     for name, parameter in declared.items():

@@ -183,12 +183,13 @@ class Delivery:
             "Source": event["source"],
             "DetailType": event["detail-type"],
             "Detail": json.dumps(event["detail"]),
-            "EventBusName": arn.split("/")[-1],
+            "EventBusName": arn.rsplit("/", maxsplit=1)[-1],
         }
         self._clients.get("events").put_events(Entries=[entry])
 
     def _queue_url(self, arn: str) -> str:
-        url: str = self._clients.get("sqs").get_queue_url(QueueName=arn.split(":")[-1])["QueueUrl"]
+        name = arn.rsplit(":", maxsplit=1)[-1]
+        url: str = self._clients.get("sqs").get_queue_url(QueueName=name)["QueueUrl"]
         return url
 
     def _bury(

@@ -224,8 +224,8 @@ class _Run:
             "PipelineArn": lambda: execution.pipeline_arn,
             "PipelineExecutionId": lambda: execution.id,
             "PipelineExecutionArn": lambda: execution.arn,
-            "StartDateTime": lambda: execution.created.isoformat(),
-            "CurrentDateTime": lambda: now().isoformat(),
+            "StartDateTime": execution.created.isoformat,
+            "CurrentDateTime": now().isoformat,
         }
         if name not in values:
             raise DefinitionError(f"Execution.{name} has no value here.")

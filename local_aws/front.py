@@ -6,7 +6,7 @@ import io
 import json
 import logging
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 from xml.sax.saxutils import escape
@@ -15,10 +15,12 @@ from werkzeug.wrappers import Response
 
 logger = logging.getLogger(__name__)
 
-WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
+# Moto, Flask and werkzeug have no types that mypy sees; Any keeps their answers apart from ours.
+WsgiApp = Callable[[dict[str, Any], Any], Any]
 _INVOCATION = re.compile(r"/endpoints/[^/]+/invocations")
 _LOOPBACK = re.compile(r"(127\.0\.0\.1|\[::1\]|localhost|[a-z0-9.-]+\.localhost)(:\d+)?", re.IGNORECASE)
 _STAGE = "/_user_request_"
+_STAGE_HOST = ".execute-api.localhost"
 
 
 def error_response(environ: dict[str, Any], status: int, code: str, message: str) -> Response:
@@ -89,7 +91,7 @@ class Front:
         self._changed = changed
         self._reset = reset
 
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
         """Answer one request."""
         path = str(environ.get("PATH_INFO", ""))
         refusal = self._refusal(environ, path)
@@ -97,7 +99,7 @@ class Front:
         body = _read_body(environ)
         if refusal is not None:
             return refusal(environ, start_response)
-        if path.startswith("/restapis/") and _STAGE in path:
+        if _is_stage(environ, path):
             return self._stages(environ, start_response)
         if _INVOCATION.fullmatch(path):
             return self._invocations(environ, start_response)
@@ -111,7 +113,7 @@ class Front:
         environ: dict[str, Any],
         start_response: Any,
         body: bytes,
-    ) -> Iterable[bytes]:
+    ) -> Any:
         service = service_of(environ)
         try:
             return self._moto(environ, start_response)
@@ -136,11 +138,15 @@ class Front:
             return error_response(environ, 403, "AccessDeniedException", message)
         # A web page on the machine's browser could otherwise run code here, since nothing is signed.
         origin = str(environ.get("HTTP_ORIGIN", ""))
-        is_stage = path.startswith("/restapis/") and _STAGE in path
-        if origin and not is_stage and not _LOOPBACK.fullmatch(urlsplit(origin).netloc):
+        if origin and not _is_stage(environ, path) and not _LOOPBACK.fullmatch(urlsplit(origin).netloc):
             message = f"Local AWS takes no requests from web pages of another origin ({origin!r})."
             return error_response(environ, 403, "AccessDeniedException", message)
         return None
+
+
+def _is_stage(environ: dict[str, Any], path: str) -> bool:
+    host = str(environ.get("HTTP_HOST", "")).partition(":")[0]
+    return host.endswith(_STAGE_HOST) or (path.startswith("/restapis/") and _STAGE in path)
 
 
 def _read_body(environ: dict[str, Any]) -> bytes:

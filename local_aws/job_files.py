@@ -106,16 +106,18 @@ def _put(s3: Any, bucket: str, key: str, body: bytes) -> None:
 def upload_archive(s3: Any, folder: Path, uri: str) -> None:
     """Pack a folder's content as a .tar.gz, the same bytes for the same files, and send it to `uri`."""
     packed = io.BytesIO()
-    with gzip.GzipFile(fileobj=packed, mode="wb", mtime=0) as stream:
-        with tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as archive:
-            for path in sorted(folder.rglob("*")):
-                member = archive.gettarinfo(path, path.relative_to(folder).as_posix())
-                member.mtime, member.uid, member.gid, member.uname, member.gname = 0, 0, 0, "", ""
-                if member.isfile():
-                    with path.open("rb") as content:
-                        archive.addfile(member, content)
-                else:
-                    archive.addfile(member)
+    with (
+        gzip.GzipFile(fileobj=packed, mode="wb", mtime=0) as stream,
+        tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as archive,
+    ):
+        for path in sorted(folder.rglob("*")):
+            member = archive.gettarinfo(path, path.relative_to(folder).as_posix())
+            member.mtime, member.uid, member.gid, member.uname, member.gname = 0, 0, 0, "", ""
+            if member.isfile():
+                with path.open("rb") as content:
+                    archive.addfile(member, content)
+            else:
+                archive.addfile(member)
     bucket, key = split_uri(uri)
     _put(s3, bucket, key, packed.getvalue())
 

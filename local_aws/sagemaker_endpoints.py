@@ -34,7 +34,7 @@ class EndpointActions(SageMakerResponse):  # type: ignore[misc]
         """Store a model under a new name; a model package it names must exist."""
         name = self._get_param("ModelName")
         with self.plane.lock:
-            if name in self.sagemaker_backend._models:  # noqa: SLF001 - moto has no other way to ask
+            if name in self.sagemaker_backend._models:
                 raise ValidationError(f'Cannot create already existing model "{self._arn("model", name)}".')
             containers = self._get_param("Containers") or [self._get_param("PrimaryContainer") or {}]
             for container in containers:
@@ -43,7 +43,7 @@ class EndpointActions(SageMakerResponse):  # type: ignore[misc]
                     self.sagemaker_backend.describe_model_package(package)
                 elif not container.get("Image") and not container.get("ModelDataUrl"):
                     raise ValidationError(
-                        f"Model {name}: a container needs an Image with a ModelDataUrl, or a ModelPackageName."
+                        f"Model {name}: a container needs an Image and a ModelDataUrl, or a ModelPackageName."
                     )
             return super().create_model()
 
@@ -88,8 +88,8 @@ class EndpointActions(SageMakerResponse):  # type: ignore[misc]
                 )
             if config_name == endpoint.endpoint_config_name:
                 raise ValidationError(
-                    f'Cannot update endpoint "{endpoint.arn}" with its current configuration {config_name!r}; '
-                    "name another one."
+                    f'Cannot update endpoint "{endpoint.arn}" with its current configuration '
+                    f"{config_name!r}; name another one."
                 )
             endpoint.failure_reason = None
             endpoint.last_deployment_config = self._get_param("DeploymentConfig")
@@ -125,7 +125,7 @@ class EndpointActions(SageMakerResponse):  # type: ignore[misc]
             return
         with self.plane.lock:
             endpoint.endpoint_config_name = config_name
-            variants = endpoint._process_production_variants(config["ProductionVariants"])  # noqa: SLF001
+            variants = endpoint._process_production_variants(config["ProductionVariants"])
             endpoint.production_variants = variants
             endpoint.data_capture_config = config.get("DataCaptureConfig")
         self._settle(endpoint, "InService", None)

@@ -163,7 +163,7 @@ class PipelineActions(SageMakerResponse):  # type: ignore[misc]
         """List an execution's steps, the latest first unless told otherwise."""
         if self._get_param("PipelineExecutionArn") is None:
             raise ValidationError("PipelineExecutionArn must be given.")
-        steps = sorted(list(self._execution().steps.values()), key=lambda each: each.started)
+        steps = sorted(self._execution().steps.values(), key=lambda each: each.started)
         if self._get_param("SortOrder") != "Ascending":
             steps.reverse()
         found, token = page([each.describe() for each in steps], self.params)
@@ -208,6 +208,7 @@ class PipelineActions(SageMakerResponse):  # type: ignore[misc]
         execution, step = change.execution, change.step
         resources = [execution.pipeline_arn, execution.arn]
         common = {"pipelineArn": execution.pipeline_arn, "pipelineExecutionArn": execution.arn}
+        detail: dict[str, Any]
         if step is None:
             detail = {
                 "pipelineExecutionDisplayName": execution.display_name,

@@ -40,7 +40,8 @@ class RegistryActions(SageMakerResponse):  # type: ignore[misc]
                 for each in self.sagemaker_backend.model_packages.values()
             ):
                 raise ValidationError(
-                    f"Model Package Group {self._group_arn(name)} still holds model packages; delete them first."
+                    f"Model Package Group {self._group_arn(name)} still holds model packages; "
+                    "delete them first."
                 )
             del self.sagemaker_backend.model_package_groups[name]
         return EmptyResult()
@@ -153,7 +154,7 @@ class RegistryActions(SageMakerResponse):  # type: ignore[misc]
             return self._package(arn)
         resource = None
         if "/" not in name:
-            resource = self.sagemaker_backend._get_resource_from_arn(arn)  # noqa: SLF001 - moto's own lookup
+            resource = self.sagemaker_backend._get_resource_from_arn(arn)
         if resource is None:
             raise ValidationError(f"Could not find a resource with ARN {arn}.")
         return resource

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import shutil
 import socket
 import tempfile
@@ -17,7 +19,7 @@ from moto.moto_server.werkzeug_app import (
     MotoRequestHandler,
     create_backend_app,
 )
-from werkzeug.serving import BaseWSGIServer, make_server
+from werkzeug.serving import ThreadedWSGIServer
 
 from local_aws import cloudformation, events, lambda_api, sagemaker_api
 from local_aws.clients import ACCESS_KEY, SECRET_KEY, Clients
@@ -25,10 +27,13 @@ from local_aws.endpoint_host import EndpointHost
 from local_aws.endpoint_host_runtime import invocations_app
 from local_aws.events import Delivery
 from local_aws.executor import Executor
-from local_aws.front import Front, error_response
+from local_aws.front import Front
+from local_aws.gateway import Gateway
 from local_aws.jobs import JobRunner
 from local_aws.lambda_runtime import LambdaRuntime
 from local_aws.sagemaker_base import Plane, backend_of
+
+logger = logging.getLogger(__name__)
 
 HOST = "127.0.0.1"
 
@@ -46,6 +51,39 @@ class _RequestHandler(MotoRequestHandler):  # type: ignore[misc]
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Log nothing: clients see their own errors."""
+
+
+class _Server(ThreadedWSGIServer):  # type: ignore[misc]
+    """Knows its open connections, so that a stop ends the idle ones too."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._connections: set[socket.socket] = set()
+        self._lock = threading.Lock()
+
+    def process_request(self, request: socket.socket, client_address: Any) -> None:
+        """Note a new connection."""
+        with self._lock:
+            self._connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: socket.socket) -> None:
+        """Forget a connection that ends."""
+        with self._lock:
+            self._connections.discard(request)
+        super().shutdown_request(request)
+
+    def close_connections(self) -> None:
+        """End what clients keep open."""
+        with self._lock:
+            for connection in self._connections:
+                # The client may have closed its side already.
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+
+    def handle_error(self, _request: socket.socket, client_address: Any) -> None:
+        """Log a connection that broke, instead of printing it."""
+        logger.debug("A connection from %s broke", client_address, exc_info=True)
 
 
 class LocalAws:
@@ -70,7 +108,7 @@ class LocalAws:
         self.region = region
         self._port = port
         self._given_root = root
-        self._server: BaseWSGIServer | None = None
+        self._server: _Server | None = None
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> LocalAws:
@@ -107,9 +145,7 @@ class LocalAws:
             self._port = listener.getsockname()[1]
             self._root = self._given_root or Path(tempfile.mkdtemp(prefix="local-aws-"))
             front = self._build()
-            self._server = make_server(
-                HOST, self._port, front, threaded=True, request_handler=_RequestHandler, fd=listener.fileno()
-            )
+            self._server = _Server(HOST, self._port, front, handler=_RequestHandler, fd=listener.fileno())
         self._thread = threading.Thread(target=self._server.serve_forever, name="local-aws", daemon=True)
         self._thread.start()
 
@@ -121,6 +157,7 @@ class LocalAws:
         self._close()
         self._server.shutdown()
         self._thread.join()
+        self._server.close_connections()
         self._server.server_close()
         self._server = self._thread = None
         if self._given_root is None:
@@ -150,13 +187,14 @@ class LocalAws:
             emit=self._delivery.emit,
         )
         self._invoker = lambda_api.install(self._functions, self._clients)
+        self._gateway = Gateway(url, region, self._invoker.invoke_arn)
         sagemaker_api.install(self._plane)
         events.install(self._delivery)
         cloudformation.install()
         return Front(
             moto=DomainDispatcherApplication(create_backend_app),
             invocations=invocations_app(self._plane.endpoints, self._described_endpoint),
-            stages=self._no_stage,
+            stages=self._gateway,
             changed=self._changed,
             reset=self.reset,
         )
@@ -166,20 +204,19 @@ class LocalAws:
         self._plane.executor.close()
         self._plane.jobs.close()
         self._delivery.close()
+        self._gateway.close()
         self._invoker.close()
         self._functions.close()
         self._plane.endpoints.close()
         self._clients.close()
 
     def _changed(self, service: str) -> None:
-        """Let the gateway look again after a change that may concern it."""
+        if service == "apigateway":
+            self._gateway.invalidate()
 
     def _described_endpoint(self, name: str) -> dict[str, Any] | None:
         endpoint = backend_of(self.region).endpoints.get(name)
         return None if endpoint is None else dict(endpoint.response_object)
-
-    def _no_stage(self, environ: dict[str, Any], start_response: Any) -> Any:
-        return error_response(environ, 404, "NotFoundException", "No such API.")(environ, start_response)
 
 
 def _forget() -> None:

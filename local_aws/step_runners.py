@@ -111,7 +111,7 @@ def _run_job(context: StepContext, kind: _JobKind) -> Outcome:
         raise StepStoppedError
     reason = job.get("FailureReason") or f"{kind.prefix} {name} was stopped."
     message = job.get("ExitMessage", "")
-    if message and message not in reason:
+    if message and message.rstrip(".") not in reason:
         reason = f"{reason} {message}"
     raise StepError(f"ClientError: {reason}", exception_type(reason, while_creating=False))
 

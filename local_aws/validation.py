@@ -61,12 +61,7 @@ def _check(shape: Shape, value: Any, where: str) -> Iterator[str]:
         return
     yield from _constraints(shape, value, where)
     if isinstance(shape, StructureShape):
-        for name in shape.required_members:
-            if value.get(name) is None:
-                yield _problem(None, _join(where, name), "Member must not be null")
-        for name, member in shape.members.items():
-            if value.get(name) is not None:
-                yield from _check(member, value[name], _join(where, name))
+        yield from _check_members(shape, value, where)
     elif isinstance(shape, ListShape):
         for index, item in enumerate(value):
             yield from _check(shape.member, item, f"{where}.{index + 1}.member")
@@ -74,6 +69,15 @@ def _check(shape: Shape, value: Any, where: str) -> Iterator[str]:
         for key, item in value.items():
             yield from _check(shape.key, key, f"{where}.key")
             yield from _check(shape.value, item, f"{where}.{key}.value")
+
+
+def _check_members(shape: StructureShape, value: Mapping[str, Any], where: str) -> Iterator[str]:
+    for name in shape.required_members:
+        if value.get(name) is None:
+            yield _problem(None, _join(where, name), "Member must not be null")
+    for name, member in shape.members.items():
+        if value.get(name) is not None:
+            yield from _check(member, value[name], _join(where, name))
 
 
 def _is_a(value: object, allowed: tuple[type, ...]) -> bool:

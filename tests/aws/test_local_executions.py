@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-
 from local_cloud import BUCKET, ROLE, Cloud, eventually, processing, training_request
 
 WRITE = """
@@ -28,10 +27,10 @@ def test_values_flow_from_parameters_through_steps(cloud: Cloud) -> None:
     write = cloud.put_script("write", WRITE)
     copy = cloud.put_script(
         "copy",
-        "import pathlib, sys\n"
-        "text = pathlib.Path('%s').joinpath('result.json').read_text()\n"
-        "pathlib.Path(sys.argv[1], 'copied').write_text(text + sys.argv[2])\n"
-        % "' + __import__('os').environ['SAGEMAKER_BASE_DIR'] + '/processing/input/first",
+        "import os, pathlib, sys\n"
+        "base = pathlib.Path(os.environ['SAGEMAKER_BASE_DIR'])\n"
+        "text = (base / 'processing/input/first/result.json').read_text()\n"
+        "pathlib.Path(sys.argv[1], 'copied').write_text(text + sys.argv[2])\n",
     )
     joined = {"Std:Join": {"On": "-", "Values": [{"Get": "Parameters.Word"}, {"Get": "Parameters.Count"}]}}
     steps = [
@@ -216,9 +215,6 @@ def test_a_failing_job_tells_its_reason_and_stops_what_follows(cloud: Cloud) -> 
     assert ended["PipelineExecutionStatus"] == "Failed"
     found = cloud.steps(execution)
     assert found["Bad"]["FailureReason"] == (
-        "ClientError: AlgorithmError: Column Debt holds text in row 7, exit code: 1 "
-        "Column Debt holds text in row 7."
-    ) or found["Bad"]["FailureReason"] == (
         "ClientError: AlgorithmError: Column Debt holds text in row 7, exit code: 1"
     )
     assert "Next" not in found
