@@ -19,9 +19,9 @@ from moto.core.responses import ActionResult, BaseResponse, EmptyResult
 from moto.iam.access_control import PermissionResult
 from moto.s3.models import FakeBucket
 
+from local_aws.clients import Clients
 from local_aws.cloudformation_stack import Change, Engine, Entry, Event, Plan, Stack, check_template
 from local_aws.cloudformation_template import Template, TemplateError
-from local_aws.cloudformation_types import Clients
 
 NO_CHANGES = (
     "The submitted information didn't contain changes. Submit different information to create a change set."
@@ -301,7 +301,7 @@ class LocalCloudFormation(BaseResponse):  # type: ignore[misc]
             raise _invalid("Give a template as TemplateBody, or as TemplateURL of an object in S3")
         bucket, key = address[1] or address[3], address[2] or address[4]
         try:
-            answer = self._engine.clients("s3").get_object(Bucket=bucket, Key=key)
+            answer = self._engine.clients.get("s3").get_object(Bucket=bucket, Key=key)
         except ClientError as error:
             raise _invalid(f"S3 error for s3://{bucket}/{key}: {error}") from error
         return str(answer["Body"].read().decode())

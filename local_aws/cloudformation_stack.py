@@ -9,8 +9,9 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from local_aws.clients import Clients
 from local_aws.cloudformation_template import Scope, Template, TemplateError
-from local_aws.cloudformation_types import Clients, Context, Made, ResourceError, ResourceType
+from local_aws.cloudformation_types import Context, Made, ResourceError, ResourceType
 from local_aws.cloudformation_types_apigateway import TYPES as API_GATEWAY
 from local_aws.cloudformation_types_compute import TYPES as COMPUTE
 from local_aws.cloudformation_types_storage import TYPES as STORAGE

@@ -2,45 +2,19 @@
 
 import secrets
 import string
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-import boto3
-from botocore.config import Config
 from botocore.model import ListShape, MapShape, Shape, StructureShape
+
+from local_aws.clients import Clients
 
 Properties = Mapping[str, Any]
 
 
 class ResourceError(Exception):
     """A resource could not be made, changed or removed; the text becomes the event's reason."""
-
-
-class Clients:
-    """boto3 clients of one region of local AWS, made once each."""
-
-    def __init__(self, url: str, region: str) -> None:
-        self._url = url
-        self._session = boto3.session.Session(
-            aws_access_key_id="testing",
-            aws_secret_access_key="testing",  # noqa: S106 - local AWS takes any
-            region_name=region,
-        )
-        self._made: dict[str, Any] = {}
-        self._lock = threading.Lock()
-
-    def __call__(self, service: str) -> Any:
-        """Return the client of a service."""
-        with self._lock:
-            if service not in self._made:
-                self._made[service] = self._session.client(
-                    service,  # type: ignore[call-overload]
-                    endpoint_url=self._url,
-                    config=Config(retries={"total_max_attempts": 1}, read_timeout=60),
-                )
-            return self._made[service]
 
 
 @dataclass(frozen=True)
@@ -67,7 +41,7 @@ class Context:
         Templates hold numbers as text where a parameter gave them, and write `RestApiId`
         where API Gateway wants `restApiId`. Arguments that are None are left out.
         """
-        client = self.clients(service)
+        client = self.clients.get(service)
         shape = client.meta.service_model.operation_model(
             client.meta.method_to_api_mapping[operation]
         ).input_shape

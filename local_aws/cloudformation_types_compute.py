@@ -41,9 +41,13 @@ class Role(ResourceType):
         return made
 
     def delete(self, context: Context, made: Made, properties: Properties) -> None:
-        """Remove the policies, then the role."""
-        self._policies(context, made.physical_id, {}, properties)
-        context.call("iam", "delete_role", RoleName=made.physical_id)
+        """Remove the policies that it has by now, then the role."""
+        role = made.physical_id
+        for name in context.call("iam", "list_role_policies", RoleName=role)["PolicyNames"]:
+            context.call("iam", "delete_role_policy", RoleName=role, PolicyName=name)
+        for policy in context.call("iam", "list_attached_role_policies", RoleName=role)["AttachedPolicies"]:
+            context.call("iam", "detach_role_policy", RoleName=role, PolicyArn=policy["PolicyArn"])
+        context.call("iam", "delete_role", RoleName=role)
 
     def _policies(self, context: Context, role: str, properties: Properties, before: Properties) -> None:
         inline = {policy["PolicyName"]: policy["PolicyDocument"] for policy in properties.get("Policies", [])}

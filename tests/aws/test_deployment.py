@@ -1,0 +1,427 @@
+"""Deploying to local AWS and taking it away again: what is there, asked of each service's own API."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from local_cloud import Cloud
+
+from local_aws.server import LocalAws
+from pipeline.project import Project
+from scripts.deployment import Deployment, DeploymentError, deploy, read_outputs
+from scripts.stacks import Change, Event
+from scripts.teardown import destroy
+
+ALARMS_SHOWN = [
+    "endpoint-errors",
+    "endpoint-latency",
+    "predict-api-errors",
+    "deploy-model-errors",
+    "dead-letters",
+    "failed-executions",
+]
+PROJECT = Project("credit-risk", "123456789012", "eu-west-1")
+
+
+def accept(_changes: Any) -> bool:
+    return True
+
+
+@pytest.fixture(scope="module")
+def session(running_aws: LocalAws) -> Iterator[boto3.Session]:
+    # The session finds local AWS as a command does: by the environment.
+    running_aws.reset()
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            patch.delenv(name)
+        for name, value in running_aws.environment().items():
+            patch.setenv(name, value)
+        yield boto3.Session()
+    running_aws.reset()
+
+
+@pytest.fixture(scope="module")
+def cloud(running_aws: LocalAws) -> Iterator[Cloud]:
+    made = Cloud(running_aws)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def deployed(session: boto3.Session) -> Deployment:
+    """A deployment that tests look at and leave as it is."""
+    return deploy(session, PROJECT, confirm=accept, parameters={"AlarmEmail": "alarms@example.org"})
+
+
+def test_everything_is_created_at_first(deployed: Deployment) -> None:
+    assert (deployed.storage, deployed.service, deployed.pipeline) == ("created", "created", "created")
+    assert deployed.changed
+
+
+def test_the_bucket_is_private_encrypted_versioned_and_tidied(deployed: Deployment, cloud: Cloud) -> None:
+    s3, bucket = cloud.s3, deployed.outputs.bucket_name
+    encryption = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"][0]
+    block = s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]
+    lifecycle = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+    policy = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])
+
+    assert bucket == "credit-risk-123456789012-eu-west-1"
+    assert encryption["ApplyServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+    assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
+    assert block == dict.fromkeys(
+        ["BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"], True
+    )
+    ownership = s3.get_bucket_ownership_controls(Bucket=bucket)["OwnershipControls"]["Rules"]
+    assert ownership == [{"ObjectOwnership": "BucketOwnerEnforced"}]
+    by_id = {rule["ID"]: rule for rule in lifecycle}
+    assert by_id["expire-runs"]["Filter"] == {"Prefix": "runs/"}
+    assert by_id["expire-runs"]["Expiration"]["Days"] == 60
+    assert by_id["expire-noncurrent-versions"]["NoncurrentVersionExpiration"]["NoncurrentDays"] == 30
+    assert by_id["abort-incomplete-uploads"]["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"] == 7
+    assert policy["Statement"][0]["Effect"] == "Deny"
+    assert policy["Statement"][0]["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_the_functions_hold_our_code_and_settings(deployed: Deployment, cloud: Cloud) -> None:
+    outputs = deployed.outputs
+    predict = functions_of(cloud).get_function_configuration(FunctionName="credit-risk-predict-api")
+    deployer = functions_of(cloud).get_function_configuration(FunctionName=outputs.deploy_function_name)
+
+    assert (predict["Runtime"], predict["Handler"]) == ("python3.13", "predict_api.handler.handler")
+    assert predict["Environment"]["Variables"] == {
+        "ENDPOINT_NAME": "credit-risk",
+        "BUCKET": outputs.bucket_name,
+        "CORS_ORIGINS": "*",
+        "POWERTOOLS_SERVICE_NAME": "credit-risk-predict-api",
+        "POWERTOOLS_METRICS_NAMESPACE": "credit-risk",
+    }
+    assert (deployer["Runtime"], deployer["Handler"]) == ("python3.13", "deploy_model.handler.handler")
+    variables = deployer["Environment"]["Variables"]
+    assert variables["ENDPOINT_ROLE_ARN"] == outputs.endpoint_role_arn
+    assert variables["PAUSED_PARAMETER"] == outputs.paused_parameter_name == "/credit-risk/paused"
+    assert (variables["ENDPOINT_MODE"], variables["INSTANCE_TYPE"]) == ("instance", "ml.t2.medium")
+    # Powertools comes from the environment here, not from a layer.
+    assert predict.get("Layers", []) == []
+
+
+def test_failed_calls_of_deploy_model_end_in_the_dead_letter_queue(
+    deployed: Deployment, cloud: Cloud
+) -> None:
+    config = functions_of(cloud).get_function_event_invoke_config(
+        FunctionName=deployed.outputs.deploy_function_name
+    )
+    url = deployed.outputs.dead_letter_queue_url
+    queue = cloud.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+
+    assert config["DestinationConfig"]["OnFailure"]["Destination"] == queue["QueueArn"]
+    assert config["MaximumRetryAttempts"] == 2
+    assert queue["SqsManagedSseEnabled"] == "true"
+    assert queue["MessageRetentionPeriod"] == str(14 * 24 * 3600)
+
+
+def test_rules_call_deploy_model_and_keep_what_they_cannot_deliver(
+    deployed: Deployment, cloud: Cloud
+) -> None:
+    rules = {rule["Name"]: rule for rule in cloud.events.list_rules(NamePrefix="credit-risk-")["Rules"]}
+
+    pattern = json.loads(rules["credit-risk-model-package"]["EventPattern"])
+    assert pattern["detail"] == {
+        "ModelPackageGroupName": ["credit-risk"],
+        "ModelApprovalStatus": ["Approved", "Rejected"],
+    }
+    assert json.loads(rules["credit-risk-endpoint"]["EventPattern"])["detail"] == {
+        "EndpointName": ["credit-risk"]
+    }
+    assert rules["credit-risk-reconcile"]["ScheduleExpression"] == "rate(15 minutes)"
+    assert len(rules) == 3
+    policy = json.loads(
+        functions_of(cloud).get_policy(FunctionName=deployed.outputs.deploy_function_name)["Policy"]
+    )
+    allowed = {s["Condition"]["ArnLike"]["AWS:SourceArn"] for s in policy["Statement"]}
+    for name, rule in rules.items():
+        (target,) = cloud.events.list_targets_by_rule(Rule=name)["Targets"]
+        assert target["Arn"].endswith(":function:credit-risk-deploy-model")
+        assert target["DeadLetterConfig"]["Arn"].endswith(":credit-risk-dead-letters")
+        assert rule["State"] == "ENABLED"
+        assert rule["Arn"] in allowed
+
+
+def test_the_api_asks_for_a_key_where_it_should_and_throttles(deployed: Deployment, cloud: Cloud) -> None:
+    gateway, api = cloud.apigateway, deployed.outputs.rest_api_id
+    resources = gateway.get_resources(restApiId=api, embed=["methods"], limit=500)["items"]
+    methods = {
+        (resource["path"], verb): method
+        for resource in resources
+        for verb, method in resource.get("resourceMethods", {}).items()
+    }
+
+    keyed = {place for place, method in methods.items() if method["apiKeyRequired"]}
+    assert keyed == {("/predict", "POST"), ("/model", "GET")}
+    assert {path for path, _ in methods} == {"/predict", "/model", "/health", "/openapi.json", "/docs"}
+    assert {path for path, verb in methods if verb == "OPTIONS"} == {path for path, _ in methods}
+    (validator,) = gateway.get_request_validators(restApiId=api)["items"]
+    assert (validator["validateRequestBody"], validator["validateRequestParameters"]) == (False, True)
+    assert methods["/predict", "POST"]["requestValidatorId"] == validator["id"]
+    stage = gateway.get_stage(restApiId=api, stageName="prod")
+    assert stage["methodSettings"]["*/*"]["throttlingRateLimit"] == 20
+    assert stage["methodSettings"]["*/*"]["throttlingBurstLimit"] == 40
+    assert stage["accessLogSettings"]["destinationArn"].endswith(":log-group:/aws/apigateway/credit-risk:*")
+    assert gateway.get_account()["cloudwatchRoleArn"].endswith(":role/ApiGatewayLogs")
+
+
+def test_the_key_is_metered_by_the_usage_plan(deployed: Deployment, cloud: Cloud) -> None:
+    gateway, key = cloud.apigateway, deployed.outputs.api_key_id
+    (plan,) = gateway.get_usage_plans(keyId=key)["items"]
+
+    assert gateway.get_api_key(apiKey=key)["enabled"] is True
+    assert plan["apiStages"] == [{"apiId": deployed.outputs.rest_api_id, "stage": "prod"}]
+    assert (plan["throttle"]["rateLimit"], plan["throttle"]["burstLimit"]) == (20, 40)
+    assert plan["quota"] == {"limit": 100000, "period": "MONTH"}
+
+
+def test_the_gateways_own_errors_have_our_form(deployed: Deployment, cloud: Cloud) -> None:
+    api = deployed.outputs.rest_api_id
+    responses = cloud.apigateway.get_gateway_responses(restApiId=api)["items"]
+    found = {}
+    for response in responses:
+        text = response["responseTemplates"]["application/json"]
+        body = json.loads(text.replace("$context.error.messageString", '"m"'))["error"]
+        found[response["responseType"]] = (response.get("statusCode"), body["code"])
+        assert set(body) == {"code", "message", "details", "request_id"}
+        header = "gatewayresponse.header.Access-Control-Allow-Origin"
+        assert response["responseParameters"] == {header: "'*'"}
+
+    assert found["MISSING_AUTHENTICATION_TOKEN"] == ("404", "not_found")
+    assert found["INVALID_API_KEY"] == ("403", "forbidden")
+    assert found["THROTTLED"] == ("429", "too_many_requests")
+    assert found["BAD_REQUEST_PARAMETERS"] == ("400", "missing_header")
+
+
+def test_logs_are_kept_for_a_month(deployed: Deployment, cloud: Cloud) -> None:
+    groups = cloud.logs.describe_log_groups()["logGroups"]
+
+    assert {group["logGroupName"]: group.get("retentionInDays") for group in groups} == {
+        "/aws/apigateway/credit-risk": 30,
+        "/aws/lambda/credit-risk-deploy-model": 30,
+        "/aws/lambda/credit-risk-predict-api": 30,
+        "/aws/sagemaker/Endpoints/credit-risk": 30,
+    }
+
+
+def test_alarms_tell_the_topic_and_the_topic_tells_the_mailbox(deployed: Deployment, cloud: Cloud) -> None:
+    topic = deployed.outputs.alarm_topic_arn
+    alarms = {alarm["AlarmName"]: alarm for alarm in cloud.cloudwatch.describe_alarms()["MetricAlarms"]}
+    (subscription,) = cloud.sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+
+    assert {name: alarm.get("MetricName") for name, alarm in alarms.items()} == {
+        "credit-risk-dead-letters": "ApproximateNumberOfMessagesVisible",
+        "credit-risk-deploy-model-errors": "Errors",
+        "credit-risk-endpoint-errors": "Invocation5XXErrors",
+        "credit-risk-endpoint-latency": None,
+        "credit-risk-failed-executions": "ExecutionFailed",
+        "credit-risk-predict-api-errors": "Errors",
+    }
+    assert all(alarm["AlarmActions"] == [topic] for alarm in alarms.values())
+    assert all(alarm["TreatMissingData"] == "notBreaching" for alarm in alarms.values())
+    assert alarms["credit-risk-endpoint-latency"]["Threshold"] == 1000
+    assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "alarms@example.org")
+    body = json.loads(cloud.cloudwatch.get_dashboard(DashboardName="credit-risk")["DashboardBody"])
+    assert body["widgets"][0]["properties"]["alarms"] == [
+        f"arn:aws:cloudwatch:eu-west-1:123456789012:alarm:credit-risk-{name}" for name in ALARMS_SHOWN
+    ]
+
+
+def test_roles_may_do_what_the_template_says(deployed: Deployment, cloud: Cloud) -> None:
+    role = deployed.outputs.job_role_arn.rpartition("/")[2]
+    document = cloud.iam.get_role_policy(RoleName=role, PolicyName="job")["PolicyDocument"]
+    written = next(s for s in document["Statement"] if s["Sid"] == "Write")
+
+    bucket = f"arn:aws:s3:::{deployed.outputs.bucket_name}"
+    assert written["Resource"] == [f"{bucket}/models/*", f"{bucket}/runs/*"]
+    trust = cloud.iam.get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"]["Statement"][0]
+    assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": "123456789012"}}
+
+
+def test_pipeline_group_and_reigning_marker_are_there(deployed: Deployment, cloud: Cloud) -> None:
+    pipeline = cloud.sagemaker.describe_pipeline(PipelineName=deployed.outputs.pipeline_name)
+    bucket = deployed.outputs.bucket_name
+    reigning = cloud.s3.list_objects_v2(Bucket=bucket, Prefix="reigning/")["Contents"]
+
+    assert pipeline["RoleArn"] == deployed.outputs.pipeline_role_arn
+    assert [item["Key"] for item in reigning] == ["reigning/none.txt"]
+    group = cloud.sagemaker.describe_model_package_group(ModelPackageGroupName="credit-risk")
+    assert group["ModelPackageGroupName"] == "credit-risk"
+    assert cloud.ssm.get_parameter(Name="/credit-risk/paused")["Parameter"]["Value"] == "false"
+
+
+def test_outputs_lead_to_local_aws(deployed: Deployment, running_aws: LocalAws) -> None:
+    api = deployed.outputs.rest_api_id
+    assert deployed.outputs.api_url == f"{running_aws.url}/restapis/{api}/prod/_user_request_"
+
+
+def test_deploying_again_changes_nothing(deployed: Deployment, session: boto3.Session, cloud: Cloud) -> None:
+    # GIVEN a service that was paused meanwhile
+    cloud.ssm.put_parameter(Name="/credit-risk/paused", Value="true", Overwrite=True)
+
+    again = deploy(session, PROJECT, confirm=lambda _: False)
+
+    assert not again.changed
+    assert again.outputs == deployed.outputs
+    assert cloud.ssm.get_parameter(Name="/credit-risk/paused")["Parameter"]["Value"] == "true"
+    cloud.ssm.put_parameter(Name="/credit-risk/paused", Value="false", Overwrite=True)
+
+
+def test_unknown_and_forbidden_settings_are_refused(deployed: Deployment, session: boto3.Session) -> None:
+    with pytest.raises(DeploymentError, match=r"has no parameter Colour\. It has: PowertoolsLayerArn, "):
+        deploy(session, PROJECT, confirm=accept, parameters={"Colour": "red"})
+    with pytest.raises(DeploymentError, match="A serverless endpoint has no instances"):
+        deploy(
+            session,
+            PROJECT,
+            confirm=accept,
+            parameters={"EndpointMode": "serverless", "InstanceCount": "2"},
+        )
+    with pytest.raises(DeploymentError, match="'LogRetentionDays' failed to satisfy constraint"):
+        deploy(session, PROJECT, confirm=accept, parameters={"LogRetentionDays": "2"})
+
+
+def test_a_project_that_is_not_deployed_says_what_to_do(session: boto3.Session) -> None:
+    other = Project("nobody", "123456789012", "eu-west-1")
+
+    with pytest.raises(DeploymentError, match=r"nobody-service .* Run `bankruptcy deploy` first"):
+        read_outputs(session.client("cloudformation"), other)
+
+
+def test_settings_change_persist_ask_and_go(session: boto3.Session, cloud: Cloud) -> None:
+    """One life of a second project: deployed beside the first, changed, asked about, destroyed."""
+    project = Project("second", "123456789012", "eu-west-1")
+    events: list[Event] = []
+    settings = {"ApiRateLimit": "5", "AlarmEmail": "a@example.org"}
+    first = deploy(session, project, confirm=accept, on_event=events.append, parameters=settings)
+    assert Event("second-service", "PredictFunction", "CREATE_COMPLETE") in events
+
+    # WHEN a setting of the API changes
+    asked: list[Change] = []
+    changed = deploy(
+        session,
+        project,
+        confirm=lambda changes: bool(asked.extend(changes)),  # type: ignore[func-returns-value]
+        parameters={"CorsOrigins": "https://a.org,https://b.org"},
+    )
+
+    # THEN nobody is asked, the API is deployed anew, and the earlier setting stays
+    assert (changed.service, asked) == ("updated", [])
+    stages = [
+        cloud.apigateway.get_stage(restApiId=d.outputs.rest_api_id, stageName="prod")
+        for d in (first, changed)
+    ]
+    assert stages[0]["methodSettings"]["*/*"]["throttlingRateLimit"] == 5
+    deployments = cloud.apigateway.get_deployments(restApiId=changed.outputs.rest_api_id)["items"]
+    assert [d["id"] for d in deployments] == [stages[1]["deploymentId"]]
+    responses = cloud.apigateway.get_gateway_responses(restApiId=changed.outputs.rest_api_id)["items"]
+    assert "'https://a.org'" in responses[0]["responseParameters"].values()
+
+    # WHEN something would be removed and that is not confirmed, THEN it stays
+    with pytest.raises(DeploymentError, match=r"Not confirmed.*AlarmSubscription \(remove\)"):
+        deploy(session, project, confirm=lambda _: False, parameters={"AlarmEmail": ""})
+    topic = changed.outputs.alarm_topic_arn
+    assert len(cloud.sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]) == 1
+
+    # WHEN an update fails, THEN the resource and the reason are named and all is as before
+    functions_of(cloud).delete_function(FunctionName="second-deploy-model")
+    with pytest.raises(
+        DeploymentError, match=r"UPDATE_ROLLBACK.*DeployFunction \(AWS::Lambda::Function\) failed"
+    ):
+        deploy(session, project, confirm=accept, parameters={"InstanceCount": "2"})
+
+    # WHEN it is destroyed, with its data, and somebody has been at a role
+    role = changed.outputs.job_role_arn.rpartition("/")[2]
+    cloud.iam.delete_role_policy(RoleName=role, PolicyName="job")
+    gone = destroy(session, project, delete_data=True)
+
+    # THEN nothing of it is left, and the first project is as it was
+    assert gone.kept == []
+    assert "stack second-service" in gone.removed
+    assert "stack second-storage" in gone.removed
+    assert leftovers(cloud, "second") == []
+    assert destroy(session, project, delete_data=True).removed == []
+
+
+def test_destroying_keeps_data_and_says_so(
+    deployed: Deployment, session: boto3.Session, cloud: Cloud
+) -> None:
+    # GIVEN an endpoint as deploy_model makes it, without a call of deploy_model
+    cloud.events.disable_rule(Name="credit-risk-endpoint")
+    make_endpoint(cloud, deployed, "credit-risk-v1-0a1b2c3d")
+
+    gone = destroy(session, PROJECT)
+
+    assert gone.removed == [
+        "endpoint credit-risk",
+        "endpoint configuration credit-risk-v1-0a1b2c3d",
+        "model credit-risk-v1-0a1b2c3d",
+        "pipeline credit-risk",
+        "stack credit-risk-service",
+    ]
+    assert gone.kept == [
+        "s3://credit-risk-123456789012-eu-west-1 (data, code, models and runs)",
+        "stack credit-risk-storage, which holds bucket and group",
+    ]
+    assert leftovers(cloud, "credit-risk") == ["bucket credit-risk-123456789012-eu-west-1"]
+    # AND the service can come back over the data
+    assert deploy(session, PROJECT, confirm=accept).service == "created"
+
+
+def functions_of(cloud: Cloud) -> Any:
+    # The service's name is a keyword of Python, so it can't be an attribute written down.
+    return getattr(cloud, "lambda")
+
+
+def make_endpoint(cloud: Cloud, deployed: Deployment, name: str) -> None:
+    image = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/image:1"
+    cloud.sagemaker.create_model(
+        ModelName=name,
+        ExecutionRoleArn=deployed.outputs.endpoint_role_arn,
+        PrimaryContainer={
+            "Image": image,
+            "ModelDataUrl": f"s3://{deployed.outputs.bucket_name}/models/m.tar.gz",
+        },
+    )
+    variant = {
+        "VariantName": "AllTraffic",
+        "ModelName": name,
+        "InstanceType": "ml.t2.medium",
+        "InitialInstanceCount": 1,
+    }
+    cloud.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
+    cloud.sagemaker.create_endpoint(EndpointName=deployed.outputs.endpoint_name, EndpointConfigName=name)
+
+
+def leftovers(cloud: Cloud, project: str) -> list[str]:
+    """Name everything of a project that local AWS still holds."""
+    sagemaker = cloud.sagemaker
+    names = {
+        "bucket": [b["Name"] for b in cloud.s3.list_buckets()["Buckets"]],
+        "function": [f["FunctionName"] for f in functions_of(cloud).list_functions()["Functions"]],
+        "role": [r["RoleName"] for r in cloud.iam.list_roles()["Roles"]],
+        "rule": [r["Name"] for r in cloud.events.list_rules()["Rules"]],
+        "queue": [u.rpartition("/")[2] for u in cloud.sqs.list_queues().get("QueueUrls", [])],
+        "topic": [t["TopicArn"].rpartition(":")[2] for t in cloud.sns.list_topics()["Topics"]],
+        "api": [a["name"] for a in cloud.apigateway.get_rest_apis()["items"]],
+        "key": [k["name"] for k in cloud.apigateway.get_api_keys()["items"]],
+        "plan": [p["name"] for p in cloud.apigateway.get_usage_plans()["items"]],
+        "log group": [g["logGroupName"] for g in cloud.logs.describe_log_groups()["logGroups"]],
+        "alarm": [a["AlarmName"] for a in cloud.cloudwatch.describe_alarms()["MetricAlarms"]],
+        "dashboard": [d["DashboardName"] for d in cloud.cloudwatch.list_dashboards()["DashboardEntries"]],
+        "parameter": [p["Name"] for p in cloud.ssm.describe_parameters()["Parameters"]],
+        "pipeline": [p["PipelineName"] for p in sagemaker.list_pipelines()["PipelineSummaries"]],
+        "endpoint": [e["EndpointName"] for e in sagemaker.list_endpoints()["Endpoints"]],
+        "config": [c["EndpointConfigName"] for c in sagemaker.list_endpoint_configs()["EndpointConfigs"]],
+        "model": [m["ModelName"] for m in sagemaker.list_models()["Models"]],
+    }
+    return [f"{kind} {name}" for kind, found in names.items() for name in found if project in name]

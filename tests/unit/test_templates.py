@@ -1,0 +1,188 @@
+"""The templates as such: least privilege, what they call things, and the REST deployment's name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local_aws.cloudformation_template import Template
+from scripts.deployment import TEMPLATES, name_deployment, template_parameters
+
+SERVICE = (TEMPLATES / "service.yaml").read_text(encoding="utf-8")
+STORAGE = (TEMPLATES / "storage.yaml").read_text(encoding="utf-8")
+
+# Every statement that allows something on all resources, with the reason why no resource can be named.
+ALL_RESOURCES = {
+    ("JobRole", "cloudwatch:PutMetricData"): "has no resource; held to SageMaker's namespaces by a condition",
+    ("EndpointRole", "cloudwatch:PutMetricData"): "has no resource; held to namespaces by a condition",
+    ("JobRole", "ecr:GetAuthorizationToken"): "has no resource",
+    ("EndpointRole", "ecr:GetAuthorizationToken"): "has no resource",
+    ("DeployRole", "sagemaker:ListEndpointConfigs"): "lists have no resource",
+    ("DeployRole", "sagemaker:ListModelPackages"): "lists have no resource",
+    ("DeployRole", "sagemaker:ListModels"): "lists have no resource",
+}
+PROJECT_OF_RESOURCE = re.compile(r"\$\{ProjectName\}")
+# Named by AWS, not by us.
+OTHER_RESOURCES = {
+    ":processing-job/pipelines-*": "SageMaker names a pipeline's jobs",
+    ":training-job/pipelines-*": "SageMaker names a pipeline's jobs",
+    "log-group:/aws/sagemaker/ProcessingJobs*": "all jobs of an account log there",
+    "log-group:/aws/sagemaker/TrainingJobs*": "all jobs of an account log there",
+    ":repository/sagemaker-scikit-learn": "AWS's own images, in an account that differs by region",
+}
+
+
+def statements() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield every statement of every role, with the role's logical id."""
+    for name, resource in Template(SERVICE).resources.items():
+        if resource["Type"] == "AWS::IAM::Role":
+            for policy in resource["Properties"]["Policies"]:
+                for statement in policy["PolicyDocument"]["Statement"]:
+                    yield name, statement
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def test_no_role_may_do_everything_with_anything() -> None:
+    wildcards = set()
+    for role, statement in statements():
+        for action in listed(statement["Action"]):
+            assert "*" not in action, f"{role}/{statement['Sid']} allows {action}"
+            if "*" in listed(statement["Resource"]):
+                wildcards.add((role, action))
+
+    assert wildcards == set(ALL_RESOURCES)
+
+
+def test_every_other_resource_is_the_projects_own_or_on_the_list() -> None:
+    for role, statement in statements():
+        for resource in listed(statement["Resource"]):
+            if resource == "*" or "Fn::GetAtt" in resource:
+                continue
+            arn = resource["Fn::Sub"]
+            own = PROJECT_OF_RESOURCE.search(arn)
+            assert own or any(arn.endswith(end) for end in OTHER_RESOURCES), f"{role}: {arn}"
+
+
+def test_metrics_may_be_put_into_sagemakers_namespaces_only() -> None:
+    found = [s for _, s in statements() if s["Action"] == "cloudwatch:PutMetricData"]
+
+    assert len(found) == 2
+    assert all("cloudwatch:namespace" in s["Condition"]["StringEquals"] for s in found)
+
+
+def test_roles_are_passed_to_sagemaker_alone_and_one_by_one() -> None:
+    passed = {}
+    for role, statement in statements():
+        if "iam:PassRole" in listed(statement["Action"]):
+            assert statement["Condition"] == {
+                "StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}
+            }
+            passed[role] = statement["Resource"]
+
+    assert passed == {
+        "PipelineRole": {"Fn::GetAtt": ["JobRole", "Arn"]},
+        "DeployRole": {"Fn::GetAtt": ["EndpointRole", "Arn"]},
+    }
+
+
+def test_no_job_endpoint_or_function_may_write_code() -> None:
+    for role, statement in statements():
+        if {"s3:PutObject", "s3:DeleteObject"} & set(listed(statement["Action"])):
+            for resource in listed(statement["Resource"]):
+                assert resource["Fn::Sub"].rpartition("${AWS::Region}")[2] in {
+                    "/models/*",
+                    "/runs/*",
+                    "/reigning/*",
+                }, role
+
+
+def test_roles_are_named_by_cloudformation() -> None:
+    roles = [r for r in Template(SERVICE).resources.values() if r["Type"] == "AWS::IAM::Role"]
+
+    assert len(roles) == 5
+    assert not any("RoleName" in role["Properties"] for role in roles)
+
+
+def test_the_bucket_expires_runs_versions_and_uploads_and_nothing_else() -> None:
+    rules = Template(STORAGE).resources["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+
+    assert {rule["Prefix"] for rule in rules if "ExpirationInDays" in rule} == {"runs/"}
+    assert [set(rule) - {"Id", "Status", "Prefix"} for rule in rules] == [
+        {"ExpirationInDays"},
+        {"NoncurrentVersionExpiration"},
+        {"AbortIncompleteMultipartUpload"},
+    ]
+
+
+def test_what_a_policy_denies_is_plain_http() -> None:
+    for text, name in (
+        (STORAGE, "BucketPolicy"),
+        (SERVICE, "DeadLettersPolicy"),
+        (SERVICE, "AlarmTopicPolicy"),
+    ):
+        document = Template(text).resources[name]["Properties"]["PolicyDocument"]
+        denied = [s for s in document["Statement"] if s["Effect"] == "Deny"]
+        assert [s["Condition"] for s in denied] == [{"Bool": {"aws:SecureTransport": "false"}}], name
+
+
+def test_rules_across_parameters_hold() -> None:
+    rules = Template(SERVICE).rules
+
+    assert set(rules) == {"ServerlessHasNoInstances", "OpenApiIsNotForEveryOrigin"}
+
+
+def test_the_rest_deployment_waits_for_every_method_and_gateway_response() -> None:
+    template = Template(SERVICE)
+    wanted = {
+        name
+        for name, resource in template.resources.items()
+        if resource["Type"] in {"AWS::ApiGateway::Method", "AWS::ApiGateway::GatewayResponse"}
+    }
+
+    assert set(template.resources["ApiDeployment"]["DependsOn"]) == wanted
+    assert len(wanted) == 20
+
+
+def deployment_id(text: str, **parameters: str) -> str:
+    named = Template(name_deployment(text, parameters))
+    (name,) = (n for n, r in named.resources.items() if r["Type"] == "AWS::ApiGateway::Deployment")
+    assert named.resources["ApiStage"]["Properties"]["DeploymentId"] == {"Ref": name}
+    return name
+
+
+def test_the_rest_deployments_name_follows_the_api_and_nothing_else() -> None:
+    name = deployment_id(SERVICE, CorsOrigins="*", LogRetentionDays="30", ApiKeyRequired="true")
+
+    assert re.fullmatch(r"ApiDeployment[0-9a-f]{8}", name)
+    # Neither a setting that the API doesn't mention, nor a comment, nor another resource counts.
+    assert name == deployment_id(SERVICE, CorsOrigins="*", LogRetentionDays="7", ApiKeyRequired="true")
+    assert name == deployment_id(
+        SERVICE.replace("# The header alone", "# Only the header").replace("Timeout: 28", "Timeout: 20"),
+        CorsOrigins="*",
+        ApiKeyRequired="true",
+    )
+    # What the API's resources say, or the parameters they mention, does.
+    others = {
+        deployment_id(
+            SERVICE.replace("PathPart: docs", "PathPart: help"), CorsOrigins="*", ApiKeyRequired="true"
+        ),
+        deployment_id(SERVICE, CorsOrigins="https://a.org", ApiKeyRequired="true"),
+        deployment_id(SERVICE, CorsOrigins="*", ApiKeyRequired="false"),
+    }
+    assert len(others | {name}) == 4
+
+
+@pytest.mark.parametrize("text", [SERVICE, STORAGE])
+def test_parameters_are_found_without_a_yaml_parser(text: str) -> None:
+    assert template_parameters(text) == list(Template(text).parameters)
+
+
+def test_both_templates_lie_in_infra() -> None:
+    assert sorted(path.name for path in Path(TEMPLATES).glob("*.yaml")) == ["service.yaml", "storage.yaml"]
