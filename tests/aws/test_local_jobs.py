@@ -6,8 +6,11 @@ import io
 import json
 import os
 import signal
+import subprocess
+import sys
 import tarfile
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -329,3 +332,33 @@ def test_a_training_image_alone_cannot_run(cloud: Cloud) -> None:
     request["HyperParameters"] = {}
     cloud.sagemaker.create_training_job(TrainingJobName="job", **request)
     assert "set the hyperparameters sagemaker_program" in ended_training(cloud)["FailureReason"]
+
+
+SERVER = """
+import sys, time
+from local_aws.server import LocalAws
+aws = LocalAws()
+aws.start()
+print(aws.url, flush=True)
+time.sleep(60)
+"""
+
+
+def test_no_job_outlives_a_killed_server() -> None:
+    # GIVEN a local AWS in a process of its own, with a job that runs
+    with subprocess.Popen([sys.executable, "-c", SERVER], stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        cloud = Cloud(SimpleNamespace(url=server.stdout.readline().strip(), region="eu-west-1"))
+        cloud.make_bucket()
+        script = (
+            "import os, boto3, time\n"
+            f"boto3.client('s3').put_object(Bucket='{BUCKET}', Key='pid', Body=str(os.getpid()))\n"
+            "time.sleep(60)"
+        )
+        run_processing(cloud, script)
+        pid = int(wait_for_object(cloud, "pid"))
+        # WHEN the server is killed
+        server.kill()
+    cloud.close()
+    # THEN the job's process is gone too
+    eventually(lambda: not process_is_there(pid))
