@@ -21,10 +21,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local_aws.endpoint_host_logs import CLIENT_CONFIG, LogShipper
+from local_aws.clients import ACCESS_KEY, SECRET_KEY, Clients
+from local_aws.endpoint_host_logs import LogShipper
 
 LOGGER = logging.getLogger(__name__)
 SERVER = Path(__file__).with_name("model_server.py")
@@ -286,13 +286,15 @@ class EndpointHost:
     def __init__(self, url: str, region: str, root: Path) -> None:
         self.region = region
         self._root = root / "endpoints"
-        self._account = {
-            "AWS_ENDPOINT_URL": url,
-            "AWS_REGION": region,
-            "AWS_ACCESS_KEY_ID": "testing",
-            "AWS_SECRET_ACCESS_KEY": "testing",
-        }
-        self._logs = LogShipper(self._account)
+        self._clients = Clients(url, region)
+        self._logs = LogShipper(
+            {
+                "AWS_ENDPOINT_URL": url,
+                "AWS_REGION": region,
+                "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+                "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+            }
+        )
         self._endpoints: dict[str, Endpoint] = {}
         self._lock = threading.Lock()
         self._numbers = itertools.count(1)
@@ -330,17 +332,9 @@ class EndpointHost:
 
     def _unpack(self, model: ModelSpec, folder: Path) -> None:
         bucket, _, key = model.model_data_url.removeprefix("s3://").partition("/")
-        client = boto3.session.Session().client(
-            "s3",
-            endpoint_url=self._account["AWS_ENDPOINT_URL"],
-            region_name=self.region,
-            aws_access_key_id=self._account["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=self._account["AWS_SECRET_ACCESS_KEY"],
-            config=CLIENT_CONFIG,
-        )
         folder.mkdir(parents=True)
         try:
-            archive = client.get_object(Bucket=bucket, Key=key)["Body"].read()
+            archive = self._clients.get("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
             with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
                 tar.extractall(folder, filter="data")
         except (BotoCoreError, ClientError, tarfile.TarError) as error:
@@ -378,6 +372,7 @@ class EndpointHost:
         for endpoint in endpoints:
             endpoint.close(drain=False)
         self._logs.close()
+        self._clients.close()
 
 
 def log_group(endpoint: str) -> str:

@@ -83,8 +83,7 @@ def read_stage(clients: Clients, api_id: str, name: str) -> Stage | None:
         validators={validator["id"]: validator for validator in validators},
         gateway_responses={response["responseType"]: response for response in responses},
         keys=_keys(client, api_id, name),
-        # A type added by UpdateRestApi may still be escaped as in a JSON pointer.
-        binary_media_types=[kind.replace("~1", "/").lower() for kind in api.get("binaryMediaTypes") or []],
+        binary_media_types=[kind.lower() for kind in api.get("binaryMediaTypes") or []],
     )
 
 

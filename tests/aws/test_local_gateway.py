@@ -411,9 +411,9 @@ def test_bodies_are_limited(api: Api, cloud: Cloud) -> None:
 
 
 def test_binary_bodies_travel_as_base64(api: Api, cloud: Cloud) -> None:
-    api.client.update_rest_api(
-        restApiId=api.id, patchOperations=[{"op": "add", "path": "/binaryMediaTypes/image~1png"}]
-    )
+    # AWS takes the type from the path, moto from the value.
+    patch = {"op": "add", "path": "/binaryMediaTypes/image~1png", "value": "image/png"}
+    api.client.update_rest_api(restApiId=api.id, patchOperations=[patch])
     api.proxy("/a", "POST")
     cloud.answer = {
         "statusCode": 200,
