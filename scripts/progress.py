@@ -44,6 +44,7 @@ def show_progress(aws: Aws, arn: str) -> Execution:
     ):
         for execution in states:  # noqa: B007 - drawn by the line above
             pass
+    out.print()  # off a terminal the table's last line is left open
     for step in execution.steps:
         if step.failure_reason:
             out.print(f"[red]{step.name}:[/] {escape(step.failure_reason)}", soft_wrap=True)
