@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from scripts.commands import data, demo, local, model, pipeline, predict, service
+from scripts.commands import data, demo, local, model, operations, pipeline, predict, service
 
 app = typer.Typer(
     name="bankruptcy",
@@ -17,6 +17,10 @@ app.command()(demo.demo)
 app.add_typer(local.app, name="local")
 app.command()(service.deploy)
 app.command()(service.destroy)
+app.command()(operations.status)
+app.command()(operations.pause)
+app.command()(operations.resume)
+app.command("test")(operations.try_out)
 app.add_typer(data.app, name="data")
 app.add_typer(pipeline.app, name="pipeline")
 app.add_typer(model.app, name="model")
