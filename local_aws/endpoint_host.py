@@ -67,8 +67,15 @@ class Container:
         Its /opt/ml, with the unpacked model.
     environment : Mapping[str, str]
         The model's environment.
-    write_log : callable
+    region : str
+        Told to the model, as SageMaker does.
+    logs : _Log
         Takes each line that the child writes.
+
+    Raises
+    ------
+    EndpointError
+        When the model does not load or the health check is not answered.
     """
 
     def __init__(self, base: Path, environment: Mapping[str, str], region: str, logs: "_Log") -> None:
@@ -93,26 +100,23 @@ class Container:
         self.reader = threading.Thread(target=self._read_output, daemon=True)
         self.reader.start()
         with os.fdopen(reading) as report:
-            self.port = self._await_port(report)
-
-    def _await_port(self, report: io.TextIOBase) -> int:
-        """Wait until the model is loaded and the health check answers; else end the child and say why."""
-        ready, _, _ = select.select([report], [], [], START_SECONDS)
-        said = report.read() if ready else ""
-        if not said:
+            ready, _, _ = select.select([report], [], [], START_SECONDS)
+            said = report.read() if ready else ""
+        self.port = int(json.loads(said)["port"]) if said else 0
+        if not said or not self._answers_ping():
             self.kill()
-            self.reader.join(timeout=5)
             why = self.last_line or f"the container did not answer within {START_SECONDS:.0f} seconds"
             raise EndpointError(
                 f"The primary container for production variant {VARIANT} did not pass the ping health check. "
                 f"Please check CloudWatch logs for this endpoint. Last log line: {why}"
             )
-        self.port = int(json.loads(said)["port"])
-        status = self.request("GET", "/ping", b"", {}).status
-        if status != http.client.OK:
-            self.kill()
-            raise EndpointError(f"The container answered its ping with {status} instead of 200.")
-        return self.port
+
+    def _answers_ping(self) -> bool:
+        try:
+            return self.request("GET", "/ping", b"", {}).status == http.client.OK
+        except (OSError, http.client.HTTPException) as error:
+            LOGGER.warning("the container ended at its first ping: %r", error)
+            return False
 
     def request(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> EndpointAnswer:
         """Send one request on a pooled connection.

@@ -1,6 +1,5 @@
 """Runs Lambda functions: a function's zip in warm child processes, as many as are invoked at once."""
 
-import hashlib
 import io
 import itertools
 import json
@@ -235,11 +234,6 @@ class LambdaRuntime:
             if self._shipper is None:
                 self._shipper = LogShipper(self._environment())
         self._shipper.write(group, stream, line)
-
-
-def code_sha256(code: bytes) -> str:
-    """Return the hash by which a function's code is known."""
-    return hashlib.sha256(code).hexdigest()
 
 
 def _framed(

@@ -1,6 +1,7 @@
 """A Lambda function's zip runs for real: answers, errors, timeouts, logs, concurrency."""
 
 import base64
+import hashlib
 import io
 import json
 import os
@@ -19,7 +20,7 @@ from moto.server import ThreadedMotoServer
 
 from local_aws.clients import Clients
 from local_aws.lambda_api import FunctionInvoker, install
-from local_aws.lambda_runtime import FunctionNotFoundError, FunctionSpec, LambdaRuntime, code_sha256
+from local_aws.lambda_runtime import FunctionNotFoundError, FunctionSpec, LambdaRuntime
 
 REGION = "eu-west-1"
 HANDLER = """
@@ -66,7 +67,7 @@ def spec(text: str = HANDLER, name: str = "f", **changes: Any) -> FunctionSpec:
         arn=f"arn:aws:lambda:{REGION}:123456789012:function:{name}",
         handler="package.handler.handler",
         code=code,
-        code_sha256=code_sha256(code),
+        code_sha256=hashlib.sha256(code).hexdigest(),
         timeout=20,
         memory=256,
         environment={"ANSWER": "42"},
