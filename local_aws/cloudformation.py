@@ -7,8 +7,6 @@ nor tells replacement from change. So it is replaced whole; of moto, only the HT
 import re
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -20,8 +18,17 @@ from moto.iam.access_control import PermissionResult
 from moto.s3.models import FakeBucket
 
 from local_aws.clients import Clients
-from local_aws.cloudformation_stack import Change, Engine, Entry, Event, Plan, Stack, check_template
+from local_aws.cloudformation_stack import Engine, Plan, Stack, check_template
 from local_aws.cloudformation_template import Template, TemplateError
+from local_aws.cloudformation_views import (
+    ChangeSet,
+    change_of,
+    event_of,
+    pairs_of,
+    resource_of,
+    stack_of,
+    summary_of,
+)
 
 NO_CHANGES = (
     "The submitted information didn't contain changes. Submit different information to create a change set."
@@ -31,20 +38,6 @@ UPDATABLE = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}
 COMMON = {"ClientRequestToken", "DeploymentMode"}
 CREATE = {"Capabilities", "Parameters", "StackName", "Tags", "TemplateBody", "TemplateURL"} | COMMON
 S3_ADDRESS = re.compile(r"https?://([^./]+)\.s3[^/]*/(.+)|https?://[^/]+/([^/]+)/(.+)")
-
-
-@dataclass
-class _ChangeSet:
-    name: str
-    id: str
-    kind: str
-    plan: Plan
-    changes: list[Change]
-    status: str
-    execution_status: str
-    reason: str | None
-    description: str | None
-    created: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
 def install() -> None:
@@ -116,20 +109,20 @@ class LocalCloudFormation(BaseResponse):  # type: ignore[misc]
             stacks = [self._stack(given["StackName"])]
         else:
             stacks = [s for s in self._engine.stacks.values() if s.status != "DELETE_COMPLETE"]
-        return ActionResult({"Stacks": [_shown(stack) for stack in stacks]})
+        return ActionResult({"Stacks": [stack_of(stack) for stack in stacks]})
 
     def list_stacks(self) -> ActionResult:
         """List stacks, deleted ones too."""
         given = self._given({"NextToken", "StackStatusFilter"})
         wanted = given.get("StackStatusFilter")
         stacks = [s for s in self._engine.stacks.values() if not wanted or s.status in wanted]
-        return ActionResult({"StackSummaries": [_shown(stack) for stack in reversed(stacks)]})
+        return ActionResult({"StackSummaries": [stack_of(stack) for stack in reversed(stacks)]})
 
     def describe_stack_events(self) -> ActionResult:
         """Return a stack's history, newest first, in one page."""
         stack = self._stack(self._given({"NextToken", "StackName"})["StackName"])
         with self._engine.lock:
-            events = [_event(stack, event) for event in reversed(stack.events)]
+            events = [event_of(stack, event) for event in reversed(stack.events)]
         return ActionResult({"StackEvents": events})
 
     def describe_stack_resources(self) -> ActionResult:
@@ -138,7 +131,7 @@ class LocalCloudFormation(BaseResponse):  # type: ignore[misc]
         stack = self._stack(given["StackName"])
         only = given.get("LogicalResourceId")
         entries = [e for e in stack.resources.values() if only in {None, e.logical_id}]
-        return ActionResult({"StackResources": [_resource(stack, entry) for entry in entries]})
+        return ActionResult({"StackResources": [resource_of(stack, entry) for entry in entries]})
 
     def describe_stack_resource(self) -> ActionResult:
         """Describe one resource of a stack."""
@@ -146,13 +139,13 @@ class LocalCloudFormation(BaseResponse):  # type: ignore[misc]
         stack, name = self._stack(given["StackName"]), given["LogicalResourceId"]
         if name not in stack.resources:
             raise _invalid(f"Resource {name} does not exist for stack {stack.name}")
-        return ActionResult({"StackResourceDetail": _resource(stack, stack.resources[name])})
+        return ActionResult({"StackResourceDetail": resource_of(stack, stack.resources[name])})
 
     def list_stack_resources(self) -> ActionResult:
         """List the resources of a stack, in one page."""
         stack = self._stack(self._given({"NextToken", "StackName"})["StackName"])
         entries = list(stack.resources.values())
-        return ActionResult({"StackResourceSummaries": [_resource(stack, entry) for entry in entries]})
+        return ActionResult({"StackResourceSummaries": [resource_of(stack, entry) for entry in entries]})
 
     def get_template(self) -> ActionResult:
         """Return a stack's template as it was given."""
@@ -204,7 +197,7 @@ class LocalCloudFormation(BaseResponse):  # type: ignore[misc]
             raise CloudFormationError("AlreadyExistsException", f"ChangeSet {name} already exists")
         changes = self._checked(lambda: engine.changes(stack, plan))
         nothing = kind == "UPDATE" and engine.same(stack, plan)
-        change_set = _ChangeSet(
+        change_set = ChangeSet(
             name,
             stack.id.replace(":stack/", ":changeSet/").rsplit("/", 2)[0] + f"/{name}/{uuid.uuid4()}",
             kind,
@@ -225,18 +218,18 @@ class LocalCloudFormation(BaseResponse):  # type: ignore[misc]
         )
         return ActionResult(
             {
-                **_summary(stack, change_set),
-                "Parameters": _pairs(change_set.plan.parameters, "Parameter"),
+                **summary_of(stack, change_set),
+                "Parameters": pairs_of(change_set.plan.parameters, "Parameter"),
                 "Capabilities": change_set.plan.capabilities,
-                "Tags": _pairs(change_set.plan.tags, ""),
-                "Changes": [_change(change) for change in change_set.changes],
+                "Tags": pairs_of(change_set.plan.tags, ""),
+                "Changes": [change_of(change) for change in change_set.changes],
             }
         )
 
     def list_change_sets(self) -> ActionResult:
         """List the change sets of a stack."""
         stack = self._stack(self._given({"NextToken", "StackName"})["StackName"])
-        return ActionResult({"Summaries": [_summary(stack, c) for c in stack.change_sets.values()]})
+        return ActionResult({"Summaries": [summary_of(stack, c) for c in stack.change_sets.values()]})
 
     def execute_change_set(self) -> ActionResult:
         """Start to do what a change set says."""
@@ -312,7 +305,7 @@ class LocalCloudFormation(BaseResponse):  # type: ignore[misc]
             raise _invalid(f"Stack with id {name} does not exist")
         return stack
 
-    def _change_set(self, given: dict[str, Any]) -> tuple[Stack, _ChangeSet]:
+    def _change_set(self, given: dict[str, Any]) -> tuple[Stack, ChangeSet]:
         wanted = given["ChangeSetName"]
         stacks = [self._stack(given["StackName"])] if given.get("StackName") else self._engine.stacks.values()
         for stack in stacks:
@@ -343,92 +336,3 @@ class LocalCloudFormation(BaseResponse):  # type: ignore[misc]
 
 def _invalid(message: str) -> CloudFormationError:
     return CloudFormationError("ValidationError", message)
-
-
-def _pairs(values: dict[str, str], prefix: str) -> list[dict[str, str]]:
-    return [{f"{prefix}Key": key, f"{prefix}Value": value} for key, value in values.items()]
-
-
-def _shown(stack: Stack) -> dict[str, Any]:
-    described = stack.template.outputs if stack.template else {}
-    return {
-        "StackId": stack.id,
-        "StackName": stack.name,
-        "Description": stack.template.description if stack.template else None,
-        "TemplateDescription": stack.template.description if stack.template else None,
-        "Parameters": _pairs(stack.parameters, "Parameter"),
-        "CreationTime": stack.created,
-        "LastUpdatedTime": stack.updated,
-        "StackStatus": stack.status,
-        "StackStatusReason": stack.status_reason,
-        "DisableRollback": False,
-        "Capabilities": stack.capabilities,
-        "Tags": _pairs(stack.tags, ""),
-        "Outputs": [
-            {"OutputKey": key, "OutputValue": value, "Description": described[key].get("Description")}
-            for key, value in stack.outputs.items()
-        ],
-    }
-
-
-def _resource(stack: Stack, entry: Entry) -> dict[str, Any]:
-    return {
-        "StackId": stack.id,
-        "StackName": stack.name,
-        "LogicalResourceId": entry.logical_id,
-        "PhysicalResourceId": entry.made.physical_id,
-        "ResourceType": entry.kind,
-        "ResourceStatus": entry.status,
-        "Timestamp": entry.changed,
-        "LastUpdatedTimestamp": entry.changed,
-    }
-
-
-def _event(stack: Stack, event: Event) -> dict[str, Any]:
-    return {
-        "StackId": stack.id,
-        "EventId": event.id,
-        "StackName": stack.name,
-        "LogicalResourceId": event.logical_id,
-        "PhysicalResourceId": event.physical_id,
-        "ResourceType": event.kind,
-        "Timestamp": event.time,
-        "ResourceStatus": event.status,
-        "ResourceStatusReason": event.reason,
-    }
-
-
-def _summary(stack: Stack, change_set: _ChangeSet) -> dict[str, Any]:
-    return {
-        "ChangeSetName": change_set.name,
-        "ChangeSetId": change_set.id,
-        "StackId": stack.id,
-        "StackName": stack.name,
-        "Description": change_set.description,
-        "CreationTime": change_set.created,
-        "ExecutionStatus": change_set.execution_status,
-        "Status": change_set.status,
-        "StatusReason": change_set.reason,
-    }
-
-
-def _change(change: Change) -> dict[str, Any]:
-    shown: dict[str, Any] = {
-        "Action": change.action,
-        "LogicalResourceId": change.logical_id,
-        "PhysicalResourceId": change.physical_id,
-        "ResourceType": change.kind,
-    }
-    if change.action == "Modify":
-        recreation = "Always" if change.replacement else "Never"
-        shown["Replacement"] = "True" if change.replacement else "False"
-        shown["Scope"] = ["Properties"]
-        shown["Details"] = [
-            {
-                "Target": {"Attribute": "Properties", "Name": name, "RequiresRecreation": recreation},
-                "Evaluation": "Static",
-                "ChangeSource": "DirectModification",
-            }
-            for name in change.properties
-        ]
-    return {"Type": "Resource", "ResourceChange": shown}

@@ -162,11 +162,11 @@ class Stack:
         if change_set is None:
             return "unchanged"
         self._ask(change_set, confirm)
-        seen = self._event_ids()
+        last = self._newest_event()
         self._cloudformation.execute_change_set(ChangeSetName=change_set, StackName=self.name)
-        status = self._watch(seen)
+        status = self._watch(last)
         if status not in _GOOD:
-            raise DeploymentError(self._why(seen, status))
+            raise DeploymentError(self._why(last, status))
         return "updated" if present else "created"
 
     def delete(self) -> bool:
@@ -181,13 +181,13 @@ class Stack:
         if present is None:
             return False
         self._wait_for_quiet(present)
-        seen = self._event_ids()
+        last = self._newest_event()
         self._cloudformation.delete_stack(StackName=present["StackId"])
         # By its id a deleted stack can still be looked at.
         watched = Stack(self._cloudformation, present["StackId"], self._on_event, self._sleep)
-        status = watched._watch(seen, self.name)
+        status = watched._watch(last, self.name)
         if status != "DELETE_COMPLETE":
-            raise DeploymentError(watched._why(seen, status, self.name))
+            raise DeploymentError(watched._why(last, status, self.name))
         return True
 
     def _settled(self) -> dict[str, Any] | None:
@@ -213,7 +213,7 @@ class Stack:
     def _wait_for_quiet(self, present: dict[str, Any]) -> dict[str, Any]:
         """Wait for an operation that an interrupted run left behind."""
         if present["StackStatus"].endswith("_IN_PROGRESS") and present["StackStatus"] != "REVIEW_IN_PROGRESS":
-            self._watch(self._event_ids())
+            self._watch(self._newest_event())
             return self.describe() or {**present, "StackStatus": "DELETE_COMPLETE"}
         return present
 
@@ -274,39 +274,43 @@ class Stack:
                 action = "Replace" if replaced else str(change["Action"])
                 yield Change(self.name, action, change["LogicalResourceId"], change["ResourceType"])
 
-    def _events(self) -> list[dict[str, Any]]:
-        """Return the stack's history, oldest first."""
+    def _newest_event(self) -> str | None:
+        events = self._cloudformation.describe_stack_events(StackName=self.name)["StackEvents"]
+        return events[0]["EventId"] if events else None
+
+    def _events_since(self, last: str | None) -> list[dict[str, Any]]:
+        """Return what happened after the event of that id, oldest first."""
+        events: list[dict[str, Any]] = []
         pages = self._cloudformation.get_paginator("describe_stack_events").paginate(StackName=self.name)
-        events = [dict(event) for page in pages for event in page["StackEvents"]]
+        for page in pages:
+            for event in page["StackEvents"]:
+                if event["EventId"] == last:
+                    return events[::-1]
+                events.append(dict(event))
         return events[::-1]
 
-    def _event_ids(self) -> set[str]:
-        return {event["EventId"] for event in self._events()}
-
-    def _watch(self, seen: set[str], shown: str | None = None) -> str:
-        """Tell events that are not among those seen until the stack is quiet; return its status."""
-        told = set(seen)
+    def _watch(self, last: str | None, shown: str | None = None) -> str:
+        """Tell what happens after the event of that id until the stack is quiet; return its status."""
         for pause in _pauses():
             stack = self.describe()
-            status = stack["StackStatus"] if stack else "DELETE_COMPLETE"
-            for event in self._events() if stack else []:
-                if event["EventId"] not in told:
-                    told.add(event["EventId"])
-                    subject, reason = event["LogicalResourceId"], event.get("ResourceStatusReason")
-                    self._on_event(Event(shown or self.name, subject, event["ResourceStatus"], reason))
-            if not status.endswith("_IN_PROGRESS"):
-                return str(status)
+            if stack is None:
+                return "DELETE_COMPLETE"
+            for event in self._events_since(last):
+                last = event["EventId"]
+                subject, reason = event["LogicalResourceId"], event.get("ResourceStatusReason")
+                self._on_event(Event(shown or self.name, subject, event["ResourceStatus"], reason))
+            if not stack["StackStatus"].endswith("_IN_PROGRESS"):
+                return str(stack["StackStatus"])
             self._sleep(pause)
         raise AssertionError("the pauses never end")
 
-    def _why(self, seen: set[str], status: str, shown: str | None = None) -> str:
+    def _why(self, last: str | None, status: str, shown: str | None = None) -> str:
         """Name the resource that failed first, which is the one that caused the rest."""
         name = shown or self.name
-        for event in self._events():
+        for event in self._events_since(last):
             reason = event.get("ResourceStatusReason", "")
             is_cause = event["ResourceStatus"].endswith("_FAILED") and "cancelled" not in reason
-            is_stack = event["ResourceType"] == "AWS::CloudFormation::Stack"
-            if event["EventId"] not in seen and is_cause and not is_stack:
+            if is_cause and event["ResourceType"] != "AWS::CloudFormation::Stack":
                 resource, kind = event["LogicalResourceId"], event["ResourceType"]
                 return f"{name} ended in {status}: {resource} ({kind}) failed: {reason}"
         return f"{name} ended in {status}; CloudFormation's console shows the stack's events."

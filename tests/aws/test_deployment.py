@@ -14,7 +14,7 @@ from local_cloud import Cloud
 from local_aws.server import LocalAws
 from pipeline.project import Project
 from scripts.deployment import Deployment, DeploymentError, deploy, read_outputs
-from scripts.stacks import Change, Event
+from scripts.stacks import Change, Event, Stack
 from scripts.teardown import destroy
 
 ALARMS_SHOWN = [
@@ -375,6 +375,26 @@ def test_destroying_keeps_data_and_says_so(
     assert leftovers(cloud, "credit-risk") == ["bucket credit-risk-123456789012-eu-west-1"]
     # AND the service can come back over the data
     assert deploy(session, PROJECT, confirm=accept).service == "created"
+
+
+def test_what_a_failed_creation_left_is_cleared_away(session: boto3.Session, cloud: Cloud) -> None:
+    # GIVEN a stack that can't be created, for there is already a queue of that name
+    url = cloud.sqs.create_queue(QueueName="taken")["QueueUrl"]
+    body = json.dumps(
+        {"Resources": {"Queue": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "taken"}}}}
+    )
+    events: list[Event] = []
+    stack = Stack(session.client("cloudformation"), "lonely", events.append)
+    with pytest.raises(DeploymentError, match=r"Queue \(AWS::SQS::Queue\) failed: .*taken"):
+        stack.apply({"TemplateBody": body}, {}, [], tags={}, confirm=accept)
+
+    # WHEN the cause is gone and it is tried again, THEN it works, and then has nothing to do
+    cloud.sqs.delete_queue(QueueUrl=url)
+    assert stack.apply({"TemplateBody": body}, {}, [], tags={}, confirm=accept) == "created"
+    assert stack.apply({"TemplateBody": body}, {}, [], tags={}, confirm=accept) == "unchanged"
+    assert [e.status for e in events if e.subject == "Queue"][-1] == "CREATE_COMPLETE"
+    assert stack.delete()
+    assert not stack.delete()
 
 
 def functions_of(cloud: Cloud) -> Any:
