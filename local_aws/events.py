@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
-from moto.events.models import Rule, events_backends
+from moto.events.models import EventsBackend, Rule, events_backends
 from moto.events.utils import EventTemplateParser
 
 from local_aws.clients import ACCOUNT, Clients
@@ -39,6 +39,7 @@ _FINAL_CODES = (
     "ResourceNotFoundException",
 )
 _MOTO_SENDS = Rule.send_to_targets
+_MOTO_PUTS = EventsBackend.put_events
 
 
 def install(delivery: Delivery) -> None:
@@ -52,6 +53,18 @@ def install(delivery: Delivery) -> None:
         delivery.offer(rule, event)
 
     Rule.send_to_targets = send_to_targets
+    EventsBackend.put_events = _put_events
+
+
+def _put_events(backend: Any, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Take events but those that claim to come from a service of AWS."""
+    foreign = [str(each.get("Source", "")).startswith("aws.") for each in entries]
+    taken = iter(_MOTO_PUTS(backend, [each for each, aws in zip(entries, foreign, strict=True) if not aws]))
+    refusal = {
+        "ErrorCode": "NotAuthorizedForSourceException",
+        "ErrorMessage": "Not authorized for the source.",
+    }
+    return [dict(refusal) if aws else next(taken) for aws in foreign]
 
 
 class Delivery:

@@ -96,6 +96,8 @@ class Execution:
     steps: dict[str, StepRecord] = field(default_factory=dict)
     retry_token: str | None = None
     stopping: threading.Event = field(default_factory=threading.Event)
+    # Held for a look at the status together with its change.
+    lock: threading.RLock = field(default_factory=threading.RLock)
 
     @property
     def id(self) -> str:

@@ -59,10 +59,14 @@ class Executor:
             target=self._run, args=(run, execution), name=f"execution-{execution.id}", daemon=True
         ).start()
 
-    def stop(self, execution: Execution) -> None:
-        """Ask an execution to stop; its running jobs are stopped, no further step starts."""
-        execution.change("Stopping")
-        execution.stopping.set()
+    def stop(self, execution: Execution) -> bool:
+        """Ask an execution to stop: its jobs are stopped, no other starts. False if it does not run."""
+        with execution.lock:
+            if execution.status != "Executing":
+                return False
+            execution.change("Stopping")
+            execution.stopping.set()
+            return True
 
     def stop_all(self) -> None:
         """Stop everything that runs and forget what was cached."""
@@ -124,12 +128,13 @@ class _Run:
                     break
                 if self._active:
                     self._wake.wait(0.5)
-        if self._failed:
-            self._execution.change("Failed", STEP_FAILURE)
-        elif self._execution.stopping.is_set():
-            self._execution.change("Stopped")
-        else:
-            self._execution.change("Succeeded")
+        with self._execution.lock:
+            if self._failed:
+                self._execution.change("Failed", STEP_FAILURE)
+            elif self._execution.stopping.is_set():
+                self._execution.change("Stopped")
+            else:
+                self._execution.change("Succeeded")
 
     def _skip_unreachable(self) -> None:
         """Leave out steps that depend on one in the branch not taken, as the service does."""

@@ -121,6 +121,9 @@ class JobRunner:
         deadline = time.monotonic() + GRACE_SECONDS
         while self._jobs and time.monotonic() < deadline:
             time.sleep(0.02)
+        # A shipper takes the log streams it has made for granted; what comes next may start from nothing.
+        self._logs.close()
+        self._logs = LogShipper(self._account)
 
     def close(self) -> None:
         """Kill every job and drop the connections."""

@@ -90,14 +90,11 @@ class PipelineActions(SageMakerResponse):  # type: ignore[misc]
     def stop_pipeline_execution(self) -> ActionResult:
         """Stop an execution that runs; its jobs are stopped."""
         execution = self._execution()
-        with self.plane.executions.lock:
-            if execution.status == "Executing":
-                self.plane.executor.stop(execution)
-            elif execution.status != "Stopping":
-                raise ValidationError(
-                    f"Pipeline execution {execution.arn} is {execution.status}; "
-                    "only one that is Executing can be stopped."
-                )
+        if not self.plane.executor.stop(execution) and execution.status != "Stopping":
+            raise ValidationError(
+                f"Pipeline execution {execution.arn} is {execution.status}; "
+                "only one that is Executing can be stopped."
+            )
         return ActionResult({"PipelineExecutionArn": execution.arn})
 
     def retry_pipeline_execution(self) -> ActionResult:

@@ -157,3 +157,28 @@ def test_what_does_not_exist(cloud: Cloud) -> None:
     assert caught.value.response["Error"]["Code"] == "ValidationException"
     with pytest.raises(ClientError, match="Could not find endpoint"):
         cloud.sagemaker.delete_endpoint(EndpointName="e")
+
+
+def test_an_endpoint_tells_its_states(cloud: Cloud) -> None:
+    # GIVEN a queue for the states of endpoints
+    queue = cloud.sqs.create_queue(QueueName="states")["QueueUrl"]
+    pattern = {"source": ["aws.sagemaker"], "detail-type": ["SageMaker Endpoint State Change"]}
+    cloud.events.put_rule(Name="rule", EventPattern=json.dumps(pattern))
+    arn = f"arn:aws:sqs:{cloud.aws.region}:123456789012:states"
+    cloud.events.put_targets(Rule="rule", Targets=[{"Id": "queue", "Arn": arn}])
+    # WHEN an endpoint is created and deleted
+    configure_answer(cloud, "one")
+    cloud.sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="one")
+    settled(cloud)
+    cloud.sagemaker.delete_endpoint(EndpointName="e")
+    # THEN each state was told
+    seen: list[dict[str, Any]] = []
+
+    def look() -> bool:
+        received = cloud.sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)
+        seen.extend(json.loads(each["Body"])["detail"] for each in received.get("Messages", []))
+        return len(seen) >= 3
+
+    eventually(look)
+    assert {each["EndpointStatus"] for each in seen} == {"CREATING", "IN_SERVICE", "DELETING"}
+    assert {each["EndpointConfigName"] for each in seen} == {"one"}

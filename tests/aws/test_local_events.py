@@ -209,3 +209,18 @@ def test_put_events_is_delivered_and_transformed(cloud: Cloud) -> None:
     entry = {"Source": "tests", "DetailType": "Test", "Detail": json.dumps({"name": "world"})}
     assert cloud.events.put_events(Entries=[entry])["FailedEntryCount"] == 0
     assert eventually(queue.events) == [{"hello": "world"}]
+
+
+def test_nobody_speaks_for_a_service(cloud: Cloud) -> None:
+    queue = Queue(cloud, "events")
+    put_rule(cloud, SOURCE, {"Arn": queue.arn})
+    entries = [
+        {"Source": source, "DetailType": "Test", "Detail": json.dumps({"name": "x"})}
+        for source in ("aws.sagemaker", "tests")
+    ]
+    answer = cloud.events.put_events(Entries=entries)
+    assert answer["FailedEntryCount"] == 1
+    assert answer["Entries"][0]["ErrorCode"] == "NotAuthorizedForSourceException"
+    assert "EventId" in answer["Entries"][1]
+    time.sleep(0.2)
+    assert queue.events() == []

@@ -319,6 +319,15 @@ def test_a_failing_training_job_has_its_reason_and_no_model(cloud: Cloud) -> Non
     assert log_of(cloud, "/aws/sagemaker/TrainingJobs", "job", "trying") == ["trying"]
 
 
+def test_a_job_of_an_earlier_name_logs_after_a_reset(cloud: Cloud) -> None:
+    for _ in range(2):
+        run_processing(cloud, "print('hello')")
+        ended_processing(cloud)
+        assert log_of(cloud, "/aws/sagemaker/ProcessingJobs", "job", "hello") == ["hello"]
+        cloud.aws.reset()
+        cloud.make_bucket()
+
+
 def test_training_can_be_stopped(cloud: Cloud) -> None:
     code = cloud.put_script("train", "import time; time.sleep(60)")
     cloud.sagemaker.create_training_job(TrainingJobName="job", **training_request(code, {}, {}))
