@@ -1,0 +1,57 @@
+"""What IAM asks for the calls of the command line, and whether the deployer's policy allows it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+POLICY = ROOT / "infra" / "deployer-policy.json"
+
+# Operations whose action has another name, or that need more than one.
+_OTHER = {
+    ("apigateway", "UpdateAccount"): ("apigateway:PATCH", "iam:PassRole"),
+    ("lambda", "Invoke"): ("lambda:InvokeFunction",),
+    ("s3", "DeleteObjects"): ("s3:DeleteObject", "s3:DeleteObjectVersion"),
+    ("s3", "HeadBucket"): ("s3:ListBucket",),
+    ("s3", "HeadObject"): ("s3:GetObject",),
+    ("s3", "ListObjectVersions"): ("s3:ListBucketVersions",),
+    ("s3", "ListObjectsV2"): ("s3:ListBucket",),
+    ("sagemaker", "CreatePipeline"): ("sagemaker:CreatePipeline", "sagemaker:AddTags", "iam:PassRole"),
+    ("sagemaker", "UpdatePipeline"): ("sagemaker:UpdatePipeline", "iam:PassRole"),
+    # Everybody may ask who they are.
+    ("sts", "GetCallerIdentity"): (),
+}
+
+
+def actions_of(service: str, operation: str, http_method: str) -> tuple[str, ...]:
+    """Return the IAM actions that an operation needs."""
+    if (service, operation) in _OTHER:
+        return _OTHER[service, operation]
+    # API Gateway's actions are HTTP methods.
+    return (f"{service}:{http_method if service == 'apigateway' else operation}",)
+
+
+def statements() -> list[dict[str, Any]]:
+    return list(json.loads(POLICY.read_text())["Statement"])
+
+
+def listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
+
+
+def allows(action: str, resource: str | None = None) -> bool:
+    """Whether the policy allows an action, on a resource or at all."""
+    return any(
+        any(fnmatchcase(action.lower(), allowed.lower()) for allowed in listed(statement["Action"]))
+        and (resource is None or any(fnmatchcase(resource, arn) for arn in listed(statement["Resource"])))
+        for statement in statements()
+    )
+
+
+def denied(actions: Iterable[str]) -> list[str]:
+    """Return the actions that the policy does not allow."""
+    return sorted({action for action in actions if not allows(action)})
