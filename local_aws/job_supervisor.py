@@ -19,14 +19,25 @@ def _kill_group_when_orphaned() -> None:
 
 def main(command: list[str]) -> int:
     """Run `command`; return its exit code, negative for a signal as in `subprocess`."""
-    # A handler, unlike SIG_IGN, is not handed on to the child: a stop reaches the child, and we wait for it.
-    signal.signal(signal.SIGTERM, lambda *_: None)
+    children: list[subprocess.Popen[bytes]] = []
+    terminations: list[int] = []
+
+    def pass_on(number: int, _frame: object) -> None:
+        """Tell the child alone, as a container's first process is told, and wait for it."""
+        terminations.append(number)
+        for each in children:
+            each.send_signal(number)
+
+    signal.signal(signal.SIGTERM, pass_on)
     threading.Thread(target=_kill_group_when_orphaned, daemon=True).start()
     try:
         child = subprocess.Popen(command, stdin=subprocess.DEVNULL)
     except OSError as error:
         sys.stderr.write(f"{command[0]}: {error.strerror}\n")
         return 127
+    children.append(child)
+    if terminations:
+        child.terminate()
     return child.wait()
 
 

@@ -103,7 +103,7 @@ class JobRunner:
         self._start(request["TrainingJobName"], lambda job: self._training(job, request), on_change)
 
     def stop(self, name: str) -> None:
-        """End a job: SIGTERM to its process group, SIGKILL if that does not do. Unknown names are fine."""
+        """End a job: SIGTERM to its process, SIGKILL to its group if that does not do; an unknown name is fine."""
         with self._lock:
             job = self._jobs.get(name)
         if job is None:
@@ -216,7 +216,8 @@ class JobRunner:
         timer.daemon = True
         timer.start()
         if job.stopping.is_set():
-            _signal(job, signal.SIGTERM)
+            # It was stopped while it started.
+            job.process.terminate()
         try:
             self._ship_output(job, log_group)
             code = job.process.wait()
@@ -275,9 +276,10 @@ def _time_out(job: _Job) -> None:
 
 
 def _terminate(job: _Job) -> None:
-    _signal(job, signal.SIGTERM)
     if job.process is None:
         return
+    # The supervisor passes it on to the job's own process; what is left of the group is killed at the end.
+    job.process.terminate()
     try:
         job.process.wait(GRACE_SECONDS)
     except subprocess.TimeoutExpired:

@@ -371,3 +371,36 @@ def test_no_job_outlives_a_killed_server() -> None:
     cloud.close()
     # THEN the job's process is gone too
     eventually(lambda: not process_is_there(pid))
+
+
+def test_a_stopped_job_may_tidy_up(cloud: Cloud) -> None:
+    # GIVEN a job that says goodbye when it is told to stop
+    script = (
+        "import boto3, os, signal, sys, time\n"
+        "def leave(*_):\n"
+        "    print('goodbye', flush=True)\n"
+        "    sys.exit(0)\n"
+        "signal.signal(signal.SIGTERM, leave)\n"
+        f"boto3.client('s3').put_object(Bucket='{BUCKET}', Key='pid', Body=str(os.getpid()))\n"
+        "time.sleep(60)"
+    )
+    run_processing(cloud, script)
+    wait_for_object(cloud, "pid")
+    # WHEN it is stopped
+    cloud.sagemaker.stop_processing_job(ProcessingJobName="job")
+    # THEN it was told once, and is Stopped though it left with 0
+    assert ended_processing(cloud)["ProcessingJobStatus"] == "Stopped"
+    assert log_of(cloud, "/aws/sagemaker/ProcessingJobs", "job", "goodbye") == ["goodbye"]
+
+
+def test_a_job_killed_through_its_supervisor_has_failed_too(cloud: Cloud) -> None:
+    script = (
+        "import boto3, os, time\n"
+        f"boto3.client('s3').put_object(Bucket='{BUCKET}', Key='pid', Body=str(os.getppid()))\n"
+        "time.sleep(60)"
+    )
+    run_processing(cloud, script)
+    os.kill(int(wait_for_object(cloud, "pid")), signal.SIGTERM)
+    described = ended_processing(cloud)
+    assert described["ProcessingJobStatus"] == "Failed"
+    assert "killed by signal 15 (SIGTERM)" in described["FailureReason"]
