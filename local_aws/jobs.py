@@ -103,7 +103,7 @@ class JobRunner:
         self._start(request["TrainingJobName"], lambda job: self._training(job, request), on_change)
 
     def stop(self, name: str) -> None:
-        """End a job: SIGTERM to its process, SIGKILL to its group if that does not do; an unknown name is fine."""
+        """End a job: SIGTERM to its process, SIGKILL to its group if that fails; unknown names are fine."""
         with self._lock:
             job = self._jobs.get(name)
         if job is None:
