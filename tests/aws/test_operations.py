@@ -1,0 +1,210 @@
+"""status, pause, resume and test on a deployed service: as a person uses them, on local AWS."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from local_aws.server import LocalAws
+from scripts.api_checks import Check, check_api, describe_api
+from scripts.cli import app
+from scripts.deployment import deploy
+from scripts.operations import pause, read_status, resume
+from scripts.session import Aws, connect
+from scripts.teardown import destroy
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "unit"))
+from deployer_policy import actions_of, denied
+
+PROJECT = "operations"
+# A model that says 25 % of everyone, as any model says it.
+SERVE = """
+import json, os
+
+def model_fn(model_dir):
+    return None
+
+def input_fn(body, content_type):
+    return json.loads(body)
+
+def predict_fn(request, model):
+    return [{"prediction": 0, "probability": {"not_bankrupt": 0.75, "bankrupt": 0.25}, "risk_level": "low",
+             "confidence": 0.75} for _ in request["instances"]]
+
+def output_fn(predictions, accept):
+    model = {"version": os.environ["MODEL_PACKAGE_VERSION"], "contract": "0123456789abcdef"}
+    return json.dumps({"predictions": predictions, "model": model}), accept
+"""
+CONTRACT = {
+    "contract": "0123456789abcdef",
+    "features": [
+        {"name": "ROA(A)", "min": 0.0, "max": 1.0},
+        {"name": "Debt ratio %", "min": 0.0, "max": 1e9},
+    ],
+    "threshold": 0.5,
+    "risk_levels": [{"level": "low", "from": 0.0}],
+    "smoke_test": {"features": [0.1, 0.2], "probability": 0.25},
+}
+COMPANY = {"ROA(A)": 0.2, "Debt ratio %": 0.9, "another": 1.0}
+
+
+class Service:
+    """The deployed service, and every call that the command line made to it."""
+
+    def __init__(self, aws: Aws) -> None:
+        self.aws = aws
+        self.calls: set[tuple[str, str, str]] = set()
+        aws.session.events.register("before-call", self._record)
+
+    def _record(self, model: Any, **_: Any) -> None:
+        self.calls.add((model.service_model.service_name, model.name, model.http["method"]))
+
+    def register(self, contract: dict[str, Any], approval: str) -> str:
+        """Put a model into the bucket and the registry; return its ARN."""
+        archive = io.BytesIO()
+        with tarfile.open(fileobj=archive, mode="w:gz") as tar:
+            entry = tarfile.TarInfo("code/serve.py")
+            entry.size = len(SERVE)
+            tar.addfile(entry, io.BytesIO(SERVE.encode()))
+        s3, bucket = self.aws.client("s3"), self.aws.project.bucket
+        s3.put_object(Bucket=bucket, Key="models/e/model.tar.gz", Body=archive.getvalue())
+        s3.put_object(Bucket=bucket, Key="models/e/contract.json", Body=json.dumps(contract))
+        container = {
+            "Image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/image:1",
+            "ModelDataUrl": f"s3://{bucket}/models/e/model.tar.gz",
+            "Environment": {
+                "SAGEMAKER_PROGRAM": "serve.py",
+                "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
+            },
+        }
+        arn: str = self.aws.client("sagemaker").create_model_package(
+            ModelPackageGroupName=self.aws.project.model_package_group,
+            ModelApprovalStatus=approval,
+            InferenceSpecification={
+                "Containers": [container],
+                "SupportedContentTypes": ["application/json"],
+                "SupportedResponseMIMETypes": ["application/json"],
+            },
+        )["ModelPackageArn"]
+        return arn
+
+    def approve(self, arn: str) -> None:
+        self.aws.client("sagemaker").update_model_package(ModelPackageArn=arn, ModelApprovalStatus="Approved")
+
+
+@pytest.fixture(scope="module")
+def service(running_aws: LocalAws) -> Iterator[Service]:
+    running_aws.reset()
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            patch.delenv(name)
+        for name, value in running_aws.environment().items():
+            patch.setenv(name, value)
+        made = Service(connect(PROJECT))
+        session, project = made.aws.session, made.aws.project
+        deploy(session, project, confirm=lambda _: True, parameters={"InstanceType": "ml.m5.xlarge"})
+        yield made
+    running_aws.reset()
+
+
+def failed(service: Service) -> list[Check]:
+    return [check for check in check_api(describe_api(service.aws)) if not check.passed]
+
+
+def test_from_day_to_day(service: Service) -> None:
+    aws = service.aws
+    session, project = aws.session, aws.project
+
+    # GIVEN nothing but a deployment: status says so, and pausing and resuming do no harm
+    before = read_status(session, project)
+    assert (before.endpoint.status, before.published_version, before.packages) == (None, None, ())
+    assert (before.execution, before.paused, before.alarms, before.dead_letters) == (None, False, (), 0)
+    assert pause(session, project) is False
+    assert failed(service) == []
+    assert resume(session, project) is None
+
+    # WHEN a version is approved, resume waits for it, however often it is called
+    first = service.register(CONTRACT, "Approved")
+    states: list[str] = []
+    assert resume(session, project, on_change=states.append) == "1"
+    assert resume(session, project) == "1"
+    assert states[-1] == "InService"
+    served = read_status(session, project)
+    assert (served.endpoint.status, served.endpoint.version, served.published_version) == (
+        "InService",
+        "1",
+        "1",
+    )
+    assert (served.endpoint.instance_type, served.endpoint.instance_count) == ("ml.m5.xlarge", 1)
+    assert (served.cost.usd_per_hour, served.cost.usd_per_month) == (0.257, 187.61)
+    assert [(package.version, package.approval) for package in served.packages] == [(1, "Approved")]
+    # THEN the API passes every check, with companies by position and by name
+    assert failed(service) == []
+    checks = check_api(describe_api(aws), COMPANY)
+    assert [check for check in checks if not check.passed] == []
+    assert [check.name for check in checks] == [
+        "health",
+        "model",
+        "company in mid-range",
+        "bankrupt company, by name",
+        "malformed JSON",
+        "wrong count",
+        "unknown path",
+        "CORS preflight",
+        "no key",
+    ]
+
+    # WHEN it is paused, twice
+    assert pause(session, project) is True
+    assert pause(session, project) is False
+    # THEN there is nothing to pay by the hour, and the API says when to come back
+    paused = read_status(session, project)
+    assert (paused.endpoint.status, paused.paused, paused.published_version) == (None, True, "1")
+    assert paused.cost.usd_per_hour == 0.0
+    checks = check_api(describe_api(aws))
+    assert [check for check in checks if not check.passed] == []
+    assert "company, while paused" in [check.name for check in checks]
+    # AND an approval changes nothing until it is resumed
+    second = service.register(CONTRACT, "PendingManualApproval")
+    service.approve(second)
+    assert read_status(session, project).endpoint.status is None
+    assert resume(session, project) == "2"
+    assert read_status(session, project).endpoint.version == "2"
+    assert first != second
+
+
+def test_commands(service: Service) -> None:
+    # GIVEN the service as the test before left it
+    def run(*arguments: str) -> tuple[int, str]:
+        result = CliRunner().invoke(app, [*arguments, "--project", PROJECT], env={"COLUMNS": "160"})
+        return result.exit_code, result.output
+
+    code, output = run("status", "--json")
+    facts = json.loads(output)
+    assert (code, facts["project"], facts["paused"], facts["endpoint"]["version"]) == (0, PROJECT, False, "2")
+    code, output = run("test")
+    assert (code, "All 9 checks passed." in output) == (0, True)
+    code, output = run("pause")
+    assert (code, "is paused; its endpoint is deleted" in output) == (0, True)
+    code, output = run("status")
+    assert (code, "yes; `bankruptcy resume`" in output, "$0.000 an hour" in output) == (0, True, True)
+
+
+def test_the_deployers_policy_allows_what_was_called(service: Service) -> None:
+    # GIVEN a service that was deployed, watched, paused and resumed, and is destroyed now
+    destroy(service.aws.session, service.aws.project, delete_data=True)
+    # THEN the policy allows all of it (making packages was the tests' own call)
+    calls = {call for call in service.calls if call[1] != "CreateModelPackage"}
+    assert denied(action for call in calls for action in actions_of(*call)) == []
+    # AND the calls were seen
+    names = {name for _, name, _ in calls}
+    assert {"ExecuteChangeSet", "Invoke", "PutParameter", "DeletePipeline", "DeleteModelPackage"} <= names
