@@ -153,10 +153,9 @@ def _check_companies(
 ) -> None:
     """Send a company like those the model knows, and one in trouble."""
     middle = [(feature["min"] + feature["max"]) / 2 for feature in features] or [0.0]
-    if client.api.paused or not features:
-        client.check(
-            "company, while paused", "503", "POST", "/predict", _comes_back_later, body=_body(middle)
-        )
+    if client.api.paused or not client.api.has_contract:
+        name = "company, while paused" if client.api.paused else "company, no model yet"
+        client.check(name, "503", "POST", "/predict", _comes_back_later, body=_body(middle))
         return
     client.check("company in mid-range", "200", "POST", "/predict", _predicts, body=_body(middle))
     names = [feature["name"] for feature in features]
@@ -164,7 +163,7 @@ def _check_companies(
         other = json.dumps({"features": {name: bankrupt[name] for name in names}}).encode()
         client.check("bankrupt company, by name", "200", "POST", "/predict", _predicts, body=other)
     else:
-        edge = _body([feature["max"] for feature in features])
+        edge = _body([feature["max"] for feature in features] or [0.0])
         client.check("company at the upper edge", "200", "POST", "/predict", _predicts, body=edge)
 
 
