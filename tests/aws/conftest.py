@@ -10,7 +10,8 @@ from local_cloud import Cloud
 from local_aws.server import LocalAws
 
 
-@pytest.fixture(scope="session")
+# For a module, not the session: one process holds one local AWS at a time, and other modules start their own.
+@pytest.fixture(scope="module")
 def running_aws() -> Iterator[LocalAws]:
     with LocalAws() as aws:
         yield aws

@@ -1,5 +1,6 @@
 """The pipeline at SageMaker: created, updated, started and watched through boto3."""
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.stub import Stubber
-from moto import mock_aws
+from local_cloud import Cloud
 
 from pipeline import service
 from pipeline.project import Project
@@ -16,7 +17,16 @@ PROJECT = Project("bankruptcy", "123456789012", "eu-west-1")
 ROLE = "arn:aws:iam::123456789012:role/bankruptcy-pipeline"
 EXECUTION = "arn:aws:sagemaker:eu-west-1:123456789012:pipeline/bankruptcy/execution/abcdefghijkl"
 BEGIN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-DEFINITION = '{"Version": "2020-12-01", "Metadata": {}, "Parameters": [], "Steps": []}'
+DEFINITION = json.dumps(
+    {
+        "Version": "2020-12-01",
+        "Parameters": [
+            {"Name": "InputDataUri", "Type": "String", "DefaultValue": ""},
+            {"Name": "FeatureCount", "Type": "Integer", "DefaultValue": 50},
+        ],
+        "Steps": [{"Name": "End", "Type": "Fail", "Arguments": {"ErrorMessage": "the end"}}],
+    }
+)
 
 
 def _client() -> Any:
@@ -26,9 +36,8 @@ def _client() -> Any:
 
 
 @pytest.fixture
-def sagemaker() -> Iterator[Any]:
-    with mock_aws():
-        yield _client()
+def sagemaker(cloud: Cloud) -> Any:
+    return cloud.sagemaker
 
 
 class TestUpsert:
