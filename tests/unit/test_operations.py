@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import fields
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, cast
 
 import boto3
@@ -267,3 +268,13 @@ def test_status_as_json() -> None:
     assert facts["execution"] == {"id": "abc", "status": "Succeeded", "start": "2026-11-23T12:00:00+00:00"}
     assert (facts["alarms"], facts["dead_letters"]) == (["bankruptcy-dead-letters"], 2)
     assert (facts["cost"]["usd_per_hour"], facts["cost"]["usd_per_month"]) == (0.056, 40.88)
+
+
+def test_the_guide_quotes_the_table() -> None:
+    guide = (Path(__file__).resolve().parents[2] / "docs" / "aws.md").read_text(encoding="utf-8")
+    price = prices.of_instances("us-east-1", "ml.t2.medium", 1)
+    assert (
+        f"`ml.t2.medium` in us-east-1 ${price.usd_per_hour} an hour, some ${price.usd_per_month:.0f} a month"
+        in guide
+    )
+    assert prices.AS_OF in guide
