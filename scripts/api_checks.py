@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import urllib3
@@ -15,6 +16,7 @@ from scripts.operations import is_paused, published_version
 if TYPE_CHECKING:
     from scripts.session import Aws
 
+Companies = Mapping[str, Mapping[str, float]]
 ORIGIN = "https://client.example"
 _JSON = {"Content-Type": "application/json"}
 
@@ -109,7 +111,7 @@ def describe_api(aws: Aws) -> Api:
 
 def check_api(
     api: Api,
-    bankrupt: Mapping[str, float] | None = None,
+    companies: Companies = MappingProxyType({}),
     *,
     pool: urllib3.PoolManager | None = None,
     clock: Callable[[], float] = time.perf_counter,
@@ -118,9 +120,9 @@ def check_api(
 
     Parameters
     ----------
-    bankrupt
-        Ratios by name of a company that went bankrupt; without it, values at the edge of what the model
-        has seen are sent.
+    companies
+        What to call companies, and their ratios by name; such as one that is healthy and one that went
+        bankrupt. Without any, values at the edge of what the model has seen are sent.
     """
     client = _Client(api, pool or urllib3.PoolManager(timeout=urllib3.Timeout(connect=5, read=35)), clock)
     client.check("health", "200", "GET", "/health", _healthy, key=False)
@@ -129,7 +131,7 @@ def check_api(
     else:
         client.check("model, none deployed yet", "503", "GET", "/model", _comes_back_later)
         features = []
-    _check_companies(client, features, bankrupt)
+    _check_companies(client, features, companies)
     client.check("malformed JSON", "400", "POST", "/predict", _error("invalid_json"), body=b'{"data": [1,')
     if features:
         one_too_few = _body([0.0] * (len(features) - 1))
@@ -148,23 +150,22 @@ def check_api(
     return client.checks
 
 
-def _check_companies(
-    client: _Client, features: list[dict[str, Any]], bankrupt: Mapping[str, float] | None
-) -> None:
-    """Send a company like those the model knows, and one in trouble."""
+def _check_companies(client: _Client, features: list[dict[str, Any]], companies: Companies) -> None:
+    """Send values that the model knows, by position, and companies by name."""
     middle = [(feature["min"] + feature["max"]) / 2 for feature in features] or [0.0]
     if client.api.paused or not client.api.has_contract:
         name = "company, while paused" if client.api.paused else "company, no model yet"
         client.check(name, "503", "POST", "/predict", _comes_back_later, body=_body(middle))
         return
-    client.check("company in mid-range", "200", "POST", "/predict", _predicts, body=_body(middle))
+    client.check("values in mid-range", "200", "POST", "/predict", _predicts, body=_body(middle))
     names = [feature["name"] for feature in features]
-    if bankrupt is not None and all(name in bankrupt for name in names):
-        other = json.dumps({"features": {name: bankrupt[name] for name in names}}).encode()
-        client.check("bankrupt company, by name", "200", "POST", "/predict", _predicts, body=other)
-    else:
+    known = {name: ratios for name, ratios in companies.items() if all(each in ratios for each in names)}
+    for name, ratios in known.items():
+        body = json.dumps({"features": {each: ratios[each] for each in names}}).encode()
+        client.check(name, "200", "POST", "/predict", _predicts, body=body)
+    if not known:
         edge = _body([feature["max"] for feature in features] or [0.0])
-        client.check("company at the upper edge", "200", "POST", "/predict", _predicts, body=edge)
+        client.check("values at the upper edge", "200", "POST", "/predict", _predicts, body=edge)
 
 
 class _Client:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -89,7 +91,9 @@ def resume(
 def try_out(
     data: Annotated[
         Path | None,
-        typer.Option("--data", help="A data file to take a bankrupt company from; default: a fetched one."),
+        typer.Option(
+            "--data", help="A data file to take companies from; default: the fetched one, if there is."
+        ),
     ] = None,
     project: ProjectOption = DEFAULT_PROJECT,
     local: LocalOption = False,
@@ -97,18 +101,18 @@ def try_out(
 ) -> None:
     """Try the API out as a client would: good requests and bad ones; ends with 1 if any check fails."""
     from scripts.api_checks import check_api, describe_api
-    from scripts.data import DataError, first_bankrupt_company
+    from scripts.data import DataError
     from scripts.stacks import DeploymentError
 
     aws = connect(project, local=local, region=region)
     source = data or _fetched()
     try:
         api = describe_api(aws)
-        bankrupt = first_bankrupt_company(source) if source else None
+        companies = _companies(source) if source else {}
     except (DataError, DeploymentError) as error:
         fail(str(error))
     console().print(f"{api.url}{'  (paused)' if api.paused else ''}", soft_wrap=True)
-    checks = check_api(api, bankrupt)
+    checks = check_api(api, companies)
     console().print(checks_table(checks))
     failed = [check.name for check in checks if not check.passed]
     if failed:
@@ -194,6 +198,18 @@ def _cost_text(cost: Estimate) -> str:
 
 def _show_state(state: str) -> None:
     console().print(f"endpoint: {state}")
+
+
+def _companies(path: Path) -> dict[str, dict[str, float]]:
+    """Return the first healthy company of a data file and the first that went bankrupt."""
+    from scripts.data import TARGET, DataError, first_bankrupt_company, read_company, read_csv_file
+
+    lines = csv.DictReader(io.StringIO(read_csv_file(path).content.decode("utf-8-sig")))
+    healthy = (row for row, line in enumerate(lines) if line.get(TARGET, "").strip() in {"0", "0.0"})
+    row = next(healthy, None)
+    if row is None:
+        raise DataError(f"{path} holds no healthy company: no row has 0 in the column {TARGET!r}.")
+    return {"healthy company": read_company(path, row), "bankrupt company": first_bankrupt_company(path)}
 
 
 def _fetched() -> Path | None:

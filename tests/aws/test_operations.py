@@ -54,7 +54,7 @@ CONTRACT = {
     "risk_levels": [{"level": "low", "from": 0.0}],
     "smoke_test": {"features": [0.1, 0.2], "probability": 0.25},
 }
-COMPANY = {"ROA(A)": 0.2, "Debt ratio %": 0.9, "another": 1.0}
+COMPANIES = {"bankrupt company": {"ROA(A)": 0.2, "Debt ratio %": 0.9, "another": 1.0}}
 
 
 class Service:
@@ -149,13 +149,13 @@ def test_from_day_to_day(service: Service) -> None:
     assert [(package.version, package.approval) for package in served.packages] == [(1, "Approved")]
     # THEN the API passes every check, with companies by position and by name
     assert failed(service) == []
-    checks = check_api(describe_api(aws), COMPANY)
+    checks = check_api(describe_api(aws), COMPANIES)
     assert [check for check in checks if not check.passed] == []
     assert [check.name for check in checks] == [
         "health",
         "model",
-        "company in mid-range",
-        "bankrupt company, by name",
+        "values in mid-range",
+        "bankrupt company",
         "malformed JSON",
         "wrong count",
         "unknown path",
@@ -182,7 +182,7 @@ def test_from_day_to_day(service: Service) -> None:
     assert first != second
 
 
-def test_commands(service: Service) -> None:
+def test_commands(service: Service, tmp_path: Path) -> None:
     # GIVEN the service as the test before left it
     def run(*arguments: str) -> tuple[int, str]:
         result = CliRunner().invoke(app, [*arguments, "--project", PROJECT], env={"COLUMNS": "160"})
@@ -191,8 +191,11 @@ def test_commands(service: Service) -> None:
     code, output = run("status", "--json")
     facts = json.loads(output)
     assert (code, facts["project"], facts["paused"], facts["endpoint"]["version"]) == (0, PROJECT, False, "2")
-    code, output = run("test")
-    assert (code, "All 9 checks passed." in output) == (0, True)
+    data = tmp_path / "companies.csv"
+    data.write_text("Bankrupt?, ROA(A), Debt ratio %\n1,0.1,0.9\n0,0.6,0.1\n")
+    code, output = run("test", "--data", str(data))
+    assert (code, "All 10 checks passed." in output) == (0, True)
+    assert output.index("healthy company") < output.index("bankrupt company")
     code, output = run("pause")
     assert (code, "is paused; its endpoint is deleted" in output) == (0, True)
     code, output = run("status")

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 import urllib3
 
-from scripts.api_checks import Api, Check, check_api
+from scripts.api_checks import Api, Check, Companies, check_api
 
 KEY = "secret"
+NOBODY: Companies = {}
 MODEL = {"contract": "c", "version": "3", "features": [{"name": "a", "min": 0, "max": 2}]}
 GOOD = {
     "prediction": 0,
@@ -103,9 +104,9 @@ def fake() -> Iterator[FakeApi]:
         thread.join()
 
 
-def check(fake: FakeApi, company: dict[str, float] | None = None, **state: Any) -> list[Check]:
+def check(fake: FakeApi, companies: Companies = NOBODY, **state: Any) -> list[Check]:
     with urllib3.PoolManager(timeout=5) as pool:
-        return check_api(Api(fake.url, KEY, **state), company, pool=pool)
+        return check_api(Api(fake.url, KEY, **state), companies, pool=pool)
 
 
 def failed(checks: list[Check]) -> dict[str, str]:
@@ -113,12 +114,12 @@ def failed(checks: list[Check]) -> dict[str, str]:
 
 
 def test_a_good_api_passes(fake: FakeApi) -> None:
-    checks = check(fake, {"a": 1.0, "unused": 2.0})
+    checks = check(fake, {"bankrupt": {"a": 1.0, "unused": 2.0}, "of other columns": {"b": 1.0}})
     assert failed(checks) == {}
     assert fake.asked == list(fake.answers)
     remarks = {each.name: each.remark for each in checks}
     assert remarks["model"] == "version 3, 1 features"
-    assert remarks["company in mid-range"] == "bankrupt 10.0%, risk low, version 3"
+    assert remarks["values in mid-range"] == "bankrupt 10.0%, risk low, version 3"
     assert all(0 < each.latency_ms < 5000 for each in checks)
 
 
@@ -126,14 +127,14 @@ def test_a_good_api_passes(fake: FakeApi) -> None:
     ("kind", "answer", "check_name", "remark"),
     [
         ("GET /health", (200, {}, {"status": "ill"}), "health", "status is 'ill'"),
-        ("company", error(502, "model_error"), "company in mid-range", "model_error: What to do."),
+        ("company", error(502, "model_error"), "values in mid-range", "model_error: What to do."),
         (
             "company",
             (200, {}, {**GOOD, "probability": {"not_bankrupt": 0.9, "bankrupt": 0.2}}),
-            "company in mid-range",
+            "values in mid-range",
             "probabilities are",
         ),
-        ("company", (200, {}, {"probability": {}}), "company in mid-range", "unexpected form"),
+        ("company", (200, {}, {"probability": {}}), "values in mid-range", "unexpected form"),
         ("malformed", error(400, "bad_request"), "malformed JSON", "code is 'bad_request'"),
         ("malformed", (400, {}, None), "malformed JSON", "unexpected form"),
         ("wrong count", (200, {}, GOOD), "wrong count", "{"),
@@ -153,8 +154,8 @@ def test_one_wrong_answer_fails_one_check(
 ) -> None:
     fake.answers[kind] = answer
     found = failed(check(fake))
-    # Without a bankrupt company two companies are sent by position.
-    assert set(found) - {"company at the upper edge"} == {check_name}
+    # Without companies, values are sent twice.
+    assert set(found) - {"values at the upper edge"} == {check_name}
     assert remark in found[check_name]
 
 
