@@ -47,7 +47,11 @@ class ApiClient:
     url: str
     key: str | None = None
     pool: urllib3.PoolManager = field(
-        default_factory=lambda: urllib3.PoolManager(timeout=urllib3.Timeout(connect=5, read=30), retries=2)
+        default_factory=lambda: urllib3.PoolManager(
+            timeout=urllib3.Timeout(connect=5, read=30),
+            # A 503 says when to come back; that is for the person, not a reason to sit here silently.
+            retries=urllib3.Retry(2, respect_retry_after_header=False),
+        )
     )
 
     def get(self, path: str) -> dict[str, Any]:

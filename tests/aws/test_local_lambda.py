@@ -21,6 +21,7 @@ from moto.server import ThreadedMotoServer
 from local_aws.clients import Clients
 from local_aws.lambda_api import FunctionInvoker, install
 from local_aws.lambda_runtime import FunctionNotFoundError, FunctionSpec, LambdaRuntime
+from local_aws.lambda_runtime_worker import Worker
 
 REGION = "eu-west-1"
 HANDLER = """
@@ -56,7 +57,7 @@ def zipped(files: dict[str, str]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, text in files.items():
-            archive.writestr(name, text)
+            archive.writestr(zipfile.ZipInfo(name), text)  # no time in it: the same bytes at each call
     return buffer.getvalue()
 
 
@@ -452,3 +453,10 @@ def test_a_record_reaches_a_topic(url: str, functions: Any, tmp_path: Path) -> N
 
     record = json.loads(received(url, queue_url)["Message"])
     assert record["requestContext"]["condition"] == "Success"
+
+
+def test_a_worker_that_was_closed_over_a_request_still_gives_its_lines(tmp_path: Path) -> None:
+    (tmp_path / "handler.py").write_text("print('loaded', flush=True)\ndef handler(event, context): pass\n")
+    worker = Worker("handler.handler", tmp_path, {"PATH": os.environ["PATH"]})
+    worker.close()
+    assert worker.take_lines() == ["loaded"]
