@@ -15,6 +15,7 @@ import tarfile
 import threading
 import time
 import uuid
+import zlib
 from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
@@ -31,6 +32,8 @@ SERVER = Path(__file__).with_name("model_server.py")
 START_SECONDS = 60.0
 INVOCATION_SECONDS = 60.0
 RESTART_DELAY_SECONDS = 1.0
+# A child that closes a connection because it is ending has ended well within this time.
+END_SECONDS = 5.0
 VARIANT = "AllTraffic"
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 
@@ -149,6 +152,14 @@ class Container:
                 self.last_line = line
             self._logs.write(line)
 
+    def has_ended(self, patience: float) -> bool:
+        """Tell whether the child ends by itself within that many seconds."""
+        try:
+            self.process.wait(patience)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
     def drain(self) -> None:
         """End the child once its requests are answered, or when they have had their time."""
         deadline = time.monotonic() + INVOCATION_SECONDS
@@ -235,21 +246,32 @@ class Endpoint:
         while not self._closed:
             try:
                 self._enter_service(self._start())
-            except EndpointError as error:
+            except (EndpointError, OSError) as error:
+                # OSError, too: the folder goes when the endpoint is closed meanwhile.
                 self.log.write(str(error))
                 self._wait_closed(RESTART_DELAY_SECONDS)
             else:
                 return
 
+    def _leave_service(self, container: Container) -> None:
+        with self._changed:
+            if self._container is container:
+                self._container = None
+
     def _wait_closed(self, seconds: float) -> None:
         with self._changed:
             self._changed.wait_for(lambda: self._closed, seconds)
 
-    def invoke(self, body: bytes, headers: Mapping[str, str]) -> EndpointAnswer:
-        """Answer one request; a container that dies over it makes a 502, as the proxy in AWS's image does."""
+    def invoke(self, body: bytes, headers: Mapping[str, str]) -> EndpointAnswer | None:
+        """Answer one request, or return None when this has left service and another may have taken its place.
+
+        A container that dies over the request makes a 502, as the proxy in AWS's image does.
+        """
         with self._changed:
             self._changed.wait_for(lambda: self._container is not None or self._closed, INVOCATION_SECONDS)
             container = self._container
+            if self._closed:
+                return None
             if container is None:
                 return EndpointAnswer(503, b"The container is not running.", "text/plain; charset=utf-8")
             container.in_flight += 1
@@ -260,6 +282,9 @@ class Endpoint:
             return EndpointAnswer(0, waited, "text/plain; charset=utf-8")
         except (OSError, http.client.HTTPException) as error:
             self.log.write(f"The container closed the connection during an invocation: {error!r}")
+            if container.has_ended(END_SECONDS):
+                # Whoever hears of the failure and asks again must not meet the dead one.
+                self._leave_service(container)
             return EndpointAnswer(502, b"Bad Gateway: the container ended.", "text/plain; charset=utf-8")
         finally:
             with self._changed:
@@ -341,7 +366,8 @@ class EndpointHost:
             archive = self._clients.get("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
             with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
                 tar.extractall(folder, filter="data")
-        except (BotoCoreError, ClientError, tarfile.TarError) as error:
+        except (BotoCoreError, ClientError, tarfile.TarError, EOFError, OSError, zlib.error) as error:
+            # The last three are what a damaged .gz makes of itself.
             raise EndpointError(
                 f"The model data {model.model_data_url} of {model.name} could not be fetched and unpacked: "
                 f"{error}"
@@ -366,7 +392,10 @@ class EndpointHost:
         KeyError
             When nothing is in service under this name.
         """
-        return self._endpoints[endpoint].invoke(body, headers)
+        while True:
+            answer = self._endpoints[endpoint].invoke(body, headers)
+            if answer is not None:
+                return answer
 
     def close(self) -> None:
         """End every child."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -15,6 +16,7 @@ from local_aws.endpoint_host import EndpointError, ModelSpec
 from local_aws.executions import now
 from local_aws.sagemaker_base import Plane, ValidationError, backend_of, present
 
+LOGGER = logging.getLogger(__name__)
 # The status as events spell it.
 _EVENT_STATUS = {
     "Creating": "CREATING",
@@ -109,19 +111,14 @@ class EndpointActions(SageMakerResponse):  # type: ignore[misc]
         return EmptyResult()
 
     def _create(self, endpoint: FakeEndpoint, config: Mapping[str, Any]) -> None:
-        try:
-            self._deploy(endpoint, config)
-        except (EndpointError, ValidationError) as error:
-            self._settle(endpoint, "Failed", str(error))
-        else:
-            self._settle(endpoint, "InService", None)
+        reason = self._deploy(endpoint, config)
+        self._settle(endpoint, "Failed" if reason else "InService", reason)
 
     def _update(self, endpoint: FakeEndpoint, config_name: str, config: Mapping[str, Any]) -> None:
-        try:
-            self._deploy(endpoint, config)
-        except (EndpointError, ValidationError) as error:
+        reason = self._deploy(endpoint, config)
+        if reason:
             # As on AWS: the update is rolled back, and the endpoint serves what it served.
-            self._settle(endpoint, "InService", str(error))
+            self._settle(endpoint, "InService", reason)
             return
         with self.plane.lock:
             endpoint.endpoint_config_name = config_name
@@ -130,7 +127,19 @@ class EndpointActions(SageMakerResponse):  # type: ignore[misc]
             endpoint.data_capture_config = config.get("DataCaptureConfig")
         self._settle(endpoint, "InService", None)
 
-    def _deploy(self, endpoint: FakeEndpoint, config: Mapping[str, Any]) -> None:
+    def _deploy(self, endpoint: FakeEndpoint, config: Mapping[str, Any]) -> str | None:
+        """Serve a configuration; return why that failed, or None."""
+        try:
+            self._serve(endpoint, config)
+        except (EndpointError, ValidationError) as error:
+            return str(error)
+        except Exception as error:
+            # The thread's outermost boundary: without it the endpoint would be in progress for ever.
+            LOGGER.exception("Local AWS failed at endpoint %s", endpoint.endpoint_name)
+            return f"InternalServerError: {error!r}"
+        return None
+
+    def _serve(self, endpoint: FakeEndpoint, config: Mapping[str, Any]) -> None:
         variants = config["ProductionVariants"]
         if len(variants) != 1:
             raise EndpointError(f"Local AWS serves one production variant; {len(variants)} were given.")
@@ -143,7 +152,10 @@ class EndpointActions(SageMakerResponse):  # type: ignore[misc]
         inherited: dict[str, Any] = {}
         if package:
             specification = self._backend().describe_model_package(package).inference_specification
-            inherited = specification["Containers"][0]
+            containers = (specification or {}).get("Containers")
+            if not containers:
+                raise EndpointError(f"Model package {package.rpartition('/')[2]} has no container to serve.")
+            inherited = containers[0]
         url = container.get("ModelDataUrl") or inherited.get("ModelDataUrl")
         if not url:
             raise EndpointError(f"Model {name} has no ModelDataUrl; local AWS serves artefacts, not images.")

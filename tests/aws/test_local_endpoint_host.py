@@ -1,6 +1,7 @@
 """An endpoint serves a model with its own handlers, and fails as AWS does."""
 
 import io
+import json
 import os
 import signal
 import tarfile
@@ -127,8 +128,6 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
 
 
 def invoke(cloud: Cloud, endpoint: str, body: str | bytes, **arguments: str) -> dict[str, Any]:
-    import json
-
     answer = cloud.client("sagemaker-runtime").invoke_endpoint(EndpointName=endpoint, Body=body, **arguments)
     return dict(json.loads(answer["Body"].read()), returned_type=answer["ContentType"])
 
@@ -213,9 +212,39 @@ def test_a_container_that_dies_fails_its_request_and_comes_back(cloud: Cloud) ->
     assert caught.value.response["OriginalStatusCode"] == 502
     after = invoke(cloud, "crashes", "x")["pid"]
     assert after != before
-    os.kill(after, signal.SIGKILL)
-    time.sleep(0.1)
-    assert invoke(cloud, "crashes", "x")["pid"] not in {before, after}
+
+
+def test_a_container_that_is_killed_between_requests_comes_back(cloud: Cloud) -> None:
+    cloud.host.deploy("killed", cloud.model("killed"))
+    before = invoke(cloud, "killed", "x")["pid"]
+
+    os.kill(before, signal.SIGKILL)
+
+    # A request that meets it while it dies fails; the one after that is for the next container.
+    answers = [cloud.host.invoke("killed", b"x", {}) for _ in range(2)]
+    assert [answer.status for answer in answers] in ([200, 200], [502, 200])
+    assert json.loads(answers[-1].body)["pid"] != before
+
+
+def test_no_request_is_lost_while_deployments_take_over(cloud: Cloud) -> None:
+    cloud.host.deploy("busy", cloud.model("busy"))
+    statuses: list[int] = []
+    over = threading.Event()
+
+    def ask() -> None:
+        while not over.is_set():
+            statuses.append(cloud.host.invoke("busy", b"x", {}).status)
+
+    askers = [threading.Thread(target=ask) for _ in range(4)]
+    for asker in askers:
+        asker.start()
+    for _ in range(3):
+        cloud.host.deploy("busy", cloud.model("busy"))
+    over.set()
+    for asker in askers:
+        asker.join()
+
+    assert set(statuses) == {200}
 
 
 @pytest.mark.parametrize(
@@ -240,6 +269,15 @@ def test_a_model_that_does_not_load_fails_and_leaves_the_old_one(
 def test_a_missing_artefact_names_its_address(cloud: Cloud) -> None:
     with pytest.raises(EndpointError, match="s3://models/absent"):
         cloud.host.deploy("absent", ModelSpec("s3://models/absent", ENVIRONMENT, "absent"))
+
+
+def test_a_damaged_archive_names_its_address(cloud: Cloud) -> None:
+    whole = cloud.model("whole")
+    archive = cloud.client("s3").get_object(Bucket="models", Key="models/whole/model.tar.gz")["Body"].read()
+    cloud.client("s3").put_object(Bucket="models", Key="half.tar.gz", Body=archive[: len(archive) // 2])
+
+    with pytest.raises(EndpointError, match=r"s3://models/half\.tar\.gz of model-whole could not be fetched"):
+        cloud.host.deploy("half", ModelSpec("s3://models/half.tar.gz", ENVIRONMENT, whole.name))
 
 
 def test_an_archive_that_leaves_its_folder_is_refused(cloud: Cloud) -> None:
@@ -278,8 +316,6 @@ def test_a_body_beyond_six_megabytes_is_refused(cloud: Cloud) -> None:
 def test_closing_ends_every_child(tmp_path: Path, cloud: Cloud) -> None:
     host = EndpointHost(cloud.url, REGION, tmp_path)
     host.deploy("ends", cloud.model("ends"))
-    import json
-
     pid = json.loads(host.invoke("ends", b"x", {}).body)["pid"]
 
     host.close()

@@ -148,6 +148,15 @@ def test_a_model_package_brings_artefact_and_environment(cloud: Cloud) -> None:
     assert invoke(cloud) == {"answer": "packed", "version": "1"}
 
 
+def test_a_model_package_without_a_container_fails_the_endpoint(cloud: Cloud) -> None:
+    package = cloud.sagemaker.create_model_package(ModelPackageName="empty")["ModelPackageArn"]
+    configure(cloud, "empty", {"ModelPackageName": package})
+    cloud.sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="empty")
+    described = settled(cloud)
+    assert described["EndpointStatus"] == "Failed"
+    assert described["FailureReason"] == "Model package empty has no container to serve."
+
+
 def test_what_does_not_exist(cloud: Cloud) -> None:
     with pytest.raises(ClientError, match="Could not find endpoint configuration") as caught:
         cloud.sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="none")
