@@ -149,6 +149,8 @@ class Worker:
         self._marked = threading.Condition()
         self._marks = 0
         reading, self._output = os.pipe()
+        self._output_open = True
+        self._output_lock = threading.Lock()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "awslambdaric", handler],
             stdin=subprocess.DEVNULL,
@@ -205,8 +207,14 @@ class Worker:
         """
         with self._marked:
             wanted = self._marks + 1
-            os.write(self._output, b"\0\n")
-            self._marked.wait_for(lambda: self._marks >= wanted, END_OF_OUTPUT_SECONDS)
+        # Not while `_marked` is held: the reader needs it to make room in a full pipe.
+        with self._output_lock:
+            marked = self._output_open  # else the worker was closed over the request
+            if marked:
+                os.write(self._output, b"\0\n")
+        with self._marked:
+            if marked:
+                self._marked.wait_for(lambda: self._marks >= wanted, END_OF_OUTPUT_SECONDS)
             lines, self._lines = self._lines, []
         return lines
 
@@ -237,7 +245,9 @@ class Worker:
         self._mailbox.requests.put(None)
         self._server.shutdown()
         self._server.server_close()
-        os.close(self._output)
+        with self._output_lock:
+            self._output_open = False
+            os.close(self._output)
         for thread in self._threads:
             thread.join(timeout=5)
 
