@@ -7,6 +7,7 @@ import io
 import json
 import os
 import tarfile
+import zlib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
@@ -134,7 +135,7 @@ def unpack(s3: Any, uri: str, folder: Path) -> None:
         raise JobError(
             f"ClientError: Failed to download {uri}: {error.response['Error']['Message']}"
         ) from error
-    except tarfile.TarError as error:
+    except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise JobError(f"ClientError: Failed to unpack {uri}: {error}") from error
 
 

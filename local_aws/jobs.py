@@ -216,8 +216,8 @@ class JobRunner:
         timer.daemon = True
         timer.start()
         if job.stopping.is_set():
-            # It was stopped while it started.
-            job.process.terminate()
+            # It was stopped while it started, when there was nothing yet to end.
+            threading.Thread(target=_terminate, args=(job,), daemon=True).start()
         try:
             self._ship_output(job, log_group)
             code = job.process.wait()

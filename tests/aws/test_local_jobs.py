@@ -10,12 +10,15 @@ import subprocess
 import sys
 import tarfile
 import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 from local_cloud import BUCKET, Cloud, eventually, processing_request, training_request
+
+from local_aws.job_files import JobError, unpack, upload_archive
 
 OUT = "/opt/ml/processing/output/out"
 ENDED = {"Completed", "Failed", "Stopped"}
@@ -404,3 +407,13 @@ def test_a_job_killed_through_its_supervisor_has_failed_too(cloud: Cloud) -> Non
     described = ended_processing(cloud)
     assert described["ProcessingJobStatus"] == "Failed"
     assert "killed by signal 15 (SIGTERM)" in described["FailureReason"]
+
+
+def test_damaged_code_is_the_jobs_own_failure(cloud: Cloud, tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "file").write_bytes(os.urandom(1000))
+    uri = f"s3://{BUCKET}/code.tar.gz"
+    upload_archive(cloud.s3, tmp_path / "model", uri)
+    cloud.put("code.tar.gz", cloud.get("code.tar.gz")[:500])
+    with pytest.raises(JobError, match=f"ClientError: Failed to unpack {uri}"):
+        unpack(cloud.s3, uri, tmp_path / "unpacked")
