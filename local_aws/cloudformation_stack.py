@@ -19,7 +19,9 @@ from local_aws.cloudformation_types_storage import TYPES as STORAGE
 TYPES: Mapping[str, ResourceType] = {kind.name: kind for kind in (*STORAGE, *COMPUTE, *API_GATEWAY)}
 # Stands for a value that is known only once a new resource exists.
 UNKNOWN = "{{changeSet:KNOWN_AFTER_APPLY}}"
-FAILURES = (ResourceError, TemplateError, ClientError, BotoCoreError)
+# What a property of another form than documented makes of the code that reads it.
+MALFORMED = (AttributeError, KeyError, TypeError, ValueError)
+FAILURES = (ResourceError, TemplateError, ClientError, BotoCoreError, *MALFORMED)
 
 
 @dataclass
@@ -193,7 +195,7 @@ class Engine:
             self._apply(stack, plan, [])
             outputs = self._outputs(stack, plan)
         except FAILURES as error:
-            self._status(stack, "ROLLBACK_IN_PROGRESS", f"{error} Rollback requested by user.")
+            self._status(stack, "ROLLBACK_IN_PROGRESS", f"{_reason(error)} Rollback requested by user.")
             self._accept(stack, plan, {})
             failed = self._remove(stack, list(reversed(stack.resources.values())))
             self._status(stack, "ROLLBACK_FAILED" if failed else "ROLLBACK_COMPLETE", failed)
@@ -208,13 +210,13 @@ class Engine:
             replaced = self._apply(stack, plan, undo)
             outputs = self._outputs(stack, plan)
         except FAILURES as error:
-            self._status(stack, "UPDATE_ROLLBACK_IN_PROGRESS", str(error))
+            self._status(stack, "UPDATE_ROLLBACK_IN_PROGRESS", _reason(error))
             failed = None
             for step in reversed(undo):
                 try:
                     step()
                 except FAILURES as problem:
-                    failed = str(problem)
+                    failed = _reason(problem)
             self._status(stack, "UPDATE_ROLLBACK_FAILED" if failed else "UPDATE_ROLLBACK_COMPLETE", failed)
             return
         self._status(stack, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
@@ -271,7 +273,7 @@ class Engine:
             kind.check(properties)
             made = kind.create(self._context(stack, name), properties)
         except FAILURES as error:
-            self._event(stack, name, "CREATE_FAILED", str(error), kind.name)
+            self._event(stack, name, "CREATE_FAILED", _reason(error), kind.name)
             raise ResourceError(f"The following resource(s) failed to create: [{name}].") from error
         keep = resource.get("DeletionPolicy") == "Retain"
         stack.resources[name] = Entry(name, kind.name, made, properties, "CREATE_COMPLETE", self._now(), keep)
@@ -285,7 +287,7 @@ class Engine:
             kind.check(properties)
             entry.made = kind.update(self._context(stack, name), entry.made, properties, entry.properties)
         except FAILURES as error:
-            self._event(stack, name, "UPDATE_FAILED", str(error), kind.name)
+            self._event(stack, name, "UPDATE_FAILED", _reason(error), kind.name)
             raise ResourceError(f"The following resource(s) failed to update: [{name}].") from error
         entry.properties, entry.status, entry.changed = properties, "UPDATE_COMPLETE", self._now()
         self._event(stack, name, "UPDATE_COMPLETE", None, kind.name)
@@ -313,7 +315,7 @@ class Engine:
                     TYPES[entry.kind].delete(self._context(stack, name), entry.made, entry.properties)
                 except FAILURES as error:
                     if not _is_gone(error):
-                        self._event(stack, name, "DELETE_FAILED", str(error), entry.kind)
+                        self._event(stack, name, "DELETE_FAILED", _reason(error), entry.kind)
                         failed.append(name)
                         continue
                 self._event(stack, name, "DELETE_COMPLETE", None, entry.kind)
@@ -389,6 +391,11 @@ class Engine:
 
 def _differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     return sorted(key for key in {*before, *after} if before.get(key) != after.get(key))
+
+
+def _reason(error: Exception) -> str:
+    malformed = isinstance(error, MALFORMED)
+    return f"Local AWS could not make sense of a property: {error!r}" if malformed else str(error)
 
 
 def _is_gone(error: Exception) -> bool:

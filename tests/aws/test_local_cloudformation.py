@@ -350,3 +350,16 @@ def test_parameters_of_the_call_that_are_not_implemented_are_refused_by_name(sta
         stacks.api.create_stack(
             StackName="s", TemplateBody=stacks.body({"Queue": QUEUE}), OnFailure="DO_NOTHING"
         )
+
+
+def test_a_malformed_property_fails_its_resource_and_the_stack(stacks: Stacks) -> None:
+    role = {
+        "Type": "AWS::IAM::Role",
+        "Properties": {"AssumeRolePolicyDocument": {}, "Policies": [{"PolicyDocument": {}}]},
+    }
+    stacks.api.create_stack(
+        StackName="s", TemplateBody=stacks.body({"Role": role}), Capabilities=["CAPABILITY_IAM"]
+    )
+    assert stacks.wait()["StackStatus"] == "ROLLBACK_COMPLETE"
+    reason = "Local AWS could not make sense of a property: KeyError('PolicyName')"
+    assert ("Role", "CREATE_FAILED", reason) in stacks.events()
