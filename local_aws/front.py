@@ -145,7 +145,7 @@ class Front:
 
 
 def _is_stage(environ: dict[str, Any], path: str) -> bool:
-    host = str(environ.get("HTTP_HOST", "")).partition(":")[0]
+    host = str(environ.get("HTTP_HOST", "")).partition(":")[0].lower()
     return host.endswith(_STAGE_HOST) or (path.startswith("/restapis/") and _STAGE in path)
 
 

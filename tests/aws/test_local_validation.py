@@ -124,6 +124,17 @@ def test_strangers_are_refused(local_aws: LocalAws, headers: dict[str, str]) -> 
     caught.value.close()
 
 
+@pytest.mark.parametrize("host", ["a1b2c3.execute-api.localhost", "A1B2C3.Execute-API.localhost:4566"])
+def test_an_apis_own_host_leads_to_the_gateway(local_aws: LocalAws, host: str) -> None:
+    request = urllib.request.Request(f"{local_aws.url}/prod/health", headers={"Host": host})  # noqa: S310
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(request)  # noqa: S310
+    # What the gateway says where there is no such API.
+    assert caught.value.code == 403
+    assert json.loads(caught.value.read()) == {"message": "Forbidden"}
+    caught.value.close()
+
+
 def test_a_busy_port_says_so(local_aws: LocalAws, tmp_path: Path) -> None:
     port = int(local_aws.url.rsplit(":", 1)[1])
     with pytest.raises(PortInUseError, match=f"Port {port} on 127.0.0.1 is not free"):
