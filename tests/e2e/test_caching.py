@@ -1,4 +1,4 @@
-"""What runs again and what is taken from the cache."""
+"""What runs again and what is taken from the cache (without resampling: the quicker execution)."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ ROOT = Path(bundles.__file__).resolve().parent.parent
 
 @pytest.fixture(scope="module")
 def first(aws: Aws, data_uri: str) -> Execution:
-    execution = run(aws, InputDataUri=data_uri)
+    execution = run(aws, InputDataUri=data_uri, Resampler="none")
     assert execution.status == "Succeeded"
     return execution
 
 
 def test_unchanged_inputs_rerun_nothing_but_evaluate(aws: Aws, data_uri: str, first: Execution) -> None:
     assert not cached_steps(first)
-    again = run(aws, InputDataUri=data_uri)
+    again = run(aws, InputDataUri=data_uri, Resampler="none")
     assert again.status == "Succeeded"
     assert cached_steps(again) == {"SelectFeatures", "Resample", "TrainPublished", "TrainRecommended"}
 
@@ -46,7 +46,7 @@ def test_changed_code_reruns_its_step_and_those_after_it(
     )
     definition = build_definition(aws.project, outputs.job_role_arn, uris)
     change = upsert(aws.client("sagemaker"), aws.project, definition, outputs.pipeline_role_arn, {})
-    changed = run(aws, InputDataUri=data_uri)
+    changed = run(aws, InputDataUri=data_uri, Resampler="none")
     # THEN what does not stand behind it comes from the cache
     assert change == "updated"
     assert changed.status == "Succeeded"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from pathlib import Path
 
@@ -60,7 +62,7 @@ def test_bad_data_fails_the_first_step_with_the_place(
 
 
 def test_the_gate_stops_a_model_that_is_not_good_enough(aws: Aws, data_uri: str) -> None:
-    execution = run(aws, InputDataUri=data_uri, MinRocAuc="0.999")
+    execution = run(aws, InputDataUri=data_uri, Resampler="none", MinRocAuc="0.999")
     assert execution.status == "Failed"
     message = reason(execution, "ModelRejected")
     assert "0.999" in message
@@ -68,19 +70,20 @@ def test_the_gate_stops_a_model_that_is_not_good_enough(aws: Aws, data_uri: str)
     assert not packages(aws)
 
 
-def test_a_killed_job_fails_its_step_and_the_next_execution_works(aws: Aws, data_uri: str) -> None:
+def test_a_killed_job_fails_its_step_and_the_next_execution_works(
+    aws: Aws, companies: pd.DataFrame, tmp_path: Path
+) -> None:
     # GIVEN a running job; WHEN its process is killed from outside
-    import os
-    import signal
-
-    arn = start(aws.client("sagemaker"), aws.project, {"InputDataUri": data_uri, "RandomSeed": 11})
+    # (data of its own, so that nothing comes from the cache)
+    data_uri = upload_frame(aws, companies.iloc[1:], tmp_path / "companies.csv")
+    arn = start(aws.client("sagemaker"), aws.project, {"InputDataUri": data_uri, "Resampler": "none"})
     os.kill(wait_for_process("run.py"), signal.SIGKILL)
     execution = ended(aws, arn)
     # THEN the step says so
     assert execution.status == "Failed"
     assert "SIGKILL" in reason(execution, "SelectFeatures")
     # AND the same execution, started anew, succeeds
-    assert run(aws, InputDataUri=data_uri, RandomSeed=11).status == "Succeeded"
+    assert run(aws, InputDataUri=data_uri, Resampler="none").status == "Succeeded"
 
 
 def test_a_stopped_execution_stops_its_jobs(aws: Aws, data_uri: str) -> None:
