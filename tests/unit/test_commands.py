@@ -1,0 +1,74 @@
+"""The command line: what it offers, what it refuses, and in which words."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from scripts.cli import app
+
+RUNNER = CliRunner(env={"COLUMNS": "200", "TERM": "dumb"})
+
+
+@pytest.fixture(autouse=True)
+def _no_aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_DEFAULT_REGION", "AWS_REGION", "BANKRUPTCY_PROJECT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+
+
+def test_help_names_every_command() -> None:
+    result = RUNNER.invoke(app, ["--help"])
+    assert result.exit_code == 0
+    for command in ("demo", "local", "deploy", "destroy", "data", "pipeline", "model", "predict", "status"):
+        assert f" {command} " in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["pipeline", "list"], "No AWS region is set"),
+        (["pipeline", "list", "--local"], "Start it with `bankruptcy local start`"),
+        (["predict"], "Give either a file or --row N"),
+        (["data", "describe", "--data", "nowhere.csv"], "nowhere.csv"),
+    ],
+)
+def test_errors_say_what_to_do_next(arguments: list[str], told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # use_local_aws sets these for the process; the test takes them back
+    for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
+        monkeypatch.setenv(name, "x")
+        monkeypatch.delenv(name)
+    monkeypatch.setattr("scripts.session.LOCAL_PORT", _free_port())
+    result = RUNNER.invoke(app, arguments)
+    assert result.exit_code == 1
+    assert told in result.output
+    assert "Traceback" not in result.output
+
+
+def test_a_parameter_without_an_equals_sign_is_refused() -> None:
+    from scripts.commands.pipeline import parse_parameters
+
+    assert parse_parameters(["MinRocAuc=0.9", "Note=a=b"]) == {"MinRocAuc": "0.9", "Note": "a=b"}
+    with pytest.raises(typer.Exit):
+        parse_parameters(["MinRocAuc"])
+
+
+def test_local_start_says_that_a_port_is_taken() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        result = RUNNER.invoke(app, ["local", "start", "--port", str(taken.getsockname()[1])])
+    assert result.exit_code == 1
+    assert "is not free" in result.output
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    return port
