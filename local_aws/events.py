@@ -151,6 +151,9 @@ class Delivery:
                 delay = min(_FIRST_DELAY_SECONDS * 2**attempt, _LONGEST_DELAY_SECONDS)
                 closing.wait(delay * random.uniform(0.5, 1.0))  # noqa: S311
                 attempt += 1
+            except Exception as error:  # noqa: BLE001 - an input path that matches nothing, say: no retry mends it
+                self._bury(rule_arn, target, event, (type(error).__name__, str(error), None, attempt))
+                return
             else:
                 return
 

@@ -202,6 +202,15 @@ def test_an_undeliverable_event_is_buried(cloud: Cloud) -> None:
     assert attributes["ERROR_CODE"] == "ResourceNotFoundException"
 
 
+def test_an_event_without_what_the_target_wants_of_it_is_buried(cloud: Cloud) -> None:
+    queue, dead = Queue(cloud, "events"), Queue(cloud, "dead")
+    target = {"Arn": queue.arn, "InputPath": "$.detail.nothing", "DeadLetterConfig": {"Arn": dead.arn}}
+    put_rule(cloud, {"source": ["tests"]}, target)
+    cloud.events.put_events(Entries=[{"Source": "tests", "DetailType": "Test", "Detail": "{}"}])
+    (message,) = eventually(dead.receive)
+    assert "nothing" in message["MessageAttributes"]["ERROR_MESSAGE"]["StringValue"]
+
+
 def test_put_events_is_delivered_and_transformed(cloud: Cloud) -> None:
     queue = Queue(cloud, "events")
     transformer = {"InputPathsMap": {"name": "$.detail.name"}, "InputTemplate": '{"hello": "<name>"}'}
