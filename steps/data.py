@@ -11,7 +11,7 @@ import math
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -59,20 +59,20 @@ def read_data(path: Path) -> pd.DataFrame:
     DataError
         Listing every problem found: of the header, and of each cell with its row and column.
     """
-    # csv and float() rather than pandas: they know each cell's row and parse to the nearest float64.
-    reader = csv.reader(io.StringIO(_read_text(path), newline=""))
-    header = [name.strip() for name in next(reader, [])]
+    numbered = _numbered_rows(path)
+    _, first = next(numbered, (1, []))
+    header = [name.strip() for name in first]
     problems = _header_problems(header)
     # With unknown or repeated columns a position's meaning is unsure, but what is known can be checked.
     position = {name: header.index(name) for name in (TARGET, *RATIOS) if name in header}
     rows: list[list[float]] = []
-    for cells in reader:
+    for number, cells in numbered:
         if not cells:
             continue
         if len(cells) != len(header):
-            problems.append(f"row {reader.line_num}: {len(cells)} cells where the header has {len(header)}")
+            problems.append(f"row {number}: {len(cells)} cells where the header has {len(header)}")
             continue
-        values, row_problems = _read_row(reader.line_num, cells, position)
+        values, row_problems = _read_row(number, cells, position)
         problems.extend(row_problems)
         rows.append(values)
     if not rows and not problems:
@@ -107,6 +107,19 @@ def target(frame: pd.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.int8]]:
     return frame[TARGET].to_numpy(dtype=np.int8)
 
 
+def _numbered_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    # csv and float() rather than pandas: they know each cell's row and parse to the nearest float64.
+    reader = csv.reader(io.StringIO(_read_text(path), newline=""))
+    try:
+        for cells in reader:
+            yield reader.line_num, cells
+    except csv.Error as error:
+        raise DataError(
+            f"The data file {path.name} is not CSV near row {reader.line_num}: {error}.\n"
+            "A quotation mark that is never closed makes the rest of the file one cell."
+        ) from error
+
+
 def _read_text(path: Path) -> str:
     try:
         return _read_bytes(path).decode("utf-8-sig")
@@ -114,7 +127,8 @@ def _read_text(path: Path) -> str:
         raise DataError(
             f"{path.name} is not UTF-8 text (byte {error.start} can't be read). Save it as CSV in UTF-8."
         ) from error
-    except (OSError, EOFError, lzma.LZMAError, zipfile.BadZipFile, zlib.error) as error:
+    # zipfile raises RuntimeError for an encrypted member or a compression that it does not know.
+    except (OSError, EOFError, lzma.LZMAError, zipfile.BadZipFile, zlib.error, RuntimeError) as error:
         raise DataError(f"{path.name} can't be unpacked ({error}). Is the file whole?") from error
 
 

@@ -90,6 +90,19 @@ def test_zip_with_two_tables(tmp_path: Path) -> None:
         read_data(tmp_path / "data.zip")
 
 
+def test_encrypted_zip(tmp_path: Path) -> None:
+    path = tmp_path / "data.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.csv", "secret")
+    # Bit 0 of the flags says that a member is encrypted: in its own header and in the directory.
+    content = bytearray(path.read_bytes())
+    content[6] |= 1
+    content[content.index(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"can't be unpacked .*encrypted"):
+        read_data(path)
+
+
 def test_text_that_is_not_utf8(tmp_path: Path) -> None:
     path = tmp_path / "data.csv"
     path.write_bytes("Bankrupt?,Cash £".encode("latin-1"))
@@ -161,6 +174,13 @@ def test_repeated_column(good: Path) -> None:
 def test_short_row_and_blank_lines(good: Path) -> None:
     good.write_text(good.read_text() + "\n\n1,2,3\n")
     with pytest.raises(DataError, match="row 34: 3 cells where the header has 96"):
+        read_data(good)
+
+
+def test_quotation_mark_that_is_never_closed(good: Path) -> None:
+    # Beyond csv's limit of 131,072 characters a cell
+    good.write_text(good.read_text() + '"' + "1,2\n" * 40_000)
+    with pytest.raises(DataError, match=r"companies\.csv is not CSV near row \d+: field larger"):
         read_data(good)
 
 
