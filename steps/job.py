@@ -73,7 +73,7 @@ def require_file(path: Path, what: str) -> Path:
 def one_thread() -> Iterator[None]:
     """Compute with one BLAS and OpenMP thread, so that a fit gives the same bytes on any machine's cores."""
     # Only jobs that fit load it.
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # noqa: PLC0415
+    from threadpoolctl import threadpool_limits  # noqa: PLC0415
 
     with threadpool_limits(limits=1):
         yield
@@ -87,8 +87,8 @@ def run(main: Callable[[], None]) -> None:
     try:
         main()
     except JobError as error:
-        _report_failure(str(error))
         sys.stderr.write(f"{error}\n")
+        _report_failure(str(error))
         raise SystemExit(1) from None
     except Exception as error:
         _report_failure(
@@ -102,7 +102,12 @@ def _report_failure(message: str) -> None:
         ending = "\n… (the job's log has the rest)"
         message = message[: MESSAGE_CHARACTERS - len(ending)] + ending
     output = base_dir() / "output"
-    output.mkdir(parents=True, exist_ok=True)
-    # A training job's FailureReason is read from `failure`, a processing job's ExitMessage from `message`.
-    for name in ("failure", "message"):
-        (output / name).write_text(message, encoding="utf-8")
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        # A training job's FailureReason is read from `failure`, a processing job's ExitMessage from
+        # `message`.
+        for name in ("failure", "message"):
+            (output / name).write_text(message, encoding="utf-8")
+    except OSError as error:
+        # Outside of a container /opt/ml can be out of reach; that must not take the place of the reason.
+        sys.stderr.write(f"The reason could not be left in {output}: {error}\n")

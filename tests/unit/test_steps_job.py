@@ -69,6 +69,24 @@ def test_long_message_is_cut_to_what_sagemaker_shows(base: Path) -> None:
     assert message.endswith("(the job's log has the rest)")
 
 
+def test_reason_is_said_even_where_it_cannot_be_left(
+    base: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # GIVEN a folder that can't be made, as /opt/ml on a laptop
+    (base / "file").touch()
+    monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(base / "file"))
+
+    def main() -> None:
+        raise job.JobError("The data is bad.")
+
+    with pytest.raises(SystemExit) as exit_:
+        job.run(main)
+    assert exit_.value.code == 1
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == "The data is bad."
+    assert second.startswith(f"The reason could not be left in {base / 'file' / 'output'}: ")
+
+
 def test_success_leaves_no_failure(base: Path) -> None:
     job.run(lambda: None)
     assert not (base / "output").exists()
