@@ -122,9 +122,10 @@ def _evaluate(jobs: Jobs, parameters: Parameters, inputs: Mapping[str, Any], rep
         "Evaluate",
         description="Chooses a candidate and judges it on the test companies, beside the reigning model",
         inputs=inputs,
-        # models/ stays while runs/ expires: what was judged is what is registered.
+        # models/ stays while runs/ expires: what was judged is what is registered, and a registered
+        # version refers to its evaluation for as long as there is the version.
         outputs={
-            "evaluation": run_uri(jobs.project, "Evaluate", "evaluation"),
+            "evaluation": bucket_uri(jobs.project, "models", "evaluation"),
             "model": bucket_uri(jobs.project, "models"),
         },
         arguments={

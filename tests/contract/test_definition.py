@@ -306,11 +306,11 @@ class TestGate:
         # A version takes its tags from its group; CreateModelPackage refuses others.
         assert "Tags" not in package
 
-    def test_the_models_place_outlives_the_execution(self, steps: dict[str, Any]) -> None:
+    def test_the_model_and_its_evaluation_outlive_the_execution(self, steps: dict[str, Any]) -> None:
         outputs = steps["Evaluate"]["Arguments"]["ProcessingOutputConfig"]["Outputs"]
         places = {item["OutputName"]: _resolve(item["S3Output"]["S3Uri"]) for item in outputs}
         assert places == {
-            "evaluation": f"s3://{PROJECT.bucket}/runs/PipelineExecutionId/Evaluate/evaluation",
+            "evaluation": f"s3://{PROJECT.bucket}/models/PipelineExecutionId/evaluation",
             "model": f"s3://{PROJECT.bucket}/models/PipelineExecutionId",
         }
 
