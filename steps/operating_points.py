@@ -59,8 +59,8 @@ def operating_points(y: Labels, probability: Floats) -> OperatingPoints:
     """
     medium = threshold_at(y, probability, MEDIUM_FALSE_POSITIVES)
     high = threshold_at(y, probability, HIGH_FALSE_POSITIVES)
-    # With ties both can fall on one threshold, but levels must rise.
-    high = max(high, float(np.nextafter(medium, 1.0)))
+    # With ties both can fall on one threshold, be it 1, but levels must rise.
+    high = max(high, float(np.nextafter(medium, np.inf)))
     return OperatingPoints(_point(y, probability, medium), _point(y, probability, high))
 
 

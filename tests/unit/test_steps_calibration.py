@@ -122,7 +122,9 @@ def test_operating_points_state_what_to_expect() -> None:
     }
 
 
-def test_levels_rise_even_if_all_probabilities_are_one() -> None:
-    points = operating_points(np.array([0, 0, 1]), np.full(3, 0.3))
-    assert 0.3 < points.medium.threshold < points.high.threshold
-    assert points.medium.precision == 0.0
+@pytest.mark.parametrize(("probability", "precision"), [(0.3, 0.0), (1.0, 1 / 3)])
+def test_levels_rise_even_if_all_probabilities_tie(probability: float, precision: float) -> None:
+    points = operating_points(np.array([0, 0, 1]), np.full(3, probability))
+    assert probability <= points.medium.threshold < points.high.threshold
+    assert points.medium.threshold <= 1
+    assert points.medium.precision == precision
