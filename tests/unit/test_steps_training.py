@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,16 @@ def test_out_of_fold_means_unseen(trained: Any, tmp_path: Path) -> None:
     assert list(seen) == [None, 0, 1, 2, 3, 4]
     assert seen[None] == len(data.y)
     assert sum(len(data.y) - seen[k] for k in range(5)) == len(data.y)
+
+
+def test_published_network_of_a_fold_sees_that_folds_set_alone(trained: Any, tmp_path: Path) -> None:
+    # GIVEN none of the resampled sets that hold companies of fold 3
+    shutil.copy(trained.folder("resampled") / "fold-3.parquet", tmp_path)
+    data = read_training_set(trained.folder("train"), trained.folder("features"), "published")
+    pipeline = train_published.fit_published(data, tmp_path, 42, 3)
+    assert pipeline["scale"].n_samples_seen_ == np.sum(data.fold != 3) < len(data.y)
+    with pytest.raises(JobError, match=r"whole\.parquet"):
+        train_published.fit_published(data, tmp_path, 42, None)
 
 
 def test_noise_is_not_learnt(trained: Any, tmp_path: Path) -> None:
