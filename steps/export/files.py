@@ -19,7 +19,6 @@ import numpy as np
 
 import inference
 from inference.artifact import FORMAT
-from inference.contract import Contract
 from steps.export import build_backend, serve
 from steps.export.served import Arrays, ServedModel
 
@@ -55,40 +54,17 @@ def write_model(folder: Path, served: ServedModel, contract: dict[str, Any], aud
     folder.mkdir(parents=True, exist_ok=True)
     arrays = npz_bytes(served.arrays)
     (folder / "model.npz").write_bytes(arrays)
-    _write_description(
-        folder,
-        {
-            **served.spec,
-            "format": FORMAT,
-            "contract": contract,
-            "model_npz_sha256": hashlib.sha256(arrays).hexdigest(),
-        },
-    )
+    description = {
+        **served.spec,
+        "format": FORMAT,
+        "contract": contract,
+        "model_npz_sha256": hashlib.sha256(arrays).hexdigest(),
+    }
+    text = json.dumps(description, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
+    (folder / "model.json").write_text(text + "\n", encoding="utf-8")
     inference.load(folder)
     joblib.dump(audit, folder / "model.joblib")
     _write_code(folder / "code")
-
-
-def replace_contract(folder: Path, contract: dict[str, Any]) -> None:
-    """Replace the contract in a model's folder, say by one that knows the model's figures.
-
-    Raises
-    ------
-    inference.ArtifactError
-        If the new contract contradicts itself or the model.
-    ValueError
-        If its features are not those of the model.
-    """
-    model = inference.load(folder)
-    if Contract.from_facts(contract).names != model.contract.names:
-        raise ValueError("The new contract has other features than the model in " + str(folder))
-    description = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-    _write_description(folder, {**description, "contract": contract})
-
-
-def _write_description(folder: Path, description: dict[str, Any]) -> None:
-    text = json.dumps(description, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
-    (folder / "model.json").write_text(text + "\n", encoding="utf-8")
 
 
 def npz_bytes(arrays: Arrays) -> bytes:

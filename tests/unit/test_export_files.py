@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import inference
-from steps.export import ServedModel, pack_model, replace_contract, unpack_model, write_model
+from steps.export import ServedModel, pack_model, unpack_model, write_model
 
 NAMES = ["debt", "cash"]
 CONTRACT = {
@@ -117,17 +117,6 @@ def test_a_damaged_archive_is_refused(tmp_path: Path, damage: str) -> None:
         archive.write_bytes(damaged[damage])
     with pytest.raises(inference.ArtifactError, match=r"model\.tar\.gz cannot be unpacked"):
         unpack_model(archive, tmp_path / "again")
-
-
-def test_a_contract_can_be_replaced_by_one_that_knows_more(tmp_path: Path) -> None:
-    write_model(tmp_path, SERVED, CONTRACT, None)
-    replace_contract(tmp_path, {**CONTRACT, "threshold": 0.25, "candidate": "recommended"})
-    contract = inference.load(tmp_path).contract
-    assert contract.threshold == 0.25
-    assert contract.facts["candidate"] == "recommended"
-    other = {**CONTRACT, "features": [{"name": "cash"}], "contract": inference.contract_hash(["cash"])}
-    with pytest.raises(ValueError, match="other features"):
-        replace_contract(tmp_path, other)
 
 
 @pytest.mark.parametrize(
