@@ -315,6 +315,18 @@ class TestGate:
         }
 
 
+def test_the_console_offers_what_the_steps_take(definition: dict[str, Any]) -> None:
+    # pipeline/ must not import steps/, so that the choices stand in both.
+    from steps.estimators import ESTIMATORS
+    from steps.evaluate import CHOICES
+    from steps.resample import RESAMPLERS
+
+    offered = {item["Name"]: item.get("EnumValues") for item in definition["Parameters"]}
+    assert offered["Estimator"] == list(ESTIMATORS)
+    assert offered["Resampler"] == list(RESAMPLERS)
+    assert offered["RegisterCandidate"] == list(CHOICES)
+
+
 OPERATIONS = {
     "Processing": ("CreateProcessingJob", {"ProcessingJobName": "name"}),
     "Training": ("CreateTrainingJob", {"TrainingJobName": "name"}),
