@@ -47,12 +47,13 @@ class Ratios:
     @classmethod
     def build(cls, parameters: Parameters, width: int) -> Ratios:
         """Read the stage from a model's parameters."""
-        groups = [
-            Pairs.read(parameters, operation, width) for operation in ("difference", "quotient", "product")
-        ]
-        derived = sum(len(group.left) for group in groups)
-        offsets = parameters.numbers("quotient_offsets", len(groups[1].left))
-        return cls(*groups, offsets, parameters.number("limit"), width + derived)
+        differences = Pairs.read(parameters, "difference", width)
+        quotients = Pairs.read(parameters, "quotient", width)
+        products = Pairs.read(parameters, "product", width)
+        derived = len(differences.left) + len(quotients.left) + len(products.left)
+        offsets = parameters.numbers("quotient_offsets", len(quotients.left))
+        limit = parameters.number("limit")
+        return cls(differences, quotients, products, offsets, limit, width + derived)
 
     def __call__(self, X: Floats) -> Floats:
         """Return the given and the derived columns, (n, k + derived)."""

@@ -22,8 +22,13 @@ class Units:
     @classmethod
     def build(cls, parameters: Parameters, width: int) -> Units:
         """Read the stage from a model's parameters."""
-        numbers = [parameters.number(name) for name in ("limit", "large_factor", "small_factor")]
-        return cls(parameters.positions("columns", width), *numbers, width)
+        return cls(
+            parameters.positions("columns", width),
+            parameters.number("limit"),
+            parameters.number("large_factor"),
+            parameters.number("small_factor"),
+            width,
+        )
 
     def __call__(self, X: Floats) -> Floats:
         """Return all columns, (n, k)."""

@@ -107,7 +107,8 @@ class DerivedRatios(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 for ratio in self.ratios
             ]
         columns = np.column_stack([given, *derived])
-        return np.clip(np.nan_to_num(columns, nan=0.0), -LARGEST, LARGEST)
+        bounded: Floats = np.clip(np.nan_to_num(columns, nan=0.0), -LARGEST, LARGEST)
+        return bounded
 
 
 def _value(ratio: Ratio, left: Floats, right: Floats) -> Floats:

@@ -42,7 +42,7 @@ def boosted_trees(members: list[HistGradientBoostingClassifier]) -> tuple[Arrays
             thresholds[place, number] = min(nodes["num_threshold"][node], np.finfo(np.float64).max)
             struck = sum(1 << leaf for leaf in range(first, last))
             masks[place, number] = ALL_LEAVES & ~struck
-    arrays = {"columns": columns, "thresholds": thresholds, "masks": masks, "leaves": leaves}
+    arrays: Arrays = {"columns": columns, "thresholds": thresholds, "masks": masks, "leaves": leaves}
     return arrays, float(np.mean([member._baseline_prediction.item() for member in members]))
 
 
