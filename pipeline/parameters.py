@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 # What TrainRecommended can fit.
-ESTIMATORS = ["logistic"]
+ESTIMATORS = ["logistic", "blend", "boosting", "mlp-bag", "forest"]
 RESAMPLERS = ["smote-tomek", "smote", "none"]
 CANDIDATES = ["best", "published", "recommended"]
 # `Approved` goes live without a person having looked at the figures.

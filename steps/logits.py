@@ -17,11 +17,18 @@ def pipeline_logit(pipeline: Pipeline, X: Floats) -> Floats:
     classifier = pipeline[-1]
     transformed = pipeline[:-1].transform(X)
     if isinstance(classifier, MLPClassifier):
-        # An MLP offers only probabilities, and a logit taken back from one near 1 has lost its digits:
-        # the same network without its last sigmoid gives it whole.
-        network = copy.copy(classifier)
-        network.out_activation_ = "identity"
-        logit: Floats = network.predict_proba(transformed)[:, 1]
-    else:
-        logit = classifier.decision_function(transformed)
+        return network_logit(classifier, transformed)
+    logit: Floats = classifier.decision_function(transformed)
+    return logit
+
+
+def network_logit(network: MLPClassifier, X: Floats) -> Floats:
+    """Return a network's log-odds of class 1, shape (rows,).
+
+    An MLP offers only probabilities, and a logit taken back from one near 1 has lost its digits: the same
+    network without its last sigmoid gives it whole.
+    """
+    without_sigmoid = copy.copy(network)
+    without_sigmoid.out_activation_ = "identity"
+    logit: Floats = without_sigmoid.predict_proba(X)[:, 1]
     return logit

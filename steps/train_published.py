@@ -38,7 +38,14 @@ def fit_published(data: TrainingSet, resampled: Path, seed: int, held_out: int |
     frame: pd.DataFrame = read_frame(resampled, f"{part}.parquet", [*data.names, TARGET])
     # The same scaler as Resample fitted, since the companies are the same.
     scaler = StandardScaler().fit(data.X[data.outside(held_out)])
-    network = MLPClassifier(
+    network = published_network(seed)
+    network.fit(values(frame, data.names), target(frame))
+    return Pipeline([("scale", scaler), ("mlp", network)])
+
+
+def published_network(seed: int) -> MLPClassifier:
+    """Return the published network, unfitted."""
+    return MLPClassifier(
         hidden_layer_sizes=(100, 50),
         activation="relu",
         solver="adam",
@@ -51,8 +58,6 @@ def fit_published(data: TrainingSet, resampled: Path, seed: int, held_out: int |
         n_iter_no_change=10,
         random_state=seed,
     )
-    network.fit(values(frame, data.names), target(frame))
-    return Pipeline([("scale", scaler), ("mlp", network)])
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from sklearn.pipeline import Pipeline
 
 from steps.estimators import ESTIMATORS, Build
 from steps.job import Arguments, JobError, channel, model_dir, run
-from steps.training import Candidate, TrainingSet, read_training_set, train_candidate
+from steps.training import Candidate, TrainingSet, available_cores, read_training_set, train_candidate
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -21,20 +21,21 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--model-dir", type=Path, default=model_dir())
     parser.add_argument("--estimator", default="logistic")
     parser.add_argument("--random-seed", type=int, default=42)
-    # Fitting these takes less time than starting a process does.
-    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--processes", type=int)
     args = parser.parse_args(argv)
     if args.estimator not in ESTIMATORS:
         raise JobError(f"Estimator is {args.estimator!r}; it must be one of {', '.join(ESTIMATORS)}.")
     data = read_training_set(args.train, args.features, "recommended")
+    # Fitting a logistic regression takes less time than starting a process does.
+    processes = args.processes or (1 if args.estimator == "logistic" else available_cores())
     fit = partial(fit_recommended, data, ESTIMATORS[args.estimator], args.random_seed)
-    train_candidate(Candidate("recommended", args.estimator), data, fit, args.model_dir, args.processes)
+    train_candidate(Candidate("recommended", args.estimator), data, fit, args.model_dir, processes)
 
 
 def fit_recommended(data: TrainingSet, build: Build, seed: int, held_out: int | None) -> Pipeline:
     """Fit the estimator on real companies as the data file has them."""
     companies = data.outside(held_out)
-    return build(seed).fit(data.X[companies], data.y[companies])
+    return build(data.names, seed).fit(data.X[companies], data.y[companies])
 
 
 if __name__ == "__main__":

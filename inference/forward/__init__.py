@@ -8,18 +8,39 @@ from typing import Any
 import numpy.typing as npt
 
 from inference.errors import ArtifactError
+from inference.forward.blend import Blend
 from inference.forward.calibration import Sigmoid
 from inference.forward.linear import Linear
 from inference.forward.mlp import Mlp
-from inference.forward.preprocess import QuantileNormal, Standardize
-from inference.forward.stage import Floats, Parameters, Stage
+from inference.forward.preprocess import Clip, QuantileNormal, Standardize
+from inference.forward.ratios import Ratios
+from inference.forward.stage import Parameters, Stage, run
+from inference.forward.trees import BoostedTrees, Forest
+from inference.forward.units import Units
+
+
+def _blend(parameters: Parameters, width: int) -> Blend:
+    """Build a blend, whose members are chains of stages themselves."""
+    members = parameters.spec.get("members")
+    if not isinstance(members, list) or not all(
+        isinstance(specs, list) and all(isinstance(spec, dict) for spec in specs) for specs in members
+    ):
+        raise ArtifactError("'members' of the stage 'blend' must be a list of lists of stages.")
+    return Blend([chain(specs, parameters.arrays, width) for specs in members])
+
 
 FAMILIES: dict[str, Callable[[Parameters, int], Stage]] = {
+    "blend": _blend,
+    "boosted_trees": BoostedTrees.build,
+    "clip": Clip.build,
+    "forest": Forest.build,
     "linear": Linear.build,
     "mlp": Mlp.build,
     "quantile_normal": QuantileNormal.build,
+    "ratios": Ratios.build,
     "sigmoid": Sigmoid.build,
     "standardize": Standardize.build,
+    "units": Units.build,
 }
 
 
@@ -56,8 +77,4 @@ def chain(
     return stages
 
 
-def run(stages: Sequence[Stage], X: Floats) -> Floats:
-    """Return the values of the last stage for the rows of `X`."""
-    for stage in stages:
-        X = stage(X)
-    return X
+__all__ = ["FAMILIES", "chain", "run"]

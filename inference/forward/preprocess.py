@@ -41,6 +41,26 @@ class Standardize:
         return (X - self.mean) / self.scale
 
 
+@dataclass(frozen=True)
+class Clip:
+    """Every value kept within ±`limit`."""
+
+    limit: float
+    width: int
+
+    @classmethod
+    def build(cls, parameters: Parameters, width: int) -> Clip:
+        """Read the stage from a model's parameters."""
+        limit = parameters.number("limit")
+        if limit <= 0:
+            raise ArtifactError(f"'limit' of the stage {parameters.kind!r} is {limit}; it must be above 0.")
+        return cls(limit, width)
+
+    def __call__(self, X: Floats) -> Floats:
+        """Return the clipped columns, (n, k)."""
+        return np.clip(X, -self.limit, self.limit)
+
+
 class QuantileNormal:
     """The normal score of each value's place among the training quantiles of its column.
 

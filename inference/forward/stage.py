@@ -12,6 +12,7 @@ import numpy.typing as npt
 from inference.errors import ArtifactError
 
 Floats = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.intp]
 
 
 class Stage(Protocol):
@@ -27,6 +28,13 @@ class Stage(Protocol):
         ...
 
 
+def run(stages: Sequence[Stage], X: Floats) -> Floats:
+    """Return the values of the last stage for the rows of `X`."""
+    for stage in stages:
+        X = stage(X)
+    return X
+
+
 class Parameters:
     """The parameters of one stage: its description in model.json and its arrays in model.npz.
 
@@ -40,6 +48,21 @@ class Parameters:
 
     def array(self, name: str, shape: tuple[int | None, ...]) -> Floats:
         """Return an array as float64; `None` in `shape` stands for any length but 0."""
+        key, array = self._shaped(name, shape)
+        if array.dtype.kind != "f" or not np.isfinite(array).all():
+            raise ArtifactError(f"The array {key!r} holds something other than finite numbers.")
+        return np.ascontiguousarray(array, dtype=np.float64)
+
+    def integers(self, name: str, shape: tuple[int | None, ...], below: int) -> Indices:
+        """Return an array of integers from 0 to `below` - 1; `None` in `shape` as for `array`."""
+        key, array = self._shaped(name, shape)
+        if array.dtype.kind not in "iu" or (array < 0).any() or (array >= below).any():
+            raise ArtifactError(
+                f"The array {key!r} holds something other than integers from 0 to {below - 1}."
+            )
+        return np.ascontiguousarray(array, dtype=np.intp)
+
+    def _shaped(self, name: str, shape: tuple[int | None, ...]) -> tuple[str, npt.NDArray[Any]]:
         key = f"{self.spec.get('arrays')}.{name}"
         if key not in self.arrays:
             raise ArtifactError(f"model.npz lacks the array {key!r} of the stage {self.kind!r}.")
@@ -49,16 +72,33 @@ class Parameters:
         )
         if not fits:
             raise ArtifactError(f"The array {key!r} has the shape {array.shape}, not {shape}.")
-        if array.dtype.kind != "f" or not np.isfinite(array).all():
-            raise ArtifactError(f"The array {key!r} holds something other than finite numbers.")
-        return np.ascontiguousarray(array, dtype=np.float64)
+        return key, array
 
     def number(self, name: str) -> float:
         """Return a number from the stage's description."""
-        value = self.spec.get(name)
-        if not isinstance(value, int | float) or isinstance(value, bool) or not isfinite(value):
+        value: Any = self.spec.get(name)
+        if not _is_number(value):
             raise ArtifactError(f"{name!r} of the stage {self.kind!r} is {value!r}; it must be a number.")
         return float(value)
+
+    def numbers(self, name: str, count: int) -> Floats:
+        """Return a list of `count` numbers from the stage's description, maybe empty."""
+        values = self.spec.get(name)
+        if not isinstance(values, list) or len(values) != count or not all(map(_is_number, values)):
+            raise ArtifactError(
+                f"{name!r} of the stage {self.kind!r} is {values!r}; it must be a list of {count} numbers."
+            )
+        return np.array(values, dtype=np.float64)
+
+    def positions(self, name: str, width: int) -> Indices:
+        """Return a list of columns, counted from 0, from the stage's description, maybe empty."""
+        values = self.spec.get(name)
+        if not isinstance(values, list) or not all(type(at) is int and 0 <= at < width for at in values):
+            raise ArtifactError(
+                f"{name!r} of the stage {self.kind!r} is {values!r}; it must be a list of columns "
+                f"from 0 to {width - 1}."
+            )
+        return np.array(values, dtype=np.intp)
 
     def choice(self, name: str, allowed: Sequence[str]) -> str:
         """Return a word from the stage's description."""
@@ -68,3 +108,7 @@ class Parameters:
                 f"{name!r} of the stage {self.kind!r} is {value!r}; it must be one of {', '.join(allowed)}."
             )
         return str(value)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)

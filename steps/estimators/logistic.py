@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import QuantileTransformer, StandardScaler
 
 
-def logistic(seed: int) -> Pipeline:
+def logistic(names: Sequence[str], seed: int) -> Pipeline:  # noqa: ARG001 (the same for any columns)
     """Return the unfitted pipeline; the seed draws only the sample of very large data sets' quantiles."""
     return Pipeline(
         [

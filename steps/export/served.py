@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -13,6 +13,13 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import QuantileTransformer, StandardScaler
 from sklearn.utils.validation import check_is_fitted
+
+from steps.estimators import ratios, unit_repair
+from steps.estimators.blend import Blend
+from steps.estimators.boosting import BoostingBag
+from steps.estimators.forest import SMALLEST_PROBABILITY, Forest
+from steps.estimators.mlp_bag import Clip, MlpBag
+from steps.export import trees
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -54,8 +61,9 @@ def export_pipeline(pipeline: Pipeline, calibration: LogitCalibration) -> Served
     Parameters
     ----------
     pipeline
-        Any of `StandardScaler` and `QuantileTransformer(output_distribution="normal")`, then a
-        `LogisticRegression` or an `MLPClassifier`, fitted on the classes 0 and 1.
+        Any transformers of `TRANSFORMERS` (of `QuantileTransformer` with output_distribution="normal"),
+        then one classifier of `CLASSIFIERS`, or a `Blend` of such classifiers or pipelines, fitted on the
+        classes 0 and 1.
     calibration
         Applied to the classifier's logit. With slope 1 and intercept 0 the served probabilities are
         those of `pipeline.predict_proba`.
@@ -67,33 +75,54 @@ def export_pipeline(pipeline: Pipeline, calibration: LogitCalibration) -> Served
     sklearn.exceptions.NotFittedError
         If a step is not fitted.
     """
-    arrays: Arrays = {}
-    stages: list[dict[str, Any]] = []
-    estimators = [estimator for _, estimator in pipeline.steps]
-    for position, estimator in enumerate(estimators):
-        exporters = CLASSIFIERS if position == len(estimators) - 1 else TRANSFORMERS
-        exporter = exporters.get(type(estimator))
-        if exporter is None:
-            raise TypeError(_unsupported(pipeline.steps[position][0], estimator))
-        check_is_fitted(estimator)
-        spec, own = exporter(estimator)
-        prefix = str(position)
-        arrays.update(
-            {f"{prefix}.{name}": np.asarray(array, dtype=np.float64) for name, array in own.items()}
-        )
-        stages.append({**spec, "arrays": prefix})
+    stages, arrays = _stages(pipeline.steps, "")
     stages.append(
         {"kind": "sigmoid", "slope": float(calibration.slope), "intercept": float(calibration.intercept)}
     )
     return ServedModel(arrays, {"stages": stages})
 
 
+def _stages(steps: Sequence[tuple[str, Any]], prefix: str) -> tuple[list[dict[str, Any]], Arrays]:
+    """Return the stages and arrays of a pipeline's steps; `prefix` sets apart those of a blend's members."""
+    stages: list[dict[str, Any]] = []
+    arrays: Arrays = {}
+    for position, (name, estimator) in enumerate(steps):
+        is_last = position == len(steps) - 1
+        own = f"{prefix}{position}"
+        if is_last and isinstance(estimator, Blend):
+            check_is_fitted(estimator)
+            members = [
+                _stages(_steps(member), f"{own}.{number}.")
+                for number, member in enumerate(estimator.members_)
+            ]
+            stages.append({"kind": "blend", "members": [member_stages for member_stages, _ in members]})
+            for _, member_arrays in members:
+                arrays.update(member_arrays)
+            continue
+        exporter = (CLASSIFIERS if is_last else TRANSFORMERS).get(type(estimator))
+        if exporter is None:
+            raise TypeError(_unsupported(name, estimator))
+        check_is_fitted(estimator)
+        spec, own_arrays = exporter(estimator)
+        arrays.update({f"{own}.{key}": array for key, array in own_arrays.items()})
+        stages.append({**spec, "arrays": own})
+    return stages, arrays
+
+
+def _steps(member: Any) -> Sequence[tuple[str, Any]]:
+    """Return a blend's member as the steps of a pipeline."""
+    if isinstance(member, Pipeline):
+        steps: Sequence[tuple[str, Any]] = member.steps
+        return steps
+    return [(type(member).__name__, member)]
+
+
 def _unsupported(name: str, estimator: object) -> str:
-    transformers = " and ".join(sorted(kind.__name__ for kind in TRANSFORMERS))
-    classifiers = " or ".join(sorted(kind.__name__ for kind in CLASSIFIERS))
+    transformers = ", ".join(sorted(kind.__name__ for kind in TRANSFORMERS))
+    classifiers = ", ".join(sorted(kind.__name__ for kind in (*CLASSIFIERS, Blend)))
     return (
         f"The step {name!r} is a {type(estimator).__name__}, which cannot be served at its place: "
-        f"supported are any of {transformers}, then one {classifiers}. To serve another, add it to "
+        f"supported are any of {transformers}, then one of {classifiers}. To serve another, add it to "
         "steps/export/served.py and its forward pass to inference/forward/."
     )
 
@@ -131,26 +160,82 @@ def _linear(classifier: LogisticRegression) -> tuple[dict[str, Any], Arrays]:
 
 def _mlp(classifier: MLPClassifier) -> tuple[dict[str, Any], Arrays]:
     _require_binary(classifier)
-    if classifier.activation not in ("relu", "tanh"):
+    return _networks([classifier])
+
+
+def _mlp_bag(classifier: MlpBag) -> tuple[dict[str, Any], Arrays]:
+    _require_binary(classifier)
+    return _networks(classifier.members_)
+
+
+def _networks(networks: Sequence[MLPClassifier]) -> tuple[dict[str, Any], Arrays]:
+    """Return networks of one shape, stacked: the leading axis counts them."""
+    first = networks[0]
+    if first.activation not in ("relu", "tanh"):
         raise TypeError(
-            f"An MLPClassifier with activation {classifier.activation!r} cannot be served; "
+            f"An MLPClassifier with activation {first.activation!r} cannot be served; "
             "supported are 'relu' and 'tanh'."
         )
+    layers = len(first.coefs_)
     arrays: Arrays = {}
-    for layer, (weights, biases) in enumerate(zip(classifier.coefs_, classifier.intercepts_, strict=True)):
-        # the leading axis counts the nets of a bag, here one
-        arrays[f"weights.{layer}"] = weights[None]
-        arrays[f"biases.{layer}"] = biases[None, None]
-    return {"kind": "mlp", "activation": classifier.activation, "layers": len(classifier.coefs_)}, arrays
+    for layer in range(layers):
+        arrays[f"weights.{layer}"] = np.stack([network.coefs_[layer] for network in networks])
+        arrays[f"biases.{layer}"] = np.stack([network.intercepts_[layer][None] for network in networks])
+    return {"kind": "mlp", "activation": first.activation, "layers": layers}, arrays
+
+
+def _units(transformer: unit_repair.UnitRepair) -> tuple[dict[str, Any], Arrays]:
+    spec = {
+        "kind": "units",
+        "columns": transformer.columns,
+        "limit": unit_repair.LARGEST_SMALL,
+        "large_factor": unit_repair.LARGE_FACTOR,
+        "small_factor": unit_repair.SMALL_FACTOR,
+    }
+    return spec, {}
+
+
+def _ratios(transformer: ratios.DerivedRatios) -> tuple[dict[str, Any], Arrays]:
+    position = {name: at for at, name in enumerate(transformer.names)}
+    spec: dict[str, Any] = {"kind": "ratios", "limit": ratios.LARGEST}
+    for operation in ("difference", "quotient", "product"):
+        group = [ratio for ratio in transformer.ratios if ratio.operation == operation]
+        spec[f"{operation}_left"] = [position[ratio.left] for ratio in group]
+        spec[f"{operation}_right"] = [position[ratio.right] for ratio in group]
+        if operation == "quotient":
+            spec["quotient_offsets"] = [ratio.offset for ratio in group]
+    return spec, {}
+
+
+def _clip(transformer: Clip) -> tuple[dict[str, Any], Arrays]:
+    return {"kind": "clip", "limit": transformer.limit}, {}
+
+
+def _boosting(classifier: BoostingBag) -> tuple[dict[str, Any], Arrays]:
+    _require_binary(classifier)
+    arrays, intercept = trees.boosted_trees(classifier.members_)
+    return {"kind": "boosted_trees", "intercept": intercept}, arrays
+
+
+def _forest(classifier: Forest) -> tuple[dict[str, Any], Arrays]:
+    _require_binary(classifier)
+    spec = {"kind": "forest", "trees": classifier.trees, "smallest": SMALLEST_PROBABILITY}
+    return spec, trees.forest(classifier.forest_)
 
 
 Exporter = Callable[[Any], tuple[dict[str, Any], Arrays]]
 
 TRANSFORMERS: dict[type, Exporter] = {
+    Clip: _clip,
+    ratios.DerivedRatios: _ratios,
+    unit_repair.UnitRepair: _units,
     QuantileTransformer: _quantile_normal,
     StandardScaler: _standardize,
 }
 CLASSIFIERS: dict[type, Exporter] = {
+    BoostingBag: _boosting,
+    Forest: _forest,
+    MlpBag: _mlp_bag,
     LogisticRegression: _linear,
     MLPClassifier: _mlp,
 }

@@ -135,7 +135,11 @@ class TestParameters:
             "InputDataUri": ("String", None, None),
             "FeatureCount": ("Integer", 50, None),
             "Resampler": ("String", "smote-tomek", ["smote-tomek", "smote", "none"]),
-            "Estimator": ("String", "logistic", ["logistic"]),
+            "Estimator": (
+                "String",
+                "logistic",
+                ["logistic", "blend", "boosting", "mlp-bag", "forest"],
+            ),
             "RegisterCandidate": ("String", "best", ["best", "published", "recommended"]),
             "MinRocAuc": ("Float", 0.8, None),
             "ModelApprovalStatus": ("String", "PendingManualApproval", ["PendingManualApproval", "Approved"]),

@@ -101,8 +101,8 @@ def other_classes() -> Pipeline:
     [
         (
             lambda: fitted(make_pipeline(MinMaxScaler(), LogisticRegression())),
-            "'minmaxscaler' is a MinMaxScaler, .* QuantileTransformer and StandardScaler, "
-            "then one LogisticRegression or MLPClassifier",
+            "'minmaxscaler' is a MinMaxScaler, .* QuantileTransformer, StandardScaler, UnitRepair, "
+            "then one of Blend, BoostingBag, Forest, LogisticRegression, MLPClassifier, MlpBag",
         ),
         (lambda: fitted(make_pipeline(RandomForestClassifier(2))), "is a RandomForestClassifier"),
         (

@@ -97,7 +97,7 @@ def test_standardize_equals_scikit_learn(with_mean: bool, with_std: bool) -> Non
             {"0.quantiles": np.array([[0.0, 1.0], [1.0, 0.5]]), "0.references": np.array([0.0, 1.0])},
             "out of order",
         ),
-        ({"kind": "pca"}, {}, "knows linear, mlp, quantile_normal, sigmoid, standardize"),
+        ({"kind": "pca"}, {}, "knows blend, .*, linear, mlp, quantile_normal, ratios, sigmoid"),
     ],
 )
 def test_wrong_parameters_are_refused(spec: dict, arrays: dict, message: str) -> None:

@@ -1,0 +1,62 @@
+"""Bagged gradient boosting: a few boosted ensembles, each on its own sample of companies."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.ensemble import HistGradientBoostingClassifier
+
+from steps.estimators.logit_classifier import Floats, LogitClassifier
+
+
+class BoostingBag(LogitClassifier):
+    """The mean logit of boosted ensembles of small trees.
+
+    Parameters
+    ----------
+    bags
+        The number of ensembles.
+    trees
+        Of each ensemble.
+    share
+        Of each class's companies that an ensemble sees, drawn without replacement.
+    seed
+        Draws the samples, and the columns that each split may use.
+    """
+
+    def __init__(self, bags: int = 4, trees: int = 300, share: float = 0.8, seed: int = 0) -> None:
+        self.bags = bags
+        self.trees = trees
+        self.share = share
+        self.seed = seed
+
+    def fit(self, X: Floats, y: NDArray[np.integer]) -> Self:
+        """Fit each ensemble on its sample."""
+        self.classes_ = np.unique(y)
+        self.n_features_in_ = X.shape[1]
+        self.members_ = []
+        for bag in range(self.bags):
+            random = np.random.default_rng([self.seed, bag])
+            parts = [np.flatnonzero(y == label) for label in self.classes_]
+            drawn = [random.choice(part, round(self.share * len(part)), replace=False) for part in parts]
+            sample = np.concatenate(drawn)
+            # Chosen by repeated cross-validation; eight leaves fit the bits of a byte when served.
+            member = HistGradientBoostingClassifier(
+                learning_rate=0.03,
+                max_iter=self.trees,
+                max_leaf_nodes=8,
+                min_samples_leaf=30,
+                l2_regularization=5,
+                max_features=0.5,
+                early_stopping=False,
+                random_state=int(random.integers(2**31)),
+            )
+            self.members_.append(member.fit(X[sample], y[sample]))
+        return self
+
+    def decision_function(self, X: Floats) -> Floats:
+        """Return the mean logit, shape (rows,)."""
+        mean: Floats = np.mean([member.decision_function(X) for member in self.members_], axis=0)
+        return mean

@@ -1,0 +1,47 @@
+"""A forest of extremely randomised trees, as a logit."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.ensemble import ExtraTreesClassifier
+
+from steps.estimators.logit_classifier import Floats, LogitClassifier
+
+# A forest can be sure (its trees all say 0), but a logit can't: it would be infinite.
+SMALLEST_PROBABILITY = 1e-6
+
+
+class Forest(LogitClassifier):
+    """The logit of the mean probability of extra trees.
+
+    Parameters
+    ----------
+    trees
+        The number of trees.
+    seed
+        Draws the columns and thresholds that splits may use.
+    """
+
+    def __init__(self, trees: int = 300, seed: int = 0) -> None:
+        self.trees = trees
+        self.seed = seed
+
+    def fit(self, X: Floats, y: NDArray[np.integer]) -> Self:
+        """Fit the trees on all companies."""
+        self.classes_ = np.unique(y)
+        self.n_features_in_ = X.shape[1]
+        # Chosen by repeated cross-validation.
+        self.forest_ = ExtraTreesClassifier(
+            self.trees, criterion="entropy", min_samples_leaf=5, max_features=0.7, random_state=self.seed
+        ).fit(X, y)
+        return self
+
+    def decision_function(self, X: Floats) -> Floats:
+        """Return the logit of the mean probability, shape (rows,)."""
+        p = self.forest_.predict_proba(X)[:, 1]
+        p = np.clip(p, SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)
+        logit: Floats = np.log(p / (1 - p))
+        return logit
