@@ -99,24 +99,23 @@ class Front:
         body = _read_body(environ)
         if refusal is not None:
             return refusal(environ, start_response)
-        if _is_stage(environ, path):
-            return self._stages(environ, start_response)
-        if _INVOCATION.fullmatch(path):
-            return self._invocations(environ, start_response)
         if path == "/moto-api/reset":
             self._reset()
             return Response('{"status": "ok"}', content_type="application/json")(environ, start_response)
-        return self._control_plane(environ, start_response, body)
+        if _is_stage(environ, path):
+            return self._guarded(self._stages, environ, start_response, body)
+        if _INVOCATION.fullmatch(path):
+            return self._guarded(self._invocations, environ, start_response, body)
+        try:
+            return self._guarded(self._moto, environ, start_response, body)
+        finally:
+            if environ.get("REQUEST_METHOD") != "GET":
+                self._changed(service_of(environ))
 
-    def _control_plane(
-        self,
-        environ: dict[str, Any],
-        start_response: Any,
-        body: bytes,
-    ) -> Any:
+    def _guarded(self, app: WsgiApp, environ: dict[str, Any], start_response: Any, body: bytes) -> Any:
         service = service_of(environ)
         try:
-            return self._moto(environ, start_response)
+            return app(environ, start_response)
         except NotImplementedError as error:
             action = action_of(environ, body)
             message = f"Local AWS does not implement {service or 'this service'}: {action} ({error})."
@@ -127,9 +126,6 @@ class Front:
             logger.exception("Local AWS failed at %s: %s", service, action)
             message = f"Local AWS failed at {service}: {action}: {type(error).__name__}: {error}"
             return error_response(environ, 500, "InternalFailure", message)(environ, start_response)
-        finally:
-            if environ.get("REQUEST_METHOD") != "GET":
-                self._changed(service)
 
     def _refusal(self, environ: dict[str, Any], path: str) -> Response | None:
         host = str(environ.get("HTTP_HOST", ""))

@@ -15,6 +15,18 @@ T = TypeVar("T")
 
 BUCKET = "local-tests"
 ROLE = "arn:aws:iam::123456789012:role/pipeline-role"
+# A step that writes a file, and where its output is taken from.
+WRITE = """
+import os, pathlib, sys
+out = pathlib.Path(sys.argv[1]); out.mkdir(parents=True, exist_ok=True)
+(out / "result.json").write_text(sys.argv[2])
+"""
+OUT = "/opt/ml/processing/output/out"
+
+
+def out_uri(step: str) -> dict[str, str]:
+    """Refer to a step's output."""
+    return {"Get": f"Steps.{step}.ProcessingOutputConfig.Outputs['out'].S3Output.S3Uri"}
 
 
 class Cloud:

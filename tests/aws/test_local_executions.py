@@ -4,25 +4,11 @@ from __future__ import annotations
 
 import json
 import time
-from datetime import timedelta
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from local_cloud import BUCKET, ROLE, Cloud, eventually, processing, training_request
-
-from local_aws.caching import delays, duration, exception_type
-
-WRITE = """
-import os, pathlib, sys
-out = pathlib.Path(sys.argv[1]); out.mkdir(parents=True, exist_ok=True)
-(out / "result.json").write_text(sys.argv[2])
-"""
-OUT = "/opt/ml/processing/output/out"
-
-
-def out_uri(step: str) -> dict[str, str]:
-    return {"Get": f"Steps.{step}.ProcessingOutputConfig.Outputs['out'].S3Output.S3Uri"}
+from local_cloud import BUCKET, OUT, ROLE, WRITE, Cloud, eventually, out_uri, processing, training_request
 
 
 def test_values_flow_from_parameters_through_steps(cloud: Cloud) -> None:
@@ -83,125 +69,6 @@ def test_depends_on_orders_steps_without_data(cloud: Cloud) -> None:
     cloud.finish(execution)
     found = cloud.steps(execution)
     assert found["Early"]["EndTime"] <= found["Late"]["StartTime"]
-
-
-def gate(threshold: float) -> dict[str, Any]:
-    value = {
-        "Std:JsonGet": {
-            "PropertyFile": {"Get": "Steps.Score.PropertyFiles.Report"},
-            "Path": "metrics.auc.value",
-        }
-    }
-    message = {
-        "Std:Join": {"On": " ", "Values": ["Below", {"Get": "Parameters.Least"}, "in", out_uri("Score")]}
-    }
-    return {
-        "Name": "Gate",
-        "Type": "Condition",
-        "Arguments": {
-            "Conditions": [
-                {
-                    "Type": "GreaterThanOrEqualTo",
-                    "LeftValue": value,
-                    "RightValue": {"Get": "Parameters.Least"},
-                }
-            ],
-            "IfSteps": [
-                {
-                    "Name": "Register",
-                    "Type": "RegisterModel",
-                    "Arguments": {
-                        "ModelPackageGroupName": "group",
-                        "CustomerMetadataProperties": {"contract": "abc"},
-                        "InferenceSpecification": {
-                            "Containers": [{"Image": "image", "ModelDataUrl": f"s3://{BUCKET}/model.tar.gz"}],
-                            "SupportedContentTypes": ["application/json"],
-                            "SupportedResponseMIMETypes": ["application/json"],
-                        },
-                    },
-                }
-            ],
-            "ElseSteps": [{"Name": "Refuse", "Type": "Fail", "Arguments": {"ErrorMessage": message}}],
-        },
-    }
-
-
-@pytest.fixture
-def scored(cloud: Cloud) -> list[dict[str, Any]]:
-    cloud.sagemaker.create_model_package_group(ModelPackageGroupName="group")
-    code = cloud.put_script("write", WRITE)
-    report = {"PropertyFileName": "Report", "OutputName": "out", "FilePath": "result.json"}
-    score = processing("Score", code, [OUT, json.dumps({"metrics": {"auc": {"value": 0.9}}})])
-    return [{**score, "PropertyFiles": [report]}, gate(0.8)]
-
-
-LEAST = [{"Name": "Least", "Type": "Float", "DefaultValue": 0.8}]
-
-
-def test_condition_true_registers_the_model(cloud: Cloud, scored: list[dict[str, Any]]) -> None:
-    execution = cloud.start(scored, declared=LEAST)
-    assert cloud.finish(execution)["PipelineExecutionStatus"] == "Succeeded"
-    found = cloud.steps(execution)
-    assert found["Gate"]["Metadata"] == {"Condition": {"Outcome": "True"}}
-    assert set(found) == {"Score", "Gate", "Register"}
-    package = cloud.sagemaker.describe_model_package(
-        ModelPackageName=found["Register"]["Metadata"]["RegisterModel"]["Arn"]
-    )
-    assert package["ModelApprovalStatus"] == "PendingManualApproval"
-    assert package["CustomerMetadataProperties"] == {"contract": "abc"}
-    assert package["MetadataProperties"] == {"GeneratedBy": execution}
-
-
-def test_condition_false_fails_with_the_message(cloud: Cloud, scored: list[dict[str, Any]]) -> None:
-    execution = cloud.start(scored, declared=LEAST, given={"Least": "0.95"})
-    ended = cloud.finish(execution)
-    assert ended["PipelineExecutionStatus"] == "Failed"
-    assert ended["FailureReason"] == "Step failure: One or multiple steps failed."
-    found = cloud.steps(execution)
-    assert found["Gate"]["Metadata"] == {"Condition": {"Outcome": "False"}}
-    assert found["Refuse"]["StepStatus"] == "Failed"
-    assert found["Refuse"]["FailureReason"] == f"Below 0.95 in s3://{BUCKET}/runs/Score"
-    assert "Register" not in found
-    assert cloud.sagemaker.list_model_packages(ModelPackageGroupName="group")["ModelPackageSummaryList"] == []
-
-
-def test_a_missing_path_fails_the_condition(cloud: Cloud, scored: list[dict[str, Any]]) -> None:
-    scored[0]["Arguments"]["AppSpecification"]["ContainerArguments"][1] = "{}"
-    execution = cloud.start(scored, declared=LEAST)
-    assert cloud.finish(execution)["PipelineExecutionStatus"] == "Failed"
-    assert cloud.steps(execution)["Gate"]["FailureReason"] == (
-        "There is no metrics.auc.value in property file Report of step Score."
-    )
-
-
-@pytest.mark.parametrize(
-    ("condition", "outcome"),
-    [
-        ({"Type": "Equals", "LeftValue": 1, "RightValue": 1}, "True"),
-        ({"Type": "In", "QueryValue": "a", "Values": ["b", {"Get": "Parameters.Letter"}]}, "True"),
-        ({"Type": "Not", "Condition": {"Type": "LessThan", "LeftValue": 1, "RightValue": 2}}, "False"),
-        (
-            {
-                "Type": "Or",
-                "Conditions": [
-                    {"Type": "GreaterThan", "LeftValue": 1, "RightValue": 2},
-                    {"Type": "LessThanOrEqualTo", "LeftValue": 1, "RightValue": 1},
-                ],
-            },
-            "True",
-        ),
-    ],
-)
-def test_types_of_conditions(cloud: Cloud, condition: dict[str, Any], outcome: str) -> None:
-    step = {
-        "Name": "C",
-        "Type": "Condition",
-        "Arguments": {"Conditions": [condition], "IfSteps": [], "ElseSteps": []},
-    }
-    declared = [{"Name": "Letter", "Type": "String", "DefaultValue": "a"}]
-    execution = cloud.start([step], declared=declared)
-    assert cloud.finish(execution)["PipelineExecutionStatus"] == "Succeeded"
-    assert cloud.steps(execution)["C"]["Metadata"]["Condition"]["Outcome"] == outcome
 
 
 def test_a_failing_job_tells_its_reason_and_stops_what_follows(cloud: Cloud) -> None:
@@ -425,54 +292,3 @@ def test_at_most_so_many_steps_at_once(cloud: Cloud) -> None:
     cloud.finish(execution)
     first, second = sorted(cloud.steps(execution).values(), key=lambda each: each["StartTime"])
     assert first["EndTime"] <= second["StartTime"]
-
-
-def test_an_internal_error_is_tried_again_as_the_policy_says(cloud: Cloud) -> None:
-    # GIVEN a job that local AWS cannot prepare: one input's file is in the way of another's folder
-    cloud.put("one/nested", "file")
-    cloud.put("two/file", "file")
-    step = processing("A", cloud.put_script("write", WRITE), [OUT, "x"])
-    for name, path in (("one", "mixed"), ("two", "mixed/nested")):
-        s3_input = step["Arguments"]["ProcessingInputs"][0]["S3Input"]
-        moved = {"S3Uri": f"s3://{BUCKET}/{name}/", "LocalPath": f"/opt/ml/processing/input/{path}"}
-        step["Arguments"]["ProcessingInputs"].append({"InputName": name, "S3Input": {**s3_input, **moved}})
-    policy = {"IntervalSeconds": 1, "BackoffRate": 1.0, "MaxAttempts": 1}
-    policy["ExceptionType"] = ["SageMaker.JOB_INTERNAL_ERROR"]  # type: ignore[assignment]
-    # WHEN it runs with a policy for such errors
-    execution = cloud.start([{**step, "RetryPolicies": [policy]}])
-    # THEN it was tried twice
-    assert cloud.finish(execution)["PipelineExecutionStatus"] == "Failed"
-    failed = cloud.steps(execution)["A"]
-    assert failed["AttemptCount"] == 2
-    assert failed["FailureReason"].startswith("ClientError: InternalServerError")
-    assert len(cloud.sagemaker.list_processing_jobs()["ProcessingJobSummaries"]) == 2
-
-
-def test_delays_of_a_retry_policy() -> None:
-    throttled = {"ExceptionType": ["Step.THROTTLING"], "IntervalSeconds": 2, "BackoffRate": 3.0}
-    assert list(delays([{**throttled, "MaxAttempts": 3}], "Step.THROTTLING")) == [2.0, 6.0, 18.0]
-    assert list(delays([{**throttled, "ExpireAfterMin": 1}], "Step.THROTTLING")) == [2.0, 6.0, 18.0]
-    assert list(delays([throttled], "SageMaker.CAPACITY_ERROR")) == []
-    assert exception_type("ThrottlingException", while_creating=True) == "Step.THROTTLING"
-    assert exception_type("CapacityError: none left", while_creating=False) == "SageMaker.CAPACITY_ERROR"
-    assert exception_type("AlgorithmError: no", while_creating=False) is None
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("30d", timedelta(days=30)),
-        ("P30D", timedelta(days=30)),
-        ("T16m", timedelta(minutes=16)),
-        ("PT1H", timedelta(hours=1)),
-        ("30dT5h", timedelta(days=30, hours=5)),
-        ("P1M", timedelta(days=30)),
-    ],
-)
-def test_durations(text: str, expected: timedelta) -> None:
-    assert duration(text) == expected
-
-
-def test_what_is_no_duration_is_refused() -> None:
-    with pytest.raises(ValueError, match="'soon' is no duration"):
-        duration("soon")

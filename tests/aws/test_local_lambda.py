@@ -1,79 +1,23 @@
 """A Lambda function's zip runs for real: answers, errors, timeouts, logs, concurrency."""
 
 import base64
-import hashlib
-import io
 import json
 import os
 import threading
 import time
-import zipfile
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
+from local_functions import HANDLER, REGION, client, spec, zipped
 from moto.server import ThreadedMotoServer
 
 from local_aws.clients import Clients
 from local_aws.lambda_api import FunctionInvoker, install
 from local_aws.lambda_runtime import FunctionNotFoundError, FunctionSpec, LambdaRuntime
 from local_aws.lambda_runtime_worker import Worker
-
-REGION = "eu-west-1"
-HANDLER = """
-import logging, os, sys, time
-import boto3, aws_lambda_powertools
-STARTED = time.time()
-count = 0
-
-def handler(event, context):
-    global count
-    count += 1
-    print("seen", event, flush=True)
-    if event.get("do") == "raise":
-        raise ValueError("no such company")
-    if event.get("do") == "exit":
-        os._exit(3)
-    if event.get("do") == "sleep":
-        time.sleep(event["seconds"])
-    if event.get("do") == "large":
-        return "x" * 6_400_000
-    if event.get("do") == "s3":
-        return [b["Name"] for b in boto3.client("s3").list_buckets()["Buckets"]]
-    logging.getLogger().warning("half a line without an end")
-    sys.stdout.write("unfinished")
-    return {"count": count, "pid": os.getpid(), "answer": os.environ["ANSWER"],
-            "name": context.function_name, "arn": context.invoked_function_arn,
-            "remaining": context.get_remaining_time_in_millis(), "memory": context.memory_limit_in_mb,
-            "foreign": os.environ.get("FOREIGN")}
-"""
-
-
-def zipped(files: dict[str, str]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, text in files.items():
-            archive.writestr(zipfile.ZipInfo(name), text)  # no time in it: the same bytes at each call
-    return buffer.getvalue()
-
-
-def spec(text: str = HANDLER, name: str = "f", **changes: Any) -> FunctionSpec:
-    code = zipped({"package/__init__.py": "", "package/handler.py": text})
-    function = FunctionSpec(
-        name=name,
-        arn=f"arn:aws:lambda:{REGION}:123456789012:function:{name}",
-        handler="package.handler.handler",
-        code=code,
-        code_sha256=hashlib.sha256(code).hexdigest(),
-        timeout=20,
-        memory=256,
-        environment={"ANSWER": "42"},
-    )
-    return replace(function, **changes)
 
 
 @pytest.fixture(scope="module")
@@ -83,16 +27,6 @@ def url() -> Iterator[str]:
     host, port = server.get_host_and_port()
     yield f"http://{host}:{port}"
     server.stop()
-
-
-def client(url: str, service: Any) -> Any:
-    return boto3.client(
-        service,
-        endpoint_url=url,
-        region_name=REGION,
-        aws_access_key_id="testing",
-        aws_secret_access_key="testing",
-    )
 
 
 @pytest.fixture(scope="module")

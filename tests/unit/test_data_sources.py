@@ -184,7 +184,7 @@ def test_resolve_does_not_hide_a_wrong_file_behind_the_sample() -> None:
     ("name", "content"),
     [
         ("a.csv", CSV),
-        ("a.csv.gz", gzip.compress(CSV)),
+        ("a.csv.gz", gzip.compress(CSV, mtime=0)),
         ("a.csv.xz", lzma.compress(CSV)),
         ("archive.zip", archive(name="folder/a.csv")),
     ],
@@ -202,7 +202,7 @@ def test_every_format_is_decompressed(tmp_path: Path, name: str, content: bytes)
     [
         ("a.parquet", b"PAR1", r"must end in one of \.csv, \.csv\.gz, \.csv\.xz, \.zip"),
         ("a.csv", None, "There is no data file"),
-        ("a.csv.gz", gzip.compress(CSV)[:30], "Is it whole"),
+        ("a.csv.gz", gzip.compress(CSV, mtime=0)[:30], "Is it whole"),
         ("a.csv.xz", b"text", "Is it whole"),
         ("a.zip", b"text", "Is it whole"),
         ("a.zip", archive(name="readme.txt"), r"exactly one \.csv; it holds 0"),
