@@ -8,7 +8,6 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -124,8 +123,8 @@ def deploy(
     )
 
     code = _upload_functions(session, project, on_event)
-    if "PowertoolsLayerArn" not in given:
-        code["PowertoolsLayerArn"] = _powertools_layer(session)
+    # The libraries come with the code, so no earlier deployment's version is kept; local AWS has them at hand.
+    code["PowertoolsVersion"] = "" if is_local(cloudformation) else _defaults(service_text)["PowertoolsVersion"]
     _ensure_log_role(session, on_event, sleep)
     stack = Stack(cloudformation, project.service_stack, on_event, sleep)
     values = {"ProjectName": project.name, **code, **given}
@@ -270,23 +269,6 @@ def _upload_template(session: boto3.Session, project: Project, text: str) -> str
     session.client("s3").put_object(Bucket=project.bucket, Key=key, Body=content)
     suffix = "amazonaws.com.cn" if project.region.startswith("cn-") else "amazonaws.com"
     return f"https://{project.bucket}.s3.{project.region}.{suffix}/{key}"
-
-
-def _powertools_layer(session: boto3.Session) -> str:
-    """Return the layer of the Powertools version that the lock pins; none on local AWS."""
-    ssm = session.client("ssm")
-    if is_local(ssm):
-        return ""
-    wanted = version("aws-lambda-powertools")
-    # Where Powertools publishes its layers' ARNs, by region.
-    name = f"/aws/service/powertools/python/arm64/python3.13/{wanted}"
-    try:
-        return str(ssm.get_parameter(Name=name)["Parameter"]["Value"])
-    except ClientError as error:
-        raise DeploymentError(
-            f"The ARN of the Powertools layer {wanted} could not be read from {name} "
-            f"({error.response['Error']['Code']}). Set the parameter PowertoolsLayerArn yourself."
-        ) from error
 
 
 def _ensure_log_role(session: boto3.Session, on_event: OnEvent, sleep: Callable[[float], None]) -> None:

@@ -277,7 +277,7 @@ def test_deploying_again_changes_nothing(deployed: Deployment, session: boto3.Se
 
 
 def test_unknown_and_forbidden_settings_are_refused(deployed: Deployment, session: boto3.Session) -> None:
-    with pytest.raises(DeploymentError, match=r"has no parameter Colour\. It has: PowertoolsLayerArn, "):
+    with pytest.raises(DeploymentError, match=r"has no parameter Colour\. It has: PowertoolsVersion, "):
         deploy(session, PROJECT, confirm=accept, parameters={"Colour": "red"})
     with pytest.raises(DeploymentError, match="A serverless endpoint has no instances"):
         deploy(

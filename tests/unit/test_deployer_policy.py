@@ -202,7 +202,7 @@ def test_roles_are_passed_to_the_three_services_alone() -> None:
         ("iam:PutRolePolicy", "arn:aws:iam::1:role/Admin", False),
         ("iam:PassRole", "arn:aws:iam::1:role/Admin", False),
         ("lambda:InvokeFunction", "arn:aws:lambda:eu-west-1:1:function:bankruptcy-deploy-model", True),
-        ("ssm:GetParameter", "arn:aws:ssm:eu-west-1::parameter/aws/service/powertools/x", True),
+        ("ssm:GetParameters", "arn:aws:ssm:eu-west-1::parameter/aws/service/powertools/x", True),
         ("ssm:PutParameter", "arn:aws:ssm:eu-west-1::parameter/aws/service/powertools/x", False),
     ],
 )

@@ -179,6 +179,20 @@ def test_the_rest_deployments_name_follows_the_api_and_nothing_else() -> None:
     assert len(others | {name}) == 4
 
 
+def test_the_functions_layer_holds_the_release_that_the_lock_pins() -> None:
+    lock = (TEMPLATES.parent / "requirements.lock").read_text(encoding="utf-8")
+    template = Template(SERVICE)
+
+    pinned = re.search(r"^aws-lambda-powertools==(\S+)", lock, re.MULTILINE)
+    assert pinned is not None
+    assert template.parameters["PowertoolsVersion"]["Default"] == pinned[1]
+    layer = "{{resolve:ssm:/aws/service/powertools/python/arm64/python3.13/${PowertoolsVersion}}}"
+    for function in ("PredictFunction", "DeployFunction"):
+        properties = template.resources[function]["Properties"]
+        assert (properties["Runtime"], properties["Architectures"]) == ("python3.13", ["arm64"])
+        assert properties["Layers"]["Fn::If"][:2] == ["HasLayer", [{"Fn::Sub": layer}]]
+
+
 @pytest.mark.parametrize("text", [SERVICE, STORAGE])
 def test_parameters_are_found_without_a_yaml_parser(text: str) -> None:
     assert template_parameters(text) == list(Template(text).parameters)
