@@ -16,6 +16,7 @@ import numpy.typing as npt
 from inference.contract import Contract
 from inference.errors import ArtifactError
 from inference.forward import chain, run
+from inference.forward.calibration import Sigmoid
 from inference.forward.stage import Floats, Stage
 
 FORMAT: Final = 1
@@ -31,12 +32,15 @@ class Model:
     contract
         What the model takes.
     stages
-        The forward pass, from raw columns to the probability of bankruptcy.
+        The forward pass, from raw columns to a logit.
+    calibration
+        From that logit to the probability of bankruptcy.
     """
 
-    def __init__(self, contract: Contract, stages: Sequence[Stage]) -> None:
+    def __init__(self, contract: Contract, stages: Sequence[Stage], calibration: Sigmoid) -> None:
         self.contract = contract
         self._stages = tuple(stages)
+        self._calibration = calibration
 
     def predict_proba(self, X: Floats) -> Floats:
         """Return each row's probability of bankruptcy.
@@ -56,15 +60,25 @@ class Model:
         ValueError
             If `X` has not k columns.
         """
+        return self._calibration(self._logits(X)[:, None])[:, 0]
+
+    def log_odds(self, X: Floats) -> Floats:
+        """Return each row's log-odds of bankruptcy, (n,), of which `predict_proba` is the sigmoid.
+
+        They tell apart what rounds to the same probability; very large numbers can make them infinite.
+        """
+        return self._calibration.slope * self._logits(X) + self._calibration.intercept
+
+    def _logits(self, X: Floats) -> Floats:
         X = np.asarray(X, dtype=np.float64)
         if X.ndim != 2 or X.shape[1] != len(self.contract.names):
             raise ValueError(f"X has the shape {X.shape}; the model takes (n, {len(self.contract.names)}).")
-        probabilities = np.empty(len(X))
+        logits = np.empty(len(X))
         with np.errstate(over="ignore", invalid="ignore"):
             for start in range(0, len(X), CHUNK_ROWS):
                 rows = slice(start, start + CHUNK_ROWS)
-                probabilities[rows] = run(self._stages, X[rows])[:, 0]
-        return probabilities
+                logits[rows] = run(self._stages, X[rows])[:, 0]
+        return logits
 
 
 def load(folder: Path) -> Model:
@@ -85,9 +99,10 @@ def load(folder: Path) -> Model:
     arrays = _read_arrays(folder / "model.npz", description["model_npz_sha256"])
     specs = description["stages"]
     stages = chain(specs, arrays, len(contract.names))
-    if not specs or specs[-1]["kind"] != "sigmoid":
+    calibration = stages.pop() if stages else None
+    if not isinstance(calibration, Sigmoid):
         raise ArtifactError("The model's last stage is not a sigmoid, so it gives no probability.")
-    return Model(contract, stages)
+    return Model(contract, stages, calibration)
 
 
 def _read(path: Path) -> bytes:

@@ -38,6 +38,8 @@ class Contract:
         The probability from which a company is predicted to go bankrupt.
     levels, bounds
         The risk levels in rising order and the probability from which each holds; the first holds from 0.
+    medians
+        Each feature's median among the training companies; empty if the contract does not state them.
     facts
         All that contract.json says.
     """
@@ -47,6 +49,7 @@ class Contract:
     threshold: float
     levels: tuple[str, ...]
     bounds: tuple[float, ...]
+    medians: tuple[float, ...]
     facts: Mapping[str, Any]
 
     @classmethod
@@ -56,8 +59,8 @@ class Contract:
         Parameters
         ----------
         facts
-            Holds at least `contract` (the hash), `features` (each with its `name`), `threshold` and
-            `risk_levels` (each with `level` and `from`).
+            Holds at least `contract` (the hash), `features` (each with its `name`, and for explanations its
+            `median`), `threshold` and `risk_levels` (each with `level` and `from`).
 
         Raises
         ------
@@ -69,6 +72,7 @@ class Contract:
             threshold = float(facts["threshold"])
             levels = tuple(str(level["level"]) for level in facts["risk_levels"])
             bounds = tuple(float(level["from"]) for level in facts["risk_levels"])
+            medians = tuple(float(feature["median"]) for feature in facts["features"] if "median" in feature)
             stated = facts["contract"]
         except KeyError as error:
             raise ArtifactError(f"The contract lacks {error}; export the model again.") from None
@@ -88,7 +92,9 @@ class Contract:
             raise ArtifactError(
                 f"The contract's risk levels hold from {list(bounds)}; they must rise from 0."
             )
-        return cls(stated, names, threshold, levels, bounds, dict(facts))
+        if len(medians) not in (0, len(names)) or not all(map(isfinite, medians)):
+            raise ArtifactError("The contract must state a finite median of every feature, or of none.")
+        return cls(stated, names, threshold, levels, bounds, medians, dict(facts))
 
     def risk_level(self, probability: float) -> str:
         """Return the risk level of a probability of bankruptcy."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ import numpy as np
 from inference.artifact import Model, load
 from inference.contract import Contract
 from inference.errors import Problem, RequestError, invalid, unsupported
+from inference.explain import Effect, explain
 from inference.forward.stage import Floats
 from inference.request import CSV, JSON, LINES, MEDIA_TYPES, Request, decode, shorten
 from inference.validation import to_matrix
@@ -33,6 +34,7 @@ class Predictions:
 
     request: Request
     probabilities: Floats
+    explanations: list[list[Effect]] | None
     contract: Contract
     version: str | None
 
@@ -55,7 +57,9 @@ def predict_fn(request: Request | RequestError, model: Model) -> Predictions | R
     if isinstance(request, RequestError):
         return request
     try:
-        probabilities = model.predict_proba(to_matrix(request, model.contract))
+        X = to_matrix(request, model.contract)
+        probabilities = model.predict_proba(X)
+        explanations = explain(model, X) if request.explain else None
     except RequestError as error:
         return error
     overflown = np.flatnonzero(np.isnan(probabilities))
@@ -63,7 +67,7 @@ def predict_fn(request: Request | RequestError, model: Model) -> Predictions | R
         message = "The numbers are too large for the model's arithmetic; check their units."
         return invalid([Problem(request.loc(int(position)), message) for position in overflown])
     version = os.environ.get("MODEL_PACKAGE_VERSION") or None
-    return Predictions(request, probabilities, model.contract, version)
+    return Predictions(request, probabilities, explanations, model.contract, version)
 
 
 def output_fn(result: Predictions | RequestError, accept: str | None) -> tuple[str, str] | Response:
@@ -85,6 +89,8 @@ def output_fn(result: Predictions | RequestError, accept: str | None) -> tuple[s
         return _error_response(result)
     try:
         media_type = _choose(accept, result.request.media_type)
+        if media_type == CSV and result.explanations is not None:
+            raise unsupported(f"Explanations do not fit into {CSV}; accept {JSON} or {LINES}.")
     except RequestError as error:
         return _error_response(error)
     return _WRITERS[media_type](result), media_type
@@ -127,7 +133,7 @@ def _quality(parameters: list[str]) -> float:
 
 def _answers(result: Predictions) -> list[dict[str, Any]]:
     contract = result.contract
-    return [
+    answers: list[dict[str, Any]] = [
         {
             "prediction": int(p >= contract.threshold),
             "probability": {"not_bankrupt": 1 - p, "bankrupt": p},
@@ -136,6 +142,10 @@ def _answers(result: Predictions) -> list[dict[str, Any]]:
         }
         for p in result.probabilities.tolist()
     ]
+    if result.explanations is not None:
+        for answer, effects in zip(answers, result.explanations, strict=True):
+            answer["explanation"] = [{**asdict(effect), "direction": effect.direction} for effect in effects]
+    return answers
 
 
 def _write_json(result: Predictions) -> str:

@@ -20,7 +20,7 @@ MEDIA_TYPES: Final = (JSON, CSV, LINES)
 
 MAX_ROWS: Final = 100_000
 SINGLE_KEYS: Final = ("data", "features")
-TOP_KEYS: Final = (*SINGLE_KEYS, "instances", "contract")
+FORM_KEYS: Final = (*SINGLE_KEYS, "instances")
 FORMS: Final = (
     'send {"data": [numbers]} or {"features": {name: number}} for one company, {"instances": [...]} for many'
 )
@@ -46,6 +46,8 @@ class Request:
         Whether the body is one company rather than a list of one.
     contract
         The contract's hash that the client stated for all companies.
+    explain
+        Whether the client wants to know what moves the scores.
     """
 
     media_type: str
@@ -53,6 +55,7 @@ class Request:
     prefix: Loc = ()
     single: bool = False
     contract: object = None
+    explain: bool = False
 
     def loc(self, position: int) -> Loc:
         """Return where in the body a company is."""
@@ -111,12 +114,15 @@ def _decode_json(text: str) -> Request:
         return Request(JSON, _limited(document, ()))
     if not isinstance(document, dict):
         raise invalid([Problem((), f"The body is {describe(document)}; {FORMS}.")])
-    given = [key for key in TOP_KEYS[:3] if key in document]
+    explain = document.pop("explain", False)
+    if not isinstance(explain, bool):
+        raise invalid([Problem(("explain",), f"'explain' is {describe(explain)}; it must be true or false.")])
+    given = [key for key in FORM_KEYS if key in document]
     if len(given) != 1:
         found = " and ".join(map(repr, given)) if given else "none of 'data', 'features' and 'instances'"
         raise invalid([Problem((), f"The body has {found}; {FORMS}.")])
     if given != ["instances"]:
-        return Request(JSON, [document], single=True)
+        return Request(JSON, [document], single=True, explain=explain)
     unknown = [
         Problem((key[:200],), f"{shorten(key)} is unknown beside 'instances'.")
         for key in document
@@ -128,7 +134,11 @@ def _decode_json(text: str) -> Request:
     if unknown:
         raise invalid(unknown)
     return Request(
-        JSON, _limited(instances, ("instances",)), ("instances",), contract=document.get("contract")
+        JSON,
+        _limited(instances, ("instances",)),
+        ("instances",),
+        contract=document.get("contract"),
+        explain=explain,
     )
 
 

@@ -127,11 +127,12 @@ def _fit_one(fit: Fit, part: int | None) -> Pipeline:
 def _contract(candidate: Candidate, data: TrainingSet, probability: Floats) -> dict[str, Any]:
     points = operating_points(data.y, probability)
     lowest, highest = data.X.min(axis=0).tolist(), data.X.max(axis=0).tolist()
+    medians = np.median(data.X, axis=0).tolist()
     return {
         "contract": contract_hash(data.names),
         "features": [
-            {"name": name, "min": low, "max": high}
-            for name, low, high in zip(data.names, lowest, highest, strict=True)
+            {"name": name, "min": low, "max": high, "median": median}
+            for name, low, high, median in zip(data.names, lowest, highest, medians, strict=True)
         ],
         "threshold": points.threshold,
         "risk_levels": points.risk_levels(),

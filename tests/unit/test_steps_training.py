@@ -37,6 +37,7 @@ def test_contract_facts(trained: Any, candidate: str, estimator: str) -> None:
     assert contract["contract"] == inference.contract_hash(names)
     assert [feature["min"] for feature in contract["features"]] == train[names].min().tolist()
     assert [feature["max"] for feature in contract["features"]] == train[names].max().tolist()
+    assert [feature["median"] for feature in contract["features"]] == train[names].median().tolist()
     assert (contract["candidate"], contract["estimator"]) == (candidate, estimator)
     assert [level["level"] for level in contract["risk_levels"]] == ["low", "medium", "high"]
     assert contract["threshold"] == contract["risk_levels"][1]["from"]

@@ -1,0 +1,160 @@
+"""What moves a company's score: the effects, their order, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import inference
+from inference.handlers import input_fn, model_fn, output_fn, predict_fn
+from steps.export import ServedModel, write_model
+
+NAMES = ["assets", "debt", "sales", "cash", "profit", "wages", "product"]
+MEDIANS = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]
+# The score is 2 · (0.5 · assets - debt + 0.25 · sales + 2 · profit + 3 · (cash · wages)) + 1: the logit of
+# the stages, calibrated. `product` has no weight.
+WEIGHTS = [0.5, -1.0, 0.25, 0.0, 2.0, 0.0, 0.0, 3.0]
+SERVED = ServedModel(
+    {"1.coefficients": np.array(WEIGHTS)[:, None], "1.intercept": np.zeros(1)},
+    {
+        "stages": [
+            {
+                "kind": "ratios",
+                "limit": 1e12,
+                "difference_left": [],
+                "difference_right": [],
+                "quotient_left": [],
+                "quotient_right": [],
+                "quotient_offsets": [],
+                "product_left": [3],
+                "product_right": [5],
+            },
+            {"kind": "linear", "arrays": "1"},
+            {"kind": "sigmoid", "slope": 2.0, "intercept": 1.0},
+        ]
+    },
+)
+
+
+def contract(*, medians: bool = True) -> dict[str, Any]:
+    return {
+        "contract": inference.contract_hash(NAMES),
+        "features": [
+            {"name": name, **({"median": median} if medians else {})}
+            for name, median in zip(NAMES, MEDIANS, strict=True)
+        ],
+        "threshold": 0.2,
+        "risk_levels": [{"level": "low", "from": 0.0}, {"level": "high", "from": 0.2}],
+    }
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> inference.Model:
+    folder = tmp_path_factory.mktemp("model")
+    write_model(folder, SERVED, contract(), None)
+    return model_fn(str(folder))
+
+
+def ask(model: inference.Model, body: object, accept: str = "application/json") -> tuple[int, Any]:
+    answer: Any = output_fn(predict_fn(input_fn(json.dumps(body), "application/json"), model), accept)
+    if isinstance(answer, tuple):
+        return 200, answer[0]
+    return answer.status_code, answer.get_data(as_text=True)
+
+
+def explanation(model: inference.Model, company: list[float]) -> list[dict[str, Any]]:
+    status, text = ask(model, {"data": company, "explain": True})
+    assert status == 200
+    found: list[dict[str, Any]] = json.loads(text)["explanation"]
+    return found
+
+
+def test_the_five_largest_effects_with_what_the_model_derives_from_each(model: inference.Model) -> None:
+    # GIVEN a company that differs from the medians in all features
+    found = explanation(model, [3.0, 1.0, 7.0, 5.0, 4.0, 5.0, 100.0])
+    # THEN each effect is the change of the calibrated logit against the median in its place alone; cash and
+    # wages act through their product, where the other keeps its own value
+    assert [(each["feature"], each["effect"], each["direction"]) for each in found] == [
+        ("cash", pytest.approx(2 * 3 * (5 - 4) * 5), "raises"),
+        ("wages", pytest.approx(2 * 3 * 5 * (5 - 6)), "lowers"),
+        ("profit", pytest.approx(2 * 2 * (4 - 5)), "lowers"),
+        ("assets", pytest.approx(2 * 0.5 * (3 - 1)), "raises"),
+        ("debt", pytest.approx(2 * -1 * (1 - 2)), "raises"),
+    ]
+    assert [(each["value"], each["median"]) for each in found] == [(5, 4), (5, 6), (4, 5), (3, 1), (1, 2)]
+
+
+def test_a_feature_that_moves_nothing_is_not_named(model: inference.Model) -> None:
+    assert explanation(model, MEDIANS) == []
+    found = explanation(model, [*MEDIANS[:4], 6.0, 6.0, -1e9])
+    assert [each["feature"] for each in found] == ["profit"]
+
+
+def test_each_company_has_its_own_and_the_same_answer_besides(model: inference.Model) -> None:
+    companies = [[0.1 * place + at for at in range(7)] for place in range(100)]
+    status, text = ask(model, {"instances": companies, "explain": True})
+    assert status == 200
+    explained = json.loads(text)["predictions"]
+    assert [each.pop("explanation") for each in explained[:2]] == [
+        explanation(model, company) for company in companies[:2]
+    ]
+    _, plain = ask(model, {"instances": companies, "explain": False})
+    assert [list(each) for each in json.loads(plain)["predictions"]] == [list(explained[0])] * 100
+    assert json.loads(plain)["predictions"][:2] == explained[:2]
+
+
+def test_effects_are_finite_where_the_score_is_not(model: inference.Model) -> None:
+    # GIVEN a profit that alone takes the probability from nearly 0 to 1
+    company = [1.0, 300.0, 3.0, 4.0, 1.7e308, 0.0, 7.0]
+    (profit,) = explanation(model, company)
+    # THEN the effect is counted up to log-odds of 700, where a probability is 1 to the last digit
+    at_median = 2 * (0.5 * 1 - 300 + 0.25 * 3 + 2 * 5) + 1
+    assert (profit["feature"], profit["effect"]) == ("profit", pytest.approx(700 - at_median))
+
+
+def test_json_lines_carry_explanations_and_csv_does_not(model: inference.Model) -> None:
+    body = {"instances": [MEDIANS, [*MEDIANS[:4], 6, 6, 7]], "explain": True}
+    status, text = ask(model, body, "application/jsonlines")
+    assert status == 200
+    assert [len(json.loads(line)["explanation"]) for line in text.splitlines()] == [0, 1]
+    status, text = ask(model, body, "text/csv")
+    assert status == 415
+    assert "application/jsonlines" in json.loads(text)["error"]["message"]
+
+
+@pytest.mark.parametrize("wish", ["yes", 1, None])
+def test_the_wish_is_true_or_false(model: inference.Model, wish: object) -> None:
+    status, text = ask(model, {"data": MEDIANS, "explain": wish})
+    (detail,) = json.loads(text)["error"]["details"]
+    assert (status, detail["loc"]) == (422, ["explain"])
+
+
+def test_more_than_a_hundred_companies_are_refused(model: inference.Model) -> None:
+    status, text = ask(model, {"instances": [MEDIANS] * 101, "explain": True})
+    (detail,) = json.loads(text)["error"]["details"]
+    assert status == 422
+    assert detail == {
+        "loc": ["explain"],
+        "message": "At most 100 companies are explained at once, 101 were sent; send fewer, or ask without.",
+    }
+
+
+def test_a_model_without_medians_says_that_it_cannot_explain(tmp_path: Path) -> None:
+    write_model(tmp_path, SERVED, contract(medians=False), None)
+    model = model_fn(str(tmp_path))
+    assert ask(model, {"data": MEDIANS})[0] == 200
+    status, text = ask(model, {"data": MEDIANS, "explain": True})
+    assert status == 422
+    assert "trained without" in text
+
+
+@pytest.mark.parametrize("median", [float("inf"), None])
+def test_medians_are_of_every_feature_or_of_none(tmp_path: Path, median: float | None) -> None:
+    facts = contract()
+    facts["features"][3] = {"name": "cash"} if median is None else {"name": "cash", "median": median}
+    with pytest.raises(inference.ArtifactError, match="median of every feature"):
+        inference.Contract.from_facts(facts)
