@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from botocore.exceptions import ClientError
-
 from scripts.packaging import FUNCTIONS, pack, upload
 from scripts.stacks import Confirm, DeploymentError, Event, OnEvent, Outcome, Stack, ignore
 
@@ -27,6 +25,8 @@ __all__ = ["Deployment", "DeploymentError", "Event", "Outputs", "deploy", "publi
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "infra"
 NO_REIGNING_MODEL = "reigning/none.txt"
+# What `destroy` writes into the parameter that says whether the service is paused.
+BEING_DESTROYED = "destroying"
 LOG_ROLE = "ApiGatewayLogs"
 # What an API Gateway account role must allow: AmazonAPIGatewayPushToCloudWatchLogs, written out.
 _LOG_ACTIONS = (
@@ -123,8 +123,9 @@ def deploy(
     )
 
     code = _upload_functions(session, project, on_event)
-    # The libraries come with the code, so no earlier deployment's version is kept; local AWS has them at hand.
-    code["PowertoolsVersion"] = "" if is_local(cloudformation) else _defaults(service_text)["PowertoolsVersion"]
+    # Libraries come with the code: no earlier deployment's release is kept. Local AWS has them at hand.
+    release = "" if is_local(cloudformation) else _defaults(service_text)["PowertoolsVersion"]
+    code["PowertoolsVersion"] = release
     _ensure_log_role(session, on_event, sleep)
     stack = Stack(cloudformation, project.service_stack, on_event, sleep)
     values = {"ProjectName": project.name, **code, **given}
@@ -138,6 +139,7 @@ def deploy(
     )
 
     outputs = read_outputs(cloudformation, project)
+    _undo_destroy(session, stack, outputs, on_event)
     _seed_reigning(session, project, on_event)
     pipeline = publish_pipeline(session, project, outputs)
     on_event(Event("pipeline", project.pipeline, pipeline))
@@ -305,6 +307,19 @@ def _ensure_log_role(session: boto3.Session, on_event: OnEvent, sleep: Callable[
                 raise DeploymentError(f"API Gateway did not take the role {role['Arn']}: {error}") from error
             sleep(2)
     on_event(Event("account", "API Gateway's log role", "set", role["Arn"]))
+
+
+def _undo_destroy(session: boto3.Session, stack: Stack, outputs: Outputs, on_event: OnEvent) -> None:
+    """Take back what a `destroy` that was interrupted did before it came to the stack."""
+    events, ssm = session.client("events"), session.client("ssm")
+    for rule in stack.resources("AWS::Events::Rule"):
+        if events.describe_rule(Name=rule)["State"] == "DISABLED":
+            events.enable_rule(Name=rule)
+            on_event(Event("service", f"rule {rule}", "enabled again"))
+    name = outputs.paused_parameter_name
+    if ssm.get_parameter(Name=name)["Parameter"]["Value"] == BEING_DESTROYED:
+        ssm.put_parameter(Name=name, Value="false", Overwrite=True)
+        on_event(Event("service", "endpoint", "allowed again", "An interrupted destroy had forbidden it."))
 
 
 def _seed_reigning(session: boto3.Session, project: Project, on_event: OnEvent) -> None:

@@ -158,8 +158,7 @@ def read_endpoint(session: boto3.Session, project: Project) -> EndpointState:
 
 def is_paused(session: boto3.Session, outputs: Outputs) -> bool:
     """Whether the service is paused."""
-    answer = session.client("ssm").get_parameter(Name=outputs.paused_parameter_name)
-    return answer["Parameter"]["Value"] == "true"
+    return _paused_parameter(session, outputs) != "false"
 
 
 def published_version(session: boto3.Session, outputs: Outputs) -> str | None:
@@ -341,10 +340,16 @@ def _refuse_given_up(step: dict[str, Any], wanted: str | None) -> None:
 
 
 def _set_paused(session: boto3.Session, outputs: Outputs, *, paused: bool) -> None:
-    if is_paused(session, outputs) != paused:
-        session.client("ssm").put_parameter(
-            Name=outputs.paused_parameter_name, Value=str(paused).lower(), Overwrite=True
-        )
+    wanted = str(paused).lower()
+    if _paused_parameter(session, outputs) != wanted:
+        name = outputs.paused_parameter_name
+        session.client("ssm").put_parameter(Name=name, Value=wanted, Overwrite=True)
+
+
+def _paused_parameter(session: boto3.Session, outputs: Outputs) -> str:
+    """Return ``true``, ``false``, or what a `destroy` under way wrote."""
+    answer = session.client("ssm").get_parameter(Name=outputs.paused_parameter_name)
+    return answer["Parameter"]["Value"]
 
 
 def _newest_approved(session: boto3.Session, project: Project) -> str | None:

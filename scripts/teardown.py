@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from scripts.deployment import BEING_DESTROYED, LOG_ROLE
 from scripts.stacks import DeploymentError, Event, OnEvent, Stack, ignore
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 _PAUSE = 5.0
 _ENDPOINT_ATTEMPTS = 360
+_JOB_LOGS = ("/aws/sagemaker/ProcessingJobs", "/aws/sagemaker/TrainingJobs")
+_GONE_CODES = {"404", "NoSuchBucket", "NoSuchEntity", "ParameterNotFound"}
 _GONE = ("could not find", "does not exist", "not found", "unable to describe")
 
 
@@ -68,8 +71,7 @@ def destroy(
         work.empty_bucket()
         if Stack(session.client("cloudformation"), project.storage_stack, on_event, sleep).delete():
             work.removed("stack", project.storage_stack)
-    else:
-        work.list_kept()
+    work.list_kept()
     return work.teardown
 
 
@@ -101,8 +103,10 @@ class _Work:
                 self._on_event(Event("destroy", f"rule {rule}", "disabled"))
         ssm: Any = self._session.client("ssm")
         for name in stack.resources("AWS::SSM::Parameter"):
-            if _unless_gone(lambda name=name: ssm.get_parameter(Name=name)):  # type: ignore[misc]
-                ssm.put_parameter(Name=name, Value="true", Overwrite=True)
+            found = _unless_gone(lambda name=name: ssm.get_parameter(Name=name))  # type: ignore[misc]
+            # What a person paused stays so, should this be interrupted and the service be deployed again.
+            if found and found["Parameter"]["Value"] == "false":
+                ssm.put_parameter(Name=name, Value=BEING_DESTROYED, Overwrite=True)
 
     def stop_executions(self) -> None:
         """Stop what runs: a pipeline with running executions can't be deleted."""
@@ -206,6 +210,13 @@ class _Work:
             )
         if Stack(self._session.client("cloudformation"), project.storage_stack).describe():
             self.teardown.kept.append(f"stack {project.storage_stack}, which holds bucket and group")
+        iam: Any = self._session.client("iam")
+        if _unless_gone(lambda: iam.get_role(RoleName=LOG_ROLE)):
+            self.teardown.kept.append(f"role {LOG_ROLE}, by which API Gateway writes the account's logs")
+        logs: Any = self._session.client("logs")
+        for group in _JOB_LOGS:
+            if logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]:
+                self.teardown.kept.append(f"log group {group}, shared by all jobs of the account")
 
     def _running(self) -> set[str]:
         pages = self._sagemaker.get_paginator("list_pipeline_executions").paginate(
@@ -254,7 +265,5 @@ def _unless_gone(call: Callable[[], Any]) -> Any:
 def _is_gone(error: ClientError) -> bool:
     code = error.response["Error"]["Code"]
     message = error.response["Error"].get("Message", "").lower()
-    named = code in {"404", "NoSuchBucket", "ParameterNotFound", "ResourceNotFound"} or code.startswith(
-        "ResourceNotFound"
-    )
+    named = code in _GONE_CODES or code.startswith("ResourceNotFound")
     return named or (code == "ValidationException" and any(text in message for text in _GONE))

@@ -104,7 +104,8 @@ class Reconciler:
 
     def _is_paused(self) -> bool:
         parameter = self._ssm.get_parameter(Name=self._settings.paused_parameter)["Parameter"]
-        return parameter["Value"] == "true"
+        # "true", or what a removal of the whole service writes there.
+        return parameter["Value"] != "false"
 
     def _record_failed_attempt(self, endpoint: Endpoint) -> None:
         """Count a creation that failed, or an update that failed and kept the old configuration."""

@@ -25,6 +25,7 @@ ALARMS_SHOWN = [
     "dead-letters",
     "failed-executions",
 ]
+LOG_ROLE = "role ApiGatewayLogs, by which API Gateway writes the account's logs"
 PROJECT = Project("credit-risk", "123456789012", "eu-west-1")
 
 
@@ -345,11 +346,36 @@ def test_settings_change_persist_ask_and_go(session: boto3.Session, cloud: Cloud
     gone = destroy(session, project, delete_data=True)
 
     # THEN nothing of it is left, and the first project is as it was
-    assert gone.kept == []
+    assert gone.kept == [LOG_ROLE]
     assert "stack second-service" in gone.removed
     assert "stack second-storage" in gone.removed
     assert leftovers(cloud, "second") == []
     assert destroy(session, project, delete_data=True).removed == []
+
+
+def test_a_deployment_after_an_interrupted_destroy_takes_back_what_that_did(
+    deployed: Deployment, session: boto3.Session, cloud: Cloud
+) -> None:
+    # GIVEN a destroy that was interrupted before it came to the stack
+    def interrupt(event: Event) -> None:
+        if event.subject == "pipeline credit-risk":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        destroy(session, PROJECT, on_event=interrupt)
+    assert cloud.ssm.get_parameter(Name="/credit-risk/paused")["Parameter"]["Value"] == "destroying"
+    assert cloud.events.describe_rule(Name="credit-risk-reconcile")["State"] == "DISABLED"
+
+    # WHEN it is deployed again
+    events: list[Event] = []
+    again = deploy(session, PROJECT, confirm=accept, on_event=events.append)
+
+    # THEN deploy_model is called again, and may deploy
+    assert (again.service, again.pipeline) == ("unchanged", "created")
+    assert cloud.ssm.get_parameter(Name="/credit-risk/paused")["Parameter"]["Value"] == "false"
+    rules = cloud.events.list_rules(NamePrefix="credit-risk-")["Rules"]
+    assert [rule["State"] for rule in rules] == ["ENABLED"] * 3
+    assert Event("service", "rule credit-risk-endpoint", "enabled again") in events
 
 
 def test_destroying_keeps_data_and_says_so(
@@ -371,6 +397,7 @@ def test_destroying_keeps_data_and_says_so(
     assert gone.kept == [
         "s3://credit-risk-123456789012-eu-west-1 (data, code, models and runs)",
         "stack credit-risk-storage, which holds bucket and group",
+        LOG_ROLE,
     ]
     assert leftovers(cloud, "credit-risk") == ["bucket credit-risk-123456789012-eu-west-1"]
     # AND the service can come back over the data
