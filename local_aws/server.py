@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import shutil
 import socket
 import tempfile
@@ -14,12 +12,7 @@ from typing import Any
 
 from moto.core.base_backend import BackendDict
 from moto.core.model_instances import reset_model_data
-from moto.moto_server.werkzeug_app import (
-    DomainDispatcherApplication,
-    MotoRequestHandler,
-    create_backend_app,
-)
-from werkzeug.serving import ThreadedWSGIServer
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 from local_aws import cloudformation, events, lambda_api, sagemaker_api
 from local_aws.clients import ACCESS_KEY, SECRET_KEY, Clients
@@ -29,61 +22,16 @@ from local_aws.events import Delivery
 from local_aws.executor import Executor
 from local_aws.front import Front
 from local_aws.gateway import Gateway
+from local_aws.http_server import Server
 from local_aws.jobs import JobRunner
 from local_aws.lambda_runtime import LambdaRuntime
 from local_aws.sagemaker_base import Plane, backend_of
-
-logger = logging.getLogger(__name__)
 
 HOST = "127.0.0.1"
 
 
 class PortInUseError(RuntimeError):
     """The port asked for is taken."""
-
-
-class _RequestHandler(MotoRequestHandler):  # type: ignore[misc]
-    """Keeps connections alive, sends without delay, and leaves no access log."""
-
-    protocol_version = "HTTP/1.1"
-    # Headers and body are two writes; Nagle would hold the second back for 40 ms.
-    disable_nagle_algorithm = True
-
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Log nothing: clients see their own errors."""
-
-
-class _Server(ThreadedWSGIServer):  # type: ignore[misc]
-    """Knows its open connections, so that a stop ends the idle ones too."""
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self._connections: set[socket.socket] = set()
-        self._lock = threading.Lock()
-
-    def process_request(self, request: socket.socket, client_address: Any) -> None:
-        """Note a new connection."""
-        with self._lock:
-            self._connections.add(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: socket.socket) -> None:
-        """Forget a connection that ends."""
-        with self._lock:
-            self._connections.discard(request)
-        super().shutdown_request(request)
-
-    def close_connections(self) -> None:
-        """End what clients keep open."""
-        with self._lock:
-            for connection in self._connections:
-                # The client may have closed its side already.
-                with contextlib.suppress(OSError):
-                    connection.shutdown(socket.SHUT_RDWR)
-
-    def handle_error(self, _request: socket.socket, client_address: Any) -> None:
-        """Log a connection that broke, instead of printing it."""
-        logger.debug("A connection from %s broke", client_address, exc_info=True)
 
 
 class LocalAws:
@@ -108,7 +56,7 @@ class LocalAws:
         self.region = region
         self._port = port
         self._given_root = root
-        self._server: _Server | None = None
+        self._server: Server | None = None
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> LocalAws:
@@ -145,7 +93,7 @@ class LocalAws:
             self._port = listener.getsockname()[1]
             self._root = self._given_root or Path(tempfile.mkdtemp(prefix="local-aws-"))
             front = self._build()
-            self._server = _Server(HOST, self._port, front, handler=_RequestHandler, fd=listener.fileno())
+            self._server = Server(HOST, self._port, front, fd=listener.fileno())
         self._thread = threading.Thread(target=self._server.serve_forever, name="local-aws", daemon=True)
         self._thread.start()
 

@@ -1,0 +1,117 @@
+"""The HTTP server of local AWS: threads, connections that stay open, answers that leave in one piece."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+import threading
+from typing import Any
+
+from moto.moto_server.werkzeug_app import MotoRequestHandler
+from werkzeug.serving import ThreadedWSGIServer
+
+logger = logging.getLogger(__name__)
+
+_WITHOUT_BODY = {"204", "304"}
+_OWN_HEADERS = {"connection", "content-length", "transfer-encoding"}
+
+
+class RequestHandler(MotoRequestHandler):  # type: ignore[misc]
+    """Answers the requests of one connection, one after the other.
+
+    werkzeug's own handler ends a connection after each answer, since an application might leave a request's
+    body unread. `Front` reads every body whole, so here the connection stays.
+    """
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1  # head and body leave together
+
+    def run_wsgi(self) -> None:
+        """Answer one request."""
+        environ = self.make_environ()
+        started: list[Any] = []
+
+        def start_response(status: str, headers: list[tuple[str, str]], _error: Any = None) -> None:
+            started[:] = [status, headers]
+
+        try:
+            parts = self.server.app(environ, start_response)
+            try:
+                body = b"".join(parts)
+            finally:
+                close = getattr(parts, "close", None)
+                if close is not None:
+                    close()
+            status, headers = started
+        except Exception:
+            # Even the front can fail, at a request that is no HTTP; how much of it was read is not known.
+            logger.exception("Local AWS failed before it knew what is asked")
+            self.close_connection = True
+            status, headers, body = "500 Internal Server Error", [], b""
+        self._answer(status, headers, body)
+
+    def _answer(self, status: str, headers: list[tuple[str, str]], body: bytes) -> None:
+        code, _, reason = status.partition(" ")
+        self.send_response(int(code), reason)
+        stated = None
+        for name, value in headers:
+            if name.lower() == "content-length":
+                stated = value
+            if name.lower() not in _OWN_HEADERS:
+                self.send_header(name, value)
+        # HEAD tells how long the answer to GET is, without giving it.
+        is_head = self.command == "HEAD"
+        if is_head and stated is not None:
+            self.send_header("Content-Length", stated)
+        elif code not in _WITHOUT_BODY:
+            self.send_header("Content-Length", str(len(body)))
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        if not is_head and code not in _WITHOUT_BODY:
+            self.wfile.write(body)
+        self.wfile.flush()
+
+    def handle_expect_100(self) -> bool:
+        """Send the go-ahead at once: the client waits for it before it sends the body."""
+        go_on: bool = super().handle_expect_100()
+        self.wfile.flush()
+        return go_on
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Log nothing: clients see their own errors."""
+
+
+class Server(ThreadedWSGIServer):  # type: ignore[misc]
+    """Knows its open connections, so that a stop ends the idle ones too."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, handler=RequestHandler, **options)
+        self._connections: set[socket.socket] = set()
+        self._lock = threading.Lock()
+
+    def process_request(self, request: socket.socket, client_address: Any) -> None:
+        """Note a new connection."""
+        with self._lock:
+            self._connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: socket.socket) -> None:
+        """Forget a connection that ends."""
+        with self._lock:
+            self._connections.discard(request)
+        super().shutdown_request(request)
+
+    def close_connections(self) -> None:
+        """End what clients keep open."""
+        with self._lock:
+            for connection in self._connections:
+                # The client may have closed its side already.
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+
+    def handle_error(self, _request: socket.socket, client_address: Any) -> None:
+        """Log a connection that broke, instead of printing it."""
+        logger.debug("A connection from %s broke", client_address, exc_info=True)
