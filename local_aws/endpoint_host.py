@@ -21,6 +21,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -40,6 +41,10 @@ PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "DYL
 
 class EndpointError(Exception):
     """An endpoint that cannot be served; the message is the endpoint's FailureReason."""
+
+
+class ContainerError(Exception):
+    """A container that does not answer its health check; the message is the last line of its log."""
 
 
 @dataclass(frozen=True)
@@ -72,19 +77,29 @@ class Container:
         The model's environment.
     region : str
         Told to the model, as SageMaker does.
-    logs : _Log
+    logs : Log
         Takes each line that the child writes.
+    timeout : float
+        Seconds that the answer to a request may take.
 
     Raises
     ------
-    EndpointError
+    ContainerError
         When the model does not load or the health check is not answered.
     """
 
-    def __init__(self, base: Path, environment: Mapping[str, str], region: str, logs: "_Log") -> None:
+    def __init__(
+        self,
+        base: Path,
+        environment: Mapping[str, str],
+        region: str,
+        logs: "Log",
+        timeout: float = INVOCATION_SECONDS,
+    ) -> None:
         self.in_flight = 0
         self.last_line = ""
         self._logs = logs
+        self._timeout = timeout
         self._idle: deque[http.client.HTTPConnection] = deque()
         reading, writing = os.pipe()
         try:
@@ -108,10 +123,8 @@ class Container:
         self.port = int(json.loads(said)["port"]) if said else 0
         if not said or not self._answers_ping():
             self.kill()
-            why = self.last_line or f"the container did not answer within {START_SECONDS:.0f} seconds"
-            raise EndpointError(
-                f"The primary container for production variant {VARIANT} did not pass the ping health check. "
-                f"Please check CloudWatch logs for this endpoint. Last log line: {why}"
+            raise ContainerError(
+                self.last_line or f"the container did not answer within {START_SECONDS:.0f} seconds"
             )
 
     def _answers_ping(self) -> bool:
@@ -132,7 +145,7 @@ class Container:
         try:
             connection = self._idle.pop()
         except IndexError:
-            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=INVOCATION_SECONDS)
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self._timeout)
         try:
             connection.request(method, path, body, dict(headers))
             response = connection.getresponse()
@@ -181,14 +194,15 @@ class Container:
 
 
 @dataclass(frozen=True)
-class _Log:
-    """One log stream of one endpoint."""
+class Log:
+    """One log stream."""
 
     shipper: LogShipper
     group: str
     stream: str
 
     def write(self, line: str) -> None:
+        """Queue one line."""
         self.shipper.write(self.group, self.stream, line)
 
 
@@ -209,7 +223,7 @@ def _container_environment(base: Path, environment: Mapping[str, str], region: s
 class Endpoint:
     """One endpoint: the container in service, replaced when it dies."""
 
-    def __init__(self, name: str, base: Path, spec: ModelSpec, region: str, log: _Log) -> None:
+    def __init__(self, name: str, base: Path, spec: ModelSpec, region: str, log: Log) -> None:
         self.name = name
         self._base = base
         self._spec = spec
@@ -221,7 +235,13 @@ class Endpoint:
         self._enter_service(self._start())
 
     def _start(self) -> Container:
-        return Container(self._base, self._spec.environment, self._region, self.log)
+        try:
+            return Container(self._base, self._spec.environment, self._region, self.log)
+        except ContainerError as error:
+            raise EndpointError(
+                f"The primary container for production variant {VARIANT} did not pass the ping health check. "
+                f"Please check CloudWatch logs for this endpoint. Last log line: {error}"
+            ) from error
 
     def _enter_service(self, container: Container) -> None:
         with self._changed:
@@ -337,19 +357,11 @@ class EndpointHost:
             When the artefact cannot be fetched or unpacked, or the model does not load; what was served
             before stays in service.
         """
-        for name in ("SAGEMAKER_PROGRAM", "SAGEMAKER_SUBMIT_DIRECTORY"):
-            if name not in model.environment:
-                raise EndpointError(
-                    f"Model {model.name} has no {name} in its Environment; SAGEMAKER_PROGRAM is the module "
-                    "of the handlers (serve.py), SAGEMAKER_SUBMIT_DIRECTORY its folder (/opt/ml/model/code)."
-                )
         base = (self._root / f"{endpoint}-{next(self._numbers)}").resolve()
         stream = f"{VARIANT}/i-{uuid.uuid4().hex[:17]}"
         try:
-            self._unpack(model, base / "model")
-            fresh = Endpoint(
-                endpoint, base, model, self.region, _Log(self._logs, log_group(endpoint), stream)
-            )
+            unpack_model(self._clients.get("s3"), model, base / "model")
+            fresh = Endpoint(endpoint, base, model, self.region, Log(self._logs, log_group(endpoint), stream))
         except EndpointError:
             shutil.rmtree(base, ignore_errors=True)
             raise
@@ -358,20 +370,6 @@ class EndpointHost:
             self._endpoints[endpoint] = fresh
         if old is not None:
             threading.Thread(target=old.close, kwargs={"drain": True}, daemon=True).start()
-
-    def _unpack(self, model: ModelSpec, folder: Path) -> None:
-        bucket, _, key = model.model_data_url.removeprefix("s3://").partition("/")
-        folder.mkdir(parents=True)
-        try:
-            archive = self._clients.get("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
-            with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-                tar.extractall(folder, filter="data")
-        except (BotoCoreError, ClientError, tarfile.TarError, EOFError, OSError, zlib.error) as error:
-            # The last three are what a damaged .gz makes of itself.
-            raise EndpointError(
-                f"The model data {model.model_data_url} of {model.name} could not be fetched and unpacked: "
-                f"{error}"
-            ) from error
 
     def stop(self, endpoint: str) -> None:
         """Take an endpoint out of service; unknown names are fine, for a failed deployment leaves none."""
@@ -406,6 +404,34 @@ class EndpointHost:
             endpoint.close(drain=False)
         self._logs.close()
         self._clients.close()
+
+
+def unpack_model(s3: Any, model: ModelSpec, folder: Path) -> None:
+    """Fetch a model's artefact and unpack it into `folder`.
+
+    Raises
+    ------
+    EndpointError
+        When that fails, or the model does not say what to serve.
+    """
+    for name in ("SAGEMAKER_PROGRAM", "SAGEMAKER_SUBMIT_DIRECTORY"):
+        if name not in model.environment:
+            raise EndpointError(
+                f"Model {model.name} has no {name} in its Environment; SAGEMAKER_PROGRAM is the module "
+                "of the handlers (serve.py), SAGEMAKER_SUBMIT_DIRECTORY its folder (/opt/ml/model/code)."
+            )
+    bucket, _, key = model.model_data_url.removeprefix("s3://").partition("/")
+    folder.mkdir(parents=True)
+    try:
+        archive = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+            tar.extractall(folder, filter="data")
+    except (BotoCoreError, ClientError, tarfile.TarError, EOFError, OSError, zlib.error) as error:
+        # The last three are what a damaged .gz makes of itself.
+        raise EndpointError(
+            f"The model data {model.model_data_url} of {model.name} could not be fetched and unpacked: "
+            f"{error}"
+        ) from error
 
 
 def log_group(endpoint: str) -> str:

@@ -36,8 +36,8 @@ def relocate(value: str, base: Path) -> str:
     return value
 
 
-def download(s3: Any, uri: str, folder: Path) -> None:
-    """Fetch an object, or everything below a prefix, into `folder`.
+def list_keys(s3: Any, uri: str) -> list[str]:
+    """Return the keys of an object, or of everything below a prefix, in order.
 
     Raises
     ------
@@ -45,7 +45,6 @@ def download(s3: Any, uri: str, folder: Path) -> None:
         When there is nothing, or the bucket does not exist.
     """
     bucket, prefix = split_uri(uri)
-    folder.mkdir(parents=True, exist_ok=True)
     try:
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
         keys = [each["Key"] for page in pages for each in page.get("Contents", [])]
@@ -57,7 +56,21 @@ def download(s3: Any, uri: str, folder: Path) -> None:
             f'ClientError: No S3 objects found under S3 URL "{uri}" given in input data source. Ensure that '
             "the bucket exists, that objects exist under that prefix, and that the role may read them."
         )
-    targets = {key: folder / _relative(key, prefix) for key in keys}
+    return keys
+
+
+def download(s3: Any, uri: str, folder: Path) -> None:
+    """Fetch an object, or everything below a prefix, into `folder`.
+
+    Raises
+    ------
+    JobError
+        When there is nothing, or the bucket does not exist.
+    """
+    bucket, prefix = split_uri(uri)
+    keys = list_keys(s3, uri)
+    folder.mkdir(parents=True, exist_ok=True)
+    targets = {key: folder / relative_key(key, prefix) for key in keys}
     for target in targets.values():
         if not target.resolve().is_relative_to(folder.resolve()):
             raise JobError(f"ClientError: An object below {uri} has a key that leaves the job's folder.")
@@ -70,7 +83,7 @@ def download(s3: Any, uri: str, folder: Path) -> None:
         list(pool.map(fetch, keys))
 
 
-def _relative(key: str, prefix: str) -> str:
+def relative_key(key: str, prefix: str) -> str:
     """Return where an object lands: its name if the prefix is its key, else its path below the prefix."""
     if key == prefix:
         return PurePosixPath(key).name
