@@ -16,6 +16,7 @@ from predict_api.contract import ContractStore
 from predict_api.endpoint import Endpoint
 from predict_api.errors import ApiError, internal
 from predict_api.predictor import Predictor, timestamp
+from predict_api.query import wants_explanation
 from predict_api.validation import read_json
 
 if TYPE_CHECKING:
@@ -90,10 +91,11 @@ def _add_routes(app: APIGatewayRestResolver, dependencies: Dependencies) -> None
     @app.post("/predict")
     def predict() -> dict[str, Any]:
         event = app.current_event
+        explain = wants_explanation(event.resolved_query_string_parameters)
         document = read_json(
             event.body, event.headers.get("Content-Type"), is_base64=bool(event.is_base64_encoded)
         )
-        prediction = predictor.predict(document, event.request_context.request_id)
+        prediction = predictor.predict(document, event.request_context.request_id, explain=explain)
         app.context["prediction"] = prediction
         return prediction.body
 
@@ -192,6 +194,7 @@ class _Observation:
         if prediction is not None:
             facts |= {
                 "rows": prediction.rows,
+                "explained": prediction.explained,
                 "model_version": prediction.version,
                 "contract": prediction.contract,
                 "endpoint_ms": round(prediction.endpoint_ms, 1),

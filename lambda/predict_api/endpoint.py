@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, ReadTimeoutError
 
-from predict_api.errors import ApiError
+from predict_api.errors import ApiError, Problem
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
@@ -43,6 +44,20 @@ class ContractRefusedError(Exception):
     """The endpoint serves a model with another contract."""
 
 
+class CompaniesRefusedError(Exception):
+    """The model can't take what is valid by its contract, such as numbers that its arithmetic overflows with.
+
+    Parameters
+    ----------
+    problems
+        Each with its place in the list of companies; empty for what concerns them all.
+    """
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__(f"{len(problems)} problems")
+        self.problems = problems
+
+
 @dataclass(frozen=True)
 class Answer:
     """What the endpoint said: one prediction per company, and the version of the model that made them."""
@@ -66,7 +81,9 @@ class Endpoint:
         self._runtime = runtime
         self._name = name
 
-    def predict(self, contract: str, rows: list[list[float]], request_id: str) -> Answer:
+    def predict(
+        self, contract: str, rows: list[list[float]], request_id: str, *, explain: bool = False
+    ) -> Answer:
         """Score companies.
 
         Parameters
@@ -77,21 +94,26 @@ class Endpoint:
             Numbers in the contract's order.
         request_id
             Passed on to the endpoint's log.
+        explain
+            Whether each prediction shall have an explanation.
 
         Raises
         ------
         ContractRefusedError
             If the endpoint serves another contract.
+        CompaniesRefusedError
+            If the model can't take these numbers.
         ApiError
             502, 503, 504 or 429, by what went wrong.
         """
+        request = {"contract": contract, "instances": rows, **({"explain": True} if explain else {})}
         try:
             response = self._runtime.invoke_endpoint(
                 EndpointName=self._name,
                 ContentType="application/json",
                 Accept="application/json",
                 CustomAttributes=request_id,
-                Body=json.dumps({"contract": contract, "instances": rows}, separators=(",", ":")).encode(),
+                Body=json.dumps(request, separators=(",", ":")).encode(),
             )
             body = response["Body"].read()
         except ClientError as error:
@@ -109,12 +131,25 @@ def _meaning(error: ClientError) -> Exception:
     if code == "ModelError":
         if response.get("OriginalStatusCode") == 409:
             return ContractRefusedError()
+        if response.get("OriginalStatusCode") == 422:
+            return CompaniesRefusedError(_problems(response.get("OriginalMessage")))
         return ApiError(502, "model_error", "The model could not answer this request.")
     if code in _THROTTLED:
         return ApiError(429, "throttled", "Too many requests at the moment.", retry_after=1)
     if code in _NOT_IN_SERVICE:
         return _unavailable()
     return error
+
+
+def _problems(message: Any) -> list[Problem]:
+    """Read what the container says of the companies, with places that begin at their list."""
+    try:
+        return [
+            Problem(tuple(detail["loc"][1:]), str(detail["message"]))
+            for detail in json.loads(message)["error"]["details"]
+        ]
+    except (KeyError, TypeError, ValueError) as error:
+        raise _senseless() from error
 
 
 def _unavailable() -> ApiError:

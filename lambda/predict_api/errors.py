@@ -8,12 +8,15 @@ from typing import Any
 
 MAX_DETAILS = 100
 
+# Keys and positions from the body's root; ("query", name) is a parameter of the address.
+Loc = tuple[str | int, ...]
+
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong with the input, and where: the path of keys and positions in the body."""
+    """One thing wrong with the input, and where."""
 
-    loc: tuple[str | int, ...]
+    loc: Loc
     message: str
 
 
@@ -66,6 +69,26 @@ class ApiError(Exception):
                 "request_id": request_id,
             }
         }
+
+
+def validation_failed(problems: Sequence[Problem], count: int) -> ApiError:
+    """Return the error for input whose shape, names, counts or values are wrong.
+
+    Parameters
+    ----------
+    problems
+        Those that are listed, at most `MAX_DETAILS`.
+    count
+        How many there are.
+    """
+    listed = f"; the first {len(problems)} are listed" if count > len(problems) else ""
+    plural = "problem" if count == 1 else "problems"
+    return ApiError(
+        422,
+        "validation_failed",
+        f"The request has {count:,} {plural}{listed}. GET /model lists the features in order.",
+        problems=problems,
+    )
 
 
 def contract_mismatch(pinned: str, served: str) -> ApiError:

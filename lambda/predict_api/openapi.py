@@ -8,7 +8,7 @@ from pydantic.json_schema import models_json_schema
 
 from predict_api import schemas
 from predict_api.contract import Contract
-from predict_api.validation import MAX_BYTES, MAX_COMPANIES
+from predict_api.validation import MAX_BYTES, MAX_COMPANIES, MAX_EXPLAINED
 
 _REF = "#/components/schemas/"
 _DESCRIPTION = f"""
@@ -34,6 +34,19 @@ _ERRORS = {
     503: "`no_model`, `endpoint_unavailable`, `deploying` or `unavailable`: see Retry-After.",
     504: "`endpoint_timeout`: the model did not answer in time.",
 }
+
+
+_EXPLAIN = {
+    "name": "explain",
+    "in": "query",
+    "required": False,
+    "description": "Whether each prediction shall say which five features move its score most; "
+    f"for at most {MAX_EXPLAINED} companies at a time.",
+    "schema": {"type": "boolean", "default": False},
+    "example": True,
+}
+_REQUEST_ID = {"description": "Quote it when you report a problem.", "schema": {"type": "string"}}
+_RETRY_AFTER = {"description": "Seconds to wait before trying again.", "schema": {"type": "integer"}}
 
 
 def build_document(contract: Contract | None) -> dict[str, Any]:
@@ -70,6 +83,7 @@ def _paths(contract: Contract | None) -> dict[str, Any]:
             "post": {
                 "operationId": "predict",
                 "summary": "Score one company or many",
+                "parameters": [_EXPLAIN],
                 "requestBody": {
                     "required": True,
                     "content": {"application/json": {**_content("PredictRequest"), **_examples(contract)}},
@@ -130,13 +144,14 @@ def _paths(contract: Contract | None) -> dict[str, Any]:
 def _responses(
     content: dict[str, Any], description: str, *errors: int, media_type: str = "application/json"
 ) -> dict[str, Any]:
-    request_id = {"X-Request-Id": {"description": "Quote it.", "schema": {"type": "string"}}}
+    headers = {"X-Request-Id": _REQUEST_ID}
     responses: dict[str, Any] = {
-        "200": {"description": description, "headers": request_id, "content": {media_type: content}}
+        "200": {"description": description, "headers": headers, "content": {media_type: content}}
     }
     for status in errors:
         responses[str(status)] = {
             "description": _ERRORS[status],
+            "headers": {**headers, "Retry-After": _RETRY_AFTER} if status in (429, 503) else headers,
             "content": {"application/json": _content("ErrorAnswer")},
         }
     return responses

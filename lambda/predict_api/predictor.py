@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from predict_api.contract import Contract, ContractStore
-from predict_api.endpoint import RETRY_WITHIN, Answer, ContractRefusedError, Endpoint
-from predict_api.errors import ApiError, deploying
+from predict_api.endpoint import RETRY_WITHIN, Answer, CompaniesRefusedError, ContractRefusedError, Endpoint
+from predict_api.errors import ApiError, Problem, deploying, validation_failed
 from predict_api.validation import Companies, validate
 
 
@@ -19,6 +19,7 @@ class Prediction:
 
     body: dict[str, Any]
     rows: int
+    explained: bool
     version: str | None
     contract: str
     endpoint_ms: float
@@ -52,7 +53,7 @@ class Predictor:
         self._clock = clock
         self._now = now
 
-    def predict(self, document: Any, request_id: str) -> Prediction:
+    def predict(self, document: Any, request_id: str, *, explain: bool = False) -> Prediction:
         """Answer one request.
 
         Parameters
@@ -61,6 +62,8 @@ class Predictor:
             The body's JSON, from `read_json`.
         request_id
             Passed on to the endpoint.
+        explain
+            Whether the client wants explanations.
 
         Raises
         ------
@@ -70,26 +73,27 @@ class Predictor:
         started = self._clock()
         contract = self._contracts.get()
         try:
-            companies = validate(document, contract)
+            companies = validate(document, contract, explain=explain)
         except ApiError as error:
             if error.code != "contract_mismatch":
                 raise
             # The client may know the newest contract before this copy of it does.
             contract = self._contracts.get(fresh=True)
-            companies = validate(document, contract)
+            companies = validate(document, contract, explain=explain)
         asked = self._clock()
         try:
-            answer = self._endpoint.predict(contract.hash, companies.rows, request_id)
+            answer = self._ask(contract, companies, request_id)
         except ContractRefusedError as error:
             if self._clock() - started > RETRY_WITHIN:
                 raise deploying() from error
             contract = self._contracts.get(fresh=True)
-            companies = validate(document, contract)
+            companies = validate(document, contract, explain=explain)
             asked = self._clock()
             answer = self._once_more(contract, companies, request_id)
         return Prediction(
             body=self._body(companies, answer, contract),
             rows=len(companies.rows),
+            explained=explain,
             version=answer.version,
             contract=contract.hash,
             endpoint_ms=(self._clock() - asked) * 1000,
@@ -97,9 +101,21 @@ class Predictor:
 
     def _once_more(self, contract: Contract, companies: Companies, request_id: str) -> Answer:
         try:
-            return self._endpoint.predict(contract.hash, companies.rows, request_id)
+            return self._ask(contract, companies, request_id)
         except ContractRefusedError as error:
             raise deploying() from error
+
+    def _ask(self, contract: Contract, companies: Companies, request_id: str) -> Answer:
+        try:
+            return self._endpoint.predict(
+                contract.hash, companies.rows, request_id, explain=companies.explain
+            )
+        except CompaniesRefusedError as error:
+            problems = [
+                Problem((*companies.place(p.loc[0]), *p.loc[1:]) if p.loc else (), p.message)
+                for p in error.problems
+            ]
+            raise validation_failed(problems, len(problems)) from error
 
     def _body(self, companies: Companies, answer: Answer, contract: Contract) -> dict[str, Any]:
         predictions: dict[str, Any] = (

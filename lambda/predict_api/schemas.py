@@ -84,6 +84,33 @@ class Probability(_Form):
     bankrupt: float = Field(ge=0, le=1)
 
 
+class Effect(_Form):
+    """How one value moves a company's score: what the model makes of it, not what causes bankruptcy."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "feature": "Debt ratio %",
+                    "value": 0.31,
+                    "median": 0.11,
+                    "effect": 0.84,
+                    "direction": "raises",
+                }
+            ]
+        },
+    )
+
+    feature: str
+    value: float = Field(description="The company's.")
+    median: float = Field(description="The median of the companies that the model was trained on.")
+    effect: float = Field(
+        description="The log-odds of bankruptcy, minus those with the median in the value's place."
+    )
+    direction: Literal["raises", "lowers"] = Field(description="Which way the value moves the risk.")
+
+
 class Prediction(_Form):
     """What the model says of one company."""
 
@@ -91,6 +118,11 @@ class Prediction(_Form):
     probability: Probability
     risk_level: str = Field(description="The band of `GET /model`'s risk levels.")
     confidence: float = Field(ge=0.5, le=1, description="The larger of the two probabilities.")
+    explanation: list[Effect] = Field(
+        default_factory=list,
+        max_length=5,
+        description="With explain=true alone: what moves the score most, the largest effect first.",
+    )
 
 
 class ModelReference(_Form):
@@ -142,6 +174,15 @@ class Feature(_Form):
     name: str
     min: float = Field(description="Smallest value seen in training.")
     max: float = Field(description="Largest value seen in training.")
+    median: float = Field(description="Median in training.")
+
+
+class Expected(_Form):
+    """What to expect of flagging every company from this level on, estimated in training."""
+
+    false_positive_rate: float = Field(ge=0, le=1, description="Share of healthy companies flagged.")
+    recall: float = Field(ge=0, le=1, description="Share of bankruptcies flagged.")
+    precision: float = Field(ge=0, le=1, description="Share of flagged companies that go bankrupt.")
 
 
 class RiskLevel(_Form):
@@ -150,7 +191,9 @@ class RiskLevel(_Form):
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
     level: str
-    from_: float = Field(alias="from", ge=0, le=1)
+    # a level that no company reaches begins just above 1
+    from_: float = Field(alias="from", ge=0)
+    expected: Expected | None = None
 
 
 class ModelAnswer(BaseModel):
@@ -177,7 +220,9 @@ class HealthAnswer(_Form):
 class Detail(_Form):
     """One thing wrong with the input."""
 
-    loc: list[str | int] = Field(description="Path of keys and positions in the body.")
+    loc: list[str | int] = Field(
+        description="Path of keys and positions in the body; `query` and a name for a parameter."
+    )
     message: str
 
 

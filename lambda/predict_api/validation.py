@@ -14,26 +14,33 @@ from operator import le
 from typing import Any
 
 from predict_api.contract import Contract
-from predict_api.errors import MAX_DETAILS, ApiError, Problem, contract_mismatch
+from predict_api.errors import MAX_DETAILS, ApiError, Loc, Problem, contract_mismatch, validation_failed
+from predict_api.query import EXPLAIN
 
 # Room for the most companies by name, below the 6 MB that Lambda takes.
 MAX_BYTES = 4 * 1024 * 1024
 MAX_COMPANIES = 1_000
+# Explaining a company costs the endpoint as much as scoring fifty.
+MAX_EXPLAINED = 100
 
 _FORMS = ("data", "features", "instances")
 _KEYS = (*_FORMS, "contract")
 _LONGEST_NAME = 120
 
-Loc = tuple[str | int, ...]
-
 
 @dataclass(frozen=True)
 class Companies:
-    """A request that is valid: rows of numbers in the contract's order."""
+    """A request that is valid: rows of numbers in the contract's order, and where the body has them."""
 
     rows: list[list[float]]
+    loc: Loc
     single: bool
+    explain: bool
     warnings: list[dict[str, Any]]
+
+    def place(self, position: str | int) -> Loc:
+        """Return where in the body a company is."""
+        return self.loc if self.single else (*self.loc, position)
 
 
 class _RepeatingObject(dict[str, Any]):
@@ -86,7 +93,7 @@ def read_json(body: str | None, content_type: str | None, *, is_base64: bool) ->
         raise _not_json("The body is nested too deeply.") from error
 
 
-def validate(document: Any, contract: Contract) -> Companies:
+def validate(document: Any, contract: Contract, *, explain: bool) -> Companies:
     """Check a request's JSON.
 
     Parameters
@@ -95,6 +102,8 @@ def validate(document: Any, contract: Contract) -> Companies:
         What `read_json` returned.
     contract
         The contract to check against.
+    explain
+        Whether explanations are asked for.
 
     Raises
     ------
@@ -105,17 +114,12 @@ def validate(document: Any, contract: Contract) -> Companies:
     if isinstance(pinned, str) and pinned != contract.hash:
         raise contract_mismatch(pinned, contract.hash)
     check = _Check(contract)
-    rows, single = check.request(document)
+    rows, loc, single = check.request(document)
+    if explain:
+        check.explainable(len(rows))
     if check.count:
-        listed = f"; the first {MAX_DETAILS} are listed" if check.count > MAX_DETAILS else ""
-        plural = "problem" if check.count == 1 else "problems"
-        raise ApiError(
-            422,
-            "validation_failed",
-            f"The request has {check.count:,} {plural}{listed}. GET /model lists the features in order.",
-            problems=check.problems,
-        )
-    return Companies(rows=rows, single=single, warnings=check.warnings)
+        raise validation_failed(check.problems, check.count)
+    return Companies(rows=rows, loc=loc, single=single, explain=explain, warnings=check.warnings)
 
 
 class _Check:
@@ -130,12 +134,13 @@ class _Check:
         self.count = 0
         self.warnings: list[dict[str, Any]] = []
 
-    def request(self, document: Any) -> tuple[list[list[float]], bool]:
+    def request(self, document: Any) -> tuple[list[list[float]], Loc, bool]:
+        """Return the rows, where they are, and whether they are one company rather than a list."""
         if isinstance(document, list):
-            return self._companies(document, ()), False
+            return self._companies(document, ()), (), False
         if not isinstance(document, dict):
             self._add((), f'must be an object with "data", "features" or "instances", not {_kind(document)}')
-            return [], False
+            return [], (), False
         self._keys(document, (), frozenset(_KEYS), nearest_among=_KEYS)
         if "contract" in document and not isinstance(document["contract"], str):
             self._add(("contract",), f"must be a string, not {_kind(document['contract'])}")
@@ -143,15 +148,23 @@ class _Check:
         if len(given) != 1:
             found = " and ".join(f'"{form}"' for form in given) or "none of them"
             self._add((), f'must have exactly one of "data", "features" and "instances"; it has {found}')
-            return [], False
+            return [], (), False
         form = given[0]
         value = document[form]
         if form == "instances":
             if isinstance(value, list):
-                return self._companies(value, (form,)), False
+                return self._companies(value, (form,)), (form,), False
             self._add((form,), f"must be a list of companies, not {_kind(value)}")
-            return [], False
-        return [self._form(form, value, (form,))], True
+            return [], (form,), False
+        return [self._form(form, value, (form,))], (form,), True
+
+    def explainable(self, count: int) -> None:
+        if count > MAX_EXPLAINED:
+            self._add(
+                EXPLAIN,
+                f"at most {MAX_EXPLAINED} companies are explained at a time, and {count:,} were sent; "
+                "send them in parts, or without explain",
+            )
 
     def _companies(self, values: list[Any], loc: Loc) -> list[list[float]]:
         if not values:

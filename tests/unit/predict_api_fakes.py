@@ -20,6 +20,10 @@ from predict_api.endpoint import Endpoint
 NAMES = ("ROA(C) before interest", "Debt ratio %", "Net worth/Assets", "Cash/Total Assets")
 NUMBERS = [0.5, 0.25, 1000.0, 3.0]
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+EXPLANATION = [
+    {"feature": NAMES[1], "value": 0.5, "median": 0.25, "effect": 0.75, "direction": "raises"},
+    {"feature": NAMES[3], "value": 3.0, "median": 0.25, "effect": -0.5, "direction": "lowers"},
+]
 REQUEST_ID = "5e1f0c9a-0000-4000-8000-000000000001"
 
 
@@ -28,13 +32,22 @@ def contract(names: Sequence[str] = NAMES, version: str = "3") -> dict[str, Any]
     return {
         "contract": hashlib.sha256(json.dumps(list(names)).encode()).hexdigest()[:16],
         "features": [
-            {"name": name, "min": 0.0, "max": 10_000.0 if name == "Net worth/Assets" else 10.0}
+            {
+                "name": name,
+                "min": 0.0,
+                "max": 10_000.0 if name == "Net worth/Assets" else 10.0,
+                "median": 0.25,
+            }
             for name in names
         ],
         "threshold": 0.12,
         "risk_levels": [
             {"level": "low", "from": 0.0},
-            {"level": "medium", "from": 0.05},
+            {
+                "level": "medium",
+                "from": 0.05,
+                "expected": {"false_positive_rate": 0.05, "recall": 0.5, "precision": 0.25},
+            },
             {"level": "high", "from": 0.3},
         ],
         "candidate": "recommended",
@@ -93,7 +106,10 @@ class Runtime:
         if body["contract"] != self.serves["contract"]:
             raise client_error("ModelError", OriginalStatusCode=409)
         answer = {
-            "predictions": [self._predict(row) for row in body["instances"]],
+            "predictions": [
+                {**self._predict(row), **({"explanation": EXPLANATION} if body.get("explain") else {})}
+                for row in body["instances"]
+            ],
             "model": {"version": self.serves["version"], "contract": self.serves["contract"]},
         }
         return {"Body": io.BytesIO(self.answer or json.dumps(answer).encode())}
@@ -164,11 +180,9 @@ class Api:
             )
         )
 
-    def predict(self, body: Any, **headers: str) -> Reply:
+    def predict(self, body: Any, query: dict[str, list[str]] | None = None) -> Reply:
         """POST /predict with JSON."""
-        return self.call(
-            "POST", "/predict", json.dumps(body), {"Content-Type": "application/json", **headers}
-        )
+        return self.call("POST", "/predict", json.dumps(body), {"Content-Type": "application/json"}, query)
 
     def post(self, text: str | None, content_type: str = "application/json") -> Reply:
         """POST /predict with anything."""
@@ -180,6 +194,7 @@ class Api:
         path: str,
         body: str | bytes | None = None,
         headers: dict[str, str] | None = None,
+        query: dict[str, list[str]] | None = None,
     ) -> Reply:
         event = {
             "resource": path,
@@ -187,8 +202,8 @@ class Api:
             "httpMethod": method,
             "headers": headers,
             "multiValueHeaders": {key: [value] for key, value in (headers or {}).items()} or None,
-            "queryStringParameters": None,
-            "multiValueQueryStringParameters": None,
+            "queryStringParameters": {key: values[-1] for key, values in query.items()} if query else None,
+            "multiValueQueryStringParameters": query,
             "pathParameters": None,
             "stageVariables": None,
             "requestContext": {"requestId": REQUEST_ID, "stage": "prod", "path": f"/prod{path}"},
