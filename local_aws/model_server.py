@@ -45,7 +45,15 @@ class Model:
         self._input: Callable[[str | bytes, str], Any] = module.input_fn
         self._predict: Callable[[Any, Any], Any] = module.predict_fn
         self._output: Callable[[Any, str], Any] = module.output_fn
+        # Optional: AWS's stack answers 404 for a module without it.
+        self._execution_parameters = getattr(module, "execution_parameters_fn", None)
         self._model = module.model_fn(str(base / "model"))
+
+    def execution_parameters(self) -> bytes | None:
+        """Return how batch transform should send its data, if the module says so."""
+        if self._execution_parameters is None:
+            return None
+        return json.dumps(self._execution_parameters()).encode()
 
     def invoke(self, body: bytes, content_type: str, accept: str) -> tuple[int, bytes, dict[str, str]]:
         """Answer one request: status, body, headers."""
@@ -67,7 +75,7 @@ def moved(path: str, base: Path) -> Path:
 
 
 class RequestHandler(BaseHTTPRequestHandler):
-    """GET /ping and POST /invocations."""
+    """GET /ping and /execution-parameters, POST /invocations."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -76,6 +84,10 @@ class RequestHandler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer the health check; the model is loaded before the first connection is accepted."""
+        parameters = type(self).model.execution_parameters() if self.path == "/execution-parameters" else None
+        if parameters is not None:
+            self._answer(HTTPStatus.OK, parameters, {"Content-Type": DEFAULT_TYPE})
+            return
         self._answer(HTTPStatus.OK if self.path == "/ping" else HTTPStatus.NOT_FOUND, b"", {})
 
     def do_POST(self) -> None:

@@ -15,6 +15,7 @@ from local_aws.sagemaker_endpoints import EndpointActions
 from local_aws.sagemaker_executions import PipelineActions
 from local_aws.sagemaker_jobs import JobActions
 from local_aws.sagemaker_registry import RegistryActions
+from local_aws.sagemaker_transform import TransformActions
 
 # What moto calls done the moment it is asked for, although nothing has run.
 PRETENDED = frozenset(
@@ -24,7 +25,6 @@ PRETENDED = frozenset(
         "CreateCompilationJob",
         "CreateHyperParameterTuningJob",
         "CreateNotebookInstance",
-        "CreateTransformJob",
         "StartNotebookInstance",
         "UpdateEndpointWeightsAndCapacities",
     }
@@ -37,7 +37,7 @@ def install(plane: Plane) -> None:
     urls.url_paths["{0}/$"] = LocalSageMaker.dispatch
 
 
-class LocalSageMaker(PipelineActions, JobActions, EndpointActions, RegistryActions):
+class LocalSageMaker(PipelineActions, JobActions, TransformActions, EndpointActions, RegistryActions):
     """All actions; what is not here is moto's, what neither has is refused by name."""
 
     def call_action(self) -> Any:

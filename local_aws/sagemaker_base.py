@@ -11,10 +11,11 @@ from moto.sagemaker.exceptions import ResourceInUseException, ResourceNotFound, 
 from moto.sagemaker.models import SageMakerModelBackend, sagemaker_backends
 
 from local_aws.clients import ACCOUNT
-from local_aws.endpoint_host import EndpointHost
+from local_aws.endpoint_host import EndpointError, EndpointHost, ModelSpec
 from local_aws.executions import ExecutionStore
 from local_aws.executor import Executor
 from local_aws.jobs import JobRunner
+from local_aws.transform_jobs import TransformRunner
 
 __all__ = [
     "Plane",
@@ -22,6 +23,7 @@ __all__ = [
     "ResourceNotFound",
     "ValidationError",
     "backend_of",
+    "model_spec",
     "page",
     "present",
 ]
@@ -35,6 +37,7 @@ class Plane:
 
     region: str
     jobs: JobRunner
+    transforms: TransformRunner
     executor: Executor
     endpoints: EndpointHost
     emit: Emit
@@ -46,6 +49,31 @@ class Plane:
 def backend_of(region: str) -> SageMakerModelBackend:
     """Return moto's store of a region."""
     return sagemaker_backends[ACCOUNT][region]
+
+
+def model_spec(region: str, name: str) -> ModelSpec:
+    """Return what a stored model serves: its own container's members over those of its model package.
+
+    Raises
+    ------
+    EndpointError
+        When there is no artefact to serve.
+    """
+    model = backend_of(region).describe_model(name)
+    container = model.primary_container or (model.containers[0] if model.containers else {})
+    package = container.get("ModelPackageName")
+    inherited: dict[str, Any] = {}
+    if package:
+        specification = backend_of(region).describe_model_package(package).inference_specification
+        containers = (specification or {}).get("Containers")
+        if not containers:
+            raise EndpointError(f"Model package {package.rpartition('/')[2]} has no container to serve.")
+        inherited = containers[0]
+    url = container.get("ModelDataUrl") or inherited.get("ModelDataUrl")
+    if not url:
+        raise EndpointError(f"Model {name} has no ModelDataUrl; local AWS serves artefacts, not images.")
+    environment = {**(inherited.get("Environment") or {}), **(container.get("Environment") or {})}
+    return ModelSpec(url, environment, name)
 
 
 def present(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,9 +12,9 @@ from moto.core.responses import ActionResult, EmptyResult
 from moto.sagemaker.models import FakeEndpoint
 from moto.sagemaker.responses import SageMakerResponse
 
-from local_aws.endpoint_host import EndpointError, ModelSpec
+from local_aws.endpoint_host import EndpointError
 from local_aws.executions import now
-from local_aws.sagemaker_base import Plane, ValidationError, backend_of, present
+from local_aws.sagemaker_base import Plane, ValidationError, backend_of, model_spec, present
 
 LOGGER = logging.getLogger(__name__)
 # The status as events spell it.
@@ -143,24 +143,8 @@ class EndpointActions(SageMakerResponse):  # type: ignore[misc]
         variants = config["ProductionVariants"]
         if len(variants) != 1:
             raise EndpointError(f"Local AWS serves one production variant; {len(variants)} were given.")
-        self.plane.endpoints.deploy(endpoint.endpoint_name, self._model_spec(variants[0]["ModelName"]))
-
-    def _model_spec(self, name: str) -> ModelSpec:
-        model = self._backend().describe_model(name)
-        container = model.primary_container or (model.containers[0] if model.containers else {})
-        package = container.get("ModelPackageName")
-        inherited: dict[str, Any] = {}
-        if package:
-            specification = self._backend().describe_model_package(package).inference_specification
-            containers = (specification or {}).get("Containers")
-            if not containers:
-                raise EndpointError(f"Model package {package.rpartition('/')[2]} has no container to serve.")
-            inherited = containers[0]
-        url = container.get("ModelDataUrl") or inherited.get("ModelDataUrl")
-        if not url:
-            raise EndpointError(f"Model {name} has no ModelDataUrl; local AWS serves artefacts, not images.")
-        environment = {**(inherited.get("Environment") or {}), **(container.get("Environment") or {})}
-        return ModelSpec(url, environment, name)
+        spec = model_spec(self.plane.region, variants[0]["ModelName"])
+        self.plane.endpoints.deploy(endpoint.endpoint_name, spec)
 
     def _settle(self, endpoint: FakeEndpoint, status: str, reason: str | None) -> None:
         with self.plane.lock:

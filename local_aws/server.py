@@ -26,6 +26,7 @@ from local_aws.http_server import Server
 from local_aws.jobs import JobRunner
 from local_aws.lambda_runtime import LambdaRuntime
 from local_aws.sagemaker_base import Plane, backend_of
+from local_aws.transform_jobs import TransformRunner
 
 HOST = "127.0.0.1"
 
@@ -114,6 +115,7 @@ class LocalAws:
     def reset(self) -> None:
         """Stop what runs and forget everything, as a new start would."""
         self._plane.jobs.stop_all()
+        self._plane.transforms.stop_all()
         self._plane.executor.stop_all()
         self._delivery.reset()
         for name in list(backend_of(self.region).endpoints):
@@ -130,6 +132,7 @@ class LocalAws:
         self._plane = Plane(
             region=region,
             jobs=JobRunner(url, region, root),
+            transforms=TransformRunner(url, region, root),
             executor=Executor(url, region),
             endpoints=EndpointHost(url, region, root),
             emit=self._delivery.emit,
@@ -151,6 +154,7 @@ class LocalAws:
         self._plane.jobs.stop_all()
         self._plane.executor.close()
         self._plane.jobs.close()
+        self._plane.transforms.close()
         self._delivery.close()
         self._gateway.close()
         self._invoker.close()

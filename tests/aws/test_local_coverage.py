@@ -24,15 +24,12 @@ def test_the_guide_carries_the_tables_of_the_code() -> None:
     [
         ("list_actions", {}),
         (
-            "create_transform_job",
+            "create_compilation_job",
             {
-                "TransformJobName": "t",
-                "ModelName": "m",
-                "TransformInput": {
-                    "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://b"}}
-                },
-                "TransformOutput": {"S3OutputPath": "s3://b/o"},
-                "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
+                "CompilationJobName": "c",
+                "RoleArn": "arn:aws:iam::123456789012:role/compiles",
+                "OutputConfig": {"S3OutputLocation": "s3://b/o"},
+                "StoppingCondition": {"MaxRuntimeInSeconds": 60},
             },
         ),
     ],

@@ -1,0 +1,452 @@
+"""Runs batch transform jobs: a model's containers, fed with the objects of a prefix, one `.out` for each."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import http.client
+import io
+import itertools
+import json
+import logging
+import os
+import shutil
+import tempfile
+import threading
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from local_aws.clients import ACCESS_KEY, SECRET_KEY, Clients
+from local_aws.endpoint_host import (
+    Container,
+    ContainerError,
+    EndpointError,
+    Log,
+    ModelSpec,
+    unpack_model,
+)
+from local_aws.endpoint_host_logs import LogShipper
+from local_aws.executions import now
+from local_aws.job_files import JobError, list_keys, relative_key, split_uri
+from local_aws.jobs import JobState, OnChange
+from local_aws.transform_data import (
+    MEBIBYTE,
+    SPLITTERS,
+    Filter,
+    Processing,
+    TransformDataError,
+    mini_batches,
+)
+
+logger = logging.getLogger(__name__)
+
+LOG_GROUP = "/aws/sagemaker/TransformJobs"
+# SageMaker's own defaults where neither the request nor the container says.
+DEFAULT_PAYLOAD_MB = 6
+DEFAULT_CONCURRENCY = 1
+_STRATEGIES = {"MultiRecord": "MULTI_RECORD", "SingleRecord": "SINGLE_RECORD"}
+STOP_SECONDS = 10.0
+_RETRIES = 3
+_TIMEOUT_SECONDS = 600
+_OPENERS: dict[str, Callable[[Any], Any]] = {"None": lambda raw: raw, "Gzip": gzip.open, "Bzip2": bz2.open}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A CreateTransformJob request, read."""
+
+    name: str
+    uri: str
+    output_uri: str
+    split_type: str
+    compression: str
+    content_type: str
+    accept: str
+    assemble: bool
+    processing: Processing
+    instances: int
+    strategy: str | None
+    payload_mb: int | None
+    concurrency: int | None
+    timeout: int
+    retries: int
+    environment: Mapping[str, str]
+
+
+def read_settings(request: Mapping[str, Any]) -> Settings:
+    """Read a CreateTransformJob request.
+
+    Raises
+    ------
+    ValueError
+        When its parts contradict each other.
+    NotImplementedError
+        Naming what local AWS does not do.
+    """
+    given, output = request["TransformInput"], request["TransformOutput"]
+    source = given["DataSource"]["S3DataSource"]
+    for value, allowed, what in (
+        (source["S3DataType"], ("S3Prefix",), "S3DataType"),
+        (given.get("SplitType", "None"), tuple(SPLITTERS), "SplitType"),
+        (request.get("DataCaptureConfig", "none"), ("none",), "DataCaptureConfig"),
+    ):
+        if value not in allowed:
+            raise NotImplementedError(f"{what} {value if isinstance(value, str) else ''}".strip())
+    split_type = given.get("SplitType", "None")
+    content_type = given.get("ContentType", "")
+    accept = output.get("Accept", "")
+    wanted = request.get("DataProcessing") or {}
+    client = request.get("ModelClientConfig") or {}
+    try:
+        processing = Processing(
+            content_type=_base_type(content_type),
+            accept=_base_type(accept),
+            input_filter=Filter(wanted.get("InputFilter", "$")),
+            output_filter=Filter(wanted.get("OutputFilter", "$")),
+            join=wanted.get("JoinSource", "None") == "Input",
+        )
+    except TransformDataError as error:
+        raise ValueError(str(error)) from error
+    settings = Settings(
+        name=request["TransformJobName"],
+        uri=source["S3Uri"],
+        output_uri=output["S3OutputPath"].rstrip("/"),
+        split_type=split_type,
+        compression=given.get("CompressionType", "None"),
+        content_type=content_type,
+        accept=accept,
+        assemble=output.get("AssembleWith", "None") == "Line",
+        processing=processing,
+        instances=request["TransformResources"]["InstanceCount"],
+        strategy=request.get("BatchStrategy"),
+        payload_mb=request.get("MaxPayloadInMB"),
+        concurrency=request.get("MaxConcurrentTransforms"),
+        timeout=client.get("InvocationsTimeoutInSeconds", _TIMEOUT_SECONDS),
+        retries=client.get("InvocationsMaxRetries", _RETRIES),
+        environment=request.get("Environment") or {},
+    )
+    _check(settings)
+    return settings
+
+
+def _check(settings: Settings) -> None:
+    processing = settings.processing
+    if processing.reads_records and settings.split_type != "Line":
+        raise ValueError("DataProcessing needs records to work on: set TransformInput.SplitType to Line.")
+    kinds = {"csv" if kind == "text/csv" else "json" for kind in (processing.content_type, processing.accept)}
+    if processing.join and len(kinds) > 1:
+        raise ValueError(
+            "JoinSource is Input, so ContentType and Accept must both be text/csv or both JSON; they are "
+            f"{settings.content_type or 'not set'} and {settings.accept or 'not set'}."
+        )
+
+
+def _base_type(value: str) -> str:
+    return value.partition(";")[0].strip().lower()
+
+
+@dataclass
+class _Job:
+    settings: Settings
+    model: ModelSpec
+    on_change: OnChange
+    folder: Path
+    stopping: threading.Event = field(default_factory=threading.Event)
+    started: datetime | None = None
+    fleet: _Fleet | None = None
+    problem: str = ""
+
+    def stop(self) -> None:
+        """End it at once: what is under way is given up, as SageMaker does."""
+        self.stopping.set()
+        if self.fleet is not None:
+            self.fleet.kill()
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """How mini-batches are made and sent."""
+
+    strategy: str
+    payload_mb: int
+    concurrency: int
+
+
+class TransformRunner:
+    """Runs transform jobs in the background and tells what becomes of them.
+
+    Parameters
+    ----------
+    url, region : str
+        Local AWS, for inputs, outputs, models and logs.
+    root : pathlib.Path
+        Where the jobs' folders are made; each is removed when its job ends.
+    """
+
+    def __init__(self, url: str, region: str, root: Path) -> None:
+        self._clients = Clients(url, region)
+        self._root = root / "transform-jobs"
+        self._account = {
+            "AWS_ENDPOINT_URL": url,
+            "AWS_REGION": region,
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        }
+        self._logs = LogShipper(self._account)
+        self._jobs: dict[str, _Job] = {}
+        self._lock = threading.Lock()
+
+    def run(self, settings: Settings, model: ModelSpec, on_change: OnChange) -> None:
+        """Start a job; returns at once."""
+        job = _Job(settings, model, on_change, (self._root / settings.name).resolve())
+        with self._lock:
+            self._jobs[settings.name] = job
+        threading.Thread(
+            target=self._run, args=(job,), name=f"transform-{settings.name}", daemon=True
+        ).start()
+
+    def stop(self, name: str) -> None:
+        """End a job; the object under way gets no results. Unknown names are fine."""
+        with self._lock:
+            job = self._jobs.get(name)
+        if job is not None:
+            job.stop()
+
+    def stop_all(self) -> None:
+        """End every job and wait for it."""
+        with self._lock:
+            jobs = list(self._jobs.values())
+        for job in jobs:
+            job.stop()
+        deadline = time.monotonic() + STOP_SECONDS
+        while self._jobs and time.monotonic() < deadline:
+            time.sleep(0.02)
+        # A shipper takes the log streams it has made for granted; what comes next may start from nothing.
+        self._logs.close()
+        self._logs = LogShipper(self._account)
+
+    def close(self) -> None:
+        """End every job and drop the connections."""
+        self.stop_all()
+        self._logs.close()
+        self._clients.close()
+
+    def _run(self, job: _Job) -> None:
+        try:
+            state = self._outcome(job)
+            shutil.rmtree(job.folder, ignore_errors=True)
+            job.on_change(state)
+        finally:
+            with self._lock:
+                del self._jobs[job.settings.name]
+
+    def _outcome(self, job: _Job) -> JobState:
+        job.on_change(JobState("InProgress", ""))
+        reason: str | None
+        try:
+            self._transform(job)
+            status, reason = ("Failed", job.problem) if job.problem else ("Completed", None)
+        except (JobError, EndpointError) as error:
+            status, reason = "Failed", str(error)
+        except Exception as error:
+            # The thread's outermost boundary: a fault of ours must end the job.
+            logger.exception("Local AWS failed at transform job %s", job.settings.name)
+            status, reason = "Failed", f"InternalServerError: {error!r}"
+        if job.stopping.is_set():
+            status, reason = "Stopped", None
+        return JobState(status, "", job.started, now(), reason[:1024] if reason else None)
+
+    def _transform(self, job: _Job) -> None:
+        settings = job.settings
+        s3 = self._clients.get("s3")
+        instance = f"i-{uuid.uuid4().hex[:17]}-{int(time.time())}"
+        container_log = Log(self._logs, LOG_GROUP, f"{settings.name}/{instance}")
+        data_log = Log(self._logs, LOG_GROUP, f"{settings.name}/{instance}/data-log")
+        keys = list_keys(s3, settings.uri)
+        unpack_model(s3, job.model, job.folder / "model")
+        with _Fleet(job, self._clients.region, container_log) as fleet:
+            job.fleet = fleet
+            job.started = now()
+            job.on_change(JobState("InProgress", "", job.started))
+            plan = fleet.plan
+            _say(
+                data_log,
+                f"MaxConcurrentTransforms={plan.concurrency}, MaxPayloadInMB={plan.payload_mb}, "
+                f"BatchStrategy={plan.strategy}",
+            )
+            for key in keys:
+                if job.stopping.is_set():
+                    return
+                self._transform_object(job, fleet, key, data_log)
+
+    def _transform_object(self, job: _Job, fleet: _Fleet, key: str, log: Log) -> None:
+        """Write an object's results beside its name; one that fails has none, and the job goes on."""
+        settings = job.settings
+        s3 = self._clients.get("s3")
+        bucket, prefix = split_uri(settings.uri)
+        target_bucket, target_prefix = split_uri(settings.output_uri)
+        target = "/".join(part for part in (target_prefix, f"{relative_key(key, prefix)}.out") if part)
+        # A file on disk, since an object's results may be larger than memory.
+        with tempfile.TemporaryFile(dir=job.folder) as output:
+            try:
+                body = s3.get_object(Bucket=bucket, Key=key)["Body"]
+                stream = _OPENERS[settings.compression](io.BufferedReader(body, MEBIBYTE))
+                for lines in fleet.results(stream):
+                    for line in lines:
+                        output.write(line)
+                        if settings.assemble:
+                            output.write(b"\n")
+            except _RefusedError as error:
+                job.problem = job.problem or f"{error.side}: See job logs for more information"
+                _say(log, f"{bucket}/{key}: {error}")
+                if error.answer:
+                    _say(log, f"{bucket}/{key}: Message:")
+                    _say(log, f"{bucket}/{key}: {error.answer}")
+                return
+            except (TransformDataError, OSError, EOFError) as error:
+                job.problem = job.problem or "ClientError: See job logs for more information"
+                _say(log, f"{bucket}/{key}: {error}")
+                return
+            if job.stopping.is_set():
+                return
+            output.seek(0)
+            s3.put_object(Bucket=target_bucket, Key=target, Body=output)
+
+
+def _say(log: Log, text: str) -> None:
+    moment = f"{now():%Y-%m-%dT%H:%M:%S.%f}"[:-3]
+    log.write(f"{moment}:[sagemaker logs]: {text}")
+
+
+class _RefusedError(Exception):
+    """The container did not answer a mini-batch with 200."""
+
+    def __init__(self, side: str, message: str, answer: str = "") -> None:
+        super().__init__(message)
+        self.side = side
+        self.answer = answer[:1000]
+
+
+class _Fleet:
+    """A job's containers: as many as requests are sent at once, but no more than there are cores."""
+
+    def __init__(self, job: _Job, region: str, log: Log) -> None:
+        self._job = job
+        self._region = region
+        self._log = log
+        self._containers: list[Container] = []
+        self._next = itertools.count()
+
+    def __enter__(self) -> _Fleet:
+        try:
+            self._containers.append(self._start())
+            self.plan = self._make_plan()
+            wanted = self.plan.concurrency * self._job.settings.instances
+            for _ in range(1, min(wanted, os.cpu_count() or 1)):
+                self._containers.append(self._start())
+            self._pool = ThreadPoolExecutor(wanted, thread_name_prefix=f"transform-{self._job.settings.name}")
+        except BaseException:
+            self.kill()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
+        self.kill()
+
+    def kill(self) -> None:
+        """End the containers."""
+        for container in self._containers:
+            container.kill()
+
+    def _start(self) -> Container:
+        settings = self._job.settings
+        told = {
+            "SAGEMAKER_BATCH": "true",
+            "SAGEMAKER_MAX_PAYLOAD_IN_MB": settings.payload_mb,
+            "SAGEMAKER_BATCH_STRATEGY": _STRATEGIES.get(settings.strategy or ""),
+            "SAGEMAKER_MAX_CONCURRENT_TRANSFORMS": settings.concurrency,
+        }
+        environment = {name: str(value) for name, value in told.items() if value is not None}
+        environment = {**self._job.model.environment, **environment, **settings.environment}
+        try:
+            return Container(self._job.folder, environment, self._region, self._log, settings.timeout)
+        except ContainerError as error:
+            raise JobError(
+                f"AlgorithmError: The container did not pass its health check. Last log line: {error}"
+            ) from error
+
+    def _make_plan(self) -> _Plan:
+        """Return the request's settings; what it leaves open the container may say."""
+        settings = self._job.settings
+        answer = self._containers[0].request("GET", "/execution-parameters", b"", {})
+        said = json.loads(answer.body) if answer.status == http.client.OK else {}
+        payload = said.get("MaxPayloadInMB", DEFAULT_PAYLOAD_MB)
+        strategy = _STRATEGIES.get(settings.strategy or "", said.get("BatchStrategy", "MULTI_RECORD"))
+        concurrency = settings.concurrency or said.get("MaxConcurrentTransforms", DEFAULT_CONCURRENCY)
+        return _Plan(
+            strategy, payload if settings.payload_mb is None else settings.payload_mb, int(concurrency)
+        )
+
+    def results(self, stream: Any) -> Iterator[list[bytes]]:
+        """Yield the lines of output of an object's mini-batches, in order.
+
+        Raises
+        ------
+        _RefusedError
+            When the container does not answer one of them.
+        TransformDataError
+            When records or answers can't be worked with.
+        """
+        batches = mini_batches(
+            SPLITTERS[self._job.settings.split_type](stream),
+            largest=self.plan.payload_mb * MEBIBYTE,
+            single=self.plan.strategy == "SINGLE_RECORD",
+        )
+        under_way: deque[Future[list[bytes]]] = deque()
+        # Few wait their turn, so that memory does not grow with the object.
+        most = 2 * self.plan.concurrency * self._job.settings.instances
+        try:
+            for batch, _ in batches:
+                if self._job.stopping.is_set():
+                    return
+                under_way.append(self._pool.submit(self._answer, batch))
+                if len(under_way) >= most:
+                    yield under_way.popleft().result()
+            while under_way:
+                yield under_way.popleft().result()
+        finally:
+            for future in under_way:
+                future.cancel()
+
+    def _answer(self, records: list[bytes]) -> list[bytes]:
+        settings = self._job.settings
+        container = self._containers[next(self._next) % len(self._containers)]
+        headers = {"Content-Type": settings.content_type, "Accept": settings.accept}
+        headers = {name: value for name, value in headers.items() if value}
+        body = settings.processing.request_body(records)
+        for attempt in range(settings.retries + 1):
+            last = attempt == settings.retries
+            try:
+                answer = container.request("POST", "/invocations", body, headers)
+            except (OSError, http.client.HTTPException) as error:
+                if last or self._job.stopping.is_set():
+                    raise _RefusedError("AlgorithmError", "Unable to get response from algorithm") from error
+                continue
+            if http.client.OK <= answer.status < http.client.MULTIPLE_CHOICES:
+                return settings.processing.results(records, answer.body)
+            said = answer.body.decode("utf-8", "replace")
+            if answer.status < http.client.INTERNAL_SERVER_ERROR:
+                raise _RefusedError("ClientError", f"ClientError: {answer.status}", said)
+            if last:
+                raise _RefusedError(
+                    "AlgorithmError", f"Bad HTTP status received from algorithm: {answer.status}", said
+                )
+        raise AssertionError("unreachable: the last attempt returns or raises")
