@@ -14,9 +14,10 @@ import pandas as pd
 
 from steps.data import read_frame, target
 from steps.features import read_features
+from steps.gate import COMPARE_CHOICES, Comparison, Reigning, compare, gate, judge_reigning
 from steps.job import Arguments, JobError, one_thread, processing_input, processing_output, run, say
-from steps.judging import Judged, judge, reigning_tar, require_parity
-from steps.metrics import Labels, roc_auc_difference
+from steps.judging import Judged, judge, require_parity
+from steps.metrics import Labels
 from steps.model_quality import model_quality
 from steps.schema import TARGET
 
@@ -33,13 +34,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         parser.add_argument(f"--{name}", type=Path, default=processing_output(name))
     parser.add_argument("--register-candidate", default="best")
     parser.add_argument("--min-roc-auc", type=float, default=0.8)
+    parser.add_argument("--compare-with-reigning", default="yes")
     parser.add_argument("--execution-id", default="")
     parser.add_argument("--random-seed", type=int, default=42)
     args = parser.parse_args(argv)
-    if args.register_candidate not in CHOICES:
-        raise JobError(
-            f"RegisterCandidate is {args.register_candidate!r}; it must be one of {', '.join(CHOICES)}."
-        )
+    _require("RegisterCandidate", args.register_candidate, CHOICES)
+    _require("CompareWithReigning", args.compare_with_reigning, COMPARE_CHOICES)
 
     test = read_frame(args.test, "test.parquet", [TARGET])
     y = target(test)
@@ -50,33 +50,33 @@ def main(argv: Sequence[str] | None = None) -> None:
             judged[name] = judge(tar, Path(scratch) / name, test, args.random_seed, name)
             require_parity(judged[name], name)
         winner = choose(judged, args.register_candidate)
-        tar = reigning_tar(args.reigning)
-        # The reigning model comes from outside of this execution: nothing of it is unpickled.
-        reigning = judge(tar, Path(scratch) / "reigning", test, args.random_seed, "reigning") if tar else None
+        reigning = judge_reigning(
+            args.reigning, Path(scratch) / "reigning", test, args.random_seed, args.compare_with_reigning
+        )
 
-    comparison = _compare(y, judged[winner], reigning, args.random_seed)
+    others = {name: model for name, model in judged.items() if name != winner}
+    if reigning is not None and reigning.judged is not None:
+        others["reigning"] = reigning.judged
+    comparisons = {
+        name: compare(y, judged[winner], other, args.random_seed) for name, other in others.items()
+    }
+    facts = judged[winner].facts
     evaluation = {
         "version": 0.0,
         "dataset": {"item_count": len(y)},
         "binary_classification_metrics": model_quality(
-            y, judged[winner].probability, judged[winner].facts["threshold"], judged[winner].roc_auc
+            y, judged[winner].probability, facts["threshold"], judged[winner].intervals
         ),
-        "gate": _gate(judged[winner], comparison, args.min_roc_auc),
+        "gate": gate(judged[winner], args.min_roc_auc, reigning, comparisons.get("reigning")),
         "winner": {
             "candidate": winner,
-            "estimator": judged[winner].facts["estimator"],
-            "contract": judged[winner].facts["contract"],
-            "threshold": judged[winner].facts["threshold"],
+            "estimator": facts["estimator"],
+            "contract": facts["contract"],
+            "threshold": facts["threshold"],
+            "chosen_by": "RegisterCandidate" if args.register_candidate != "best" else "out_of_fold_roc_auc",
         },
-        "candidates": {
-            name: {
-                "estimator": model.facts["estimator"],
-                "out_of_fold_roc_auc": model.facts["out_of_fold"]["roc_auc"],
-                **model.figures,
-            }
-            for name, model in judged.items()
-        },
-        "reigning": _reigning_facts(reigning, comparison),
+        "candidates": {name: _candidate(model, comparisons.get(name)) for name, model in judged.items()},
+        "reigning": _reigning(reigning, comparisons.get("reigning")),
         "test": {"companies": len(y), "bankruptcies": int(y.sum())},
         "execution_id": args.execution_id,
         "data": read_features(args.features)["data"],
@@ -101,34 +101,38 @@ def choose(judged: Mapping[str, Judged], register: str) -> str:
     return max(judged, key=lambda name: float(judged[name].facts["out_of_fold"]["roc_auc"]))
 
 
-def _compare(y: Labels, winner: Judged, reigning: Judged | None, seed: int) -> dict[str, Any] | None:
+def _candidate(model: Judged, comparison: Comparison | None) -> dict[str, Any]:
+    return {
+        "estimator": model.facts["estimator"],
+        "out_of_fold_roc_auc": model.facts["out_of_fold"]["roc_auc"],
+        **_figures(model),
+        # Of the winner minus this one.
+        "comparison": comparison.as_dict() if comparison else None,
+    }
+
+
+def _reigning(reigning: Reigning | None, comparison: Comparison | None) -> dict[str, Any] | None:
     if reigning is None:
         return None
-    difference = roc_auc_difference(y, winner.probability, reigning.probability, seed)
-    return {"roc_auc_difference": difference.as_dict(), "significantly_worse": difference.high < 0}
+    if reigning.judged is None or comparison is None:
+        return {"compared": False, "reason": reigning.why_not}
+    return {
+        "compared": True,
+        "contract": reigning.judged.facts["contract"],
+        "estimator": reigning.judged.facts["estimator"],
+        **_figures(reigning.judged),
+        "comparison": comparison.as_dict(),
+    }
 
 
-def _gate(winner: Judged, comparison: dict[str, Any] | None, minimum: float) -> dict[str, Any]:
-    auc = winner.roc_auc
-    reached = f"ROC-AUC {auc.value:.3f} on unseen companies (95 % interval {auc.low:.3f} to {auc.high:.3f})"
-    passed = auc.value >= minimum
-    reason = f"{reached} {'reaches' if passed else 'is below'} MinRocAuc {minimum:g}"
-    worse = comparison is not None and comparison["significantly_worse"]
-    if comparison is None:
-        reason += "; there is no reigning model to compare with."
-    else:
-        gain = comparison["roc_auc_difference"]
-        reason += (
-            f"; it is {'significantly' if worse else 'not significantly'} worse than the reigning model "
-            f"(difference {gain['value']:+.3f}, 95 % interval {gain['low']:+.3f} to {gain['high']:+.3f})."
-        )
-    return {"roc_auc": auc.value, "not_worse_than_reigning": 0 if worse else 1, "reason": reason}
+def _figures(model: Judged) -> dict[str, Any]:
+    intervals = {name: interval.as_dict() for name, interval in model.intervals.items()}
+    return {**model.figures, "intervals": intervals}
 
 
-def _reigning_facts(reigning: Judged | None, comparison: dict[str, Any] | None) -> dict[str, Any] | None:
-    if reigning is None or comparison is None:
-        return None
-    return {"contract": reigning.facts["contract"], **reigning.figures, "comparison": comparison}
+def _require(parameter: str, given: str, choices: Sequence[str]) -> None:
+    if given not in choices:
+        raise JobError(f"{parameter} is {given!r}; it must be one of {', '.join(choices)}.")
 
 
 def _contract(winner: Judged, test: pd.DataFrame, y: Labels) -> dict[str, Any]:

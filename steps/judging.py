@@ -15,17 +15,10 @@ import inference
 from steps.calibration import Calibration
 from steps.data import target, values
 from steps.export import unpack_model
+from steps.intervals import Interval, figure_intervals
 from steps.job import JobError, require_file
 from steps.logits import pipeline_logit
-from steps.metrics import (
-    Floats,
-    Interval,
-    average_precision,
-    brier_score,
-    expected_calibration_error,
-    recall_at,
-    roc_auc_interval,
-)
+from steps.metrics import Floats, expected_calibration_error
 
 PARITY = 1e-9
 
@@ -39,8 +32,19 @@ class Judged:
     predict_proba: Callable[[Floats], Floats]
     X: Floats
     probability: Floats
-    roc_auc: Interval
-    figures: dict[str, Any]
+    intervals: dict[str, Interval]
+    ece: float
+
+    @property
+    def roc_auc(self) -> Interval:
+        """ROC-AUC on the test companies."""
+        return self.intervals["roc_auc"]
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """The figures as contract.json has them: ROC-AUC with its interval, the others alone."""
+        values = {name: interval.value for name, interval in self.intervals.items()}
+        return {**values, "roc_auc": self.roc_auc.as_dict(), "ece": self.ece}
 
 
 def judge(tar: Path, folder: Path, test: pd.DataFrame, seed: int, name: str) -> Judged:
@@ -79,17 +83,9 @@ def judge(tar: Path, folder: Path, test: pd.DataFrame, seed: int, name: str) -> 
             f"The {name} model gives no probability for {count} of {len(y)} test companies: their numbers "
             "are too large for its arithmetic.\nCheck the data for values far beyond those trained on."
         )
-    auc = roc_auc_interval(y, probability, seed)
-    figures = {
-        "roc_auc": auc.as_dict(),
-        "pr_auc": average_precision(y, probability),
-        "brier": brier_score(y, probability),
-        "ece": expected_calibration_error(y, probability),
-        "recall_at_1_percent_fpr": recall_at(y, probability, 0.01),
-        "recall_at_5_percent_fpr": recall_at(y, probability, 0.05),
-        "recall_at_10_percent_fpr": recall_at(y, probability, 0.10),
-    }
-    return Judged(folder, dict(model.contract.facts), model.predict_proba, X, probability, auc, figures)
+    intervals = figure_intervals(y, probability, seed)
+    ece = expected_calibration_error(y, probability)
+    return Judged(folder, dict(model.contract.facts), model.predict_proba, X, probability, intervals, ece)
 
 
 def require_parity(judged: Judged, name: str) -> float:
@@ -113,9 +109,3 @@ def require_parity(judged: Judged, name: str) -> float:
             "Its export (steps/export) and its forward pass (inference/forward) disagree."
         )
     return difference
-
-
-def reigning_tar(folder: Path) -> Path | None:
-    """Return the reigning model's archive, or None where nothing has been deployed yet."""
-    tar = folder / "model.tar.gz"
-    return tar if tar.is_file() else None

@@ -1,4 +1,4 @@
-"""How good probabilities are: ranking, calibration, and how sure a figure from few companies is."""
+"""How good probabilities are: ranking, calibration, right and wrong predictions."""
 
 from __future__ import annotations
 
@@ -9,23 +9,6 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.integer]
-
-RESAMPLES = 2000
-LEVEL = 0.95
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A figure with its bootstrap percentile interval (95 %) and standard deviation."""
-
-    value: float
-    low: float
-    high: float
-    standard_deviation: float
-
-    def as_dict(self) -> dict[str, float]:
-        """Return value and bounds as they stand in JSON."""
-        return {"value": self.value, "low": self.low, "high": self.high}
 
 
 @dataclass(frozen=True)
@@ -78,19 +61,10 @@ def confusion(y: Labels, probability: Floats, threshold: float) -> Confusion:
 
 def roc_auc(y: Labels, score: Floats) -> float:
     """Area under the ROC curve: how often a bankrupt company scores above another; ties count half."""
-    return float(np.mean(_wins(y, score)))
-
-
-def roc_auc_interval(y: Labels, score: Floats, seed: int) -> Interval:
-    """ROC-AUC with its bootstrap interval; both classes are resampled apart, so their counts stay."""
-    wins = _wins(y, score)
-    return _interval(float(np.mean(wins)), _bootstrap(wins, seed))
-
-
-def roc_auc_difference(y: Labels, score: Floats, other: Floats, seed: int) -> Interval:
-    """ROC-AUC of `score` minus that of `other`, resampling the same companies for both."""
-    difference = _wins(y, score) - _wins(y, other)
-    return _interval(float(np.mean(difference)), _bootstrap(difference, seed))
+    _, found, wrong = curve(y, score)
+    if not found[-1] or not wrong[-1]:
+        raise ValueError("ROC-AUC needs companies of both classes.")
+    return float(area_under_roc(found, wrong))
 
 
 def curve(y: Labels, score: Floats) -> tuple[Floats, Floats, Floats]:
@@ -112,8 +86,38 @@ def curve(y: Labels, score: Floats) -> tuple[Floats, Floats, Floats]:
 def average_precision(y: Labels, score: Floats) -> float:
     """PR-AUC as average precision: mean precision over recall steps, not interpolated."""
     _, found, wrong = curve(y, score)
-    precision = found / (found + wrong)
-    return float(np.sum(np.diff(found, prepend=0.0) * precision) / found[-1])
+    return float(area_under_steps(found, wrong))
+
+
+def recall_at(y: Labels, score: Floats, false_positive_rate: float) -> float:
+    """Highest recall of any threshold with at most the given share of false positives."""
+    _, found, wrong = curve(y, score)
+    return float(recall_within(found, wrong, false_positive_rate))
+
+
+def area_under_roc(found: Floats, wrong: Floats) -> Floats:
+    """Return the ROC-AUC of counted thresholds, shape (..., k) to (...)."""
+    steps, width = np.diff(found, prepend=0.0), np.diff(wrong, prepend=0.0)
+    # A company just found beats those not yet found, and half of those found along with it.
+    wins = np.sum(steps * (wrong[..., -1:] - wrong + width / 2), axis=-1)
+    area: Floats = wins / (found[..., -1] * wrong[..., -1])
+    return area
+
+
+def area_under_steps(found: Floats, wrong: Floats) -> Floats:
+    """Return the average precision of counted thresholds, shape (..., k) to (...)."""
+    # A resample can lack the first companies: no threshold there finds anyone, nor counts.
+    precision = found / np.maximum(found + wrong, 1.0)
+    area: Floats = np.sum(np.diff(found, prepend=0.0) * precision, axis=-1) / found[..., -1]
+    return area
+
+
+def recall_within(found: Floats, wrong: Floats, false_positive_rate: float) -> Floats:
+    """Return the recall of counted thresholds at a share of false positives, shape (..., k) to (...)."""
+    # A share such as 0.05 · 1,300 must not fail by a rounding error.
+    allowed = wrong <= false_positive_rate * wrong[..., -1:] + 1e-9
+    recall: Floats = np.max(np.where(allowed, found, 0.0), axis=-1) / found[..., -1]
+    return recall
 
 
 def brier_score(y: Labels, probability: Floats) -> float:
@@ -127,38 +131,6 @@ def expected_calibration_error(y: Labels, probability: Floats, bins: int = 10) -
     parts = [part for part in np.array_split(order, bins) if len(part)]
     errors = [len(part) * abs(float(np.mean(probability[part]) - np.mean(y[part]))) for part in parts]
     return float(sum(errors) / len(y))
-
-
-def recall_at(y: Labels, score: Floats, false_positive_rate: float) -> float:
-    """Highest recall of any threshold with at most the given share of false positives."""
-    _, found, wrong = curve(y, score)
-    # A share such as 0.05 · 1,300 must not fail by a rounding error.
-    allowed = wrong <= false_positive_rate * wrong[-1] + 1e-9
-    return float(np.max(found[allowed], initial=0.0) / found[-1])
-
-
-def _wins(y: Labels, score: Floats) -> Floats:
-    """For each bankrupt (rows) and other company (columns): 1 if ranked right, ½ if tied, else 0."""
-    bankrupt, other = score[y == 1][:, None], score[y == 0][None, :]
-    if not bankrupt.size or not other.size:
-        raise ValueError("ROC-AUC needs companies of both classes.")
-    wins: Floats = (bankrupt > other) + 0.5 * (bankrupt == other)
-    return wins
-
-
-def _bootstrap(pairs: Floats, seed: int) -> Floats:
-    """Return the pairs' mean in resamples of rows and of columns, shape (RESAMPLES,)."""
-    generator = np.random.default_rng(seed)
-    rows, columns = pairs.shape
-    row_counts = generator.multinomial(rows, np.full(rows, 1 / rows), size=RESAMPLES)
-    column_counts = generator.multinomial(columns, np.full(columns, 1 / columns), size=RESAMPLES)
-    means: Floats = np.sum((row_counts @ pairs) * column_counts, axis=1) / (rows * columns)
-    return means
-
-
-def _interval(value: float, resampled: Floats) -> Interval:
-    low, high = np.quantile(resampled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Interval(value, float(low), float(high), float(np.std(resampled, ddof=1)))
 
 
 def _share(part: float, whole: float) -> float:

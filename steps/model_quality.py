@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from steps.metrics import Floats, Interval, Labels, average_precision, confusion, curve
+from steps.intervals import Interval
+from steps.metrics import Floats, Labels, confusion, curve
 
 
-def model_quality(y: Labels, probability: Floats, threshold: float, auc: Interval) -> dict[str, Any]:
+def model_quality(
+    y: Labels, probability: Floats, threshold: float, intervals: Mapping[str, Interval]
+) -> dict[str, Any]:
     """Return the `binary_classification_metrics` of predictions at a threshold.
 
     Standard deviations are stated for what was bootstrapped, "NaN" for the rest, as SageMaker does.
@@ -33,8 +37,8 @@ def model_quality(y: Labels, probability: Floats, threshold: float, auc: Interva
         "f0_5": _metric(counts.f_beta(0.5)),
         "f1": _metric(counts.f_beta(1.0)),
         "f2": _metric(counts.f_beta(2.0)),
-        "auc": {"value": auc.value, "standard_deviation": auc.standard_deviation},
-        "au_prc": _metric(average_precision(y, probability)),
+        "auc": _bootstrapped(intervals["roc_auc"]),
+        "au_prc": _bootstrapped(intervals["pr_auc"]),
         "accuracy_best_constant_classifier": _metric(constant.accuracy),
         "recall_best_constant_classifier": _metric(constant.recall),
         "precision_best_constant_classifier": _metric(constant.precision),
@@ -58,6 +62,10 @@ def _curves(y: Labels, probability: Floats) -> dict[str, Any]:
             "recalls": (found / found[-1]).tolist(),
         },
     }
+
+
+def _bootstrapped(figure: Interval) -> dict[str, float | str]:
+    return {"value": figure.value, "standard_deviation": figure.standard_deviation}
 
 
 def _metric(value: float) -> dict[str, float | str]:

@@ -84,6 +84,8 @@ def test_layout(execution: Execution) -> None:
             "recall_at_1_percent_fpr",
             "recall_at_5_percent_fpr",
             "recall_at_10_percent_fpr",
+            "intervals",
+            "comparison",
         }
         assert candidate["roc_auc"]["low"] <= candidate["roc_auc"]["value"] <= candidate["roc_auc"]["high"]
     winner = evaluation["candidates"][evaluation["winner"]["candidate"]]
@@ -155,6 +157,15 @@ def test_reason_says_how_the_figure_compares(execution: Execution, minimum: str,
     assert reason.endswith("; there is no reigning model to compare with.")
 
 
+def test_reason_shows_a_near_miss_on_its_side_of_the_minimum(execution: Execution) -> None:
+    reached = execution.run()["gate"]["roc_auc"]
+    minimum = reached + 1e-6
+    reason = execution.run("--min-roc-auc", str(minimum))["gate"]["reason"]
+    shown = float(reason.split()[1])
+    assert shown < minimum
+    assert f"is below MinRocAuc {minimum}" in reason
+
+
 def test_same_model_is_not_worse_than_itself(execution: Execution) -> None:
     execution.reign("recommended")
     evaluation = execution.run("--register-candidate", "recommended")
@@ -212,8 +223,9 @@ def test_reigning_model_needs_columns_that_the_data_has(execution: Execution) ->
     contract["contract"] = inference.contract_hash([feature["name"] for feature in contract["features"]])
     write_model(folder, export_pipeline(audit["pipeline"], audit["calibration"]), contract, audit)
     pack_model(folder, execution.root / "reigning" / "model.tar.gz")
-    with pytest.raises(JobError, match=r"The reigning model can't be judged: .* \(Goodwill\)"):
-        execution.run()
+    evaluation = execution.run()
+    assert evaluation["reigning"]["compared"] is False
+    assert evaluation["reigning"]["reason"].endswith("it needs columns that the data lacks (Goodwill)")
 
 
 def test_served_model_must_equal_the_trained_one(execution: Execution) -> None:
@@ -228,10 +240,45 @@ def test_served_model_must_equal_the_trained_one(execution: Execution) -> None:
     assert not (execution.root / "model").exists()
 
 
-def test_damaged_reigning_model(execution: Execution) -> None:
+def test_unreadable_reigning_model_keeps_no_model_out_and_is_told_loudly(execution: Execution) -> None:
+    # GIVEN a reigning model that another version of this code wrote
+    folder = execution.root / "newer"
+    unpack_model(execution.root / "recommended" / "model.tar.gz", folder)
+    description = json.loads((folder / "model.json").read_text())
+    (folder / "model.json").write_text(json.dumps(description | {"format": 99}))
+    pack_model(folder, execution.root / "reigning" / "model.tar.gz")
+    # WHEN a good model is judged
+    evaluation = execution.run()
+    # THEN it passes, not compared, and whoever reads the figures or the reason is told
+    assert evaluation["gate"]["not_worse_than_reigning"] == 1
+    assert evaluation["reigning"]["compared"] is False
+    assert "is of the format 99; this code reads" in evaluation["reigning"]["reason"]
+    assert (
+        "it was NOT compared with the reigning model (The reigning model can't be read"
+        in evaluation["gate"]["reason"]
+    )
+
+
+def test_can_be_told_not_to_compare(execution: Execution) -> None:
     (execution.root / "reigning" / "model.tar.gz").write_bytes(b"no archive")
-    with pytest.raises(JobError, match="The reigning model can't be read: "):
-        execution.run()
+    evaluation = execution.run("--compare-with-reigning", "no")
+    assert evaluation["reigning"] == {"compared": False, "reason": "CompareWithReigning is no"}
+    assert evaluation["gate"]["reason"].endswith(
+        "it was NOT compared with the reigning model (CompareWithReigning is no)."
+    )
+    with pytest.raises(JobError, match="CompareWithReigning is 'perhaps'; it must be one of yes, no"):
+        execution.run("--compare-with-reigning", "perhaps")
+
+
+def test_candidates_are_compared_on_the_same_companies(execution: Execution) -> None:
+    evaluation = execution.run("--register-candidate", "published")
+    candidates = evaluation["candidates"]
+    difference = candidates["recommended"]["comparison"]["roc_auc_difference"]
+    assert difference["value"] == pytest.approx(
+        candidates["published"]["roc_auc"]["value"] - candidates["recommended"]["roc_auc"]["value"]
+    )
+    assert difference["low"] < difference["value"] < difference["high"]
+    assert candidates["published"]["comparison"] is None
 
 
 def test_missing_candidate(execution: Execution) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
 import sklearn.metrics
 
-from steps import metrics
+from steps import intervals, metrics
 from steps.model_quality import model_quality
 
 Y = np.array([0, 0, 1, 0, 1])
@@ -61,28 +62,71 @@ def test_interval_covers_the_value_and_repeats_with_the_seed(
     noisy: tuple[metrics.Labels, metrics.Floats],
 ) -> None:
     y, p = noisy
-    interval = metrics.roc_auc_interval(y, p, seed=1)
+    interval = intervals.figure_intervals(y, p, seed=1)["roc_auc"]
     assert interval.value == metrics.roc_auc(y, p)
     assert interval.low < interval.value < interval.high
     # The interval is about ± 1.96 standard deviations wide.
     assert interval.high - interval.low == pytest.approx(3.92 * interval.standard_deviation, rel=0.1)
-    assert interval == metrics.roc_auc_interval(y, p, seed=1)
-    assert interval != metrics.roc_auc_interval(y, p, seed=2)
+    assert interval == intervals.figure_intervals(y, p, seed=1)["roc_auc"]
+    assert interval != intervals.figure_intervals(y, p, seed=2)["roc_auc"]
+
+
+def test_every_interval_is_that_of_the_figure_over_resampled_companies(
+    noisy: tuple[metrics.Labels, metrics.Floats],
+) -> None:
+    # GIVEN scores that tie, and the same bootstrap done the slow way: each figure anew on drawn companies
+    y, p = noisy
+    generator = np.random.default_rng(11)
+    figures = {
+        "roc_auc": metrics.roc_auc,
+        "pr_auc": metrics.average_precision,
+        "brier": metrics.brier_score,
+        "recall_at_1_percent_fpr": lambda y, p: metrics.recall_at(y, p, 0.01),
+        "recall_at_5_percent_fpr": lambda y, p: metrics.recall_at(y, p, 0.05),
+        "recall_at_10_percent_fpr": lambda y, p: metrics.recall_at(y, p, 0.1),
+    }
+    slow: dict[str, list[float]] = {name: [] for name in figures}
+    for _ in range(300):
+        parts = [generator.choice(np.flatnonzero(y == label), np.sum(y == label)) for label in (0, 1)]
+        drawn = np.concatenate(parts)
+        for name, figure in figures.items():
+            slow[name].append(figure(y[drawn], p[drawn]))
+    # WHEN all are computed at once
+    found = intervals.figure_intervals(y, p, seed=1)
+    # THEN values are the same, and intervals but for the luck of the draw
+    assert set(found) == set(figures)
+    for name, figure in figures.items():
+        assert found[name].value == pytest.approx(figure(y, p), rel=1e-12), name
+        spread = found[name].standard_deviation
+        assert spread == pytest.approx(np.std(slow[name]), rel=0.25), name
+        assert found[name].low == pytest.approx(np.quantile(slow[name], 0.025), abs=0.5 * spread), name
+        assert found[name].high == pytest.approx(np.quantile(slow[name], 0.975), abs=0.5 * spread), name
+
+
+def test_memory_does_not_grow_with_pairs_of_companies() -> None:
+    # GIVEN companies of which all pairs would take 1.6 GB
+    generator = np.random.default_rng(0)
+    y = np.repeat([1, 0], [2_000, 100_000])
+    tracemalloc.start()
+    metrics.roc_auc(y, y + generator.normal(size=len(y)))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20e6
 
 
 def test_interval_of_a_perfect_ranking_has_no_width() -> None:
-    interval = metrics.roc_auc_interval(Y, Y.astype(float), seed=1)
+    interval = intervals.figure_intervals(Y, Y.astype(float), seed=1)["roc_auc"]
     assert interval.as_dict() == {"value": 1.0, "low": 1.0, "high": 1.0}
 
 
 def test_paired_difference(noisy: tuple[metrics.Labels, metrics.Floats]) -> None:
     y, p = noisy
-    same = metrics.roc_auc_difference(y, p, p, seed=1)
+    same = intervals.roc_auc_difference(y, p, p, seed=1)
     assert same.as_dict() == {"value": 0.0, "low": 0.0, "high": 0.0}
     random = np.random.default_rng(5).random(len(y))
-    better = metrics.roc_auc_difference(y, y + 0.1 * random, random, seed=1)
+    better = intervals.roc_auc_difference(y, y + 0.1 * random, random, seed=1)
     assert better.low > 0
-    worse = metrics.roc_auc_difference(y, random, y + 0.1 * random, seed=1)
+    worse = intervals.roc_auc_difference(y, random, y + 0.1 * random, seed=1)
     assert worse.value == pytest.approx(-better.value)
     assert worse.high < 0
 
@@ -102,7 +146,7 @@ def test_confusion_and_rates() -> None:
 
 def test_model_quality_layout(noisy: tuple[metrics.Labels, metrics.Floats]) -> None:
     y, p = noisy
-    quality = model_quality(y, p, 0.5, metrics.roc_auc_interval(y, p, seed=1))
+    quality = model_quality(y, p, 0.5, intervals.figure_intervals(y, p, seed=1))
     counts = sklearn.metrics.confusion_matrix(y, p >= 0.5)
     assert quality["confusion_matrix"] == {str(i): {str(j): counts[i, j] for j in (0, 1)} for i in (0, 1)}
     assert quality["f1"]["value"] == pytest.approx(sklearn.metrics.f1_score(y, p >= 0.5))
@@ -114,7 +158,7 @@ def test_model_quality_layout(noisy: tuple[metrics.Labels, metrics.Floats]) -> N
 
 def test_curves_keep_their_shape_with_few_points(noisy: tuple[metrics.Labels, metrics.Floats]) -> None:
     y, p = noisy
-    quality = model_quality(y, p, 0.5, metrics.roc_auc_interval(y, p, seed=1))
+    quality = model_quality(y, p, 0.5, intervals.figure_intervals(y, p, seed=1))
     roc = quality["receiver_operating_characteristic_curve"]
     area = np.trapezoid(roc["true_positive_rates"], roc["false_positive_rates"])
     assert area == pytest.approx(metrics.roc_auc(y, p))
