@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import urllib3
 
-from scripts.operations import is_paused, published_version
+from scripts.status import is_paused, published_version
 
 if TYPE_CHECKING:
     from scripts.session import Aws

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 HOURS_PER_MONTH = 730  # as AWS's own calculator counts
 # When the table was last compared with its sources. Prices change: AWS's page is what counts.
 AS_OF = "2026-11-23"
+PAGE = "https://aws.amazon.com/sagemaker/pricing/"
 SOURCE = (
     f"table of {AS_OF} from figures that AWS published (us-east-1: SageMaker Serverless Inference "
     "Benchmarking Toolkit and MLOps workshops; eu-west-1: bill in aws-samples/sagemaker-ssh-helper); "
-    "today's prices: https://aws.amazon.com/sagemaker/pricing/"
+    f"today's prices: {PAGE}"
 )
 NOT_COUNTED = (
     "requests, jobs of executions, storage, logs and data transfer; "
@@ -61,7 +62,7 @@ def of_instances(region: str, instance_type: str, count: int) -> Estimate:
     price = _INSTANCE_HOUR.get(region, {}).get(instance_type)
     what = f"{count} × {instance_type} in {region}"
     if price is None:
-        return Estimate(None, None, f"no price known for {what}")
+        return Estimate(None, None, f"no price known for {what}; {PAGE} has it{_elsewhere(instance_type)}")
     hour = price * count
     return Estimate(round(hour, 4), round(hour * HOURS_PER_MONTH, 2), f"{what} at ${price:g} an hour each")
 
@@ -70,8 +71,16 @@ def of_serverless(region: str, memory_mb: int) -> Estimate:
     """Return what a serverless endpoint costs while idle, and what a second of computing costs."""
     price = _SERVERLESS_GB_SECOND.get(region)
     each = (
-        f"no price known for a second of it in {region}"
+        f"no price known for a second of it in {region}; {PAGE} has it"
         if price is None
         else f"${price * memory_mb / 1024:.6f} for each second that it computes"
     )
     return Estimate(0.0, 0.0, f"serverless with {memory_mb} MB: nothing while idle; {each}")
+
+
+def _elsewhere(instance_type: str) -> str:
+    """Return what an instance costs where that is known, for orientation."""
+    known = {
+        region: table[instance_type] for region, table in _INSTANCE_HOUR.items() if instance_type in table
+    }
+    return "".join(f" (${price:g} an hour each in {region})" for region, price in known.items())

@@ -7,7 +7,8 @@ from functools import cache
 from typing import Any
 
 import botocore.session
-from aws_lambda_powertools import Logger
+from aws_lambda_powertools import Logger, single_metric
+from aws_lambda_powertools.metrics import MetricUnit
 from botocore.config import Config
 
 from deploy_model.reconcile import Reconciler, Step
@@ -41,6 +42,10 @@ def handler(event: dict[str, Any], context: object) -> Step:  # noqa: ARG001 - L
         "detail_type": event.get("detail-type"),
         "event_id": event.get("id"),
     }
-    failed = "unfit" in step or "given_up" in step
-    (logger.error if failed else logger.info)("reconciled", extra={"step": step, "cause": cause})
+    given_up = {*step.get("unfit", {}), *step.get("given_up", [])}
+    (logger.error if given_up else logger.info)("reconciled", extra={"step": step, "cause": cause})
+    if step["action"] != "wait":  # then nobody has looked at the versions
+        # The alarm on it lasts until a count of none: when the version is rejected, or served after all.
+        with single_metric("VersionsGivenUp", MetricUnit.Count, len(given_up)):
+            pass
     return step

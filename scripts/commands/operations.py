@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from scripts.api_checks import Check
-    from scripts.operations import EndpointState, Status
     from scripts.prices import Estimate
+    from scripts.status import EndpointState, Status
 
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON on stdout, for scripts.")]
 TimeoutOption = Annotated[float, typer.Option("--timeout", min=1, help="Seconds to wait at most.")]
@@ -30,8 +30,8 @@ def status(
     region: RegionOption = None,
 ) -> None:
     """Show pipeline, models, endpoint, alarms and what it costs."""
-    from scripts.operations import read_status
     from scripts.stacks import DeploymentError
+    from scripts.status import read_status
 
     aws = connect(project, local=local, region=region)
     try:
@@ -122,6 +122,7 @@ def try_out(
 
 def status_table(found: Status) -> Table:
     """Return one row a fact."""
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table(show_header=False, box=None, pad_edge=False)
@@ -133,7 +134,11 @@ def status_table(found: Status) -> Table:
         if execution
         else "none yet"
     )
-    versions = [f"{p.version}  {p.approval}  {p.created:%Y-%m-%d %H:%M:%S}" for p in found.packages]
+    versions = [
+        f"{p.version}  {p.approval}  {p.created:%Y-%m-%d %H:%M:%S}"
+        + (f"  [red]{escape(p.failure)}[/]" if p.failure else "")
+        for p in found.packages
+    ]
     alarms = f"[red]{', '.join(found.alarms)}[/]" if found.alarms else "none in ALARM"
     dead = f"[red]{found.dead_letters}[/]" if found.dead_letters else "0"
     for label, text in (

@@ -22,6 +22,7 @@ ALARMS_SHOWN = [
     "endpoint-latency",
     "predict-api-errors",
     "deploy-model-errors",
+    "versions-given-up",
     "dead-letters",
     "failed-executions",
 ]
@@ -226,8 +227,14 @@ def test_alarms_tell_the_topic_and_the_topic_tells_the_mailbox(deployed: Deploym
         "credit-risk-endpoint-latency": None,
         "credit-risk-failed-executions": "ExecutionFailed",
         "credit-risk-predict-api-errors": "Errors",
+        "credit-risk-versions-given-up": "VersionsGivenUp",
     }
     assert all(alarm["AlarmActions"] == [topic] for alarm in alarms.values())
+    # Where nothing happens nothing is wrong, but a version stays given up until deploy_model counts again.
+    given_up = alarms.pop("credit-risk-versions-given-up")
+    assert given_up["TreatMissingData"] == "ignore"
+    assert given_up["Namespace"] == "credit-risk"
+    assert given_up["Dimensions"] == [{"Name": "service", "Value": "credit-risk-deploy-model"}]
     assert all(alarm["TreatMissingData"] == "notBreaching" for alarm in alarms.values())
     assert alarms["credit-risk-endpoint-latency"]["Threshold"] == 1000
     assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "alarms@example.org")

@@ -18,8 +18,9 @@ from local_aws.server import LocalAws
 from scripts.api_checks import Check, check_api, describe_api
 from scripts.cli import app
 from scripts.deployment import deploy
-from scripts.operations import pause, read_status, resume
+from scripts.operations import pause, resume
 from scripts.session import Aws, connect
+from scripts.status import read_status
 from scripts.teardown import destroy
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "unit"))
@@ -178,8 +179,13 @@ def test_from_day_to_day(service: Service) -> None:
     service.approve(second)
     assert read_status(session, project).endpoint.status is None
     assert resume(session, project) == "2"
-    assert read_status(session, project).endpoint.version == "2"
     assert first != second
+    # AND status tells what deploy_model noted on a version
+    notes = {"DeploymentFailedAttempts": "1", "DeploymentFailedReason": "No capacity"}
+    aws.client("sagemaker").update_model_package(ModelPackageArn=second, CustomerMetadataProperties=notes)
+    last = read_status(session, project)
+    assert last.endpoint.version == "2"
+    assert [package.failure for package in last.packages] == ["deployment failed 1 ×: No capacity", None]
 
 
 def test_commands(service: Service, tmp_path: Path) -> None:
@@ -199,6 +205,7 @@ def test_commands(service: Service, tmp_path: Path) -> None:
     code, output = run("pause")
     assert (code, "is paused; its endpoint is deleted" in output) == (0, True)
     code, output = run("status")
+    assert "deployment failed 1 ×: No capacity" in output
     assert (code, "yes; `bankruptcy resume`" in output, "$0.000 an hour" in output) == (0, True, True)
 
 

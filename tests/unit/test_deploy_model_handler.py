@@ -11,6 +11,12 @@ from deploy_model import handler as module
 from deploy_model_fakes import Aws
 
 
+@pytest.fixture(autouse=True)
+def powertools(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "bankruptcy")
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "bankruptcy-deploy-model")
+
+
 def test_the_step_is_returned_and_logged(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -36,6 +42,35 @@ def test_a_version_that_is_given_up_is_logged_as_an_error(
     monkeypatch.setattr(module, "_reconciler", aws.reconciler)
     assert module.handler({}, object())["action"] == "none"
     assert caplog.records[0].levelname == "ERROR"
+
+
+def test_what_is_given_up_is_counted_for_the_alarm(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # GIVEN version 1 in service and version 2, approved without its contract
+    aws = Aws()
+    aws.register()
+    monkeypatch.setattr(module, "_reconciler", aws.reconciler)
+    aws.run(aws.reconciler())
+    version = aws.register()
+    del aws.objects["models/execution-2/contract.json"]
+
+    def count() -> list[float]:
+        module.handler({}, object())
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
+        assert all(line["service"] == "bankruptcy-deploy-model" for line in lines)
+        assert all(line["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "bankruptcy" for line in lines)
+        return [value for line in lines for value in line["VersionsGivenUp"]]
+
+    # THEN it counts as given up when that happens and at every later call, until it is rejected
+    assert count() == [1.0]
+    assert count() == [1.0]
+    aws.decide(version, "Rejected")
+    assert count() == [0.0]
+    # AND while the endpoint changes nothing is counted, for nothing is known
+    aws.register()
+    assert count() == [0.0]
+    assert count() == []
 
 
 def test_the_import_needs_neither_boto3_nor_pydantic() -> None:

@@ -17,16 +17,8 @@ from botocore.exceptions import ClientError
 from pipeline.project import Project
 from scripts import prices
 from scripts.deployment import Outputs
-from scripts.operations import (
-    EndpointState,
-    LastExecution,
-    OperationError,
-    PackageState,
-    Status,
-    pause,
-    read_endpoint,
-    resume,
-)
+from scripts.operations import OperationError, pause, resume
+from scripts.status import EndpointState, LastExecution, PackageState, Status, read_endpoint
 
 PROJECT = Project("bankruptcy", "123456789012", "eu-west-1")
 OUTPUTS = ["".join(part.capitalize() for part in field.name.split("_")) for field in fields(Outputs)]
@@ -81,6 +73,7 @@ class Client:
                         "ModelPackageVersion": version,
                         "ModelApprovalStatus": "Approved",
                         "CreationTime": now,
+                        "ModelPackageArn": f"arn:of:{version}",
                     }
                     for version in self.approved
                 ]
@@ -239,7 +232,11 @@ def test_estimates() -> None:
     assert (two.usd_per_hour, two.usd_per_month) == (0.112, 81.76)
     unknown = prices.of_instances("eu-west-1", "ml.t2.medium", 1)
     assert (unknown.usd_per_hour, unknown.usd_per_month) == (None, None)
-    assert unknown.basis == "no price known for 1 × ml.t2.medium in eu-west-1"
+    assert unknown.basis == (
+        "no price known for 1 × ml.t2.medium in eu-west-1; https://aws.amazon.com/sagemaker/pricing/ has it "
+        "($0.056 an hour each in us-east-1)"
+    )
+    assert prices.of_instances("eu-west-1", "ml.x9.large", 1).basis.endswith("pricing/ has it")
     idle = prices.of_serverless("us-east-1", 2048)
     assert (idle.usd_per_hour, "$0.000040 for each second" in idle.basis) == (0.0, True)
     assert "no price known" in prices.of_serverless("eu-west-1", 2048).basis
@@ -255,7 +252,11 @@ def test_status_as_json() -> None:
         region="us-east-1",
         pipeline="bankruptcy",
         execution=LastExecution("abc", "Succeeded", moment),
-        packages=(PackageState(1, "Approved", moment),),
+        packages=(
+            PackageState(
+                1, "Approved", moment, "arn:aws:sagemaker:us-east-1:123456789012:model-package/bankruptcy/1"
+            ),
+        ),
         endpoint=EndpointState("InService", "1", "instance", "ml.t2.medium", 1),
         published_version="1",
         paused=False,
