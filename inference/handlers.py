@@ -1,4 +1,4 @@
-"""The four functions that SageMaker's scikit-learn serving container calls.
+"""The functions that SageMaker's scikit-learn serving container calls.
 
 The container turns every exception of a handler into a 500 with an HTML page; only a response object
 returned by `output_fn` can set another status. So what is wrong with a request travels through the
@@ -42,6 +42,18 @@ class Predictions:
 def model_fn(model_dir: str) -> Model:
     """Load the model of a folder, `/opt/ml/model` in the container."""
     return load(Path(model_dir))
+
+
+def execution_parameters_fn() -> dict[str, int | str]:
+    """Return how batch transform should send its data: as many requests at once as there are workers.
+
+    Small ones, since a prediction costs its rows: nothing is won by larger ones but memory used.
+    """
+    return {
+        "MaxConcurrentTransforms": os.cpu_count() or 1,
+        "BatchStrategy": "MULTI_RECORD",
+        "MaxPayloadInMB": 1,
+    }
 
 
 def input_fn(body: str | bytes, content_type: str | None) -> Request | RequestError:
