@@ -132,6 +132,7 @@ def _evaluate(jobs: Jobs, parameters: Parameters, inputs: Mapping[str, Any], rep
             "--register-candidate": parameters.register_candidate,
             "--random-seed": parameters.random_seed.to_string(),
             "--min-roc-auc": parameters.min_roc_auc.to_string(),
+            "--compare-with-reigning": parameters.compare_with_reigning,
             "--execution-id": ExecutionVariables.PIPELINE_EXECUTION_ID,
         },
         instance_type=parameters.processing_instance_type,

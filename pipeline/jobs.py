@@ -107,7 +107,7 @@ class Jobs:
             instance_count=1,
             volume_size_in_gb=_VOLUME_GB,
             max_runtime_in_seconds=_MAX_SECONDS,
-            env=_ENVIRONMENT,
+            env=self._environment(name),
             network_config=NetworkConfig(enable_network_isolation=True),
             tags=[{"Key": "project", "Value": self.project.name}],
             sagemaker_session=self.session,
@@ -163,7 +163,7 @@ class Jobs:
                 for channel, uri in {"code": self.code_uris[name], **channels}.items()
             ],
             hyperparameters={**script, **hyperparameters},
-            environment=_ENVIRONMENT,
+            environment=self._environment(name),
             networking=Networking(enable_network_isolation=True),
             tags=[Tag(key="project", value=self.project.name)],
             sagemaker_session=self.session,
@@ -175,6 +175,10 @@ class Jobs:
             cache_config=_cache(True),
             retry_policies=job_retries(),
         )
+
+    def _environment(self, name: str) -> dict[str, str]:
+        # The bundle's sha256, which names its folder, for the step to write down what it ran.
+        return {**_ENVIRONMENT, "CODE_SHA256": self.code_uris[name].rstrip("/").rpartition("/")[2]}
 
 
 def run_uri(project: Project, *parts: str) -> Any:

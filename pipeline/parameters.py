@@ -7,6 +7,8 @@ from typing import Any
 ESTIMATORS = ["logistic", "blend", "boosting", "mlp-bag", "forest"]
 RESAMPLERS = ["smote-tomek", "smote", "none"]
 CANDIDATES = ["best", "published", "recommended"]
+# `no` leaves MinRocAuc as the only gate: for a reigning model that is known to be wrong.
+COMPARE_WITH_REIGNING = ["yes", "no"]
 # `Approved` goes live without a person having looked at the figures.
 APPROVAL_STATUSES = ["PendingManualApproval", "Approved"]
 INSTANCE_TYPES = [
@@ -54,6 +56,11 @@ class Parameters:
         default_factory=lambda: _string("RegisterCandidate", CANDIDATES[0], CANDIDATES)
     )
     min_roc_auc: Any = field(default_factory=lambda: _float("MinRocAuc", MIN_ROC_AUC))
+    compare_with_reigning: Any = field(
+        default_factory=lambda: _string(
+            "CompareWithReigning", COMPARE_WITH_REIGNING[0], COMPARE_WITH_REIGNING
+        )
+    )
     model_approval_status: Any = field(
         default_factory=lambda: _string("ModelApprovalStatus", APPROVAL_STATUSES[0], APPROVAL_STATUSES)
     )

@@ -142,6 +142,7 @@ class TestParameters:
             ),
             "RegisterCandidate": ("String", "best", ["best", "published", "recommended"]),
             "MinRocAuc": ("Float", 0.8, None),
+            "CompareWithReigning": ("String", "yes", ["yes", "no"]),
             "ModelApprovalStatus": ("String", "PendingManualApproval", ["PendingManualApproval", "Approved"]),
             "ProcessingInstanceType": ("String", "ml.m5.large", instances),
             "TrainingInstanceType": ("String", "ml.m5.large", instances),
@@ -174,7 +175,13 @@ class TestSteps:
                 "Evaluate",
                 ["published", "recommended", "test", "features", "reigning"],
                 ["evaluation", "model"],
-                ["--register-candidate", "--random-seed", "--min-roc-auc", "--execution-id"],
+                [
+                    "--register-candidate",
+                    "--random-seed",
+                    "--min-roc-auc",
+                    "--compare-with-reigning",
+                    "--execution-id",
+                ],
             ),
         ],
     )
@@ -323,11 +330,13 @@ def test_the_console_offers_what_the_steps_take(definition: dict[str, Any]) -> N
     # pipeline/ must not import steps/, so that the choices stand in both.
     from steps.estimators import ESTIMATORS
     from steps.evaluate import CHOICES
+    from steps.gate import COMPARE_CHOICES
     from steps.resample import RESAMPLERS
 
     offered = {item["Name"]: item.get("EnumValues") for item in definition["Parameters"]}
     assert offered["Estimator"] == list(ESTIMATORS)
     assert offered["Resampler"] == list(RESAMPLERS)
+    assert offered["CompareWithReigning"] == list(COMPARE_CHOICES)
     assert offered["RegisterCandidate"] == list(CHOICES)
 
 
