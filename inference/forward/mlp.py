@@ -12,13 +12,14 @@ from inference.forward.stage import Floats, Parameters
 
 
 def _relu(Z: Floats) -> Floats:
-    return np.maximum(Z, 0.0)
+    return np.maximum(Z, 0.0, out=Z)
 
 
 def _tanh(Z: Floats) -> Floats:
-    return np.tanh(Z)
+    return np.tanh(Z, out=Z)
 
 
+# Each replaces the values by its own, and returns them
 ACTIVATIONS: dict[str, Callable[[Floats], Floats]] = {"relu": _relu, "tanh": _tanh}
 
 
@@ -54,7 +55,8 @@ class Mlp:
         values = X
         last = len(self.weights) - 1
         for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            values = values @ weight + bias
+            values = values @ weight
+            values += bias
             if layer < last:
                 values = self.activation(values)
         logits: Floats = values.mean(axis=0)

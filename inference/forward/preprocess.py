@@ -75,27 +75,30 @@ class QuantileNormal:
     def __init__(self, quantiles: Floats, references: Floats) -> None:
         count, self.width = quantiles.shape
         self._lowest, self._highest = quantiles[0], quantiles[-1]
-        # The search doubles its steps, so each column is padded to a power of two, with infinities
-        size = 1 << count.bit_length()
-        self._steps = [1 << bit for bit in reversed(range(count.bit_length()))]
+        # A value's segment begins at the last quantile that is not above it. The search for it doubles
+        # its steps, so each column is padded to a power of two.
+        bits = (count - 1).bit_length()
+        size = 1 << bits
         self._columns = np.arange(self.width) * size
-        padding = ((0, 0), (0, size - count))
         values = quantiles.T
-        self._quantiles = np.pad(values, padding, constant_values=np.inf).ravel()
-        # For each quantile: the next one, the references of both, the slope between them
-        following = np.minimum(np.arange(count) + 1, count - 1)
-        self._next = np.pad(values[:, following], padding).ravel()
-        self._low = np.pad(np.tile(references, (self.width, 1)), padding).ravel()
-        self._high = np.pad(np.tile(references[following], (self.width, 1)), padding).ravel()
-        gap = values[:, following] - values
-        rise = references[following] - references
-        # two subnormal neighbours can lie so close that the slope is beyond float64
+
+        def padded(segments: Floats, fill: float = 0.0) -> Floats:
+            missing = ((0, 0), (0, size - segments.shape[1]))
+            return np.pad(segments, missing, constant_values=fill).ravel()
+
+        ends = padded(values[:, 1:], np.inf)
+        self._ends = [(step, ends[step - 1 :]) for step in (1 << bit for bit in reversed(range(bits)))]
+        gap = np.diff(values, append=values[:, -1:])
+        rise = np.diff(references, append=references[-1])
+        # Two subnormal neighbours can lie so close that the slope is beyond float64
         with np.errstate(over="ignore"):
             slope = np.divide(rise, gap, out=np.zeros_like(gap), where=gap > 0)
-        self._slope = np.pad(np.minimum(slope, np.finfo(np.float64).max), padding).ravel()
-        # ... and, for a value that is itself a quantile, maybe several, the mean of the outer references
+        self._slope = padded(np.minimum(slope, np.finfo(np.float64).max))
+        self._start = padded(values)
+        self._low = padded(np.tile(references, (self.width, 1)))
+        # A value that is itself a quantile, maybe several, gets the mean of the outer references
         first = np.stack([np.searchsorted(column, column, side="left") for column in values])
-        self._tied = np.pad(0.5 * (references + references[first]), padding).ravel()
+        self._tied = padded(0.5 * (references + references[first]))
 
     @classmethod
     def build(cls, parameters: Parameters, width: int) -> QuantileNormal:
@@ -108,84 +111,72 @@ class QuantileNormal:
 
     def __call__(self, X: Floats) -> Floats:
         """Return the normal scores, (n, k), within ±5.2."""
-        inner = np.clip(X, self._lowest, self._highest)
-        # `place` ends as the number of quantiles that are not above the value, by binary search
-        place = np.broadcast_to(self._columns, X.shape).copy()
-        for step in self._steps:
-            place += step * (self._quantiles[place + (step - 1)] <= inner)
-        place = np.maximum(place - 1, self._columns)
-        # Interpolated from both ends of the segment and averaged, as scikit-learn does
-        slope, left = self._slope[place], self._quantiles[place]
-        from_left = slope * (inner - left) + self._low[place]
-        from_right = slope * (inner - self._next[place]) + self._high[place]
-        probabilities = np.where(left == inner, self._tied[place], 0.5 * (from_left + from_right))
+        segment = np.repeat(self._columns[None], len(X), axis=0)
+        for step, ends in self._ends:
+            segment += step * (ends.take(segment) <= X)
+        start = self._start.take(segment)
+        # Beyond the training range this is without meaning, and replaced
+        with np.errstate(over="ignore", invalid="ignore"):
+            probabilities = self._slope.take(segment) * (X - start)
+            probabilities += self._low.take(segment)
+        probabilities = np.where(start == X, self._tied.take(segment), probabilities)
         probabilities = np.where(self._highest < X + BOUND, 1.0, probabilities)
         probabilities = np.where(self._lowest > X - BOUND, 0.0, probabilities)
-        return normal_quantile(np.clip(probabilities, SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY))
+        np.maximum(probabilities, SMALLEST_PROBABILITY, out=probabilities)
+        np.minimum(probabilities, 1 - SMALLEST_PROBABILITY, out=probabilities)
+        return normal_quantile(probabilities)
 
 
-# Rational approximations of the normal quantile function, highest power first: algorithm AS 241 of
-# M. J. Wichura, "The Percentage Points of the Normal Distribution", Applied Statistics 37 (1988),
-# 477 to 484; relative error about 1e-16.
-_CENTRE_NUMERATOR: Final = (
-    2509.0809287301226727,
-    33430.575583588128105,
-    67265.770927008700853,
-    45921.953931549871457,
-    13731.693765509461125,
-    1971.5909503065514427,
-    133.14166789178437745,
-    3.387132872796366608,
-)
-_CENTRE_DENOMINATOR: Final = (
-    5226.495278852854561,
-    28729.085735721942674,
-    39307.89580009271061,
-    21213.794301586595867,
-    5394.1960214247511077,
-    687.1870074920579083,
-    42.313330701600911252,
-    1.0,
-)
-_TAIL_NUMERATOR: Final = (
-    7.7454501427834140764e-4,
-    0.0227238449892691845833,
-    0.24178072517745061177,
-    1.27045825245236838258,
-    3.64784832476320460504,
-    5.7694972214606914055,
-    4.6303378461565452959,
-    1.42343711074968357734,
-)
-_TAIL_DENOMINATOR: Final = (
-    1.05075007164441684324e-9,
-    5.475938084995344946e-4,
-    0.0151986665636164571966,
-    0.14810397642748007459,
-    0.68976733498510000455,
-    1.6763848301838038494,
-    2.05319162663775882187,
-    1.0,
-)
+# Rational approximations of the normal quantile function: algorithm AS 241 of M. J. Wichura, "The Percentage
+# Points of the Normal Distribution", Applied Statistics 37 (1988), 477 to 484; relative error about 1e-16.
+# Each line holds the numerator's and the denominator's coefficient of a power, from the seventh down.
+_CENTRE: Final = np.array(
+    (
+        (2509.0809287301226727, 5226.495278852854561),
+        (33430.575583588128105, 28729.085735721942674),
+        (67265.770927008700853, 39307.89580009271061),
+        (45921.953931549871457, 21213.794301586595867),
+        (13731.693765509461125, 5394.1960214247511077),
+        (1971.5909503065514427, 687.1870074920579083),
+        (133.14166789178437745, 42.313330701600911252),
+        (3.387132872796366608, 1.0),
+    )
+).T
+_TAIL: Final = np.array(
+    (
+        (7.7454501427834140764e-4, 1.05075007164441684324e-9),
+        (0.0227238449892691845833, 5.475938084995344946e-4),
+        (0.24178072517745061177, 0.0151986665636164571966),
+        (1.27045825245236838258, 0.14810397642748007459),
+        (3.64784832476320460504, 0.68976733498510000455),
+        (5.7694972214606914055, 1.6763848301838038494),
+        (4.6303378461565452959, 2.05319162663775882187),
+        (1.42343711074968357734, 1.0),
+    )
+).T
 
 
-def _polynomial(coefficients: tuple[float, ...], x: Floats) -> Floats:
-    result = np.full_like(x, coefficients[0])
-    for coefficient in coefficients[1:]:
-        result *= x
-        result += coefficient
-    return result
+def _rational(coefficients: Floats, x: Floats) -> Floats:
+    # Powers first, then one product of matrices: fewer calls than Horner's scheme, and as exact, since
+    # x and all coefficients are positive
+    powers = np.empty((7, len(x)))
+    powers[6] = x
+    np.multiply(x, x, out=powers[5])
+    np.multiply(powers[5:], powers[5], out=powers[3:5])
+    np.multiply(powers[4:], powers[3], out=powers[:3])
+    numerator, denominator = coefficients[:, :7] @ powers + coefficients[:, 7:]
+    quotient: Floats = numerator / denominator
+    return quotient
 
 
 def normal_quantile(p: Floats) -> Floats:
     """Return the standard normal quantiles of probabilities between 1.4e-11 and 1 - 1.4e-11."""
-    centred = p - 0.5
-    x = 0.180625 - centred * centred
-    scores = centred * _polynomial(_CENTRE_NUMERATOR, x) / _polynomial(_CENTRE_DENOMINATOR, x)
-    tail = np.abs(centred) > 0.425
-    if tail.any():
-        q = p[tail]
-        r = np.sqrt(-np.log(np.minimum(q, 1 - q))) - 1.6
-        size = _polynomial(_TAIL_NUMERATOR, r) / _polynomial(_TAIL_DENOMINATOR, r)
-        scores[tail] = np.copysign(size, q - 0.5)
-    return scores
+    q = p.ravel()
+    centred = q - 0.5
+    scores = centred * _rational(_CENTRE, 0.180625 - centred * centred)
+    tail = np.flatnonzero(np.abs(centred) > 0.425)
+    if len(tail):
+        q, centred = q.take(tail), centred.take(tail)
+        size = _rational(_TAIL, np.sqrt(-np.log(np.minimum(q, 1 - q))) - 1.6)
+        scores[tail] = np.copysign(size, centred)
+    return scores.reshape(p.shape)
