@@ -141,7 +141,9 @@ def _contract(winner: Judged, test: pd.DataFrame, y: Labels) -> dict[str, Any]:
         "test_companies": len(test),
         "test_bankruptcies": int(y.sum()),
     }
-    return {**winner.facts, "metrics": metrics, "smoke_test": _smoke_test(winner, y)}
+    # What it was trained on is for those who judge models, not for the API's clients.
+    facts = {name: fact for name, fact in winner.facts.items() if name != "training"}
+    return {**facts, "metrics": metrics, "smoke_test": _smoke_test(winner, y)}
 
 
 def _smoke_test(winner: Judged, y: Labels) -> dict[str, Any]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,14 @@ from sklearn.pipeline import Pipeline
 from inference import contract_hash
 from steps.calibration import fit_calibration
 from steps.data import read_frame, target, values
+from steps.drift import profile
 from steps.export import export_pipeline, write_model
-from steps.features import feature_names
+from steps.features import feature_names, read_features
 from steps.job import one_thread, say
 from steps.logits import pipeline_logit
 from steps.metrics import average_precision, brier_score, expected_calibration_error, roc_auc
 from steps.operating_points import operating_points
+from steps.provenance import code_sha256, versions
 from steps.schema import TARGET
 from steps.split import FOLDS
 
@@ -41,12 +43,16 @@ class Candidate:
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """A candidate's training companies: X (n, k) as the data file has them, y and fold (n,)."""
+    """A candidate's training companies: X (n, k) as the data file has them, y and fold (n,).
+
+    `origin` holds the facts of the data file and the settings that led to them, for the model to carry.
+    """
 
     names: list[str]
     X: Floats
     y: NDArray[np.int8]
     fold: NDArray[np.int8]
+    origin: Mapping[str, Any] = field(default_factory=dict)
 
     def outside(self, fold: int | None) -> NDArray[np.bool_]:
         """Return which companies to fit on while `fold` is held out, shape (n,)."""
@@ -57,8 +63,11 @@ class TrainingSet:
 def read_training_set(train: Path, features: Path, candidate: str) -> TrainingSet:
     """Read what a candidate trains on from the folders that SelectFeatures wrote."""
     names = feature_names(features, candidate)
+    facts = read_features(features)
+    origin = {name: facts[name] for name in ("data", "feature_count", "random_seed")}
     frame: pd.DataFrame = read_frame(train, "train.parquet", [*names, TARGET, "fold"])
-    return TrainingSet(names, values(frame, names), target(frame), frame["fold"].to_numpy(dtype=np.int8))
+    fold = frame["fold"].to_numpy(dtype=np.int8)
+    return TrainingSet(names, values(frame, names), target(frame), fold, origin)
 
 
 def train_candidate(
@@ -90,6 +99,7 @@ def train_candidate(
     }
     contract = _contract(candidate, data, probability)
     contract["out_of_fold"] = {**figures, "companies": len(data.y), "bankruptcies": int(data.y.sum())}
+    contract["training"] = _training_facts(data, probability)
     audit = {"pipeline": pipeline, "calibration": calibration, "features": data.names}
     write_model(model_dir, export_pipeline(pipeline, calibration), contract, audit)
     say(f"{candidate.name} ({candidate.estimator}), out-of-fold on {len(data.y):,} training companies:")
@@ -122,6 +132,19 @@ def _fit_all(data: TrainingSet, fit: Fit, processes: int) -> tuple[Pipeline, Flo
 def _fit_one(fit: Fit, part: int | None) -> Pipeline:
     with one_thread():
         return fit(part)
+
+
+def _training_facts(data: TrainingSet, probability: Floats) -> dict[str, Any]:
+    """Return what the model was made of, and the profile that later data is compared with."""
+    features = profile(dict(zip(data.names, data.X.T, strict=True)))
+    return {
+        **data.origin,
+        "code_sha256": code_sha256(),
+        "versions": versions(),
+        "companies": len(data.y),
+        "bankruptcies": int(data.y.sum()),
+        "profile": {"features": features, **profile({"probability": probability})},
+    }
 
 
 def _contract(candidate: Candidate, data: TrainingSet, probability: Floats) -> dict[str, Any]:
