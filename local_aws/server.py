@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import socket
 import tempfile
@@ -29,6 +30,9 @@ from local_aws.sagemaker_base import Plane, backend_of
 from local_aws.transform_jobs import TransformRunner
 
 HOST = "127.0.0.1"
+# botocore's and moto's models are half a million objects that never go. At Python's default of 10, looking
+# through them again and again would be a third of a deployment's time.
+COLLECTIONS_BETWEEN_FULL_ONES = 100
 
 
 class PortInUseError(RuntimeError):
@@ -89,6 +93,7 @@ class LocalAws:
 
     def start(self) -> None:
         """Listen; return as soon as requests are answered."""
+        gc.set_threshold(*gc.get_threshold()[:2], COLLECTIONS_BETWEEN_FULL_ONES)
         listener = _listen(self._port)
         with listener:
             self._port = listener.getsockname()[1]

@@ -13,7 +13,13 @@ from pipeline.sdk import offline_session
 _CONTENT_TYPES = ["application/json", "text/csv", "application/jsonlines"]
 _ENDPOINT_INSTANCES = ["ml.t2.medium", "ml.m5.large", "ml.m5.xlarge", "ml.c5.large", "ml.c5.xlarge"]
 _TRANSFORM_INSTANCES = ["ml.m5.large", "ml.m5.xlarge"]
-_SERVING = {"SAGEMAKER_PROGRAM": "serve.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"}
+# The serving stack starts a worker for each core; threads of numpy's own would fight over them.
+_SERVING = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "SAGEMAKER_PROGRAM": "serve.py",
+    "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
+}
 
 
 def build_definition(project: Project, job_role_arn: str, code_uris: Mapping[str, str]) -> str:
