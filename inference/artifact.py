@@ -21,7 +21,7 @@ from inference.forward.stage import Floats, Stage
 
 FORMAT: Final = 1
 # Bounds the memory of a prediction: the stages' intermediate arrays are this many rows long
-CHUNK_ROWS: Final = 1024
+CHUNK_ROWS: Final = 512
 
 
 class Model:

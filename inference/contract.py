@@ -7,6 +7,7 @@ import json
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from math import isfinite
 from typing import Any
@@ -95,6 +96,11 @@ class Contract:
         if len(medians) not in (0, len(names)) or not all(map(isfinite, medians)):
             raise ArtifactError("The contract must state a finite median of every feature, or of none.")
         return cls(stated, names, threshold, levels, bounds, medians, dict(facts))
+
+    @cached_property
+    def known(self) -> frozenset[str]:
+        """The names as a set."""
+        return frozenset(self.names)
 
     def risk_level(self, probability: float) -> str:
         """Return the risk level of a probability of bankruptcy."""

@@ -157,19 +157,29 @@ _DECODERS: Final[dict[str, Callable[[str], Request]]] = {
 }
 
 
-def _loads(text: str, loc: Loc) -> Any:
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        result = dict(pairs)
-        if len(result) < len(pairs):
-            repeated = Counter(name for name, _ in pairs).most_common(1)[0][0]
-            raise invalid([Problem((*loc, repeated[:200]), f"{shorten(repeated)} is given more than once.")])
-        return result
+class _RepeatedNameError(ValueError):
+    """An object that gives a name more than once; the message is the name."""
 
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        raise _RepeatedNameError(Counter(name for name, _ in pairs).most_common(1)[0][0])
+    return result
+
+
+# Every number as a float: a whole number of any length then ends as finite or infinite
+_DECODER: Final = json.JSONDecoder(parse_int=float, object_pairs_hook=_unique)
+
+
+def _loads(text: str, loc: Loc) -> Any:
     try:
-        # Every number as a float: a whole number of any length then ends as finite or infinite
-        return json.loads(text, parse_int=float, object_pairs_hook=unique)
+        return _DECODER.decode(text)
     except RecursionError:
         raise invalid_json("The JSON is nested too deeply.", loc) from None
+    except _RepeatedNameError as error:
+        name = str(error)
+        raise invalid([Problem((*loc, name[:200]), f"{shorten(name)} is given more than once.")]) from None
     except ValueError as error:
         raise invalid_json(f"{error}.", loc) from None
 

@@ -43,8 +43,7 @@ class _Checker:
 
     def __init__(self, contract: Contract) -> None:
         self._contract = contract
-        self._known = frozenset(contract.names)
-        self._folded = {name.casefold(): name for name in contract.names}
+        self._known = contract.known
         self.problems: list[Problem] = []
 
     def _add(self, loc: Loc, message: str) -> None:
@@ -102,9 +101,11 @@ class _Checker:
         names = self._contract.names
         if len(values) != len(names):
             self._add(loc, f"{len(values)} of {len(names)} numbers; the model takes exactly {len(names)}.")
+        elif _all_numbers(values):
+            return values
         elif values == list(names):
             self._add(loc, "These are the features' names; send the numbers alone, without a header line.")
-        elif not _all_numbers(values):
+        else:
             for position, (name, value) in enumerate(zip(names, values, strict=True)):
                 self._value(value, (*loc, position), name)
         return values
@@ -121,13 +122,12 @@ class _Checker:
         return row
 
     def _names(self, values: dict[str, Any], loc: Loc) -> None:
+        folded = {name.casefold(): name for name in self._contract.names}
         for name in values:
             if name not in self._known:
                 # a name of any length would make the comparison slow
-                near = get_close_matches(name[:200].strip().casefold(), self._folded, n=1)
-                hint = (
-                    f"did you mean {self._folded[near[0]]!r}?" if near else "the model has no such feature."
-                )
+                near = get_close_matches(name[:200].strip().casefold(), folded, n=1)
+                hint = f"did you mean {folded[near[0]]!r}?" if near else "the model has no such feature."
                 self._add((*loc, name[:200]), f"{shorten(name)} is unknown: {hint}")
         for name in self._contract.names:
             if name not in values:

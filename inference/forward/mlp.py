@@ -59,5 +59,5 @@ class Mlp:
             values += bias
             if layer < last:
                 values = self.activation(values)
-        logits: Floats = values.mean(axis=0)
+        logits: Floats = values.sum(axis=0) / len(values)
         return logits
