@@ -92,10 +92,10 @@ def _add_routes(app: APIGatewayRestResolver, dependencies: Dependencies) -> None
     def predict() -> dict[str, Any]:
         event = app.current_event
         explain = wants_explanation(event.resolved_query_string_parameters)
-        document = read_json(
+        body = read_json(
             event.body, event.headers.get("Content-Type"), is_base64=bool(event.is_base64_encoded)
         )
-        prediction = predictor.predict(document, event.request_context.request_id, explain=explain)
+        prediction = predictor.predict(body, event.request_context.request_id, explain=explain)
         app.context["prediction"] = prediction
         return prediction.body
 

@@ -82,7 +82,7 @@ class Endpoint:
         self._name = name
 
     def predict(
-        self, contract: str, rows: list[list[float]], request_id: str, *, explain: bool = False
+        self, contract: str, rows: str, count: int, request_id: str, *, explain: bool = False
     ) -> Answer:
         """Score companies.
 
@@ -91,7 +91,9 @@ class Endpoint:
         contract
             Hash of the contract that the rows follow.
         rows
-            Numbers in the contract's order.
+            A JSON list of lists of numbers in the contract's order.
+        count
+            How many rows that are.
         request_id
             Passed on to the endpoint's log.
         explain
@@ -106,14 +108,14 @@ class Endpoint:
         ApiError
             502, 503, 504 or 429, by what went wrong.
         """
-        request = {"contract": contract, "instances": rows, **({"explain": True} if explain else {})}
+        asked = ',"explain":true' if explain else ""
         try:
             response = self._runtime.invoke_endpoint(
                 EndpointName=self._name,
                 ContentType="application/json",
                 Accept="application/json",
                 CustomAttributes=request_id,
-                Body=json.dumps(request, separators=(",", ":")).encode(),
+                Body=f'{{"contract":{json.dumps(contract)}{asked},"instances":{rows}}}'.encode(),
             )
             body = response["Body"].read()
         except ClientError as error:
@@ -122,7 +124,7 @@ class Endpoint:
             raise ApiError(504, "endpoint_timeout", "The model did not answer in time.") from error
         except BotoCoreError as error:
             raise _unavailable() from error
-        return _parse(body, contract, len(rows))
+        return _parse(body, contract, count)
 
 
 def _meaning(error: ClientError) -> Exception:

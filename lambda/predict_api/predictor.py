@@ -10,7 +10,7 @@ from typing import Any
 from predict_api.contract import Contract, ContractStore
 from predict_api.endpoint import RETRY_WITHIN, Answer, CompaniesRefusedError, ContractRefusedError, Endpoint
 from predict_api.errors import ApiError, Problem, deploying, validation_failed
-from predict_api.validation import Companies, validate
+from predict_api.validation import Body, Companies, validate
 
 
 @dataclass(frozen=True)
@@ -53,13 +53,13 @@ class Predictor:
         self._clock = clock
         self._now = now
 
-    def predict(self, document: Any, request_id: str, *, explain: bool = False) -> Prediction:
+    def predict(self, body: Body, request_id: str, *, explain: bool = False) -> Prediction:
         """Answer one request.
 
         Parameters
         ----------
-        document
-            The body's JSON, from `read_json`.
+        body
+            The request's JSON, from `read_json`.
         request_id
             Passed on to the endpoint.
         explain
@@ -73,13 +73,13 @@ class Predictor:
         started = self._clock()
         contract = self._contracts.get()
         try:
-            companies = validate(document, contract, explain=explain)
+            companies = validate(body, contract, explain=explain)
         except ApiError as error:
             if error.code != "contract_mismatch":
                 raise
             # The client may know the newest contract before this copy of it does.
             contract = self._contracts.get(fresh=True)
-            companies = validate(document, contract, explain=explain)
+            companies = validate(body, contract, explain=explain)
         asked = self._clock()
         try:
             answer = self._ask(contract, companies, request_id)
@@ -87,12 +87,12 @@ class Predictor:
             if self._clock() - started > RETRY_WITHIN:
                 raise deploying() from error
             contract = self._contracts.get(fresh=True)
-            companies = validate(document, contract, explain=explain)
+            companies = validate(body, contract, explain=explain)
             asked = self._clock()
             answer = self._once_more(contract, companies, request_id)
         return Prediction(
             body=self._body(companies, answer, contract),
-            rows=len(companies.rows),
+            rows=companies.count,
             explained=explain,
             version=answer.version,
             contract=contract.hash,
@@ -108,7 +108,7 @@ class Predictor:
     def _ask(self, contract: Contract, companies: Companies, request_id: str) -> Answer:
         try:
             return self._endpoint.predict(
-                contract.hash, companies.rows, request_id, explain=companies.explain
+                contract.hash, companies.rows, companies.count, request_id, explain=companies.explain
             )
         except CompaniesRefusedError as error:
             problems = [

@@ -102,7 +102,7 @@ class Runtime:
         error = self.errors.pop(0) if self.errors else None
         if error is not None:
             raise error
-        body = json.loads(request["Body"])
+        body = json.loads(request["Body"], parse_int=float)
         if body["contract"] != self.serves["contract"]:
             raise client_error("ModelError", OriginalStatusCode=409)
         answer = {

@@ -56,6 +56,21 @@ def test_names_are_put_in_the_contracts_order(api: Api) -> None:
     assert sent == {"contract": HASH, "instances": [NUMBERS]}
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"instances": %s}',
+        ' {"contract": "HASH", "instances":\n%s }',
+        '{"inst\\u0061nces":%s,"contract":"HASH"}',
+        " %s\n",
+    ],
+)
+def test_numbers_reach_the_endpoint_as_the_client_wrote_them(api: Api, text: str) -> None:
+    numbers = "[ [1, 2.50,\t1e3, 4], [0.1, 0.2, 1000.0000, -0]]"
+    assert api.post((text % numbers).replace("HASH", HASH)).status == 200
+    assert api.runtime.requests[0]["Body"].decode() == f'{{"contract":"{HASH}","instances":{numbers}}}'
+
+
 def test_what_the_endpoint_is_sent(api: Api) -> None:
     api.predict({"data": [1, 2, 3, 4]})
     request = api.runtime.requests[0]
