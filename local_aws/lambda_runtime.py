@@ -65,9 +65,10 @@ class Invocation:
 
 @dataclass
 class _Pool:
-    """The workers of one state of a function."""
+    """The workers of one state of a function, and the folder of its code while there are any."""
 
     folder: Path
+    unpacking: threading.Lock = field(default_factory=threading.Lock)
     idle: list[tuple[Worker, str]] = field(default_factory=list)
     count: int = 0
     retired: bool = False
@@ -157,19 +158,40 @@ class LambdaRuntime:
             pool = self._pools.get(function.key)
             if pool is not None:
                 return pool
-            folder = (self._root / f"{function.name}-{next(self._numbers)}").resolve()
-            with zipfile.ZipFile(io.BytesIO(function.code)) as archive:
-                archive.extractall(folder)
             old = [self._pools.pop(key) for key in list(self._pools) if key[0] == function.name]
             workers = []
             for earlier in old:
                 earlier.retired = True
+                earlier.count -= len(earlier.idle)
                 workers += [worker for worker, _ in earlier.idle]
                 earlier.idle.clear()
+            folder = (self._root / f"{function.name}-{next(self._numbers)}").resolve()
             pool = self._pools[function.key] = _Pool(folder)
         for worker in workers:
             worker.close()
+        for earlier in old:
+            self._remove_code(earlier)
         return pool
+
+    def _unpack(self, pool: _Pool, function: FunctionSpec) -> None:
+        with pool.unpacking:
+            if pool.folder.exists():
+                return
+            try:
+                pool.folder.mkdir(parents=True)
+                with zipfile.ZipFile(io.BytesIO(function.code)) as archive:
+                    archive.extractall(pool.folder)
+            except BaseException:
+                shutil.rmtree(pool.folder, ignore_errors=True)
+                raise
+
+    def _remove_code(self, pool: _Pool) -> None:
+        """Remove a retired pool's folder once its last worker has ended."""
+        with pool.unpacking:
+            with self._changed:
+                ended = pool.retired and pool.count == 0
+            if ended:
+                shutil.rmtree(pool.folder, ignore_errors=True)
 
     def _acquire(self, pool: _Pool, function: FunctionSpec) -> tuple[Worker, str]:
         with self._changed:
@@ -188,8 +210,9 @@ class LambdaRuntime:
                 worker.close()
         stream = f"{time.strftime('%Y/%m/%d', time.gmtime())}/[$LATEST]{uuid.uuid4().hex}"
         try:
+            self._unpack(pool, function)
             worker = Worker(function.handler, pool.folder, self._worker_environment(function, pool, stream))
-        except OSError:
+        except Exception:
             with self._changed:
                 pool.count -= 1
                 self._changed.notify_all()
@@ -210,6 +233,7 @@ class LambdaRuntime:
             self._changed.notify_all()
         if ours and not keep:
             worker.close()
+            self._remove_code(pool)
 
     def _worker_environment(self, function: FunctionSpec, pool: _Pool, stream: str) -> dict[str, str]:
         return {

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from local_cloud import eventually
 from local_functions import HANDLER, REGION, client, spec, zipped
 from moto.server import ThreadedMotoServer
 
@@ -289,6 +290,42 @@ def test_updated_code_is_what_runs_next(url: str, functions: Any) -> None:
     text = "def handler(event, context): return 'new'"
     functions.update_function_code(FunctionName="updated", ZipFile=zipped({"package/handler.py": text}))
     assert functions.invoke(FunctionName="updated")["Payload"].read() == b'"new"'
+
+
+LAZY = """
+import pathlib, time
+
+def handler(event, context):
+    pathlib.Path(event["begun"]).touch()
+    while not pathlib.Path(event["updated"]).exists():
+        time.sleep(0.01)
+    from package import late
+    return [late.SAYS, __file__]
+"""
+
+
+def test_old_code_goes_when_its_last_request_is_answered(runtime: LambdaRuntime, tmp_path: Path) -> None:
+    # GIVEN a request of a function that imports a part of itself only after its code was updated
+    begun, updated = tmp_path / "begun", tmp_path / "updated"
+    files = {"package/__init__.py": "", "package/handler.py": LAZY, "package/late.py": "SAYS = 'old'"}
+    old = spec(name="lazy", code=zipped(files), code_sha256="old")
+    answers = []
+    event = {"begun": str(begun), "updated": str(updated)}
+    thread = threading.Thread(target=lambda: answers.append(call(runtime, old, event)))
+    thread.start()
+    eventually(begun.exists)
+
+    # WHEN the new code is called meanwhile
+    new = spec("def handler(event, context): return __file__", name="lazy", code_sha256="new")
+    new_file = call(runtime, new, {})
+    updated.touch()
+    thread.join()
+
+    # THEN the old request is answered by old code, which is gone afterwards
+    says, old_file = answers[0]
+    assert says == "old"
+    assert not Path(old_file).exists()
+    assert Path(new_file).exists()
 
 
 def test_a_dry_run_runs_nothing(url: str, functions: Any, tmp_path: Path) -> None:
