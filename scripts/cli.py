@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from scripts.commands import data, demo, local, model, operations, pipeline, predict, service
+from scripts.commands import data, demo, local, model, operations, pipeline, predict, score, service
 
 app = typer.Typer(
     name="bankruptcy",
@@ -25,6 +25,7 @@ app.add_typer(data.app, name="data")
 app.add_typer(pipeline.app, name="pipeline")
 app.add_typer(model.app, name="model")
 app.command()(predict.predict)
+app.command()(score.score)
 
 
 def main() -> None:

@@ -1,0 +1,246 @@
+"""Measures scoring a portfolio end to end, from CSV to CSV, on local AWS: ``python -m benchmarks.batch``.
+
+Trains a model on sample data (once), registers it at a local AWS in a process of its own, and scores two
+portfolios of sample data of which one is larger, so that memory that grows with the input shows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from multiprocessing import get_context
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.scale import SOURCE, measure
+from scripts.places import name_of
+from scripts.sample_data import ROWS, generate
+
+RESULTS = Path(__file__).with_name("results") / "batch.json"
+PROJECT = "bench-batch"
+ROLE = "arn:aws:iam::123456789012:role/bench"
+ENVIRONMENT = {"SAGEMAKER_PROGRAM": "serve.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"}
+MINI_BATCH_ROWS = 1000
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What scoring one portfolio took.
+
+    Attributes
+    ----------
+    seconds
+        By stage: preparing and uploading, the transform job, collecting the results.
+    client_mib
+        The most memory that the scoring process held.
+    """
+
+    companies: int
+    mebibytes: int
+    seconds: dict[str, float]
+    companies_per_second: int
+    client_mib: int
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Measure, print and store."""
+    parser = argparse.ArgumentParser(prog="benchmarks.batch", description=__doc__)
+    parser.add_argument("--estimator", default="blend")
+    parser.add_argument("--companies", type=int, nargs=2, default=[100_000, 400_000])
+    parser.add_argument("--folder", type=Path, default=SOURCE / "build" / "batch", help="for data and models")
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    args = parser.parse_args(argv)
+    archive = trained(args.folder, args.estimator)
+    handlers = handler_costs(archive, args.folder / "unpacked" / args.estimator)
+    _say(f"{args.estimator}: microseconds a company in the container, of mini-batches of {MINI_BATCH_ROWS}")
+    for name, cost in handlers.items():
+        _say(f"  {name:<12} {cost:>8.1f}")
+    runs = []
+    with local_aws() as server:
+        register(archive, args.estimator)
+        for companies in args.companies:
+            portfolio = write_portfolio(args.folder / f"portfolio-{companies}.csv", companies)
+            # A process of its own, whose peak memory is that of this portfolio alone.
+            with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+                scored = pool.submit(score_one, str(portfolio), companies).result()
+            runs.append(scored)
+            stages = ", ".join(f"{name} {seconds:.1f}" for name, seconds in scored.seconds.items())
+            _say(
+                f"{scored.companies:>9,} companies ({scored.mebibytes:,} MiB): "
+                f"{scored.companies_per_second:>7,} a second; seconds: {stages}; "
+                f"client {scored.client_mib:,} MiB, local AWS {peak_mib(server):,} MiB"
+            )
+    document = {
+        "machine": f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}",
+        "measured": f"{datetime.now(UTC):%Y-%m-%d}",
+        "data": "sample data",
+        "estimator": args.estimator,
+        "container_microseconds_a_company": {name: round(cost, 1) for name, cost in handlers.items()},
+        "portfolios": [asdict(scored) for scored in runs],
+    }
+    args.results.parent.mkdir(parents=True, exist_ok=True)
+    args.results.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+
+
+def trained(folder: Path, estimator: str) -> Path:
+    """Return the archive of a model trained on sample data; it is kept between runs."""
+    archive = folder / "1" / estimator / "model.tar.gz"
+    if not archive.exists():
+        for step in measure(folder / "1", 1, ["SelectFeatures", "TrainRecommended"], [estimator]):
+            if step.failed:
+                sys.exit(f"{step.step} failed; its output above says why.")
+    return archive
+
+
+def handler_costs(archive: Path, folder: Path) -> dict[str, float]:
+    """Return what each handler takes of a company's time, in microseconds of computing on one core."""
+    import inference  # noqa: PLC0415 (Only here; what is measured has its own process.)
+    from inference import handlers  # noqa: PLC0415
+    from steps.export import unpack_model  # noqa: PLC0415
+
+    unpack_model(archive, folder)
+    model = inference.load(folder)
+    frame = generate(ROWS, 1)
+    frame.columns = [name.strip() for name in frame.columns]
+    rows = frame[list(model.contract.names)].head(MINI_BATCH_ROWS)
+    body = rows.to_csv(index=False, header=False)
+    taken: dict[str, list[float]] = {"input_fn": [], "predict_fn": [], "output_fn": []}
+    for _ in range(15):
+        times = [time.process_time()]
+        request = handlers.input_fn(body, "text/csv")
+        times.append(time.process_time())
+        predictions = handlers.predict_fn(request, model)
+        times.append(time.process_time())
+        handlers.output_fn(predictions, "text/csv")
+        times.append(time.process_time())
+        for name, start, end in zip(taken, times, times[1:], strict=False):
+            taken[name].append((end - start) / MINI_BATCH_ROWS * 1e6)
+    return {name: median(values) for name, values in taken.items()}
+
+
+def write_portfolio(path: Path, companies: int) -> Path:
+    """Write sample companies with a first column of ids; the same for the same number."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".partial")
+        with partial.open("w", encoding="utf-8", newline="") as file:
+            for seed, start in enumerate(range(0, companies, ROWS)):
+                frame = generate(ROWS, seed).head(companies - start)
+                frame.insert(0, "id", [f"C{number:08}" for number in range(start, start + len(frame))])
+                frame.to_csv(file, index=False, header=seed == 0, lineterminator="\n")
+        partial.rename(path)
+    return path
+
+
+def score_one(portfolio: str, companies: int) -> Scored:
+    """Score a portfolio, in a process of its own."""
+    import resource  # noqa: PLC0415 (Not on Windows.)
+
+    from scripts.scoring import Order, choose_model, score  # noqa: PLC0415
+    from scripts.session import connect  # noqa: PLC0415
+
+    aws = connect(PROJECT)
+    order = Order(portfolio, f"{portfolio}.result.csv", None, f"{PROJECT}-{companies}", ROLE)
+    summary = score(aws, order, choose_model(aws, None), lambda *_: None)
+    if summary.scored != companies:
+        raise SystemExit(
+            f"{summary.scored:,} of {companies:,} companies of {name_of(portfolio)} were scored."
+        )
+    unit = 2**20 if platform.system() == "Darwin" else 2**10
+    return Scored(
+        companies=companies,
+        mebibytes=Path(portfolio).stat().st_size // 2**20,
+        seconds={name: round(seconds, 2) for name, seconds in summary.seconds.items()},
+        companies_per_second=round(companies / sum(summary.seconds.values())),
+        client_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // unit,
+    )
+
+
+@contextmanager
+def local_aws() -> Iterator[int]:
+    """Serve local AWS in a process of its own, point this one at it, and yield its process's number."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-c", "from scripts.cli import main; main()", "local", "start"]
+    server = subprocess.Popen([*command, "--port", str(port)], cwd=SOURCE, stdout=subprocess.DEVNULL)
+    try:
+        _wait_for(port)
+        from scripts.session import use_local_aws  # noqa: PLC0415
+
+        use_local_aws(f"http://127.0.0.1:{port}")
+        yield server.pid
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _wait_for(port: int) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            with socket.create_connection(("127.0.0.1", port), 1):
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise SystemExit("Local AWS did not start within 60 seconds.")
+
+
+def register(archive: Path, estimator: str) -> None:
+    """Put a model into bucket and registry, as an execution and a person's approval do."""
+    from scripts.session import connect  # noqa: PLC0415
+
+    aws = connect(PROJECT)
+    s3, sagemaker = aws.client("s3"), aws.client("sagemaker")
+    bucket = aws.project.bucket
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": aws.project.region})
+    s3.put_object(Bucket=bucket, Key="models/bench/model.tar.gz", Body=archive.read_bytes())
+    description = json.loads((archive.parents[2] / "unpacked" / estimator / "model.json").read_text())
+    s3.put_object(
+        Bucket=bucket, Key="models/bench/contract.json", Body=json.dumps(description["contract"]).encode()
+    )
+    sagemaker.create_model_package_group(ModelPackageGroupName=PROJECT)
+    container: dict[str, Any] = {
+        "Image": "image",
+        "ModelDataUrl": f"s3://{bucket}/models/bench/model.tar.gz",
+        "Environment": {**ENVIRONMENT, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+    }
+    sagemaker.create_model_package(
+        ModelPackageGroupName=PROJECT,
+        ModelApprovalStatus="Approved",
+        InferenceSpecification={
+            "Containers": [container],
+            "SupportedContentTypes": ["text/csv"],
+            "SupportedResponseMIMETypes": ["text/csv"],
+        },
+        CustomerMetadataProperties={"ContractUri": f"s3://{bucket}/models/bench/contract.json"},
+    )
+
+
+def peak_mib(pid: int) -> int:
+    """Return the most memory that a process has held; 0 where that is not told."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) // 2**10 for line in lines if line.startswith("VmHWM:")), 0)
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+"""`bankruptcy score`: a whole portfolio at once, by SageMaker Batch Transform."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from scripts.console import console, fail
+from scripts.session import DEFAULT_PROJECT, LocalOption, ProjectOption, RegionOption, connect
+
+if TYPE_CHECKING:
+    from scripts.scoring import OnProgress, Summary
+
+_STAGES = {"prepare": "preparing", "transform": "scoring", "collect": "collecting"}
+
+
+def score(
+    source: Annotated[
+        str, typer.Argument(help="Portfolio: .csv with a header or .jsonl (also .gz), a path or S3 URI.")
+    ],
+    target: Annotated[str, typer.Argument(help="Result: .csv or .jsonl, a path or S3 URI.")],
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--id",
+            help="Column to keep beside the result; repeat for more. Default: the first one, "
+            "unless the model takes it.",
+        ),
+    ] = None,
+    version: Annotated[
+        int | None, typer.Option(help="Model version; default: the served one, else the newest approved.")
+    ] = None,
+    instance_type: Annotated[str, typer.Option(help="What the job runs on.")] = "ml.m5.large",
+    instances: Annotated[int, typer.Option(min=1, max=100, help="How many share the portfolio.")] = 1,
+    project: ProjectOption = DEFAULT_PROJECT,
+    local: LocalOption = False,
+    region: RegionOption = None,
+) -> None:
+    """Score a portfolio of any size; lines that can't be scored are listed beside the result."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from scripts import scoring
+    from scripts.deployment import DeploymentError, read_outputs
+    from scripts.places import PlaceError
+    from scripts.portfolio import PortfolioError
+
+    aws = connect(project, local=local, region=region)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    try:
+        outputs = read_outputs(aws.client("cloudformation"), aws.project)
+        model = scoring.choose_model(aws, version)
+        console().print(f"Scoring with version {model.version} of {aws.project.model_package_group}.")
+        order = scoring.Order(
+            source,
+            target,
+            keep,
+            name=f"{project}-score-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
+            role_arn=outputs.endpoint_role_arn,
+            fleet=scoring.Fleet(instance_type, instances),
+        )
+        with Progress(*columns, console=console(stderr=True)) as progress:
+            summary = scoring.score(aws, order, model, _shown(progress))
+    except (DeploymentError, PlaceError, PortfolioError, scoring.ScoringError) as error:
+        fail(str(error))
+    _tell(summary, target)
+
+
+def _shown(progress: object) -> OnProgress:
+    from rich.progress import Progress, TaskID
+
+    tasks: dict[str, TaskID] = {}
+    bars: Progress = progress  # type: ignore[assignment]
+
+    def on_progress(stage: str, done: int, total: int | None) -> None:
+        if stage not in tasks:
+            tasks[stage] = bars.add_task(_STAGES[stage], total=total)
+        bars.update(tasks[stage], completed=done, total=total)
+
+    return on_progress
+
+
+def _tell(summary: Summary, target: str) -> None:
+    seconds = sum(summary.seconds.values())
+    levels = ", ".join(f"{count:,} {level}" for level, count in summary.levels.items())
+    pace = f"{seconds:.1f} s ({summary.scored / seconds:,.0f} a second)"
+    console().print(f"{summary.scored:,} companies in {pace}: {levels}", soft_wrap=True)
+    console().print(f"Result: [bold]{target}[/]", soft_wrap=True)
+    if summary.errors:
+        console().print(
+            f"[yellow]{summary.bad:,} lines could not be scored;[/] their numbers and why: "
+            f"[bold]{summary.errors}[/]",
+            soft_wrap=True,
+        )

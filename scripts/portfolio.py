@@ -1,0 +1,296 @@
+"""A portfolio, a file of companies that may be larger than memory: its lines, the bad ones, the result's."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from math import isfinite
+from operator import itemgetter, mul
+from pathlib import Path
+from typing import IO, Any, NamedTuple, TextIO
+
+# The squares of numbers up to here can be added up. No ratio is near it.
+LARGEST = 1e150
+# What the model says of a company.
+RESULT = ("prediction", "probability_bankrupt", "risk_level")
+
+
+class PortfolioError(Exception):
+    """A file that can't be read as a portfolio at all."""
+
+
+class Form(StrEnum):
+    """What a line of a file is."""
+
+    CSV = "csv"
+    LINES = "jsonl"
+
+
+class Company(NamedTuple):
+    """A good line.
+
+    Attributes
+    ----------
+    line
+        Its number in the file, from 1; a CSV's header is line 1.
+    numbers
+        What the model takes, in its order, as cells of CSV.
+    kept
+        The values to keep beside the result.
+    """
+
+    line: int
+    numbers: str
+    kept: tuple[Any, ...]
+
+
+class BadLine(NamedTuple):
+    """A line that can't be scored: its number, the first column that is wrong, and what is wrong there."""
+
+    line: int
+    column: str
+    problem: str
+
+
+Row = Company | BadLine
+
+
+@dataclass(frozen=True)
+class Portfolio:
+    """A portfolio's lines, and the names of the values kept beside the result."""
+
+    kept: tuple[str, ...]
+    rows: Iterator[Row]
+
+
+def form_of(name: str) -> Form:
+    """Return the form that a file's name says.
+
+    Raises
+    ------
+    PortfolioError
+        When it says none.
+    """
+    plain = name.lower().removesuffix(".gz")
+    for form in Form:
+        if plain.endswith(f".{form}"):
+            return form
+    raise PortfolioError(f"{name} must end in .csv or .jsonl (or either with .gz), which says what it holds.")
+
+
+@contextmanager
+def open_text(stream: IO[bytes], name: str) -> Iterator[TextIO]:
+    """Read a stream as UTF-8 text, unpacked where its name ends in .gz; other bytes pass unharmed."""
+    packed = name.lower().endswith(".gz")
+    plain: Any = gzip.GzipFile(fileobj=stream) if packed else stream
+    text = io.TextIOWrapper(plain, encoding="utf-8-sig", errors="surrogateescape", newline="")
+    try:
+        yield text
+    except (gzip.BadGzipFile, EOFError) as error:
+        raise PortfolioError(f"{name} can't be unpacked ({error}). Is the file whole?") from error
+    finally:
+        text.close()
+
+
+def read(lines: TextIO, form: Form, features: Sequence[str], keep: Sequence[str] | None) -> Portfolio:
+    """Read a portfolio.
+
+    Parameters
+    ----------
+    lines
+        A row is a line: in CSV, too, no cell holds a line's end.
+    form
+        CSV with a header, its columns in any order; or JSON Lines: an object of names and values each,
+        with the ratios beside the other values or in an object `features`.
+    features
+        The names of what the model takes, in its order.
+    keep
+        Names of values to keep beside the result; None for the first one, if the model doesn't take it.
+
+    Raises
+    ------
+    PortfolioError
+        When there is no line, or the header lacks what is needed.
+    """
+    return (_read_csv if form is Form.CSV else _read_lines)(lines, features, keep)
+
+
+def _read_csv(lines: TextIO, features: Sequence[str], keep: Sequence[str] | None) -> Portfolio:
+    header = [name.strip() for name in _cells(next(lines, ""))]
+    if keep is None:
+        keep = [] if header[0] in features else header[:1]
+    for name in (*features, *keep):
+        if header.count(name) != 1:
+            missing = [each for each in features if each not in header]
+            raise PortfolioError(
+                f"The header has {name!r} {header.count(name)} times, where it must stand once; "
+                f"{len(missing)} of the model's {len(features)} "
+                "columns are missing. Cells are separated by commas."
+            )
+    taken = _picker([header.index(name) for name in features])
+    kept = _picker([header.index(name) for name in keep])
+    return Portfolio(tuple(keep), _csv_rows(lines, len(header), features, taken, kept))
+
+
+def _csv_rows(
+    lines: TextIO,
+    width: int,
+    features: Sequence[str],
+    taken: Callable[[list[str]], tuple[str, ...]],
+    kept: Callable[[list[str]], tuple[str, ...]],
+) -> Iterator[Row]:
+    for number, line in enumerate(lines, start=2):
+        text = line.rstrip("\r\n")
+        if not text:
+            continue
+        try:
+            cells = _cells(text)
+        except csv.Error as error:
+            yield BadLine(number, "", f"is not CSV: {error}")
+            continue
+        if len(cells) != width:
+            yield BadLine(number, "", f"has {len(cells)} cells where the header has {width}")
+            continue
+        numbers = taken(cells)
+        joined = ",".join(numbers)
+        # One pass for all: not a number, not finite, or so large that its square is not.
+        try:
+            values = tuple(map(float, numbers))
+            good = isfinite(sum(map(mul, values, values))) and joined.isascii() and "_" not in joined
+        except ValueError:
+            good = False
+        yield Company(number, joined, kept(cells)) if good else _bad(number, features, numbers)
+
+
+def _read_lines(lines: TextIO, features: Sequence[str], keep: Sequence[str] | None) -> Portfolio:
+    first = lines.readline()
+    if keep is None:
+        try:
+            name = next(iter(json.loads(first)))
+        except (ValueError, TypeError, StopIteration):
+            raise PortfolioError(
+                "The first line is not a JSON object of names and values, such as "
+                '{"id": "A-17", "Debt ratio %": 0.4, …}.'
+            ) from None
+        keep = [] if name in features or name == "features" else [name]
+    return Portfolio(tuple(keep), _json_rows(first, lines, features, keep))
+
+
+def _json_rows(first: str, lines: TextIO, features: Sequence[str], keep: Sequence[str]) -> Iterator[Row]:
+    def numbered() -> Iterator[tuple[int, str]]:
+        yield 1, first
+        yield from enumerate(lines, start=2)
+
+    for number, line in numbered():
+        if not line.strip():
+            continue
+        try:
+            given = json.loads(line, parse_int=float, object_pairs_hook=_unique)
+        except (ValueError, RecursionError) as error:
+            yield BadLine(number, "", f"is not JSON: {error}")
+            continue
+        if not isinstance(given, dict):
+            yield BadLine(number, "", "is not a JSON object of names and values")
+            continue
+        inner = given.get("features")
+        named = inner if isinstance(inner, dict) else given
+        ratios = {name.strip(): value for name, value in named.items()}
+        missing = [name for name in features if name not in ratios]
+        if missing:
+            yield BadLine(number, missing[0], f"is missing, as one of {len(missing)}")
+            continue
+        values = [ratios[name] for name in features]
+        if set(map(type, values)) == {float} and isfinite(sum(map(mul, values, values))):
+            kept = tuple(_whole(given.get(name)) for name in keep)
+            yield Company(number, ",".join(map(repr, values)), kept)
+        else:
+            yield _bad(number, features, [_text(value) for value in values])
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        raise ValueError("a name is given more than once")
+    return made
+
+
+def _text(value: Any) -> str:
+    """Return a JSON value as a cell: no number in any other type."""
+    if isinstance(value, float):
+        return repr(value)
+    return "" if value is None else type(value).__name__
+
+
+def _whole(value: Any) -> Any:
+    """Return a value as it was written: whole numbers are read as floats, for the ratios' sake."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _bad(line: int, features: Sequence[str], cells: Sequence[str]) -> BadLine:
+    found = [(name, wrong) for name, cell in zip(features, cells, strict=True) if (wrong := _wrong(cell))]
+    name, problem = found[0]
+    others = f" (and {len(found) - 1} more columns are wrong)" if len(found) > 1 else ""
+    return BadLine(line, name, problem + others)
+
+
+def _wrong(cell: str) -> str:
+    """Return what is wrong with a number's text, nothing if it is right."""
+    if not cell.strip():
+        return "is empty"
+    try:
+        number = float(cell)
+    except ValueError:
+        return "is not a number"
+    # float() takes Python's 1_000 and the digits of every script.
+    if "_" in cell or not cell.isascii():
+        return "is not a number"
+    if not isfinite(number):
+        return "is not a finite number"
+    return f"is beyond ±{LARGEST:g}" if abs(number) > LARGEST else ""
+
+
+def _cells(line: str) -> list[str]:
+    text = line.rstrip("\r\n")
+    return next(csv.reader([text], strict=True)) if '"' in text else text.split(",")
+
+
+def _picker(places: list[int]) -> Callable[[list[str]], tuple[str, ...]]:
+    """Return what picks cells by place; itemgetter alone gives no tuple for fewer than two."""
+    if len(places) > 1:
+        return itemgetter(*places)
+    return lambda cells: tuple(cells[place] for place in places)
+
+
+def result_writer(
+    form: Form, target: TextIO, kept: Sequence[str]
+) -> Callable[[Sequence[str], Sequence[Any]], None]:
+    """Return what writes a result, given its line's number and `RESULT` as text, and what was kept."""
+    if form is Form.CSV:
+        writer = csv.writer(target, lineterminator="\n")
+        writer.writerow(["line", *kept, *RESULT])
+        return lambda cells, values: writer.writerow([cells[0], *values, *cells[1:]])
+
+    def write(cells: Sequence[str], values: Sequence[Any]) -> None:
+        line, prediction, probability, level = cells
+        result = (int(prediction), float(probability), level)
+        row = (
+            {"line": int(line)}
+            | dict(zip(kept, values, strict=True))
+            | dict(zip(RESULT, result, strict=True))
+        )
+        target.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+    return write
+
+
+@contextmanager
+def text_file(path: Path) -> Iterator[TextIO]:
+    """Write a file as UTF-8 text; what is kept of a line that is not UTF-8 goes out as it came in."""
+    with path.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+        yield file
