@@ -102,6 +102,11 @@ class Contract:
         """The names as a set."""
         return frozenset(self.names)
 
+    @cached_property
+    def levels_as_json(self) -> dict[str, str]:
+        """Each risk level as a JSON string."""
+        return {level: json.dumps(level) for level in self.levels}
+
     def risk_level(self, probability: float) -> str:
         """Return the risk level of a probability of bankruptcy."""
         return self.levels[bisect_right(self.bounds, probability) - 1]

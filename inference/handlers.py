@@ -11,8 +11,9 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -74,8 +75,8 @@ def predict_fn(request: Request | RequestError, model: Model) -> Predictions | R
         explanations = explain(model, X) if request.explain else None
     except RequestError as error:
         return error
-    overflown = np.flatnonzero(np.isnan(probabilities))
-    if len(overflown):
+    if np.isnan(probabilities.sum()):
+        overflown = np.flatnonzero(np.isnan(probabilities))
         message = "The numbers are too large for the model's arithmetic; check their units."
         return invalid([Problem(request.loc(int(position)), message) for position in overflown])
     version = os.environ.get("MODEL_PACKAGE_VERSION") or None
@@ -115,6 +116,8 @@ def _error_response(error: RequestError) -> Response:
     return Response(json.dumps(error.body()), status=error.status, mimetype=JSON)
 
 
+# Clients send the same few headers over and over
+@lru_cache(maxsize=64)
 def _choose(accept: str | None, requested: str) -> str:
     """Return the served media type that an Accept header likes best."""
     wildcards = {"*/*": requested, "application/*": requested if requested != CSV else JSON, "text/*": CSV}
@@ -143,40 +146,41 @@ def _quality(parameters: list[str]) -> float:
     return 1.0
 
 
-def _answers(result: Predictions) -> list[dict[str, Any]]:
+def _answers(result: Predictions) -> list[str]:
+    """Return each company's answer as JSON, put together by hand: json.dumps takes three times as long."""
     contract = result.contract
-    answers: list[dict[str, Any]] = [
-        {
-            "prediction": int(p >= contract.threshold),
-            "probability": {"not_bankrupt": 1 - p, "bankrupt": p},
-            "risk_level": contract.risk_level(p),
-            "confidence": max(p, 1 - p),
-        }
-        for p in result.probabilities.tolist()
-    ]
+    answers = []
+    for p in result.probabilities.tolist():
+        level = contract.levels_as_json[contract.risk_level(p)]
+        answers.append(
+            f'{{"prediction": {int(p >= contract.threshold)}, '
+            f'"probability": {{"not_bankrupt": {1 - p!r}, "bankrupt": {p!r}}}, '
+            f'"risk_level": {level}, "confidence": {max(p, 1 - p)!r}}}'
+        )
     if result.explanations is not None:
-        for answer, effects in zip(answers, result.explanations, strict=True):
-            answer["explanation"] = [{**asdict(effect), "direction": effect.direction} for effect in effects]
+        for position, effects in enumerate(result.explanations):
+            told = json.dumps([{**asdict(effect), "direction": effect.direction} for effect in effects])
+            answers[position] = f'{answers[position][:-1]}, "explanation": {told}}}'
     return answers
 
 
 def _write_json(result: Predictions) -> str:
     answers = _answers(result)
-    document = answers[0] if result.request.single else {"predictions": answers}
-    model = {"version": result.version, "contract": result.contract.hash}
-    return json.dumps({**document, "model": model})
+    document = answers[0] if result.request.single else f'{{"predictions": [{", ".join(answers)}]}}'
+    model = json.dumps({"version": result.version, "contract": result.contract.hash})
+    return f'{document[:-1]}, "model": {model}}}'
 
 
 def _write_lines(result: Predictions) -> str:
-    return "".join(json.dumps(answer) + "\n" for answer in _answers(result))
+    return "".join(f"{answer}\n" for answer in _answers(result))
 
 
 def _write_csv(result: Predictions) -> str:
     """Return lines of prediction, P(not bankrupt), P(bankrupt), risk level and confidence."""
+    contract = result.contract
     return "".join(
-        f"{answer['prediction']},{answer['probability']['not_bankrupt']!r},"
-        f"{answer['probability']['bankrupt']!r},{answer['risk_level']},{answer['confidence']!r}\n"
-        for answer in _answers(result)
+        f"{int(p >= contract.threshold)},{1 - p!r},{p!r},{contract.risk_level(p)},{max(p, 1 - p)!r}\n"
+        for p in result.probabilities.tolist()
     )
 
 

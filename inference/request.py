@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from math import inf, nan
 from typing import Any, Final
 
@@ -82,6 +83,8 @@ def decode(body: str | bytes, content_type: str | None) -> Request:
     return _DECODERS[media_type](text)
 
 
+# Clients send the same few headers over and over
+@lru_cache(maxsize=64)
 def _parse_content_type(content_type: str | None) -> str:
     media_type, *parameters = [part.strip() for part in (content_type or JSON).lower().split(";")]
     if media_type not in MEDIA_TYPES:

@@ -68,7 +68,7 @@ class _Checker:
 
     def row(self, instance: Any, loc: Loc) -> list[float]:
         """Return a company's numbers in the contract's order; without meaning once there is a problem."""
-        if isinstance(instance, dict) and not self._known.intersection(SINGLE_KEYS):
+        if isinstance(instance, dict) and self._known.isdisjoint(SINGLE_KEYS):
             wrapped = [key for key in SINGLE_KEYS if key in instance]
             if wrapped:
                 return self._wrapped(instance, wrapped, loc)
