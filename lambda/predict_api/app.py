@@ -33,6 +33,7 @@ _SECURITY_HEADERS = {
     "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
     "X-Content-Type-Options": "nosniff",
 }
+_VERBS = {"/predict": "POST", "/model": "GET", "/health": "GET", "/openapi.json": "GET", "/docs": "GET"}
 # The documentation page carries its script and style within itself.
 _DOCS_POLICY = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; "
@@ -127,10 +128,19 @@ def _add_routes(app: APIGatewayRestResolver, dependencies: Dependencies) -> None
 
     @app.not_found
     def not_found(_: Exception) -> Response[str]:
+        event = app.current_event
+        verb = _VERBS.get(event.path)
+        if verb is None:
+            raise ApiError(
+                404,
+                "not_found",
+                "No such resource. There are POST /predict and GET /model, /health, /openapi.json, /docs.",
+            )
         raise ApiError(
-            404,
-            "not_found",
-            "No such resource. There are POST /predict and GET /model, /health, /openapi.json, /docs.",
+            405,
+            "method_not_allowed",
+            f"{event.path} has {verb}, not {event.http_method}.",
+            allow=f"{verb}, OPTIONS",
         )
 
 

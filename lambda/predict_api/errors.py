@@ -35,6 +35,8 @@ class ApiError(Exception):
         Places of what is wrong with the input.
     retry_after
         Seconds after which it makes sense to try again.
+    allow
+        The verbs that the path has.
     """
 
     def __init__(
@@ -45,18 +47,15 @@ class ApiError(Exception):
         *,
         problems: Sequence[Problem] = (),
         retry_after: int | None = None,
+        allow: str | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.message = message
         self.problems = problems
-        self.retry_after = retry_after
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """Headers that belong to the answer."""
-        return {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
+        given = {"Retry-After": None if retry_after is None else str(retry_after), "Allow": allow}
+        self.headers: Mapping[str, str] = {name: text for name, text in given.items() if text is not None}
 
     def body(self, request_id: str) -> dict[str, Any]:
         """Return the answer's JSON."""

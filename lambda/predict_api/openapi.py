@@ -23,7 +23,6 @@ Errors are always JSON with a stable `code`.
 _ERRORS = {
     400: "`invalid_json`: the body is not JSON.",
     403: "`forbidden`: the API key is missing or wrong.",
-    404: "`not_found`: there is no such resource.",
     409: "`contract_mismatch`: the contract that the request names is no longer served.",
     413: "`payload_too_large`: the body is too large.",
     415: "`unsupported_media_type`: the Content-Type is missing or not application/json.",

@@ -165,7 +165,7 @@ def test_the_api_asks_for_a_key_where_it_should_and_throttles(deployed: Deployme
     keyed = {place for place, method in methods.items() if method["apiKeyRequired"]}
     assert keyed == {("/predict", "POST"), ("/model", "GET")}
     assert {path for path, _ in methods} == {"/predict", "/model", "/health", "/openapi.json", "/docs"}
-    assert {path for path, verb in methods if verb == "OPTIONS"} == {path for path, _ in methods}
+    assert {path for path, verb in methods if verb == "ANY"} == {path for path, _ in methods}
     (validator,) = gateway.get_request_validators(restApiId=api)["items"]
     assert (validator["validateRequestBody"], validator["validateRequestParameters"]) == (False, True)
     assert methods["/predict", "POST"]["requestValidatorId"] == validator["id"]
@@ -195,13 +195,15 @@ def test_the_gateways_own_errors_have_our_form(deployed: Deployment, cloud: Clou
         body = json.loads(text.replace("$context.error.messageString", '"m"'))["error"]
         found[response["responseType"]] = (response.get("statusCode"), body["code"])
         assert set(body) == {"code", "message", "details", "request_id"}
-        header = "gatewayresponse.header.Access-Control-Allow-Origin"
-        assert response["responseParameters"] == {header: "'*'"}
+        parameters = response["responseParameters"]
+        assert parameters["gatewayresponse.header.Access-Control-Allow-Origin"] == "'*'"
+        assert parameters["gatewayresponse.header.X-Request-Id"] == "context.requestId"
+        assert parameters["gatewayresponse.header.X-Content-Type-Options"] == "'nosniff'"
 
     assert found["MISSING_AUTHENTICATION_TOKEN"] == ("404", "not_found")
     assert found["INVALID_API_KEY"] == ("403", "forbidden")
-    assert found["THROTTLED"] == ("429", "too_many_requests")
-    assert found["BAD_REQUEST_PARAMETERS"] == ("400", "missing_header")
+    assert found["THROTTLED"] == ("429", "throttled")
+    assert found["BAD_REQUEST_PARAMETERS"] == ("415", "unsupported_media_type")
 
 
 def test_logs_are_kept_for_a_month(deployed: Deployment, cloud: Cloud) -> None:

@@ -48,11 +48,26 @@ def test_health(api: Api) -> None:
     assert api.call("GET", "/health").json["model"] is None
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", "/"), ("GET", "/predict"), ("DELETE", "/model")])
-def test_unknown_resources(api: Api, method: str, path: str) -> None:
-    reply = api.call(method, path)
+@pytest.mark.parametrize("path", ["/", "/predict/", "/models", "/favicon.ico"])
+def test_unknown_resources(api: Api, path: str) -> None:
+    reply = api.call("GET", path)
     assert (reply.status, reply.code) == (404, "not_found")
     assert reply.json["error"]["request_id"] == REQUEST_ID
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allow"),
+    [
+        ("GET", "/predict", "POST, OPTIONS"),
+        ("HEAD", "/docs", "GET, OPTIONS"),
+        ("DELETE", "/model", "GET, OPTIONS"),
+        ("POST", "/health", "GET, OPTIONS"),
+        ("PUT", "/openapi.json", "GET, OPTIONS"),
+    ],
+)
+def test_verbs_that_a_path_has_not(api: Api, method: str, path: str, allow: str) -> None:
+    reply = api.call(method, path)
+    assert (reply.status, reply.code, reply.headers["allow"]) == (405, "method_not_allowed", allow)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +133,7 @@ def test_every_route_is_documented_and_every_documented_route_exists(api: Api) -
         ("GET", "/docs"),
     }
     for method, path in documented:
-        assert api.call(method, path).status != 404
+        assert api.call(method, path).status not in (404, 405)
 
 
 def test_examples_work(api: Api) -> None:
