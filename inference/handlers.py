@@ -167,8 +167,13 @@ def _answers(result: Predictions) -> list[str]:
 def _write_json(result: Predictions) -> str:
     answers = _answers(result)
     document = answers[0] if result.request.single else f'{{"predictions": [{", ".join(answers)}]}}'
-    model = json.dumps({"version": result.version, "contract": result.contract.hash})
+    model = _model_as_json(result.version, result.contract.hash)
     return f'{document[:-1]}, "model": {model}}}'
+
+
+@lru_cache(maxsize=1)
+def _model_as_json(version: str | None, contract: str) -> str:
+    return json.dumps({"version": version, "contract": contract})
 
 
 def _write_lines(result: Predictions) -> str:

@@ -28,6 +28,9 @@ class Sigmoid:
     def __call__(self, X: Floats) -> Floats:
         """Return the probabilities, (n, 1)."""
         # exp overflows to infinity for very negative logits, and the probability is then 0, as it should be
+        values: Floats = X * -self.slope
+        values -= self.intercept
         with np.errstate(over="ignore"):
-            probabilities: Floats = 1.0 / (1.0 + np.exp(-(self.slope * X + self.intercept)))
-        return probabilities
+            np.exp(values, out=values)
+        values += 1.0
+        return np.reciprocal(values, out=values)
