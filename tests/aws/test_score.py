@@ -1,0 +1,202 @@
+"""`bankruptcy score` on local AWS: a portfolio in, results in order and bad lines by number out."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from local_cloud import ROLE, Cloud
+from typer.testing import CliRunner
+
+from local_aws.server import LocalAws
+from scripts import scoring
+from scripts.cli import app
+from scripts.scoring import Model, Order, ScoringError, Summary, choose_model, score
+from scripts.session import Aws, connect, use_local_aws
+
+# The probability is the second number; a line whose first number is 500 makes the container fail.
+SERVE = """
+def model_fn(model_dir):
+    return None
+
+def input_fn(body, content_type):
+    return [[float(cell) for cell in line.split(",")] for line in body.splitlines()]
+
+def predict_fn(rows, model):
+    if any(row[0] == 500 for row in rows):
+        raise RuntimeError("this is too much")
+    return [row[1] for row in rows]
+
+def output_fn(answers, accept):
+    level = lambda p: "high" if p > 0.5 else "low"
+    return "".join(f"{int(p > 0.5)},{1 - p!r},{p!r},{level(p)},{max(p, 1 - p)!r}\\n" for p in answers), accept
+"""
+ENVIRONMENT = {"SAGEMAKER_PROGRAM": "serve.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"}
+
+
+@pytest.fixture
+def aws(local_aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> Aws:
+    for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
+        monkeypatch.setenv(name, "set by the fixture")  # remembered, so that use_local_aws leaves no trace
+    use_local_aws(local_aws.url, local_aws.region)
+    connected = connect("scoring")
+    connected.client("s3").create_bucket(
+        Bucket=connected.project.bucket, CreateBucketConfiguration={"LocationConstraint": local_aws.region}
+    )
+    connected.client("sagemaker").create_model_package_group(ModelPackageGroupName="scoring")
+    return connected
+
+
+@pytest.fixture
+def register(aws: Aws) -> Callable[[str], None]:
+    """Register another version of the model, which takes b and a in that order."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        member = tarfile.TarInfo("code/serve.py")
+        member.size = len(SERVE)
+        archive.addfile(member, io.BytesIO(SERVE.encode()))
+    s3, bucket = aws.client("s3"), aws.project.bucket
+    s3.put_object(Bucket=bucket, Key="models/m.tar.gz", Body=packed.getvalue())
+    contract = json.dumps({"features": [{"name": "b"}, {"name": "a"}]})
+    s3.put_object(Bucket=bucket, Key="models/contract.json", Body=contract)
+
+    def create(approval: str) -> None:
+        container = {
+            "Image": "image",
+            "ModelDataUrl": f"s3://{bucket}/models/m.tar.gz",
+            "Environment": ENVIRONMENT,
+        }
+        aws.client("sagemaker").create_model_package(
+            ModelPackageGroupName="scoring",
+            ModelApprovalStatus=approval,
+            InferenceSpecification={"Containers": [container], "SupportedContentTypes": ["text/csv"]},
+            CustomerMetadataProperties={"ContractUri": f"s3://{bucket}/models/contract.json"},
+        )
+
+    return create
+
+
+def run(aws: Aws, source: str, target: str, seen: list[tuple[Any, ...]] | None = None) -> Summary:
+    order = Order(source, target, None, "scoring-score-test", ROLE)
+    log = [] if seen is None else seen
+    return score(aws, order, choose_model(aws, None), lambda *step: log.append(step))
+
+
+def left_over(aws: Aws) -> tuple[list[Any], list[Any]]:
+    """Return the models, and the objects below runs/, that are there."""
+    objects = aws.client("s3").list_objects_v2(Bucket=aws.project.bucket, Prefix="runs/")
+    return aws.client("sagemaker").list_models()["Models"], objects.get("Contents", [])
+
+
+def test_results_come_in_order_beside_their_ids_and_bad_lines_by_number(
+    aws: Aws, register: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN a portfolio that makes many parts, two of its lines bad
+    register("Approved")
+    monkeypatch.setattr(scoring, "PART_BYTES", 300)
+    lines = [f'"Ärzte, {number}",{number / 1000},{number}' for number in range(100)]
+    lines[40], lines[70] = "x,much,1", "y,1"
+    source, target = tmp_path / "in.csv.gz", tmp_path / "out.csv"
+    source.write_bytes(gzip.compress("\n".join(["name,a,b", *lines]).encode()))
+    seen: list[tuple[Any, ...]] = []
+    # WHEN it is scored
+    summary = run(aws, str(source), str(target), seen)
+    # THEN each good line has its result, in order, beside what was kept of it
+    good = [number for number in range(100) if number not in (40, 70)]
+    expected = [f'{number + 2},"Ärzte, {number}",0,{number / 1000},low' for number in good]
+    assert target.read_text().splitlines() == [
+        "line,name,prediction,probability_bankrupt,risk_level",
+        *expected,
+    ]
+    # AND each bad line stands beside the result, by number
+    assert (tmp_path / "out.errors.csv").read_text() == (
+        "line,column,problem\n42,a,is not a number\n72,,has 2 cells where the header has 3\n"
+    )
+    assert (summary.scored, summary.bad, summary.levels) == (98, 2, {"low": 98})
+    assert [step for step in seen if step[1] == step[2]][-1] == ("collect", 98, 98)
+    # AND nothing of it stays in the account
+    assert left_over(aws) == ([], [])
+
+
+def test_json_lines_from_and_to_s3(aws: Aws, register: Callable[[str], None]) -> None:
+    register("Approved")
+    bucket = aws.project.bucket
+    body = '{"id": 1, "a": 0.75, "b": 0}\n{"id": 2}\n'
+    aws.client("s3").put_object(Bucket=bucket, Key="in.jsonl", Body=body)
+    run(aws, f"s3://{bucket}/in.jsonl", f"s3://{bucket}/out/result.jsonl")
+    stored = aws.client("s3").get_object(Bucket=bucket, Key="out/result.jsonl")["Body"].read()
+    assert json.loads(stored) == {
+        "line": 1,
+        "id": 1,
+        "prediction": 1,
+        "probability_bankrupt": 0.75,
+        "risk_level": "high",
+    }
+    errors = aws.client("s3").get_object(Bucket=bucket, Key="out/result.errors.csv")["Body"].read()
+    assert errors.decode().splitlines()[1] == '2,b,"is missing, as one of 2"'
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("id,a,b\n1,0.5,500\n", "(?s)ended as Failed: AlgorithmError.*received from algorithm: 500"),
+        ("id,a,b\n1,0.5,x\n", "None of the 1 lines can be scored; the first: line 2 b is not a number"),
+        ("id,a,b\n", "holds no company"),
+    ],
+)
+def test_where_nothing_can_be_scored_nothing_is_left(
+    aws: Aws, register: Callable[[str], None], tmp_path: Path, content: str, said: str
+) -> None:
+    register("Approved")
+    source, target = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_text(content)
+    with pytest.raises(ScoringError, match=said):
+        run(aws, str(source), str(target))
+    assert left_over(aws) == ([], [])
+    assert not target.exists()
+
+
+def test_the_served_version_scores_else_the_newest_approved_one(
+    aws: Aws, register: Callable[[str], None]
+) -> None:
+    with pytest.raises(ScoringError, match="No version of the model is approved yet"):
+        choose_model(aws, None)
+    for approval in ("Approved", "Approved", "Rejected"):
+        register(approval)
+    assert choose_model(aws, None) == Model(choose_model(aws, 2).arn, 2, ("b", "a"))
+    aws.client("s3").put_object(
+        Bucket=aws.project.bucket, Key="reigning/contract.json", Body=json.dumps({"version": "1"})
+    )
+    assert [choose_model(aws, version).version for version in (None, 3)] == [1, 3]
+    with pytest.raises(ScoringError, match="There is no version 9; known: 1, 2, 3"):
+        choose_model(aws, 9)
+
+
+def test_an_interrupted_job_is_stopped(
+    aws: Aws, cloud: Cloud, register: Callable[[str], None], tmp_path: Path
+) -> None:
+    register("Approved")
+    source = tmp_path / "in.csv"
+    source.write_text("id,a,b\n" + "1,0.5,1\n" * 100_000)
+    order = Order(str(source), str(tmp_path / "out.csv"), None, "scoring-score-test", ROLE)
+
+    def interrupt(stage: str, *_: object) -> None:
+        if stage == "transform":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        score(aws, order, choose_model(aws, None), interrupt)
+    job = cloud.sagemaker.describe_transform_job(TransformJobName=order.name)
+    assert job["TransformJobStatus"] in {"Stopping", "Stopped"}
+
+
+def test_the_command_says_what_is_missing(aws: Aws) -> None:
+    result = CliRunner().invoke(app, ["score", "in.csv", "out.csv", "--project", aws.project.name])
+    assert result.exit_code == 1
+    assert "bankruptcy deploy" in result.output

@@ -1,0 +1,141 @@
+"""Reading a portfolio: columns in any order, and every way in which a line can be bad."""
+
+from __future__ import annotations
+
+import gzip
+import io
+
+import pytest
+
+from scripts.portfolio import (
+    BadLine,
+    Company,
+    Form,
+    Portfolio,
+    PortfolioError,
+    form_of,
+    open_text,
+    read,
+    result_writer,
+)
+
+FEATURES = ("Debt ratio %", "ROA(C)")
+
+
+def portfolio(content: str | bytes, form: Form = Form.CSV, keep: list[str] | None = None) -> Portfolio:
+    encoded = content.encode() if isinstance(content, str) else content
+    with open_text(io.BytesIO(encoded), "p.csv") as lines:
+        found = read(lines, form, FEATURES, keep)
+        return Portfolio(found.kept, iter(list(found.rows)))
+
+
+def test_columns_in_any_order_and_the_first_kept() -> None:
+    # GIVEN a file with a mark of its encoding, spaces before names, Windows line ends, a column of no use
+    found = portfolio('\ufeffid, ROA(C),other, Debt ratio %\r\nA-1,0.5,x,1e3\r\n\r\n"B, ""2""",-1,,.25\r\n')
+    # THEN numbers stand in the model's order as they were written, and lines keep their numbers
+    assert found.kept == ("id",)
+    assert list(found.rows) == [Company(2, "1e3,0.5", ("A-1",)), Company(4, ".25,-1", ('B, "2"',))]
+
+
+def test_what_is_kept_can_be_chosen_and_is_nothing_where_the_model_takes_the_first_column() -> None:
+    text = "ROA(C),Debt ratio %,name,year\n1,2,Ä,1999\n"
+    assert portfolio(text).kept == ()
+    chosen = portfolio(text, keep=["year", "name"])
+    assert (chosen.kept, list(chosen.rows)) == (("year", "name"), [Company(2, "2,1", ("1999", "Ä"))])
+
+
+@pytest.mark.parametrize(
+    ("line", "column", "problem"),
+    [
+        ("a,,1", "ROA(C)", "is empty"),
+        ("a,1,one", "Debt ratio %", "is not a number"),
+        ("a,1_0,1", "ROA(C)", "is not a number"),
+        ("a,١,1", "ROA(C)", "is not a number"),
+        ("a,nan,1", "ROA(C)", "is not a finite number"),
+        ("a,1,1e999", "Debt ratio %", "is not a finite number"),
+        ("a,-1e200,1e200", "Debt ratio %", "is beyond ±1e+150 (and 1 more columns are wrong)"),
+        ("a,1", "", "has 2 cells where the header has 3"),
+        ('"a,1,1', "", "is not CSV: unexpected end of data"),
+    ],
+)
+def test_a_bad_line_is_told_by_number_and_does_not_stop_the_rest(
+    line: str, column: str, problem: str
+) -> None:
+    found = list(portfolio(f"id,ROA(C),Debt ratio %\na,1,2\n{line}\nb,3,4\n").rows)
+    assert found == [Company(2, "2,1", ("a",)), BadLine(3, column, problem), Company(4, "4,3", ("b",))]
+
+
+def test_bytes_that_are_not_utf8_pass_where_they_are_only_kept() -> None:
+    found = list(portfolio(b"id,ROA(C),Debt ratio %\n\xff,1,2\nb,\xff,2\n").rows)
+    assert found[0] == Company(2, "2,1", (b"\xff".decode(errors="surrogateescape"),))
+    assert found[1] == BadLine(3, "ROA(C)", "is not a number")
+
+
+@pytest.mark.parametrize(
+    "header", ["", "id;ROA(C);Debt ratio %", "id,ROA(C)", "id,ROA(C),ROA(C),Debt ratio %"]
+)
+def test_a_header_that_lacks_a_column_is_an_error(header: str) -> None:
+    with pytest.raises(PortfolioError, match="must stand once"):
+        portfolio(f"{header}\n1,2,3\n", keep=[])
+
+
+def test_json_lines_flat_or_as_the_api_takes_them() -> None:
+    found = portfolio(
+        '{"id": 7, "ROA(C)": 1, " Debt ratio %": 0.1}\n'
+        '{"features": {"Debt ratio %": 2, "ROA(C)": 3}, "id": "x"}\n',
+        Form.LINES,
+    )
+    assert found.kept == ("id",)
+    assert list(found.rows) == [Company(1, "0.1,1.0", (7,)), Company(2, "2.0,3.0", ("x",))]
+
+
+@pytest.mark.parametrize(
+    ("line", "column", "problem"),
+    [
+        ('{"id": 1, "ROA(C)": 1}', "Debt ratio %", "is missing, as one of 1"),
+        ('{"ROA(C)": "1", "Debt ratio %": 1}', "ROA(C)", "is not a number"),
+        ('{"ROA(C)": true, "Debt ratio %": 1}', "ROA(C)", "is not a number"),
+        ('{"ROA(C)": null, "Debt ratio %": 1}', "ROA(C)", "is empty"),
+        ('{"ROA(C)": NaN, "Debt ratio %": 1}', "ROA(C)", "is not a finite number"),
+        ('{"ROA(C)": 1, "ROA(C)": 2, "Debt ratio %": 1}', "", "is not JSON: a name is given more than once"),
+        ("[1, 2]", "", "is not a JSON object of names and values"),
+    ],
+)
+def test_a_bad_line_of_json(line: str, column: str, problem: str) -> None:
+    good = '{"id": 1, "ROA(C)": 1, "Debt ratio %": 2}'
+    found = list(portfolio(f"{good}\n{line}\n{good}\n", Form.LINES).rows)
+    assert [row.line for row in found] == [1, 2, 3]
+    assert found[1] == BadLine(2, column, problem)
+
+
+def test_json_lines_that_are_none_are_an_error() -> None:
+    with pytest.raises(PortfolioError, match="The first line is not a JSON object"):
+        portfolio("id,ROA(C)\n", Form.LINES)
+
+
+def test_packed_files_and_names() -> None:
+    assert (form_of("s3://b/p.CSV.gz"), form_of("p.jsonl")) == (Form.CSV, Form.LINES)
+    with pytest.raises(PortfolioError, match="must end in"):
+        form_of("companies.xlsx")
+    packed = gzip.compress(b"id,ROA(C),Debt ratio %\na,1,2\n")
+    with open_text(io.BytesIO(packed), "p.csv.gz") as lines:
+        assert list(read(lines, Form.CSV, FEATURES, None).rows) == [Company(2, "2,1", ("a",))]
+    with (
+        pytest.raises(PortfolioError, match="can't be unpacked"),
+        open_text(io.BytesIO(packed[:-9]), "p.csv.gz") as lines,
+    ):
+        list(read(lines, Form.CSV, FEATURES, None).rows)
+
+
+def test_results_in_both_forms() -> None:
+    cells = ["2", "1", "0.75", "high"]
+    written = io.StringIO()
+    result_writer(Form.CSV, written, ("name",))(cells, ["a, b"])
+    assert (
+        written.getvalue() == 'line,name,prediction,probability_bankrupt,risk_level\n2,"a, b",1,0.75,high\n'
+    )
+    written = io.StringIO()
+    result_writer(Form.LINES, written, ("name",))(cells, [7])
+    assert written.getvalue() == (
+        '{"line": 2, "name": 7, "prediction": 1, "probability_bankrupt": 0.75, "risk_level": "high"}\n'
+    )
