@@ -12,6 +12,7 @@ from moto.core.responses import ActionResult, EmptyResult
 from moto.sagemaker.models import FakeEndpoint
 from moto.sagemaker.responses import SageMakerResponse
 
+from local_aws import autoscaling
 from local_aws.endpoint_host import EndpointError
 from local_aws.executions import now
 from local_aws.sagemaker_base import Plane, ValidationError, backend_of, model_spec, present
@@ -93,6 +94,7 @@ class EndpointActions(SageMakerResponse):  # type: ignore[misc]
                     f'Cannot update endpoint "{endpoint.arn}" with its current configuration '
                     f"{config_name!r}; name another one."
                 )
+            self._refuse_scaled(endpoint, config)
             endpoint.failure_reason = None
             endpoint.last_deployment_config = self._get_param("DeploymentConfig")
             self._set_status(endpoint, "Updating")
@@ -107,8 +109,23 @@ class EndpointActions(SageMakerResponse):  # type: ignore[misc]
                 raise ValidationError(f'Cannot delete in-progress endpoint "{endpoint.arn}".')
             self._set_status(endpoint, "Deleting")
             del self.sagemaker_backend.endpoints[endpoint.endpoint_name]
+            autoscaling.forget_endpoint(self.region, endpoint.endpoint_name)
         self.plane.endpoints.stop(endpoint.endpoint_name)
         return EmptyResult()
+
+    def _refuse_scaled(self, endpoint: FakeEndpoint, config: Mapping[str, Any]) -> None:
+        """Refuse an update that takes away or changes the instances of a variant that scales."""
+        wanted = {v["VariantName"]: v.get("InstanceType") for v in config["ProductionVariants"]}
+        present = self.sagemaker_backend.endpoint_configs.get(endpoint.endpoint_config_name)
+        for variant in present.response_object["ProductionVariants"] if present else []:
+            name = variant["VariantName"]
+            if wanted.get(name) != variant.get("InstanceType") and autoscaling.is_scaled(
+                self.region, endpoint.endpoint_name, name
+            ):
+                raise ValidationError(
+                    f'The variant(s) "[{name}]" must be deregistered as scalable targets with AWS Auto '
+                    "Scaling before they can be removed or have their instance type updated."
+                )
 
     def _create(self, endpoint: FakeEndpoint, config: Mapping[str, Any]) -> None:
         reason = self._deploy(endpoint, config)

@@ -15,7 +15,7 @@ from moto.core.base_backend import BackendDict
 from moto.core.model_instances import reset_model_data
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from local_aws import cloudformation, events, lambda_api, sagemaker_api
+from local_aws import autoscaling, cloudformation, events, lambda_api, sagemaker_api
 from local_aws.clients import ACCESS_KEY, SECRET_KEY, Clients
 from local_aws.endpoint_host import EndpointHost
 from local_aws.endpoint_host_runtime import invocations_app
@@ -147,6 +147,7 @@ class LocalAws:
         sagemaker_api.install(self._plane)
         events.install(self._delivery)
         cloudformation.install()
+        autoscaling.install()
         return Front(
             moto=DomainDispatcherApplication(create_backend_app),
             invocations=invocations_app(self._plane.endpoints, self._described_endpoint),

@@ -130,6 +130,7 @@ def deploy(
     stack = Stack(cloudformation, project.service_stack, on_event, sleep)
     values = {"ProjectName": project.name, **code, **given}
     effective = {**_defaults(service_text), **_parameters_of(stack), **values}
+    _check_bounds(effective)
     service = stack.apply(
         {"TemplateURL": _upload_template(session, project, name_deployment(service_text, effective))},
         values,
@@ -243,6 +244,16 @@ def _checked(parameters: Mapping[str, str], names: list[str]) -> dict[str, str]:
             f"The service has no parameter {', '.join(unknown)}. It has: {', '.join(allowed)}."
         )
     return dict(parameters)
+
+
+def _check_bounds(parameters: Mapping[str, str]) -> None:
+    """Check what the template's own rules can't: they compare no numbers."""
+    least, most = parameters["MinInstances"], parameters["MaxInstances"]
+    # What is no number at all CloudFormation refuses.
+    if least.isdecimal() and most.isdecimal() and int(least) > int(most):
+        raise DeploymentError(
+            f"MinInstances is {least} and MaxInstances {most}; MaxInstances must be as many or more."
+        )
 
 
 def _parameters_of(stack: Stack) -> dict[str, str]:

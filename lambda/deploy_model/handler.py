@@ -29,6 +29,7 @@ def _reconciler() -> Reconciler:
         Settings.from_environment(os.environ),
         sagemaker=session.create_client("sagemaker", config=_CONTROL),
         runtime=session.create_client("sagemaker-runtime", config=_SMOKE_TEST),
+        autoscaling=session.create_client("application-autoscaling", config=_CONTROL),
         s3=session.create_client("s3", config=_CONTROL),
         ssm=session.create_client("ssm", config=_CONTROL),
     )

@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 
 from deploy_model.publication import NoAnswerError, Publication, UnfitPackageError
 from deploy_model.registry import Package, Registry
+from deploy_model.scaling import Scaling
 from deploy_model.serving import MOVING, Endpoint, Serving
 from deploy_model.settings import Settings
 
@@ -30,7 +31,7 @@ class Reconciler:
     ----------
     settings
         Where to deploy, and on what.
-    sagemaker, runtime, s3, ssm
+    sagemaker, runtime, autoscaling, s3, ssm
         Clients.
     """
 
@@ -40,6 +41,7 @@ class Reconciler:
         *,
         sagemaker: SageMakerClient,
         runtime: SageMakerRuntimeClient,
+        autoscaling: Any,
         s3: S3Client,
         ssm: SSMClient,
     ) -> None:
@@ -47,6 +49,7 @@ class Reconciler:
         self._ssm = ssm
         self._registry = Registry(sagemaker, settings.group, settings.name_for)
         self._serving = Serving(sagemaker, settings)
+        self._scaling = Scaling(autoscaling, settings)
         self._publication = Publication(s3, runtime, settings)
 
     def step(self) -> Step:
@@ -87,7 +90,7 @@ class Reconciler:
         while True:
             package, given_up = self._registry.newest_deployable(besides=unfit.keys())
             if package is None:
-                step = self._without_endpoint(endpoint, "There is no approved package to deploy.")
+                step = self._without_package(endpoint, given_up)
                 break
             try:
                 step = self._create(package) if endpoint is None else self._change(endpoint, package)
@@ -125,6 +128,15 @@ class Reconciler:
         self._serving.delete()
         return {"action": "delete_endpoint", "config": endpoint.config, "reason": reason}
 
+    def _without_package(self, endpoint: Endpoint | None, given_up: list[str]) -> Step:
+        if endpoint is not None and endpoint.status == "InService":
+            running = self._serving.version_of(endpoint.config)
+            if str(running) in given_up and endpoint.config != self._settings.name_for(running or 0):
+                # New settings failed for every version; what runs under the old ones is as good as before.
+                reason = "No approved package could be deployed under the present settings."
+                return {"action": "none", "config": endpoint.config, "reason": reason}
+        return self._without_endpoint(endpoint, "There is no approved package to deploy.")
+
     def _create(self, package: Package) -> Step:
         config = self._prepare(package)
         self._serving.create(config)
@@ -140,6 +152,9 @@ class Reconciler:
             reason = f"No update leads to mode {self._settings.mode}: the endpoint is made anew."
             return self._without_endpoint(endpoint, reason)
         config = self._prepare(package)
+        if not self._settings.scales or endpoint.instance_type != self._settings.instance_type:
+            # SageMaker changes no instance type under a scaling target.
+            self._scaling.stop()
         self._serving.update(endpoint, config)
         return {
             "action": "update_endpoint",
@@ -161,6 +176,8 @@ class Reconciler:
             self._publication.publish(package, contract)
             self._serving.note_verified(endpoint)
             step["action"] = "publish"
+        # Every time: a person, or an update that failed, may have stopped it.
+        self._scaling.start()
         removed = self._serving.remove_old(endpoint.config)
         return {**step, "removed": removed} if removed else step
 

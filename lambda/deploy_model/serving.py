@@ -33,7 +33,9 @@ class Endpoint:
     status: str
     config: str
     failure_reason: str
+    # None for what a configuration that is gone said.
     serverless: bool | None
+    instance_type: str | None
     attempted: str | None
     verified: str | None
 
@@ -59,12 +61,14 @@ class Serving:
             for tag in self._sagemaker.list_tags(ResourceArn=found["EndpointArn"])["Tags"]
         }
         config = found.get("EndpointConfigName", "")
+        variant = self._variant(config)
         return Endpoint(
             arn=found["EndpointArn"],
             status=found["EndpointStatus"],
             config=config,
             failure_reason=found.get("FailureReason", ""),
-            serverless=self._is_serverless(config),
+            serverless=None if variant is None else "ServerlessConfig" in variant,
+            instance_type=None if variant is None else variant.get("InstanceType"),
             attempted=tags.get(ATTEMPTED),
             verified=tags.get(VERIFIED),
         )
@@ -119,7 +123,12 @@ class Serving:
         In this order: an interruption in between costs one failure that is not counted, while the other
         order would count one that never was.
         """
-        self._sagemaker.update_endpoint(EndpointName=self._settings.endpoint, EndpointConfigName=config)
+        self._sagemaker.update_endpoint(
+            EndpointName=self._settings.endpoint,
+            EndpointConfigName=config,
+            # As many instances as the requests have brought by now, instead of the fewest.
+            RetainAllVariantProperties=self._settings.scales,
+        )
         self._sagemaker.add_tags(ResourceArn=endpoint.arn, Tags=[{"Key": ATTEMPTED, "Value": config}])
 
     def delete(self) -> None:
@@ -173,15 +182,15 @@ class Serving:
         tags = {"Project": self._settings.project, "ManagedBy": "deploy_model", **more}
         return [{"Key": key, "Value": value} for key, value in tags.items()]
 
-    def _is_serverless(self, config: str) -> bool | None:
-        """Return whether a configuration is serverless, None when it is gone."""
+    def _variant(self, config: str) -> dict[str, Any] | None:
+        """Return the production variant of a configuration, None when it is gone."""
         try:
             found: Any = self._sagemaker.describe_endpoint_config(EndpointConfigName=config)
         except ClientError as error:
             if _is_missing(error):
                 return None
             raise
-        return any("ServerlessConfig" in variant for variant in found["ProductionVariants"])
+        return dict(found["ProductionVariants"][0])
 
 
 def _is_missing(error: ClientError) -> bool:

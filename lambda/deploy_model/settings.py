@@ -23,7 +23,9 @@ class Settings:
     role_arn: str
     mode: Literal["instance", "serverless"]
     instance_type: str
-    instance_count: int
+    min_instances: int
+    max_instances: int
+    invocations_per_instance: int
     serverless_memory_mb: int
     serverless_max_concurrency: int
     paused_parameter: str
@@ -37,11 +39,15 @@ class Settings:
         KeyError
             If a variable is missing.
         ValueError
-            If ``ENDPOINT_MODE`` is neither ``instance`` nor ``serverless``, or a size is no integer.
+            If ``ENDPOINT_MODE`` is neither ``instance`` nor ``serverless``, a size is no integer, or
+            ``MAX_INSTANCES`` is less than ``MIN_INSTANCES``.
         """
         mode = environment["ENDPOINT_MODE"]
         if mode not in ("instance", "serverless"):
             raise ValueError(f"ENDPOINT_MODE is {mode!r}; it must be 'instance' or 'serverless'.")
+        least, most = int(environment["MIN_INSTANCES"]), int(environment["MAX_INSTANCES"])
+        if most < least:
+            raise ValueError(f"MAX_INSTANCES is {most}; it must be MIN_INSTANCES, {least}, or more.")
         return cls(
             project=environment["PROJECT_NAME"],
             bucket=environment["BUCKET"],
@@ -50,11 +56,18 @@ class Settings:
             role_arn=environment["ENDPOINT_ROLE_ARN"],
             mode="serverless" if mode == "serverless" else "instance",
             instance_type=environment["INSTANCE_TYPE"],
-            instance_count=int(environment["INSTANCE_COUNT"]),
+            min_instances=least,
+            max_instances=most,
+            invocations_per_instance=int(environment["INVOCATIONS_PER_INSTANCE"]),
             serverless_memory_mb=int(environment["SERVERLESS_MEMORY_MB"]),
             serverless_max_concurrency=int(environment["SERVERLESS_MAX_CONCURRENCY"]),
             paused_parameter=environment["PAUSED_PARAMETER"],
         )
+
+    @property
+    def scales(self) -> bool:
+        """Whether the number of instances follows the number of requests."""
+        return self.mode == "instance" and self.max_instances > self.min_instances
 
     def variant(self) -> dict[str, Any]:
         """Return the production variant of the endpoint configuration, without the model's name."""
@@ -69,14 +82,16 @@ class Settings:
         return {
             "VariantName": VARIANT,
             "InstanceType": self.instance_type,
-            "InitialInstanceCount": self.instance_count,
+            "InitialInstanceCount": self.min_instances,
             "InitialVariantWeight": 1.0,
         }
 
     def name_for(self, version: int) -> str:
         """Return the name of the model and of the endpoint configuration that serve a package version.
 
-        The name changes with everything that an existing configuration can't change any more.
+        The name changes with everything that an existing configuration can't change any more, and with
+        what is to be done anew once it is in service.
         """
-        facts = json.dumps([self.variant(), self.role_arn], sort_keys=True)
+        scaling = [self.max_instances, self.invocations_per_instance] if self.scales else None
+        facts = json.dumps([self.variant(), self.role_arn, scaling], sort_keys=True)
         return f"{self.project}-v{version}-{hashlib.sha256(facts.encode()).hexdigest()[:8]}"

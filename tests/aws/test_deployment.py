@@ -294,8 +294,10 @@ def test_unknown_and_forbidden_settings_are_refused(deployed: Deployment, sessio
             session,
             PROJECT,
             confirm=accept,
-            parameters={"EndpointMode": "serverless", "InstanceCount": "2"},
+            parameters={"EndpointMode": "serverless", "MaxInstances": "2"},
         )
+    with pytest.raises(DeploymentError, match="MinInstances is 2 and MaxInstances 1; MaxInst"):
+        deploy(session, PROJECT, confirm=accept, parameters={"MinInstances": "2"})
     with pytest.raises(DeploymentError, match="'LogRetentionDays' failed to satisfy constraint"):
         deploy(session, PROJECT, confirm=accept, parameters={"LogRetentionDays": "2"})
 
@@ -347,7 +349,7 @@ def test_settings_change_persist_ask_and_go(session: boto3.Session, cloud: Cloud
     with pytest.raises(
         DeploymentError, match=r"UPDATE_ROLLBACK.*DeployFunction \(AWS::Lambda::Function\) failed"
     ):
-        deploy(session, project, confirm=accept, parameters={"InstanceCount": "2"})
+        deploy(session, project, confirm=accept, parameters={"MinInstances": "2", "MaxInstances": "2"})
 
     # WHEN it is destroyed, with its data, and somebody has been at a role
     role = changed.outputs.job_role_arn.rpartition("/")[2]

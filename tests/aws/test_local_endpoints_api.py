@@ -191,3 +191,29 @@ def test_an_endpoint_tells_its_states(cloud: Cloud) -> None:
     eventually(look)
     assert {each["EndpointStatus"] for each in seen} == {"CREATING", "IN_SERVICE", "DELETING"}
     assert {each["EndpointConfigName"] for each in seen} == {"one"}
+
+
+def test_a_scaled_endpoint_is_updated_and_deleted_as_on_aws(cloud: Cloud) -> None:
+    # GIVEN an endpoint that is registered for scaling
+    configure_answer(cloud, "scaled")
+    cloud.sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="scaled")
+    settled(cloud)
+    autoscaling = getattr(cloud, "application-autoscaling")
+    target = {
+        "ServiceNamespace": "sagemaker",
+        "ResourceId": "endpoint/e/variant/AllTraffic",
+        "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+    }
+    autoscaling.register_scalable_target(**target, MinCapacity=1, MaxCapacity=3)
+    # WHEN its instance type shall change, THEN that is refused as long as it is registered
+    variant = {"VariantName": "AllTraffic", "ModelName": "scaled", "InitialInstanceCount": 1}
+    cloud.sagemaker.create_endpoint_config(
+        EndpointConfigName="larger", ProductionVariants=[{**variant, "InstanceType": "ml.m5.large"}]
+    )
+    with pytest.raises(ClientError, match="must be deregistered as scalable targets"):
+        cloud.sagemaker.update_endpoint(EndpointName="e", EndpointConfigName="larger")
+    # WHEN it is deleted, THEN it is no longer registered
+    cloud.sagemaker.delete_endpoint(EndpointName="e")
+    assert autoscaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"] == []
+    with pytest.raises(ClientError, match="ObjectNotFoundException"):
+        autoscaling.deregister_scalable_target(**target)

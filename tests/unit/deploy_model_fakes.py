@@ -33,7 +33,9 @@ def settings(**changes: Any) -> Settings:
         "role_arn": "arn:aws:iam::123456789012:role/endpoint",
         "mode": "instance",
         "instance_type": "ml.t2.medium",
-        "instance_count": 1,
+        "min_instances": 1,
+        "max_instances": 1,
+        "invocations_per_instance": 3000,
         "serverless_memory_mb": 2048,
         "serverless_max_concurrency": 5,
         "paused_parameter": "/bankruptcy/paused",
@@ -55,6 +57,8 @@ class Aws:
     configs: dict[str, dict[str, Any]] = field(default_factory=dict)
     endpoint: dict[str, Any] | None = None
     tags: dict[str, str] = field(default_factory=dict)
+    scaling: dict[str, Any] | None = None
+    retained: bool = False
     objects: dict[str, bytes] = field(default_factory=dict)
     parameters: dict[str, str] = field(default_factory=lambda: {"/bankruptcy/paused": "false"})
     wrong_answers: set[str] = field(default_factory=set)
@@ -66,6 +70,7 @@ class Aws:
         clients: Any = {
             "sagemaker": Client(self, "sagemaker", SageMaker(self)),
             "runtime": Client(self, "sagemaker-runtime", Runtime(self)),
+            "autoscaling": Client(self, "application-autoscaling", AutoScaling(self)),
             "s3": Client(self, "s3", S3(self)),
             "ssm": Client(self, "ssm", Ssm(self)),
         }
@@ -265,7 +270,9 @@ class SageMaker:
         }
         self._aws.tags = {tag["Key"]: tag["Value"] for tag in Tags}
 
-    def update_endpoint(self, EndpointName: str, EndpointConfigName: str) -> None:
+    def update_endpoint(
+        self, EndpointName: str, EndpointConfigName: str, RetainAllVariantProperties: bool
+    ) -> None:
         endpoint = self._aws.endpoint
         if endpoint is None or endpoint["EndpointStatus"] != "InService":
             raise error("ValidationException", "Cannot update in-progress endpoint", "UpdateEndpoint")
@@ -273,6 +280,10 @@ class SageMaker:
         old = self._aws.configs.get(endpoint["EndpointConfigName"])
         if old and ("ServerlessConfig" in old["ProductionVariants"][0]) != ("ServerlessConfig" in new):
             raise error("ValidationException", "Cannot change the mode of an endpoint", "UpdateEndpoint")
+        same = old and old["ProductionVariants"][0].get("InstanceType") == new.get("InstanceType")
+        if self._aws.scaling and not same:
+            raise error("ValidationException", "must be deregistered as scalable targets", "UpdateEndpoint")
+        self._aws.retained = RetainAllVariantProperties
         endpoint |= {"EndpointStatus": "Updating", "target": EndpointConfigName}
 
     def delete_endpoint(self, EndpointName: str) -> None:
@@ -280,6 +291,7 @@ class SageMaker:
         if endpoint is None or endpoint["EndpointStatus"] in ("Creating", "Updating", "Deleting"):
             raise error("ValidationException", "Cannot delete endpoint", "DeleteEndpoint")
         endpoint["EndpointStatus"] = "Deleting"
+        self._aws.scaling = None
 
     def delete_endpoint_config(self, EndpointConfigName: str) -> None:
         self.describe_endpoint_config(EndpointConfigName)
@@ -320,6 +332,27 @@ class Runtime:
             "model": {"version": version, "contract": request["contract"]},
         }
         return {"Body": io.BytesIO(json.dumps(answer).encode())}
+
+
+class AutoScaling:
+    def __init__(self, aws: Aws) -> None:
+        self._aws = aws
+
+    def register_scalable_target(self, **request: Any) -> None:
+        assert self._aws.endpoint is not None, "only an endpoint in service can be registered"
+        assert request["ResourceId"] == "endpoint/bankruptcy/variant/AllTraffic"
+        bounds = {"min": request["MinCapacity"], "max": request["MaxCapacity"]}
+        self._aws.scaling = {**(self._aws.scaling or {}), **bounds}
+
+    def put_scaling_policy(self, **request: Any) -> None:
+        assert self._aws.scaling is not None
+        configuration = request["TargetTrackingScalingPolicyConfiguration"]
+        self._aws.scaling["target"] = configuration["TargetValue"]
+
+    def deregister_scalable_target(self, **_: Any) -> None:
+        if self._aws.scaling is None:
+            raise error("ObjectNotFoundException", "No scalable target found", "DeregisterScalableTarget")
+        self._aws.scaling = None
 
 
 class S3:

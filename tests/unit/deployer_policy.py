@@ -21,6 +21,11 @@ _OTHER = {
     ("s3", "ListObjectVersions"): ("s3:ListBucketVersions",),
     ("s3", "ListObjectsV2"): ("s3:ListBucket",),
     ("sagemaker", "CreatePipeline"): ("sagemaker:CreatePipeline", "sagemaker:AddTags", "iam:PassRole"),
+    ("sagemaker", "DeleteEndpoint"): (
+        "sagemaker:DeleteEndpoint",
+        # Where the endpoint scales, SageMaker deregisters it in the caller's name.
+        "application-autoscaling:DeregisterScalableTarget",
+    ),
     ("sagemaker", "UpdatePipeline"): ("sagemaker:UpdatePipeline", "iam:PassRole"),
     # Everybody may ask who they are.
     ("sts", "GetCallerIdentity"): (),

@@ -174,7 +174,7 @@ def test_change_of_mode_deletes_and_creates_anew(aws: Aws) -> None:
 def test_change_of_size_is_an_update(aws: Aws) -> None:
     aws.register()
     aws.run(aws.reconciler())
-    larger = settings(instance_type="ml.m5.large", instance_count=2)
+    larger = settings(instance_type="ml.m5.large", min_instances=2, max_instances=2)
     assert aws.reconciler(larger).step()["action"] == "update_endpoint"
     aws.settle()
     aws.run(aws.reconciler(larger))
@@ -246,6 +246,24 @@ def test_failures_count_for_the_settings_they_happened_under(aws: Aws) -> None:
         aws.settle()
     aws.run(aws.reconciler(settings(instance_type="ml.m5.large")))
     assert aws.serving() == "1"
+
+
+def test_what_runs_stays_when_new_settings_fail_for_every_version(aws: Aws) -> None:
+    # GIVEN version 1 in service, and settings under which no update succeeds
+    aws.register()
+    aws.run(aws.reconciler())
+    config = settings().name_for(1)
+    reconciler = aws.reconciler(settings(instance_type="ml.p5.48xlarge"))
+    for _ in range(3):
+        assert reconciler.step()["action"] == "update_endpoint"
+        aws.settle(succeeds=False)
+    # THEN the version is given up under them, but served as before
+    step = reconciler.step()
+    assert (step["action"], step["config"], step["given_up"]) == ("none", config, ["1"])
+    assert aws.serving() == "1"
+    # AND rejecting it still takes it out of service
+    aws.decide("1", "Rejected")
+    assert reconciler.step()["action"] == "delete_endpoint"
 
 
 def test_failed_update_rollback_is_deleted(aws: Aws) -> None:
@@ -432,7 +450,9 @@ def test_settings_come_from_the_environment() -> None:
         "ENDPOINT_ROLE_ARN": "arn:aws:iam::123456789012:role/endpoint",
         "ENDPOINT_MODE": "instance",
         "INSTANCE_TYPE": "ml.t2.medium",
-        "INSTANCE_COUNT": "1",
+        "MIN_INSTANCES": "1",
+        "MAX_INSTANCES": "1",
+        "INVOCATIONS_PER_INSTANCE": "3000",
         "SERVERLESS_MEMORY_MB": "2048",
         "SERVERLESS_MAX_CONCURRENCY": "5",
         "PAUSED_PARAMETER": "/bankruptcy/paused",
@@ -440,3 +460,5 @@ def test_settings_come_from_the_environment() -> None:
     assert Settings.from_environment(environment) == settings()
     with pytest.raises(ValueError, match="ENDPOINT_MODE is 'both'; it must be 'instance' or 'serverless'"):
         Settings.from_environment({**environment, "ENDPOINT_MODE": "both"})
+    with pytest.raises(ValueError, match="MAX_INSTANCES is 1; it must be MIN_INSTANCES, 2, or more"):
+        Settings.from_environment({**environment, "MIN_INSTANCES": "2"})

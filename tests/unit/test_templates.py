@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from local_aws.cloudformation_template import Template
+from local_aws.cloudformation_template import Scope, Template, TemplateError
 from scripts.deployment import TEMPLATES, name_deployment, template_parameters
 
 SERVICE = (TEMPLATES / "service.yaml").read_text(encoding="utf-8")
@@ -32,6 +32,8 @@ OTHER_RESOURCES = {
     ":training-job/pipelines-*": "SageMaker names a pipeline's jobs",
     "log-group:/aws/sagemaker/ProcessingJobs*": "all jobs of an account log there",
     "log-group:/aws/sagemaker/TrainingJobs*": "all jobs of an account log there",
+    ":scalable-target/*": "an id of AWS's own; held to SageMaker's variants by a condition",
+    "/AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint": "AWS's own role",
     ":repository/sagemaker-scikit-learn": "AWS's own images, in an account that differs by region",
 }
 
@@ -68,6 +70,19 @@ def test_every_other_resource_is_the_projects_own_or_on_the_list() -> None:
             arn = resource["Fn::Sub"]
             own = PROJECT_OF_RESOURCE.search(arn)
             assert own or any(arn.endswith(end) for end in OTHER_RESOURCES), f"{role}: {arn}"
+
+
+def test_scaling_is_for_endpoints_alone() -> None:
+    (scaling,) = (s for _, s in statements() if s["Sid"] == "Scaling")
+    (role,) = (s for _, s in statements() if s["Action"] == "iam:CreateServiceLinkedRole")
+
+    assert scaling["Condition"]["StringEquals"] == {
+        "application-autoscaling:service-namespace": "sagemaker",
+        "application-autoscaling:scalable-dimension": "sagemaker:variant:DesiredInstanceCount",
+    }
+    assert role["Condition"]["StringEquals"] == {
+        "iam:AWSServiceName": "sagemaker.application-autoscaling.amazonaws.com"
+    }
 
 
 def test_metrics_may_be_put_into_sagemakers_namespaces_only() -> None:
@@ -132,10 +147,49 @@ def test_what_a_policy_denies_is_plain_http() -> None:
         assert [s["Condition"] for s in denied] == [{"Bool": {"aws:SecureTransport": "false"}}], name
 
 
-def test_rules_across_parameters_hold() -> None:
-    rules = Template(SERVICE).rules
+def refusal(**parameters: str) -> str | None:
+    """Return why CloudFormation's rules refuse the parameters; None where they don't."""
+    template = Template(SERVICE)
+    given = {
+        "PredictApiCodeKey": f"code/{'0' * 64}/predict_api.zip",
+        "DeployModelCodeKey": f"code/{'0' * 64}/deploy_model.zip",
+        **parameters,
+    }
+    try:
+        values = template.resolve_parameters(given)
+        Scope(template, values, lambda name, _: name).check_rules()
+    except TemplateError as error:
+        return str(error)
+    return None
 
-    assert set(rules) == {"ServerlessHasNoInstances", "OpenApiIsNotForEveryOrigin"}
+
+@pytest.mark.parametrize(
+    ("parameters", "reason"),
+    [
+        ({}, None),
+        ({"EndpointMode": "serverless"}, None),
+        ({"EndpointMode": "serverless", "MaxInstances": "2"}, "A serverless endpoint has no instances"),
+        ({"MinInstances": "2", "MaxInstances": "2"}, None),
+        ({"MaxInstances": "2"}, "SageMaker does not scale ml.t2 instances"),
+        ({"MaxInstances": "2", "InstanceType": "ml.m5.large"}, None),
+        ({"MaxInstances": "21", "InstanceType": "ml.m5.large"}, "must be a number not greater than 20"),
+        ({"InstanceType": "t2.medium"}, "'InstanceType' failed to satisfy constraint"),
+        ({"EndpointMode": "both"}, r"must be one of AllowedValues [instance, serverless]"),
+        ({"ServerlessMemoryMb": "3000"}, "must be one of AllowedValues [1024, 2048,"),
+        ({"ServerlessMaxConcurrency": "201"}, "must be a number not greater than 200"),
+        ({"ApiKeyRequired": "false"}, "Without API keys any web page could use the API"),
+        ({"ApiKeyRequired": "false", "CorsOrigins": "https://a.org"}, None),
+        ({"CorsOrigins": "a.org"}, "Either * or origins such as https://example.com"),
+        ({"AlarmEmail": "nobody"}, "'AlarmEmail' failed to satisfy constraint"),
+        ({"ProjectName": "Credit"}, "3 to 24 lower-case letters"),
+        ({"LogRetentionDays": "2"}, "must be one of AllowedValues [1, 3, 5,"),
+        ({"PowertoolsVersion": "latest"}, "'PowertoolsVersion' failed to satisfy constraint"),
+    ],
+)
+def test_parameters_that_make_no_sense_are_refused(parameters: dict[str, str], reason: str | None) -> None:
+    found = refusal(**parameters)
+
+    assert found is None if reason is None else reason in str(found), found
 
 
 def test_the_rest_deployment_waits_for_every_method_and_gateway_response() -> None:
