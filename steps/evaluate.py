@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,13 +15,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from steps.data import read_frame, target
+from steps.data import read_frame, target, values
+from steps.drift import drift
 from steps.features import read_features
 from steps.gate import COMPARE_CHOICES, Comparison, Reigning, compare, gate, judge_reigning
+from steps.importance import permutation_importance
 from steps.job import Arguments, JobError, one_thread, processing_input, processing_output, run, say
 from steps.judging import Judged, judge, require_parity
 from steps.metrics import Labels
 from steps.model_quality import model_quality
+from steps.provenance import code_sha256, versions
+from steps.report import Subject, render
 from steps.schema import TARGET
 
 CANDIDATES = ("published", "recommended")
@@ -26,7 +33,7 @@ CHOICES = ("best", *CANDIDATES)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Write evaluation.json, and the winner's model.tar.gz and contract.json."""
+    """Write evaluation.json and report.html, and the winner's model.tar.gz and contract.json."""
     parser = Arguments(prog="evaluate", description=__doc__)
     for name in (*CANDIDATES, "test", "features", "reigning"):
         parser.add_argument(f"--{name}", type=Path, default=processing_input(name))
@@ -54,6 +61,15 @@ def main(argv: Sequence[str] | None = None) -> None:
             args.reigning, Path(scratch) / "reigning", test, args.random_seed, args.compare_with_reigning
         )
 
+        importance = permutation_importance(
+            judged[winner].predict_proba,
+            judged[winner].X,
+            y,
+            [feature["name"] for feature in judged[winner].facts["features"]],
+            args.random_seed,
+        )
+
+    features = read_features(args.features)
     others = {name: model for name, model in judged.items() if name != winner}
     if reigning is not None and reigning.judged is not None:
         others["reigning"] = reigning.judged
@@ -79,12 +95,18 @@ def main(argv: Sequence[str] | None = None) -> None:
         "reigning": _reigning(reigning, comparisons.get("reigning")),
         "test": {"companies": len(y), "bankruptcies": int(y.sum())},
         "execution_id": args.execution_id,
-        "data": read_features(args.features)["data"],
+        "data": features["data"],
+        "importance": [asdict(feature) for feature in importance],
+        "drift": _drift(reigning, test),
+        "provenance": _provenance(args, features, judged),
     }
     contract = _contract(judged[winner], test, y)
     for folder in (args.evaluation, args.model):
         folder.mkdir(parents=True, exist_ok=True)
     _write_json(args.evaluation / "evaluation.json", evaluation)
+    models = judged | ({"reigning": others["reigning"]} if "reigning" in others else {})
+    report = render(Subject(evaluation, y, models, importance, features, datetime.now(UTC)))
+    (args.evaluation / "report.html").write_text(report, encoding="utf-8")
     _write_json(args.model / "contract.json", contract)
     # What was judged is what is registered: the very bytes.
     shutil.copyfile(tars[winner], args.model / "model.tar.gz")
@@ -128,6 +150,47 @@ def _reigning(reigning: Reigning | None, comparison: Comparison | None) -> dict[
 def _figures(model: Judged) -> dict[str, Any]:
     intervals = {name: interval.as_dict() for name, interval in model.intervals.items()}
     return {**model.figures, "intervals": intervals}
+
+
+def _drift(reigning: Reigning | None, test: pd.DataFrame) -> dict[str, Any] | None:
+    """Return how far the test companies lie from what the reigning model was trained on."""
+    model = reigning.judged if reigning else None
+    # A model of an earlier version of this code carries no profile.
+    if model is None or "training" not in model.facts:
+        return None
+    facts = model.facts["training"]
+    names = [feature["name"] for feature in model.facts["features"]]
+    columns = dict(zip(names, values(test, names).T, strict=True))
+    return {
+        **drift(facts, columns, model.probability),
+        "trained_on": {
+            "companies": facts["companies"],
+            "bankruptcies": facts["bankruptcies"],
+            "data_sha256": facts["data"]["sha256"],
+        },
+    }
+
+
+def _provenance(
+    args: argparse.Namespace, features: Mapping[str, Any], judged: Mapping[str, Judged]
+) -> dict[str, Any]:
+    training = {name: model.facts["training"] for name, model in judged.items()}
+    return {
+        "parameters": {
+            "FeatureCount": features["feature_count"],
+            "Estimator": judged["recommended"].facts["estimator"],
+            "RegisterCandidate": args.register_candidate,
+            "MinRocAuc": args.min_roc_auc,
+            "CompareWithReigning": args.compare_with_reigning,
+            "RandomSeed": args.random_seed,
+        },
+        "code_sha256": {
+            "TrainPublished": training["published"]["code_sha256"],
+            "TrainRecommended": training["recommended"]["code_sha256"],
+            "Evaluate": code_sha256(),
+        },
+        "versions": versions(),
+    }
 
 
 def _require(parameter: str, given: str, choices: Sequence[str]) -> None:

@@ -1,0 +1,179 @@
+"""The report's sections on what goes in: features that matter, the data, its drift, where all comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from steps.report import charts
+from steps.report.figures import table
+from steps.report.markup import Markup, element
+from steps.report.subject import Subject
+
+_SHOWN = 15
+# Siddiqi (2006): below the first a distribution counts as stable, above the second as shifted.
+_WATCH, _SHIFT = 0.1, 0.25
+
+
+def features(subject: Subject) -> Markup:
+    """Return which features matter, with what the two kinds of companies have of them."""
+    headings = ["feature", "", "ROC-AUC lost", "median, bankrupt", "median, others"]
+    rows = [_feature_row(subject, at) for at in range(len(subject.importance))]
+    more = None
+    if len(rows) > _SHOWN:
+        more = element(
+            "details",
+            element("summary", f"The other {len(rows) - _SHOWN} features"),
+            table(None, headings, rows[_SHOWN:]),
+        )
+    return element(
+        "section",
+        element("h2", "Which features matter"),
+        element(
+            "p",
+            "ROC-AUC lost on unseen companies when a feature's values are mixed up among them. Of features "
+            "that say the same each looks small, since the others stand in for it; below 0 is chance. "
+            "Values above 1 in a column of ratios come from the data file, see the model card.",
+            class_="lead",
+        ),
+        table(None, headings, rows[:_SHOWN]),
+        more,
+    )
+
+
+def data(subject: Subject) -> Markup:
+    """Return what the data holds, and how far it lies from what the reigning model was trained on."""
+    split = subject.features["split"]
+    rows = [
+        _counts_row(name, split[key])
+        for key, name in (("train", "training companies"), ("test", "unseen companies"))
+    ]
+    rejected = subject.features["candidates"][subject.winner_name]["rejected"]
+    unusable = {name: why for name, why in rejected.items() if not why.startswith("lower score")}
+    used = len(subject.winner.facts["features"])
+    return element(
+        "section",
+        element("h2", "The data"),
+        element(
+            "div",
+            element(
+                "div",
+                table(None, ["", "companies", "bankrupt", "share"], rows),
+                element("p", f"Split: {split['rule']}.", class_="small muted"),
+            ),
+            element(
+                "div",
+                element("h3", f"{used} features are used"),
+                element("p", f"{len(rejected) - len(unusable)} scored lower; {len(unusable)} can't be used:")
+                if unusable
+                else element("p", f"{len(rejected)} scored lower."),
+                element("dl", [[element("dt", name), element("dd", why)] for name, why in unusable.items()]),
+            ),
+            class_="pair",
+        ),
+        _drift(subject),
+    )
+
+
+def provenance(subject: Subject) -> Markup:
+    """Return data, code, parameters and versions: what it takes to make the same model again."""
+    facts = subject.evaluation["provenance"]
+    source = subject.evaluation["data"]
+    entries: list[tuple[str, object]] = [
+        ("execution", subject.evaluation["execution_id"] or "outside of a pipeline"),
+        ("data file", source["file"]),
+        ("data sha256", element("code", source["sha256"])),
+        ("contract", element("code", subject.evaluation["winner"]["contract"])),
+    ]
+    entries += [(f"parameter {name}", str(value)) for name, value in facts["parameters"].items()]
+    entries += [
+        (f"code of {step}", element("code", sha256 or "outside of a pipeline"))
+        for step, sha256 in facts["code_sha256"].items()
+    ]
+    entries.append(("versions", ", ".join(f"{name} {number}" for name, number in facts["versions"].items())))
+    listed = [[element("dt", name), element("dd", value)] for name, value in entries]
+    return element("section", element("h2", "Where it comes from"), element("dl", listed))
+
+
+def _feature_row(subject: Subject, at: int) -> Markup:
+    feature = subject.importance[at]
+    largest = max(subject.importance[0].lost, 1e-9)
+    names = [item["name"] for item in subject.winner.facts["features"]]
+    column = subject.winner.X[:, names.index(feature.name)]
+    medians = [float(np.median(column[subject.y == label])) for label in (1, 0)]
+    spread = (
+        (feature.lost - feature.standard_deviation) / largest,
+        (feature.lost + feature.standard_deviation) / largest,
+    )
+    return element(
+        "tr",
+        element("th", feature.name, scope="row", class_="name"),
+        element("td", charts.bar(feature.lost / largest, "", spread), class_="wide"),
+        element("td", f"{feature.lost:.4f} ± {feature.standard_deviation:.4f}", class_="number"),
+        [element("td", f"{median:.4g}", class_="number") for median in medians],
+    )
+
+
+def _drift(subject: Subject) -> list[Markup]:
+    title = element("h3", "Drift since the reigning model was trained")
+    found = subject.evaluation["drift"]
+    if found is None:
+        return [title, element("p", _why_no_drift(subject), class_="muted")]
+    then, now = found["trained_on"], subject.features["split"]["train"]
+    ranked = sorted(found["features"].items(), key=lambda item: -item[1])
+    shifted = sum(index > _SHIFT for _, index in ranked)
+    same = then["data_sha256"] == subject.evaluation["data"]["sha256"]
+    words = [
+        "Trained on the same data file. " if same else None,
+        f"Bankrupt then: {then['bankruptcies'] / then['companies']:.2%} of {then['companies']:,} companies; "
+        f"now: {now['bankruptcies'] / now['companies']:.2%} of {now['companies']:,}. "
+        f"Population stability index of its probabilities: {found['probability']:.3f}, "
+        f"{_WORDS[_verdict(found['probability'])]}. Of its {len(ranked)} features {shifted} shifted.",
+    ]
+    rows = [
+        element(
+            "tr",
+            element("th", name, scope="row", class_="name"),
+            element("td", charts.bar(index / max(ranked[0][1], _SHIFT), _verdict(index)), class_="wide"),
+            element("td", f"{index:.3f}", class_="number"),
+            element("td", _WORDS[_verdict(index)], class_="number"),
+        )
+        for name, index in ranked[:_SHOWN]
+    ]
+    caption = (
+        f"Population stability index of unseen companies against the reigning model's training data; below "
+        f"{_WATCH} is stable, above {_SHIFT} shifted. The {len(rows)} largest."
+    )
+    return [
+        title,
+        element("p", words),
+        table(caption, ["feature of the reigning model", "", "index", ""], rows),
+    ]
+
+
+_WORDS = {"calm": "stable", "watch": "moving", "shift": "shifted"}
+
+
+def _verdict(index: float) -> str:
+    return "shift" if index > _SHIFT else "watch" if index > _WATCH else "calm"
+
+
+def _why_no_drift(subject: Subject) -> str:
+    if subject.evaluation["reigning"] is None:
+        return "No model was in service."
+    if subject.reigning is None:
+        return "The reigning model was not compared."
+    return "The reigning model carries no profile of its training data."
+
+
+def _counts_row(name: str, counts: Mapping[str, Any]) -> Markup:
+    cells = (
+        f"{counts['companies']:,}",
+        f"{counts['bankruptcies']:,}",
+        f"{counts['bankruptcies'] / counts['companies']:.2%}",
+    )
+    return element(
+        "tr", element("th", name, scope="row"), [element("td", cell, class_="number") for cell in cells]
+    )

@@ -1,0 +1,356 @@
+"""The report's sections on how good the model is: headline, companies, curves, calibration, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from steps.metrics import Floats, confusion
+from steps.report import charts
+from steps.report.markup import Markup, element
+from steps.report.subject import Subject
+
+# Names of the curves' styles: the winner, the other candidate, the model in service.
+WINNER, OTHER, REIGNING = "winner", "other", "reigning"
+
+
+def headline(subject: Subject) -> Markup:
+    """Return the five figures that say most, each with its interval."""
+    rate = float(np.mean(subject.y))
+    figures = subject.winner.intervals
+    tiles = [
+        _tile("ROC-AUC", figures["roc_auc"].as_dict(), 3, (0.5, 1), "0.5 is chance, 1 is perfect"),
+        _tile("PR-AUC", figures["pr_auc"].as_dict(), 3, (rate, 1), f"chance is {rate:.3f}"),
+        _tile(
+            "Found at 5 % false positives",
+            figures["recall_at_5_percent_fpr"].as_dict(),
+            2,
+            (0.05, 1),
+            "recall; chance is 0.05",
+        ),
+        _tile(
+            "Brier score",
+            figures["brier"].as_dict(),
+            4,
+            (rate * (1 - rate), 0),
+            f"lower is better; the base rate alone gives {rate * (1 - rate):.4f}",
+        ),
+        element(
+            "div",
+            element("div", "Calibration error", class_="label"),
+            element("div", f"{subject.winner.ece:.4f}", class_="value"),
+            element("div", "mean gap of predicted and observed rates; 0 is perfect", class_="note"),
+            class_="tile",
+        ),
+    ]
+    test = subject.evaluation["test"]
+    words = (
+        f"{test['companies']:,} companies that no fit has seen, {test['bankruptcies']} of them bankrupt. "
+        "With so few bankruptcies one split can be lucky or not: the bars show 95 % bootstrap intervals, "
+        "from no skill on the left to perfection on the right."
+    )
+    return _section(
+        "How good it is", element("p", words, class_="lead"), element("div", tiles, class_="tiles")
+    )
+
+
+def companies(subject: Subject) -> Markup:
+    """Return what the risk levels do to the test companies, in squares and in a table."""
+    level = np.digitize(subject.probability, [item["from"] for item in subject.levels[1:]])
+    names = [item["level"] for item in subject.levels]
+    kinds = []
+    for label, words in ((1, "went bankrupt"), (0, "did not go bankrupt")):
+        members = level[subject.y == label]
+        counts = [(name, int(np.sum(members == at))) for at, name in reversed(list(enumerate(names)))]
+        each = "one square a company" if len(members) <= 120 else "one square a percent"
+        kinds.append(
+            element(
+                "div",
+                element("h3", f"{len(members):,} companies that {words}"),
+                charts.squares(counts),
+                element(
+                    "p",
+                    ", ".join(f"{count:,} {name}" for name, count in counts) + f" ({each})",
+                    class_="small muted",
+                ),
+            )
+        )
+    legend = [
+        element("li", element("span", class_=f"swatch level-{name}"), f"{name} risk, {_from(item)}")
+        for name, item in reversed(list(zip(names, subject.levels, strict=True)))
+    ]
+    return _section(
+        "What the risk levels find",
+        element(
+            "p", "Each level starts where out-of-fold predictions had the stated share of false positives."
+        ),
+        element("ul", legend, class_="legend"),
+        element("div", kinds, class_="pair"),
+        _confusions(subject),
+    )
+
+
+def operating_points(subject: Subject) -> list[charts.OperatingPoint]:
+    """Return where each risk level but the first starts, with what it finds."""
+    return [
+        charts.OperatingPoint(
+            item["level"], item["from"], confusion(subject.y, subject.probability, item["from"])
+        )
+        for item in subject.levels[1:]
+    ]
+
+
+def _confusions(subject: Subject) -> Markup:
+    rows = []
+    expected = {item["level"]: item.get("expected", {}) for item in subject.levels}
+    for point in operating_points(subject):
+        counts, due = point.counts, expected[point.level]
+        predicts = " (predicts bankruptcy)" if point.threshold == subject.winner.facts["threshold"] else ""
+        rows.append(
+            element(
+                "tr",
+                element("th", f"{point.level} or higher{predicts}", scope="row"),
+                _numbers(
+                    f"≥ {point.threshold:.2%}",
+                    f"{counts.true_positives:,}",
+                    f"{counts.false_negatives:,}",
+                    f"{counts.false_positives:,}",
+                    f"{counts.true_negatives:,}",
+                    _with_expected(counts.recall, due.get("recall")),
+                    _with_expected(counts.precision, due.get("precision")),
+                    _with_expected(counts.false_positive_rate, due.get("false_positive_rate")),
+                ),
+            )
+        )
+    headings = (
+        "flagged as",
+        "probability",
+        "found",
+        "missed",
+        "false alarms",
+        "rightly left",
+        "recall",
+        "precision",
+        "false positives",
+    )
+    return table(
+        "Confusion at each level's threshold; in brackets what out-of-fold predictions led to expect.",
+        headings,
+        rows,
+    )
+
+
+def curves(subject: Subject) -> Markup:
+    """Return the ROC and precision-recall curves of the winner and of those it is compared with."""
+    named = _by_style(subject)
+    points = operating_points(subject)
+    drawn = [
+        element(
+            "div",
+            element("h3", "ROC curve"),
+            charts.roc(subject.y, named, points),
+        ),
+        element(
+            "div",
+            element("h3", "Precision-recall curve"),
+            charts.precision_recall(subject.y, named, points),
+        ),
+    ]
+    titles = {WINNER: f"{subject.winner_name} (handed on)", REIGNING: "reigning model"}
+    others = [name for name in subject.models if name not in (subject.winner_name, "reigning")]
+    titles |= dict.fromkeys([OTHER], ", ".join(others))
+    legend = [element("li", charts.line_sample(name), titles[name]) for name in named]
+    legend += [
+        element("li", element("span", class_=f"swatch level-{point.level}"), f"{point.level} risk starts")
+        for point in points
+    ]
+    return _section(
+        "How well it ranks",
+        element("ul", legend, class_="legend"),
+        element("div", drawn, class_="pair"),
+    )
+
+
+def probabilities(subject: Subject) -> Markup:
+    """Return how far probabilities can be taken at their word, and how they are spread."""
+    mean, rate = float(np.mean(subject.probability)), float(np.mean(subject.y))
+    drawn = [
+        element(
+            "div",
+            element("h3", "Calibration"),
+            charts.calibration(subject.y, subject.probability),
+            element(
+                "p",
+                f"On the diagonal, probabilities mean what they say. Mean predicted {mean:.2%}, "
+                f"observed {rate:.2%}. Both axes are stretched near 0.",
+                class_="small muted",
+            ),
+        ),
+        element(
+            "div",
+            element("h3", "Distribution"),
+            charts.distribution(subject.y, subject.probability, operating_points(subject)),
+            element(
+                "p",
+                "The less the two shapes overlap, the better the model tells companies apart.",
+                class_="small muted",
+            ),
+        ),
+    ]
+    return _section("What its probabilities mean", element("div", drawn, class_="pair"))
+
+
+def side_by_side(subject: Subject) -> Markup:
+    """Return candidates and reigning model in one table, with the paired differences."""
+    evaluation = subject.evaluation
+    columns: dict[str, Mapping[str, Any]] = dict(evaluation["candidates"])
+    if subject.reigning is not None:
+        columns["reigning"] = evaluation["reigning"]
+    headings = [
+        "",
+        *(f"{name} ← handed on" if name == subject.winner_name else name for name in columns),
+    ]
+    rows = [
+        _row("estimator", [item["estimator"] for item in columns.values()]),
+        _row("features", [str(len(subject.models[name].facts["features"])) for name in columns]),
+        _best_row("ROC-AUC out of fold", [item.get("out_of_fold_roc_auc") for item in columns.values()], 4),
+    ]
+    for name, label, digits, sign in _COMPARED:
+        found = [item["intervals"].get(name, {"value": item.get(name)}) for item in columns.values()]
+        rows.append(_best_row(label, [item["value"] for item in found], digits, sign, found))
+    rows.append(
+        _row("handed-on model's ROC-AUC against it", [_difference(item) for item in columns.values()])
+    )
+    words = (
+        "The candidate with the better ROC-AUC out of fold, on training companies, is handed on; "
+        "the unseen companies only judge. Differences are paired: the same companies for both models."
+    )
+    if evaluation["winner"]["chosen_by"] == "RegisterCandidate":
+        words = (
+            "RegisterCandidate names the candidate that is handed on. "
+            "Differences are paired: the same companies for both models."
+        )
+    reigning = evaluation["reigning"]
+    notes = []
+    if reigning is None:
+        notes.append(element("p", "No model was in service to compare with.", class_="muted small"))
+    elif not reigning["compared"]:
+        notes.append(
+            element("p", f"NOT compared with the reigning model: {reigning['reason']}.", class_="banner")
+        )
+    return _section(
+        "Side by side",
+        element("p", words, class_="lead"),
+        notes,
+        table(None, headings, rows, first_left=True),
+    )
+
+
+def table(
+    caption: str | None,
+    headings: list[str] | tuple[str, ...],
+    rows: list[Markup],
+    *,
+    first_left: bool = True,
+) -> Markup:
+    """Return a table that scrolls sideways where it is too narrow; all columns but the first are numbers."""
+    head = [
+        element("th", heading, scope="col", class_=None if at == 0 and first_left else "number")
+        for at, heading in enumerate(headings)
+    ]
+    return element(
+        "div",
+        element(
+            "table",
+            element("caption", caption) if caption else None,
+            element("thead", element("tr", head)),
+            element("tbody", rows),
+        ),
+        class_="scroll",
+    )
+
+
+_COMPARED = (
+    ("roc_auc", "ROC-AUC", 4, 1),
+    ("pr_auc", "PR-AUC", 4, 1),
+    ("brier", "Brier score (lower is better)", 5, -1),
+    ("ece", "calibration error (lower is better)", 4, -1),
+    ("recall_at_1_percent_fpr", "recall at 1 % false positives", 3, 1),
+    ("recall_at_5_percent_fpr", "recall at 5 % false positives", 3, 1),
+    ("recall_at_10_percent_fpr", "recall at 10 % false positives", 3, 1),
+)
+
+
+def _section(title: str, *children: object) -> Markup:
+    return element("section", element("h2", title), *children)
+
+
+def _tile(label: str, figure: dict[str, float], digits: int, scale: tuple[float, float], note: str) -> Markup:
+    low, value, high = figure["low"], figure["value"], figure["high"]
+    return element(
+        "div",
+        element("div", label, class_="label"),
+        element("div", f"{value:.{digits}f}", class_="value"),
+        charts.strip(low, value, high, *scale),
+        element("div", f"{low:.{digits}f} to {high:.{digits}f} · {note}", class_="note"),
+        class_="tile",
+    )
+
+
+def _by_style(subject: Subject) -> dict[str, Floats]:
+    styles = {subject.winner_name: WINNER, "reigning": REIGNING}
+    named = {styles.get(name, OTHER): model.probability for name, model in subject.models.items()}
+    return {name: named[name] for name in (WINNER, OTHER, REIGNING) if name in named}
+
+
+def _from(level: Mapping[str, Any]) -> str:
+    return "below" if level["from"] == 0 else f"from {level['from']:.2%}"
+
+
+def _with_expected(found: float, expected: float | None) -> str:
+    shown = "–" if np.isnan(found) else f"{found:.1%}"
+    return shown if expected is None else f"{shown} ({expected:.1%})"
+
+
+def _numbers(*cells: str) -> list[Markup]:
+    return [element("td", cell, class_="number") for cell in cells]
+
+
+def _row(label: str, cells: list[str]) -> Markup:
+    return element("tr", element("th", label, scope="row"), _numbers(*cells))
+
+
+def _best_row(
+    label: str,
+    values: list[float | None],
+    digits: int,
+    sign: int = 1,
+    intervals: list[Mapping[str, float]] | None = None,
+) -> Markup:
+    best = max(sign * value for value in values if value is not None)
+    cells = []
+    for at, value in enumerate(values):
+        if value is None:
+            cells.append(element("td", "–", class_="number"))
+            continue
+        found = intervals[at] if intervals else {}
+        spread = f"{found['low']:.3f} to {found['high']:.3f}" if "low" in found else None
+        cells.append(
+            element(
+                "td",
+                element("span", f"{value:.{digits}f}", class_="best" if sign * value == best else None),
+                element("div", spread, class_="small muted") if spread else None,
+                class_="number",
+            )
+        )
+    return element("tr", element("th", label, scope="row"), cells)
+
+
+def _difference(item: Mapping[str, Any]) -> str:
+    comparison = item["comparison"]
+    if comparison is None:
+        return "–"
+    gain = comparison["roc_auc_difference"]
+    return f"{gain['value']:+.4f} ({gain['low']:+.4f} to {gain['high']:+.4f}), {comparison['verdict']}"
