@@ -32,6 +32,7 @@ OTHER_RESOURCES = {
     ":training-job/pipelines-*": "SageMaker names a pipeline's jobs",
     "log-group:/aws/sagemaker/ProcessingJobs*": "all jobs of an account log there",
     "log-group:/aws/sagemaker/TrainingJobs*": "all jobs of an account log there",
+    "log-group:/aws/sagemaker/TransformJobs*": "all jobs of an account log there",
     ":scalable-target/*": "an id of AWS's own; held to SageMaker's variants by a condition",
     "/AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint": "AWS's own role",
     ":repository/sagemaker-scikit-learn": "AWS's own images, in an account that differs by region",
@@ -114,6 +115,7 @@ def test_no_job_endpoint_or_function_may_write_code() -> None:
                 assert resource["Fn::Sub"].rpartition("${AWS::Region}")[2] in {
                     "/models/*",
                     "/runs/*",
+                    "/runs/score/*",
                     "/reigning/*",
                 }, role
 
