@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 UV := $(VENV)/uv/bin/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lock clean
+.PHONY: help demo test test-chaos check format lock clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -27,6 +27,9 @@ demo: $(READY)  ## the whole workflow on this machine, without AWS (DATA=path fo
 
 test: $(READY)  ## every test
 	$(BIN)/python -m pytest -n auto --dist loadfile
+
+test-chaos: $(READY)  ## 2,000 requests while models change, the endpoint comes and goes, and processes die
+	$(BIN)/python -m pytest -s tests/e2e/chaos.py
 
 check: $(READY)  ## lint, types, dependency directions, templates
 	$(BIN)/ruff check .

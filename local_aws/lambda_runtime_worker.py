@@ -1,6 +1,7 @@
 """One warm worker of a Lambda function: awslambdaric in a child process, behind a Runtime API of its own."""
 
 import json
+import logging
 import os
 import queue
 import signal
@@ -15,6 +16,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+LOGGER = logging.getLogger(__name__)
 INVOCATION_PATH = "/2018-06-01/runtime/invocation/"
 INIT_ERROR_PATH = "/2018-06-01/runtime/init/error"
 # AWS gives the start of a function 10 seconds before it counts against the timeout; laptops may be slower.
@@ -125,6 +127,10 @@ class _RuntimeApi(BaseHTTPRequestHandler):
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
+
+    def handle_error(self, _request: object, client_address: object) -> None:
+        """Log a connection that broke, as it does when the child is killed, instead of printing it."""
+        LOGGER.debug("A connection from %s broke", client_address, exc_info=True)
 
 
 class Worker:
