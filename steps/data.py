@@ -10,18 +10,28 @@ import lzma
 import math
 import zipfile
 import zlib
+from array import array
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from steps.job import JobError, require_file
 from steps.schema import RATIOS, TARGET
 
+Floats = NDArray[np.float64]
+
 KINDS = (".csv", ".csv.gz", ".csv.xz", ".zip")
 SHOWN = 20
+_OPEN: dict[str, Callable[[Path], Any]] = {".gz": gzip.open, ".xz": lzma.open}
+# How a damaged file shows; zipfile raises RuntimeError for an encrypted member or an unknown compression.
+_DAMAGED = (OSError, EOFError, lzma.LZMAError, zipfile.BadZipFile, zlib.error, RuntimeError)
 
 
 class DataError(JobError):
@@ -42,7 +52,8 @@ def find_data_file(folder: Path) -> Path:
 
 def file_sha256(path: Path) -> str:
     """Return the sha256 of a file's bytes, as hex."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_data(path: Path) -> pd.DataFrame:
@@ -59,13 +70,53 @@ def read_data(path: Path) -> pd.DataFrame:
     DataError
         Listing every problem found: of the header, and of each cell with its row and column.
     """
+    table = _read_flawless(path)
+    if table is None:
+        table = _read_cell_by_cell(path)
+    frame = pd.DataFrame(table[:, 1:], columns=list(RATIOS))
+    frame.insert(0, TARGET, table[:, 0].astype(np.int8))
+    return frame
+
+
+def _read_flawless(path: Path) -> Floats | None:
+    """Return the table of a file in which nothing is wrong or even unusual, in a fraction of the time.
+
+    None for any other file, of which every cell has to be looked at. Both ways parse to the nearest float64.
+    """
+    import pyarrow as pa  # noqa: PLC0415 (Steps that read parquet alone load it through pandas.)
+    from pyarrow import csv as arrow_csv  # noqa: PLC0415
+
+    try:
+        with _unpacked(path) as stream:
+            header = [name.strip() for name in stream.readline().decode("utf-8-sig").split(",")]
+            if _header_problems(header):
+                return None
+            columns = arrow_csv.read_csv(
+                pa.PythonFile(stream, mode="r"),
+                read_options=arrow_csv.ReadOptions(column_names=header),
+                convert_options=arrow_csv.ConvertOptions(
+                    column_types=dict.fromkeys(header, pa.float64()),
+                    include_columns=[TARGET, *RATIOS],
+                    null_values=[],
+                ),
+            )
+    except (*_DAMAGED, UnicodeDecodeError, pa.ArrowException):
+        return None
+    table = np.empty((len(columns), len(columns.column_names)))
+    for at, column in enumerate(columns.itercolumns()):
+        table[:, at] = column.to_numpy()
+    flawless = len(table) and np.isin(table[:, 0], (0.0, 1.0)).all() and np.isfinite(table).all()
+    return table if flawless else None
+
+
+def _read_cell_by_cell(path: Path) -> Floats:
     numbered = _numbered_rows(path)
     _, first = next(numbered, (1, []))
     header = [name.strip() for name in first]
     problems = _header_problems(header)
     # With unknown or repeated columns a position's meaning is unsure, but what is known can be checked.
     position = {name: header.index(name) for name in (TARGET, *RATIOS) if name in header}
-    rows: list[list[float]] = []
+    numbers = array("d")
     for number, cells in numbered:
         if not cells:
             continue
@@ -74,15 +125,12 @@ def read_data(path: Path) -> pd.DataFrame:
             continue
         values, row_problems = _read_row(number, cells, position)
         problems.extend(row_problems)
-        rows.append(values)
-    if not rows and not problems:
+        numbers.extend(values)
+    if not numbers and not problems:
         problems.append("the file has a header but no rows")
     if problems:
         raise DataError(_describe(path.name, problems))
-    table = np.array(rows, dtype=np.float64)
-    frame = pd.DataFrame(table[:, 1:], columns=list(RATIOS))
-    frame.insert(0, TARGET, table[:, 0].astype(np.int8))
-    return frame
+    return np.array(numbers, dtype=np.float64).reshape(-1, len(position))
 
 
 def read_frame(folder: Path, name: str, columns: Sequence[str] = ()) -> pd.DataFrame:
@@ -127,30 +175,38 @@ def _read_text(path: Path) -> str:
         raise DataError(
             f"{path.name} is not UTF-8 text (byte {error.start} can't be read). Save it as CSV in UTF-8."
         ) from error
-    # zipfile raises RuntimeError for an encrypted member or a compression that it does not know.
-    except (OSError, EOFError, lzma.LZMAError, zipfile.BadZipFile, zlib.error, RuntimeError) as error:
+    except _DAMAGED as error:
         raise DataError(f"{path.name} can't be unpacked ({error}). Is the file whole?") from error
 
 
 def _read_bytes(path: Path) -> bytes:
+    with _unpacked(path) as stream:
+        return stream.read()
+
+
+@contextmanager
+def _unpacked(path: Path) -> Iterator[IO[bytes]]:
+    """Open a data file as the CSV that it holds."""
     kind = path.suffix.lower()
-    if kind == ".gz":
-        return gzip.decompress(path.read_bytes())
-    if kind == ".xz":
-        return lzma.decompress(path.read_bytes())
-    if kind == ".zip":
-        with zipfile.ZipFile(path) as archive:
-            members = [
-                name
-                for name in archive.namelist()
-                if name.lower().endswith(".csv") and not name.startswith("__MACOSX/")
-            ]
-            if len(members) != 1:
-                raise DataError(
-                    f"{path.name} must hold exactly one .csv file, but holds {', '.join(members) or 'none'}."
-                )
-            return archive.read(members[0])
-    return path.read_bytes()
+    with ExitStack() as stack:
+        if kind == ".zip":
+            archive = stack.enter_context(zipfile.ZipFile(path))
+            yield stack.enter_context(archive.open(_csv_member(path, archive)))
+        else:
+            yield stack.enter_context(_OPEN.get(kind, partial(open, mode="rb"))(path))
+
+
+def _csv_member(path: Path, archive: zipfile.ZipFile) -> str:
+    members = [
+        name
+        for name in archive.namelist()
+        if name.lower().endswith(".csv") and not name.startswith("__MACOSX/")
+    ]
+    if len(members) != 1:
+        raise DataError(
+            f"{path.name} must hold exactly one .csv file, but holds {', '.join(members) or 'none'}."
+        )
+    return members[0]
 
 
 def _header_problems(header: Sequence[str]) -> list[str]:

@@ -52,6 +52,22 @@ def test_columns_come_in_the_schemas_order_whatever_the_files(
     pd.testing.assert_frame_equal(read_data(path), frame, check_exact=True)
 
 
+@pytest.mark.parametrize("unusual", [" +0.5 ", '"0.5"', "5e-1", ".5"])
+def test_a_number_written_in_an_unusual_way_is_the_same_number(good: Path, unusual: str) -> None:
+    edit(good, 4, RATIOS[3], "0.5")
+    plain = read_data(good)
+    edit(good, 4, RATIOS[3], unusual)
+    pd.testing.assert_frame_equal(read_data(good), plain, check_exact=True)
+
+
+@pytest.mark.parametrize(
+    "value", ["5e-324", "1e-310", "0.1000000000000000055511151231257827", "9.999999999999999e22"]
+)
+def test_numbers_are_read_to_the_nearest(good: Path, value: str) -> None:
+    edit(good, 4, RATIOS[3], value)
+    assert read_data(good)[RATIOS[3]][2] == float(value)
+
+
 @pytest.mark.parametrize("kind", [".csv.gz", ".csv.xz", ".zip", "-bom.csv"])
 def test_kinds_of_file(good: Path, kind: str) -> None:
     path = good.with_name(f"packed{kind}")
