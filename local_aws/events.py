@@ -1,7 +1,7 @@
 """EventBridge's delivery: events of SageMaker and of PutEvents, through rules, to targets, at least once.
 
 moto stores rules and matches patterns. It delivers to Lambda not at all, and to disabled and schedule-only
-rules too; so delivery is done here. Schedules are stored and never fire.
+rules too; so delivery is done here.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from moto.events.utils import EventTemplateParser
 
 from local_aws.clients import ACCOUNT, Clients
 from local_aws.definition import follow
+from local_aws.schedules import Schedules
 
 logger = logging.getLogger(__name__)
 
@@ -80,49 +81,70 @@ class Delivery:
         self._clients = Clients(url, region)
         self._region = region
         self._closing = threading.Event()
+        self._schedules = Schedules(self.rules, self.fire)
+        self._ended = threading.Event()
+        threading.Thread(
+            target=self._schedules.run, args=(self._ended,), name="schedules", daemon=True
+        ).start()
+
+    def rules(self) -> list[Any]:
+        """Return the rules of the default bus that people made."""
+        backend = events_backends[ACCOUNT][self._region]
+        return [r for r in list(backend.describe_event_bus("default").rules.values()) if not r.managed_by]
 
     def emit(self, detail_type: str, resources: list[str], detail: Mapping[str, Any]) -> None:
         """Put an event of SageMaker on the default bus."""
-        event = {
-            "version": "0",
-            "id": str(uuid.uuid4()),
-            "detail-type": detail_type,
-            "source": "aws.sagemaker",
-            "account": ACCOUNT,
-            "time": _iso(datetime.now(UTC)),
-            "region": self._region,
-            "resources": resources,
-            "detail": json.loads(json.dumps(detail, default=_json)),
-        }
-        backend = events_backends[ACCOUNT][self._region]
-        for rule in list(backend.describe_event_bus("default").rules.values()):
-            if not rule.managed_by:
-                self.offer(rule, event)
+        event = self._event("aws.sagemaker", detail_type, resources, detail)
+        for rule in self.rules():
+            self.offer(rule, event)
+
+    def fire(self, rule: Any) -> None:
+        """Send a rule's targets what they get when its schedule is due."""
+        self._dispatch(rule, self._event("aws.events", "Scheduled Event", [rule.arn], {}))
 
     def offer(self, rule: Any, event: Mapping[str, Any]) -> None:
         """Send an event to a rule's targets, if the rule is enabled and its pattern matches."""
         if rule.state != "ENABLED" or not rule.event_pattern.get_pattern():
             return
         sent = {**event, "time": _event_time(event["time"])}
-        if not rule.event_pattern.matches_event(sent):
-            return
-        for target in list(rule.targets):
-            threading.Thread(
-                target=self._deliver,
-                args=(rule.arn, target, sent, self._closing),
-                name=f"event-{rule.name}",
-                daemon=True,
-            ).start()
+        if rule.event_pattern.matches_event(sent):
+            self._dispatch(rule, sent)
 
     def reset(self) -> None:
-        """Drop the deliveries that are still being retried."""
+        """Drop the deliveries that are still being retried, and begin all schedules anew."""
         self._closing.set()
         self._closing = threading.Event()
+        self._schedules.reset()
 
     def close(self) -> None:
         """Stop delivering."""
+        self._ended.set()
         self._closing.set()
         self._clients.close()
+
+    def _event(
+        self, source: str, detail_type: str, resources: list[str], detail: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        return {
+            "version": "0",
+            "id": str(uuid.uuid4()),
+            "detail-type": detail_type,
+            "source": source,
+            "account": ACCOUNT,
+            "time": _iso(datetime.now(UTC)),
+            "region": self._region,
+            "resources": resources,
+            "detail": json.loads(json.dumps(detail, default=_json)),
+        }
+
+    def _dispatch(self, rule: Any, event: Mapping[str, Any]) -> None:
+        for target in list(rule.targets):
+            threading.Thread(
+                target=self._deliver,
+                args=(rule.arn, target, event, self._closing),
+                name=f"event-{rule.name}",
+                daemon=True,
+            ).start()
 
     def _deliver(
         self, rule_arn: str, target: Mapping[str, Any], event: Mapping[str, Any], closing: threading.Event

@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 from local_cloud import BUCKET, Cloud, eventually, processing
 
+from local_aws.events import Delivery
+from local_aws.schedules import Schedules
+
 SOURCE = {"source": ["aws.sagemaker"]}
 
 
@@ -233,3 +236,30 @@ def test_nobody_speaks_for_a_service(cloud: Cloud) -> None:
     assert "EventId" in answer["Entries"][1]
     time.sleep(0.2)
     assert queue.events() == []
+
+
+def test_a_rule_with_a_rate_fires_when_it_is_due(cloud: Cloud) -> None:
+    # GIVEN a rule that is to call every 15 minutes, others that may not, and a clock of our own
+    queue = Queue(cloud, "scheduled")
+    target = [{"Id": "target", "Arn": queue.arn}]
+    for name, state in (("quarterly", "ENABLED"), ("disabled", "DISABLED")):
+        cloud.events.put_rule(Name=name, ScheduleExpression="rate(15 minutes)", State=state)
+        cloud.events.put_targets(Rule=name, Targets=target)
+    cloud.events.put_rule(Name="nightly", ScheduleExpression="cron(0 3 * * ? *)")
+    cloud.events.put_targets(Rule="nightly", Targets=target)
+    delivery = Delivery(cloud.aws.url, cloud.aws.region)
+    now = 0.0
+    schedules = Schedules(delivery.rules, delivery.fire, lambda: now)
+    # WHEN time goes by
+    for minutes in (0, 14, 15, 16, 29):
+        now = minutes * 60.0
+        schedules.tick()
+    # THEN it has called once, in the form of a scheduled event
+    (event,) = eventually(queue.events)
+    assert (event["source"], event["detail-type"], event["detail"]) == ("aws.events", "Scheduled Event", {})
+    assert event["resources"] == ["arn:aws:events:eu-west-1:123456789012:rule/quarterly"]
+    # AND it calls again
+    now = 31 * 60.0
+    schedules.tick()
+    assert len(eventually(lambda: len(queue.events()) > 1 and queue.events())) == 2
+    delivery.close()
