@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from imblearn.combine import SMOTETomek
 from imblearn.over_sampling import SMOTE
+from imblearn.under_sampling import TomekLinks
 from numpy.typing import NDArray
 from sklearn.preprocessing import StandardScaler
 
@@ -19,6 +19,9 @@ from steps.features import feature_names
 from steps.job import Arguments, JobError, one_thread, processing_input, processing_output, run, say
 from steps.schema import TARGET
 from steps.split import FOLDS
+
+# The UCI file's companies, resampled, fit into one block, so of it every link is found; see docs/scale.md.
+LARGEST_BLOCK = 15_000
 
 RESAMPLERS = ("smote-tomek", "smote", "none")
 
@@ -37,12 +40,14 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     names = feature_names(args.features, "published")
     train = read_frame(args.train, "train.parquet", [*names, TARGET, "fold"])
-    parts = {"whole": train} | {f"fold-{k}": train[train["fold"] != k] for k in range(FOLDS)}
+    all_X, all_y, fold = values(train, names), target(train), train["fold"].to_numpy()
+    del train  # with all its columns it is the larger part
+    parts = {"whole": fold >= 0} | {f"fold-{k}": fold != k for k in range(FOLDS)}
     args.resampled.mkdir(parents=True, exist_ok=True)
     counts: dict[str, Any] = {}
     with one_thread():
-        for part, companies in parts.items():
-            X, y = values(companies, names), target(companies)
+        for part, chosen in parts.items():
+            X, y = all_X[chosen], all_y[chosen]
             scaled = StandardScaler().fit_transform(X)
             resampled, labels = resample(args.resampler, scaled, y, args.random_seed)
             frame = pd.DataFrame(resampled, columns=names).assign(**{TARGET: labels.astype(np.int8)})
@@ -63,9 +68,46 @@ def resample(
     """
     if resampler == "none":
         return X, y
-    sampler = SMOTETomek(random_state=seed) if resampler == "smote-tomek" else SMOTE(random_state=seed)
-    resampled, labels = sampler.fit_resample(X, y)
+    resampled, labels = SMOTE(random_state=seed).fit_resample(X, y)
+    if resampler == "smote-tomek":
+        kept = without_tomek_links(resampled, labels)
+        resampled, labels = resampled[kept], labels[kept]
     return resampled, labels
+
+
+def without_tomek_links(
+    X: NDArray[np.float64], y: NDArray[np.int8], largest: int = LARGEST_BLOCK
+) -> NDArray[np.intp]:
+    """Return the positions, in order, of the companies that are in no Tomek link.
+
+    The time to find nearest neighbours grows with the square of their number. So above `largest` companies
+    they are looked for within blocks of at most that many which lie close together: then some links across
+    the blocks' borders are missed, and some pairs are taken for links although a third is nearer.
+    """
+    kept = [_unlinked(X, y, block) for block in _blocks(X, np.arange(len(X)), largest)]
+    return np.sort(np.concatenate(kept))
+
+
+def _unlinked(X: NDArray[np.float64], y: NDArray[np.int8], block: NDArray[np.intp]) -> NDArray[np.intp]:
+    if len(np.unique(y[block])) == 1:
+        return block
+    tomek = TomekLinks(sampling_strategy="all")
+    tomek.fit_resample(X[block], y[block])
+    kept: NDArray[np.intp] = block[tomek.sample_indices_]
+    return kept
+
+
+def _blocks(X: NDArray[np.float64], companies: NDArray[np.intp], largest: int) -> list[NDArray[np.intp]]:
+    """Halve companies at the median of the column that varies most, until no part is too large."""
+    if len(companies) <= largest:
+        return [companies]
+    column = X[companies, np.argmax(X[companies].std(axis=0))]
+    # By rank, not by value: companies that share the median are shared out too.
+    order = companies[np.argsort(column, kind="stable")]
+    middle = len(order) // 2
+    return [
+        block for half in (order[:middle], order[middle:]) for block in _blocks(X, np.sort(half), largest)
+    ]
 
 
 def _count(y: NDArray[np.int8]) -> dict[str, int]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from imblearn.combine import SMOTETomek
 
 from steps import resample
 from steps.job import JobError
@@ -81,3 +82,27 @@ def test_unknown_resampler(trained: Any, tmp_path: Path) -> None:
 def test_missing_features(trained: Any, tmp_path: Path) -> None:
     with pytest.raises(JobError, match=r"list of selected features is missing: .*features\.json"):
         resample.main([*trained.arguments("train"), "--features", str(tmp_path)])
+
+
+def test_smote_tomek_is_imbalanced_learns_where_all_fit_into_one_block() -> None:
+    random = np.random.default_rng(1)
+    X = random.normal(size=(600, 3))
+    y = (X[:, 0] + random.normal(size=600) > 1.5).astype(np.int8)
+    expected, labels = SMOTETomek(random_state=7).fit_resample(X, y)
+    found = resample.resample("smote-tomek", X, y, 7)
+    np.testing.assert_array_equal(found[0], expected)
+    np.testing.assert_array_equal(found[1], labels)
+    assert len(labels) < 2 * (y == 0).sum()  # there was something to remove
+
+
+def test_links_are_found_within_blocks_of_what_is_close() -> None:
+    # GIVEN pairs of opposite classes along a line, and a mass of companies that share one place
+    places = np.repeat(np.arange(100.0), 2) * 10 + np.tile([0.0, 1.0], 100)
+    X = np.column_stack([np.concatenate([places, np.full(300, -500.0)]), np.zeros(500)])
+    y = np.concatenate([np.tile([0, 1], 100), np.zeros(300)]).astype(np.int8)
+    # WHEN they are looked through in blocks of 64, THEN the pairs that no border parts are found
+    kept = resample.without_tomek_links(X, y, largest=64)
+    linked = np.setdiff1d(np.arange(500), kept)
+    assert set(linked) <= set(range(200))
+    assert len(linked) >= 190
+    assert len(resample.without_tomek_links(X, y)) == 300
