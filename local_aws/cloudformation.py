@@ -177,7 +177,13 @@ class LocalCloudFormation(BaseResponse):  # type: ignore[misc]
 
     def create_change_set(self) -> ActionResult:
         """Work out what a template would do to a stack; one without changes has failed, as on AWS."""
-        allowed = CREATE | {"ChangeSetName", "ChangeSetType", "Description", "UsePreviousTemplate"}
+        allowed = CREATE | {
+            "ChangeSetName",
+            "ChangeSetType",
+            "ClientToken",
+            "Description",
+            "UsePreviousTemplate",
+        }
         given = self._given(allowed)
         kind = given.get("ChangeSetType", "UPDATE")
         engine, stack = self._engine, self._engine.find(given["StackName"])
@@ -193,7 +199,11 @@ class LocalCloudFormation(BaseResponse):  # type: ignore[misc]
         else:
             raise _invalid(f"ChangeSetType must be CREATE or UPDATE on local AWS, not {kind}")
         name = given["ChangeSetName"]
-        if name in stack.change_sets:
+        token = given.get("ClientToken")
+        earlier = stack.change_sets.get(name)
+        if earlier is not None and token and earlier.token == token:
+            return ActionResult({"Id": earlier.id, "StackId": stack.id})
+        if earlier is not None:
             raise CloudFormationError("AlreadyExistsException", f"ChangeSet {name} already exists")
         changes = self._checked(lambda: engine.changes(stack, plan))
         nothing = kind == "UPDATE" and engine.same(stack, plan)
@@ -207,6 +217,7 @@ class LocalCloudFormation(BaseResponse):  # type: ignore[misc]
             "UNAVAILABLE" if nothing else "AVAILABLE",
             NO_CHANGES if nothing else None,
             given.get("Description"),
+            token,
         )
         stack.change_sets[name] = change_set
         return ActionResult({"Id": change_set.id, "StackId": stack.id})
@@ -233,9 +244,11 @@ class LocalCloudFormation(BaseResponse):  # type: ignore[misc]
 
     def execute_change_set(self) -> ActionResult:
         """Start to do what a change set says."""
-        stack, change_set = self._change_set(
-            self._given({"ChangeSetName", "ClientRequestToken", "StackName"})
-        )
+        given = self._given({"ChangeSetName", "ClientRequestToken", "StackName"})
+        token = given.get("ClientRequestToken")
+        if token and given.get("StackName") and self._stack(given["StackName"]).token == token:
+            return EmptyResult()
+        stack, change_set = self._change_set(given)
         if change_set.execution_status != "AVAILABLE":
             raise CloudFormationError(
                 "InvalidChangeSetStatus",
@@ -243,6 +256,7 @@ class LocalCloudFormation(BaseResponse):  # type: ignore[misc]
                 f"[{change_set.status}]",
             )
         stack.change_sets.clear()
+        stack.token = token
         self._engine.start(stack, change_set.kind.lower(), change_set.plan)
         return EmptyResult()
 

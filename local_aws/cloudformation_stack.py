@@ -80,6 +80,8 @@ class Stack:
     status_reason: str | None = None
     updated: datetime | None = None
     change_sets: dict[str, Any] = field(default_factory=dict)
+    # Of the last change set executed: the same request may come again.
+    token: str | None = None
 
 
 @dataclass(frozen=True)
@@ -269,11 +271,14 @@ class Engine:
     def _make(self, stack: Stack, name: str, resource: Mapping[str, Any], properties: dict[str, Any]) -> None:
         kind = TYPES[resource["Type"]]
         self._event(stack, name, "CREATE_IN_PROGRESS", None, kind.name)
+        context = self._context(stack, name)
         try:
             kind.check(properties)
-            made = kind.create(self._context(stack, name), properties)
+            made = kind.create(context, properties)
         except FAILURES as error:
             self._event(stack, name, "CREATE_FAILED", _reason(error), kind.name)
+            for begun in context.half_made:
+                kind.delete(context, begun, properties)
             raise ResourceError(f"The following resource(s) failed to create: [{name}].") from error
         keep = resource.get("DeletionPolicy") == "Retain"
         stack.resources[name] = Entry(name, kind.name, made, properties, "CREATE_COMPLETE", self._now(), keep)

@@ -18,6 +18,14 @@ class ResourceError(Exception):
 
 
 @dataclass(frozen=True)
+class Made:
+    """A resource that exists: what Ref gives, and what GetAtt gives by attribute."""
+
+    physical_id: str
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Context:
     """Where a resource is made.
 
@@ -34,6 +42,12 @@ class Context:
     region: str
     stack: str
     logical_id: str
+    half_made: list[Made] = field(default_factory=list)
+
+    def exists(self, made: Made) -> Made:
+        """Note a resource that is there but not complete, so that it goes should the rest fail."""
+        self.half_made.append(made)
+        return made
 
     def call(self, service: str, operation: str, /, **arguments: Any) -> Any:
         """Call the API, with text, numbers and names shaped as the operation wants them.
@@ -56,14 +70,6 @@ class Context:
         """Return a new name for a resource whose template gives none."""
         suffix = "".join(secrets.choice(string.ascii_uppercase + string.digits) for _ in range(12))
         return f"{f'{self.stack}-{self.logical_id}'[: longest - 13]}-{suffix}"
-
-
-@dataclass(frozen=True)
-class Made:
-    """A resource that exists: what Ref gives, and what GetAtt gives by attribute."""
-
-    physical_id: str
-    attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
 class ResourceType:

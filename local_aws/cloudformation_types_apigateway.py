@@ -80,9 +80,10 @@ class Method(ResourceType):
         method = {key: value for key, value in properties.items() if key != "Integration"}
         method["authorizationType"] = method.pop("AuthorizationType", "NONE")
         context.call("apigateway", "put_method", **method)
+        made = context.exists(Made("-".join(place.values())))
         if integration:
             context.call("apigateway", "put_integration", **place, **integration)
-        return Made("-".join(place.values()))
+        return made
 
     def update(self, context: Context, made: Made, properties: Properties, before: Properties) -> Made:
         """Put the method anew."""
@@ -212,7 +213,7 @@ class Stage(ResourceType):
         """Make the stage, then its settings."""
         place = {key: properties[key] for key in ("RestApiId", "StageName")}
         context.call("apigateway", "create_stage", **place, deploymentId=properties["DeploymentId"])
-        made = Made(properties["StageName"])
+        made = context.exists(Made(properties["StageName"]))
         return self.update(context, made, properties, {**place, "DeploymentId": properties["DeploymentId"]})
 
     def update(self, context: Context, made: Made, properties: Properties, before: Properties) -> Made:

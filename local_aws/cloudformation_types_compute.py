@@ -27,7 +27,7 @@ class Role(ResourceType):
             AssumeRolePolicyDocument=json.dumps(properties["AssumeRolePolicyDocument"]),
             Description=properties.get("Description"),
         )["Role"]
-        made = Made(name, {"Arn": role["Arn"], "RoleId": role["RoleId"]})
+        made = context.exists(Made(name, {"Arn": role["Arn"], "RoleId": role["RoleId"]}))
         self._policies(context, name, properties, {})
         return made
 
@@ -196,6 +196,7 @@ class Rule(ResourceType):
             State=properties.get("State", "ENABLED"),
             Description=properties.get("Description"),
         )
+        context.exists(Made(name))
         targets = properties.get("Targets", [])
         gone = {target["Id"] for target in before.get("Targets", [])} - {target["Id"] for target in targets}
         if gone:
@@ -218,7 +219,7 @@ class LogGroup(ResourceType):
         """Make the group."""
         name = properties.get("LogGroupName", context.generated_name())
         context.call("logs", "create_log_group", logGroupName=name)
-        made = Made(name, {"Arn": context.arn("logs", f"log-group:{name}:*")})
+        made = context.exists(Made(name, {"Arn": context.arn("logs", f"log-group:{name}:*")}))
         return self.update(context, made, properties, {})
 
     def update(self, context: Context, made: Made, properties: Properties, before: Properties) -> Made:

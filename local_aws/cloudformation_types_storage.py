@@ -31,7 +31,7 @@ class Bucket(ResourceType):
             "DomainName": f"{bucket}.s3.amazonaws.com",
             "RegionalDomainName": f"{bucket}.s3.{context.region}.amazonaws.com",
         }
-        return self.update(context, Made(bucket, attributes), properties, {})
+        return self.update(context, context.exists(Made(bucket, attributes)), properties, {})
 
     def update(self, context: Context, made: Made, properties: Properties, before: Properties) -> Made:
         """Put what changed; take off what is no longer wanted."""
@@ -257,7 +257,8 @@ class Topic(ResourceType):
         if any(topic["TopicArn"] == arn for topic in context.call("sns", "list_topics")["Topics"]):
             raise ResourceError(f"Topic {name} already exists")
         context.call("sns", "create_topic", Name=name)
-        return self.update(context, Made(arn, {"TopicArn": arn, "TopicName": name}), properties, {})
+        made = context.exists(Made(arn, {"TopicArn": arn, "TopicName": name}))
+        return self.update(context, made, properties, {})
 
     def update(self, context: Context, made: Made, properties: Properties, before: Properties) -> Made:
         """Change the name that e-mails show."""

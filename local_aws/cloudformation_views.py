@@ -20,6 +20,7 @@ class ChangeSet:
     execution_status: str
     reason: str | None
     description: str | None
+    token: str | None
     created: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 

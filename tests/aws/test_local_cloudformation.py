@@ -211,6 +211,26 @@ def test_a_failed_creation_takes_back_what_it_made_and_says_why(stacks: Stacks) 
         stacks.update({"Queue": QUEUE})
 
 
+def test_a_resource_that_was_half_made_goes_too(stacks: Stacks) -> None:
+    # GIVEN a role whose policy IAM refuses, which it sees once the role is there
+    trust = {"Statement": [{"Effect": "Allow", "Principal": {"Service": "a"}, "Action": "sts:AssumeRole"}]}
+    policy = {
+        "PolicyName": "p",
+        "PolicyDocument": {"Version": "2012-10-17", "Statement": [{"Effect": "Yes"}]},
+    }
+    role = {"RoleName": "r", "AssumeRolePolicyDocument": trust, "Policies": [policy]}
+    resources = {"Role": {"Type": "AWS::IAM::Role", "Properties": role}}
+
+    stacks.api.create_stack(
+        StackName="s", TemplateBody=stacks.body(resources), Capabilities=["CAPABILITY_NAMED_IAM"]
+    )
+
+    assert stacks.wait()["StackStatus"] == "ROLLBACK_COMPLETE"
+    (reason,) = (reason for _, status, reason in stacks.events() if status == "CREATE_FAILED")
+    assert "MalformedPolicyDocument" in reason
+    assert stacks.cloud.iam.list_roles()["Roles"] == []
+
+
 def test_an_unsupported_property_fails_the_resource_by_name(stacks: Stacks) -> None:
     stack = stacks.create({"Queue": {"Type": "AWS::SQS::Queue", "Properties": {"Colour": "red"}}})
 
@@ -272,12 +292,17 @@ def test_an_update_without_change_is_refused(stacks: Stacks) -> None:
 def test_a_change_set_tells_replacement_and_changes_nothing_until_executed(stacks: Stacks) -> None:
     stacks.create({"Queue": QUEUE, "Parameter": PARAMETER})
 
-    stacks.api.create_change_set(
-        StackName="s",
-        ChangeSetName="c",
-        UsePreviousTemplate=True,
-        Parameters=[{"ParameterKey": "Name", "ParameterValue": "second"}],
-    )
+    request: dict[str, Any] = {
+        "StackName": "s",
+        "ChangeSetName": "c",
+        "ClientToken": "t",
+        "UsePreviousTemplate": True,
+        "Parameters": [{"ParameterKey": "Name", "ParameterValue": "second"}],
+    }
+    first, again = (stacks.api.create_change_set(**request) for _ in range(2))
+    assert first["Id"] == again["Id"]
+    with pytest.raises(ClientError, match="ChangeSet c already exists"):
+        stacks.api.create_change_set(**{**request, "ClientToken": "another"})
     described = stacks.api.describe_change_set(StackName="s", ChangeSetName="c")
 
     changes = {
@@ -290,7 +315,9 @@ def test_a_change_set_tells_replacement_and_changes_nothing_until_executed(stack
     assert (described["Status"], described["ExecutionStatus"]) == ("CREATE_COMPLETE", "AVAILABLE")
     assert changes == {"Queue": ("Modify", "True"), "Parameter": ("Modify", "False")}
     assert [q.rpartition("/")[2] for q in stacks.cloud.sqs.list_queues()["QueueUrls"]] == ["first"]
-    stacks.api.execute_change_set(StackName="s", ChangeSetName="c")
+    # AND the same request may come again, for its answer may have been lost
+    for _ in range(2):
+        stacks.api.execute_change_set(StackName="s", ChangeSetName="c", ClientRequestToken="t")
     assert stacks.wait()["StackStatus"] == "UPDATE_COMPLETE"
     assert [q.rpartition("/")[2] for q in stacks.cloud.sqs.list_queues()["QueueUrls"]] == ["second"]
 
