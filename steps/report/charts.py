@@ -9,19 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from steps.metrics import Confusion, Floats, Labels, curve
-from steps.report.markup import Markup, element
+from steps.report.markup import Markup, element, percent
 from steps.report.plot import Axis, Plot, log_odds
 
-_SHARES = [(0.0, "0 %"), (0.25, "25 %"), (0.5, "50 %"), (0.75, "75 %"), (1.0, "100 %")]
+_SHARES = [(value, percent(value, 0)) for value in (0.0, 0.25, 0.5, 0.75, 1.0)]
 _LOWEST, _HIGHEST = 0.0005, 0.995
 _ODDS_TICKS = [
-    (0.001, "0.1 %"),
-    (0.01, "1 %"),
-    (0.05, "5 %"),
-    (0.2, "20 %"),
-    (0.5, "50 %"),
-    (0.8, "80 %"),
-    (0.95, "95 %"),
+    (0.001, percent(0.001)),
+    *((value, percent(value, 0)) for value in (0.01, 0.05, 0.25, 0.75, 0.95)),
 ]
 _BINS = 40
 _CALIBRATION_BOUNDS = (0.0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
@@ -50,7 +45,7 @@ def roc(y: Labels, curves: Mapping[str, Floats], points: Sequence[OperatingPoint
         plot.line(*_corners(x, np.concatenate([[0.0], found / found[-1]])), f"of-{name}")
     for point in points:
         recall, wrong_rate = point.counts.recall, point.counts.false_positive_rate
-        hint = f"{point.level} risk: finds {recall:.0%} at {wrong_rate:.1%} false positives"
+        hint = f"{point.level} risk: finds {percent(recall)} at {percent(wrong_rate)} false positives"
         plot.dot(wrong_rate, recall, f"level-{point.level}", hint)
     return plot.render()
 
@@ -60,7 +55,7 @@ def precision_recall(y: Labels, curves: Mapping[str, Floats], points: Sequence[O
     plot = Plot(
         "Precision-recall curves: share of flagged companies that went bankrupt against share found",
         Axis("recall: bankrupt companies found", 0, 1, _SHARES),
-        Axis("precision: of those flagged, bankrupt", 0, 1, _SHARES),
+        Axis("precision: bankrupt if flagged", 0, 1, _SHARES),
     )
     rate = float(np.mean(y))
     plot.rule((0, 1), (rate, rate), "chance")
@@ -72,14 +67,14 @@ def precision_recall(y: Labels, curves: Mapping[str, Floats], points: Sequence[O
     for point in points:
         recall, precision = point.counts.recall, point.counts.precision
         if not math.isnan(precision):
-            hint = f"{point.level} risk: of those flagged, {precision:.0%} went bankrupt; {recall:.0%} found"
+            hint = f"{point.level} risk: {percent(precision)} of those flagged went bankrupt"
             plot.dot(recall, precision, f"level-{point.level}", hint)
     return plot.render()
 
 
 def calibration(y: Labels, probability: Floats) -> Markup:
     """Draw observed against predicted rates of bankruptcy, with each group's 95 % interval."""
-    ticks = [(value, f"{value:.0%}") for value in (0.0, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0)]
+    ticks = [(value, percent(value, 0)) for value in (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 1.0)]
     plot = Plot(
         "Calibration: observed share of bankruptcies against predicted probability",
         Axis("predicted probability", 0, 1, ticks, math.sqrt),
@@ -95,8 +90,8 @@ def calibration(y: Labels, probability: Floats) -> Markup:
         low, high = wilson(bankrupt, count)
         plot.rule((predicted, predicted), (low, high), "interval")
         hint = (
-            f"{count:,} companies, predicted {predicted:.1%} on average: {bankrupt} ({bankrupt / count:.1%}) "
-            f"went bankrupt, 95 % interval {low:.1%} to {high:.1%}"
+            f"{count:,} companies, predicted {percent(predicted)} on average: {bankrupt} "
+            f"({percent(bankrupt / count)}) went bankrupt, 95 % interval {percent(low)} to {percent(high)}"
         )
         plot.dot(predicted, bankrupt / count, "of-winner", hint, 3.5 + min(4.0, math.log10(count)))
     return plot.render()
@@ -118,10 +113,12 @@ def distribution(y: Labels, probability: Floats, points: Sequence[OperatingPoint
         x = np.repeat(bounds, 2)[1:-1]
         plot.area(x, sign * np.repeat(share, 2), 0.0, f"label-{label}")
     plot.rule((_LOWEST, _HIGHEST), (0, 0), "zero")
-    for point in points:
+    for number, point in enumerate(points):
         at = min(max(point.threshold, _LOWEST), _HIGHEST)
         plot.rule((at, at), (-top, top), f"threshold level-{point.level}")
-        plot.text(at, -top * 0.97, f" {point.level} ", "start", f"level-{point.level}")
+        # The last to the right of its line, the others to the left, where they don't meet.
+        anchor = "start" if number == len(points) - 1 else "end"
+        plot.text(at, -top * 0.95, f"\u00a0{point.level}\u00a0", anchor, f"level-{point.level}")
     plot.text(_LOWEST * 1.15, top * 0.86, "went bankrupt", "start", "label-1")
     plot.text(_HIGHEST, -top * 0.62, "did not", "end", "label-0")
     return plot.render()

@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from steps.metrics import Floats
 from steps.report import charts
-from steps.report.figures import table
-from steps.report.markup import Markup, element
+from steps.report.markup import Markup, element, percent
 from steps.report.subject import Subject
+from steps.report.tables import Row, table
 
-_SHOWN = 15
+_SHOWN = 12
+_DRIFTING_SHOWN = 8
 # Siddiqi (2006): below the first a distribution counts as stable, above the second as shifted.
 _WATCH, _SHIFT = 0.1, 0.25
 
@@ -26,7 +28,7 @@ def features(subject: Subject) -> Markup:
         more = element(
             "details",
             element("summary", f"The other {len(rows) - _SHOWN} features"),
-            table(None, headings, rows[_SHOWN:]),
+            table(headings, rows[_SHOWN:]),
         )
     return element(
         "section",
@@ -38,7 +40,7 @@ def features(subject: Subject) -> Markup:
             "Values above 1 in a column of ratios come from the data file, see the model card.",
             class_="lead",
         ),
-        table(None, headings, rows[:_SHOWN]),
+        table(headings, rows[:_SHOWN]),
         more,
     )
 
@@ -60,7 +62,7 @@ def data(subject: Subject) -> Markup:
             "div",
             element(
                 "div",
-                table(None, ["", "companies", "bankrupt", "share"], rows),
+                table(["", "companies", "bankrupt", "share"], rows, kind="scroll"),
                 element("p", f"Split: {split['rule']}.", class_="small muted"),
             ),
             element(
@@ -73,6 +75,7 @@ def data(subject: Subject) -> Markup:
             ),
             class_="pair",
         ),
+        _profile(subject),
         _drift(subject),
     )
 
@@ -97,23 +100,41 @@ def provenance(subject: Subject) -> Markup:
     return element("section", element("h2", "Where it comes from"), element("dl", listed))
 
 
-def _feature_row(subject: Subject, at: int) -> Markup:
+def _feature_row(subject: Subject, at: int) -> Row:
     feature = subject.importance[at]
-    largest = max(subject.importance[0].lost, 1e-9)
-    names = [item["name"] for item in subject.winner.facts["features"]]
-    column = subject.winner.X[:, names.index(feature.name)]
-    medians = [float(np.median(column[subject.y == label])) for label in (1, 0)]
-    spread = (
-        (feature.lost - feature.standard_deviation) / largest,
-        (feature.lost + feature.standard_deviation) / largest,
+    # 1e-9 only keeps a model that no feature matters to from a division by zero.
+    largest = max(1e-9, *(each.lost + each.standard_deviation for each in subject.importance))
+    column = _column(subject, feature.name)
+    lowest, highest = feature.lost - feature.standard_deviation, feature.lost + feature.standard_deviation
+    return Row(
+        feature.name,
+        [
+            charts.bar(feature.lost / largest, "", (lowest / largest, highest / largest)),
+            f"{feature.lost:.4f} ± {feature.standard_deviation:.4f}",
+            *(f"{np.median(column[subject.y == label]):.4g}" for label in (1, 0)),
+        ],
     )
+
+
+def _profile(subject: Subject) -> Markup:
+    """Return what the unseen companies have of each feature, and how many lie beyond those trained on."""
+    rows = []
+    for feature in subject.winner.facts["features"]:
+        column = _column(subject, feature["name"])
+        beyond = int(np.sum((column < feature["min"]) | (column > feature["max"])))
+        numbers = [f"{number:.4g}" for number in (np.min(column), np.median(column), np.max(column))]
+        rows.append(Row(feature["name"], [*numbers, percent(float(np.mean(column > 1))), str(beyond)]))
+    headings = ["feature", "lowest", "median", "highest", "above 1", "beyond training"]
+    caption = "The unseen companies; the last column counts those below or above every training company."
     return element(
-        "tr",
-        element("th", feature.name, scope="row", class_="name"),
-        element("td", charts.bar(feature.lost / largest, "", spread), class_="wide"),
-        element("td", f"{feature.lost:.4f} ± {feature.standard_deviation:.4f}", class_="number"),
-        [element("td", f"{median:.4g}", class_="number") for median in medians],
+        "details", element("summary", "Profile of the features used"), table(headings, rows, caption)
     )
+
+
+def _column(subject: Subject, name: str) -> Floats:
+    names = [feature["name"] for feature in subject.winner.facts["features"]]
+    column: Floats = subject.winner.X[:, names.index(name)]
+    return column
 
 
 def _drift(subject: Subject) -> list[Markup]:
@@ -127,30 +148,29 @@ def _drift(subject: Subject) -> list[Markup]:
     same = then["data_sha256"] == subject.evaluation["data"]["sha256"]
     words = [
         "Trained on the same data file. " if same else None,
-        f"Bankrupt then: {then['bankruptcies'] / then['companies']:.2%} of {then['companies']:,} companies; "
-        f"now: {now['bankruptcies'] / now['companies']:.2%} of {now['companies']:,}. "
+        f"Bankrupt then: {percent(then['bankruptcies'] / then['companies'], 2)} of {then['companies']:,} "
+        "companies; "
+        f"now: {percent(now['bankruptcies'] / now['companies'], 2)} of {now['companies']:,}. "
         f"Population stability index of its probabilities: {found['probability']:.3f}, "
         f"{_WORDS[_verdict(found['probability'])]}. Of its {len(ranked)} features {shifted} shifted.",
     ]
     rows = [
-        element(
-            "tr",
-            element("th", name, scope="row", class_="name"),
-            element("td", charts.bar(index / max(ranked[0][1], _SHIFT), _verdict(index)), class_="wide"),
-            element("td", f"{index:.3f}", class_="number"),
-            element("td", _WORDS[_verdict(index)], class_="number"),
+        Row(
+            name,
+            [
+                charts.bar(index / max(ranked[0][1], _SHIFT), _verdict(index)),
+                f"{index:.3f}",
+                _WORDS[_verdict(index)],
+            ],
         )
-        for name, index in ranked[:_SHOWN]
+        for name, index in ranked[:_DRIFTING_SHOWN]
     ]
     caption = (
-        f"Population stability index of unseen companies against the reigning model's training data; below "
+        "Population stability index of unseen companies against the reigning model's training data; below "
         f"{_WATCH} is stable, above {_SHIFT} shifted. The {len(rows)} largest."
     )
-    return [
-        title,
-        element("p", words),
-        table(caption, ["feature of the reigning model", "", "index", ""], rows),
-    ]
+    headings = ["feature of the reigning model", "", "index", "verdict"]
+    return [title, element("p", words), table(headings, rows, caption)]
 
 
 _WORDS = {"calm": "stable", "watch": "moving", "shift": "shifted"}
@@ -168,12 +188,6 @@ def _why_no_drift(subject: Subject) -> str:
     return "The reigning model carries no profile of its training data."
 
 
-def _counts_row(name: str, counts: Mapping[str, Any]) -> Markup:
-    cells = (
-        f"{counts['companies']:,}",
-        f"{counts['bankruptcies']:,}",
-        f"{counts['bankruptcies'] / counts['companies']:.2%}",
-    )
-    return element(
-        "tr", element("th", name, scope="row"), [element("td", cell, class_="number") for cell in cells]
-    )
+def _counts_row(name: str, counts: Mapping[str, Any]) -> Row:
+    share = percent(counts["bankruptcies"] / counts["companies"], 2)
+    return Row(name, [f"{counts['companies']:,}", f"{counts['bankruptcies']:,}", share])

@@ -9,8 +9,9 @@ import numpy as np
 
 from steps.metrics import Floats, confusion
 from steps.report import charts
-from steps.report.markup import Markup, element
+from steps.report.markup import Child, Markup, element, percent
 from steps.report.subject import Subject
+from steps.report.tables import Row, table
 
 # Names of the curves' styles: the winner, the other candidate, the model in service.
 WINNER, OTHER, REIGNING = "winner", "other", "reigning"
@@ -24,11 +25,11 @@ def headline(subject: Subject) -> Markup:
         _tile("ROC-AUC", figures["roc_auc"].as_dict(), 3, (0.5, 1), "0.5 is chance, 1 is perfect"),
         _tile("PR-AUC", figures["pr_auc"].as_dict(), 3, (rate, 1), f"chance is {rate:.3f}"),
         _tile(
-            "Found at 5 % false positives",
+            "Recall at 5 % FPR",
             figures["recall_at_5_percent_fpr"].as_dict(),
             2,
             (0.05, 1),
-            "recall; chance is 0.05",
+            "bankrupt companies found when 5 % of the others are flagged",
         ),
         _tile(
             "Brier score",
@@ -83,9 +84,7 @@ def companies(subject: Subject) -> Markup:
     ]
     return _section(
         "What the risk levels find",
-        element(
-            "p", "Each level starts where out-of-fold predictions had the stated share of false positives."
-        ),
+        element("p", f"A company's level follows from its probability. {_chosen(subject)}", class_="lead"),
         element("ul", legend, class_="legend"),
         element("div", kinds, class_="pair"),
         _confusions(subject),
@@ -102,28 +101,37 @@ def operating_points(subject: Subject) -> list[charts.OperatingPoint]:
     ]
 
 
+def _chosen(subject: Subject) -> str:
+    starts = [
+        f"{item['level']} risk {percent(item['expected']['false_positive_rate'])}"
+        for item in subject.levels
+        if "expected" in item
+    ]
+    return (
+        "The boundaries were set on training companies, out of fold, by the share of those not bankrupt "
+        f"that would be flagged: {', '.join(starts)}."
+    )
+
+
 def _confusions(subject: Subject) -> Markup:
     rows = []
     expected = {item["level"]: item.get("expected", {}) for item in subject.levels}
     for point in operating_points(subject):
         counts, due = point.counts, expected[point.level]
-        predicts = " (predicts bankruptcy)" if point.threshold == subject.winner.facts["threshold"] else ""
-        rows.append(
-            element(
-                "tr",
-                element("th", f"{point.level} or higher{predicts}", scope="row"),
-                _numbers(
-                    f"≥ {point.threshold:.2%}",
-                    f"{counts.true_positives:,}",
-                    f"{counts.false_negatives:,}",
-                    f"{counts.false_positives:,}",
-                    f"{counts.true_negatives:,}",
-                    _with_expected(counts.recall, due.get("recall")),
-                    _with_expected(counts.precision, due.get("precision")),
-                    _with_expected(counts.false_positive_rate, due.get("false_positive_rate")),
-                ),
-            )
-        )
+        name = point.level if point.level == subject.levels[-1]["level"] else f"{point.level} or higher"
+        if point.threshold == subject.winner.facts["threshold"]:
+            name += ", the predicted class"
+        cells = [
+            f"≥ {percent(point.threshold)}",
+            f"{counts.true_positives:,}",
+            f"{counts.false_negatives:,}",
+            f"{counts.false_positives:,}",
+            f"{counts.true_negatives:,}",
+            _with_expected(counts.recall, due.get("recall")),
+            _with_expected(counts.precision, due.get("precision")),
+            _with_expected(counts.false_positive_rate, due.get("false_positive_rate")),
+        ]
+        rows.append(Row(name, cells))
     headings = (
         "flagged as",
         "probability",
@@ -135,11 +143,8 @@ def _confusions(subject: Subject) -> Markup:
         "precision",
         "false positives",
     )
-    return table(
-        "Confusion at each level's threshold; in brackets what out-of-fold predictions led to expect.",
-        headings,
-        rows,
-    )
+    caption = "Confusion at each level's threshold; in brackets what out-of-fold predictions led to expect."
+    return table(headings, rows, caption)
 
 
 def curves(subject: Subject) -> Markup:
@@ -163,7 +168,9 @@ def curves(subject: Subject) -> Markup:
     titles |= dict.fromkeys([OTHER], ", ".join(others))
     legend = [element("li", charts.line_sample(name), titles[name]) for name in named]
     legend += [
-        element("li", element("span", class_=f"swatch level-{point.level}"), f"{point.level} risk starts")
+        element(
+            "li", element("span", class_=f"swatch round level-{point.level}"), f"{point.level} risk starts"
+        )
         for point in points
     ]
     return _section(
@@ -183,8 +190,8 @@ def probabilities(subject: Subject) -> Markup:
             charts.calibration(subject.y, subject.probability),
             element(
                 "p",
-                f"On the diagonal, probabilities mean what they say. Mean predicted {mean:.2%}, "
-                f"observed {rate:.2%}. Both axes are stretched near 0.",
+                f"On the diagonal, probabilities mean what they say. Mean predicted {percent(mean, 2)}, "
+                f"observed {percent(rate, 2)}. Both axes are stretched near 0.",
                 class_="small muted",
             ),
         ),
@@ -205,24 +212,23 @@ def probabilities(subject: Subject) -> Markup:
 def side_by_side(subject: Subject) -> Markup:
     """Return candidates and reigning model in one table, with the paired differences."""
     evaluation = subject.evaluation
-    columns: dict[str, Mapping[str, Any]] = dict(evaluation["candidates"])
+    # The one handed on comes first: it is what the others are read against.
+    candidates = sorted(evaluation["candidates"].items(), key=lambda item: item[0] != subject.winner_name)
+    columns: dict[str, Mapping[str, Any]] = dict(candidates)
     if subject.reigning is not None:
         columns["reigning"] = evaluation["reigning"]
-    headings = [
-        "",
-        *(f"{name} ← handed on" if name == subject.winner_name else name for name in columns),
-    ]
+    headings = ["", *(f"{name}, handed on" if name == subject.winner_name else name for name in columns)]
+    out_of_fold = [subject.models[name].facts["out_of_fold"]["roc_auc"] for name in columns]
     rows = [
-        _row("estimator", [item["estimator"] for item in columns.values()]),
-        _row("features", [str(len(subject.models[name].facts["features"])) for name in columns]),
-        _best_row("ROC-AUC out of fold", [item.get("out_of_fold_roc_auc") for item in columns.values()], 4),
+        Row("estimator", [item["estimator"] for item in columns.values()]),
+        Row("features", [len(subject.models[name].facts["features"]) for name in columns]),
+        Row("ROC-AUC out of fold", _best(out_of_fold, 3)),
     ]
     for name, label, digits, sign in _COMPARED:
         found = [item["intervals"].get(name, {"value": item.get(name)}) for item in columns.values()]
-        rows.append(_best_row(label, [item["value"] for item in found], digits, sign, found))
-    rows.append(
-        _row("handed-on model's ROC-AUC against it", [_difference(item) for item in columns.values()])
-    )
+        rows.append(Row(label, _best([item["value"] for item in found], digits, sign, found)))
+    label = f"ROC-AUC of {subject.winner_name} minus this one"
+    rows.append(Row(label, [_difference(item["comparison"]) for item in columns.values()]))
     words = (
         "The candidate with the better ROC-AUC out of fold, on training companies, is handed on; "
         "the unseen companies only judge. Differences are paired: the same companies for both models."
@@ -244,42 +250,18 @@ def side_by_side(subject: Subject) -> Markup:
         "Side by side",
         element("p", words, class_="lead"),
         notes,
-        table(None, headings, rows, first_left=True),
-    )
-
-
-def table(
-    caption: str | None,
-    headings: list[str] | tuple[str, ...],
-    rows: list[Markup],
-    *,
-    first_left: bool = True,
-) -> Markup:
-    """Return a table that scrolls sideways where it is too narrow; all columns but the first are numbers."""
-    head = [
-        element("th", heading, scope="col", class_=None if at == 0 and first_left else "number")
-        for at, heading in enumerate(headings)
-    ]
-    return element(
-        "div",
-        element(
-            "table",
-            element("caption", caption) if caption else None,
-            element("thead", element("tr", head)),
-            element("tbody", rows),
-        ),
-        class_="scroll",
+        table(headings, rows, kind="scroll"),
     )
 
 
 _COMPARED = (
-    ("roc_auc", "ROC-AUC", 4, 1),
-    ("pr_auc", "PR-AUC", 4, 1),
-    ("brier", "Brier score (lower is better)", 5, -1),
+    ("roc_auc", "ROC-AUC", 3, 1),
+    ("pr_auc", "PR-AUC", 3, 1),
+    ("brier", "Brier score (lower is better)", 4, -1),
     ("ece", "calibration error (lower is better)", 4, -1),
-    ("recall_at_1_percent_fpr", "recall at 1 % false positives", 3, 1),
-    ("recall_at_5_percent_fpr", "recall at 5 % false positives", 3, 1),
-    ("recall_at_10_percent_fpr", "recall at 10 % false positives", 3, 1),
+    ("recall_at_1_percent_fpr", "recall at 1 % false positives", 2, 1),
+    ("recall_at_5_percent_fpr", "recall at 5 % false positives", 2, 1),
+    ("recall_at_10_percent_fpr", "recall at 10 % false positives", 2, 1),
 )
 
 
@@ -306,51 +288,40 @@ def _by_style(subject: Subject) -> dict[str, Floats]:
 
 
 def _from(level: Mapping[str, Any]) -> str:
-    return "below" if level["from"] == 0 else f"from {level['from']:.2%}"
+    return "below that" if level["from"] == 0 else f"from {percent(level['from'])}"
 
 
 def _with_expected(found: float, expected: float | None) -> str:
-    shown = "–" if np.isnan(found) else f"{found:.1%}"
-    return shown if expected is None else f"{shown} ({expected:.1%})"
+    return percent(found) if expected is None else f"{percent(found)} ({percent(expected)})"
 
 
-def _numbers(*cells: str) -> list[Markup]:
-    return [element("td", cell, class_="number") for cell in cells]
-
-
-def _row(label: str, cells: list[str]) -> Markup:
-    return element("tr", element("th", label, scope="row"), _numbers(*cells))
-
-
-def _best_row(
-    label: str,
-    values: list[float | None],
+def _best(
+    values: list[float],
     digits: int,
     sign: int = 1,
     intervals: list[Mapping[str, float]] | None = None,
-) -> Markup:
-    best = max(sign * value for value in values if value is not None)
+) -> list[Child]:
+    """Return figures as cells, the best one (the largest, with a sign of 1) in bold."""
+    best = max(sign * value for value in values)
     cells = []
     for at, value in enumerate(values):
-        if value is None:
-            cells.append(element("td", "–", class_="number"))
-            continue
         found = intervals[at] if intervals else {}
-        spread = f"{found['low']:.3f} to {found['high']:.3f}" if "low" in found else None
+        spread = f"{found['low']:.{digits}f} to {found['high']:.{digits}f}" if "low" in found else None
         cells.append(
-            element(
-                "td",
+            [
                 element("span", f"{value:.{digits}f}", class_="best" if sign * value == best else None),
                 element("div", spread, class_="small muted") if spread else None,
-                class_="number",
-            )
+            ]
         )
-    return element("tr", element("th", label, scope="row"), cells)
+    return cells
 
 
-def _difference(item: Mapping[str, Any]) -> str:
-    comparison = item["comparison"]
+def _difference(comparison: Mapping[str, Any] | None) -> Child:
     if comparison is None:
         return "–"
     gain = comparison["roc_auc_difference"]
-    return f"{gain['value']:+.4f} ({gain['low']:+.4f} to {gain['high']:+.4f}), {comparison['verdict']}"
+    return [
+        f"{gain['value']:+.3f}",
+        element("div", f"{gain['low']:+.3f} to {gain['high']:+.3f}", class_="small muted"),
+        element("div", comparison["verdict"], class_="small"),
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from html import escape
 from typing import Any
@@ -43,6 +44,11 @@ def element(tag: str, /, *children: Child, **attributes: object) -> Markup:
 def join(children: Iterable[Child]) -> Markup:
     """Return children one after another, escaped unless they are markup."""
     return Markup("".join(_child(child) for child in children))
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """Return a share as a percentage whose sign stays on its line; a dash where there is none."""
+    return "–" if math.isnan(share) else f"{100 * share:.{digits}f}\u00a0%"
 
 
 def _child(child: Child) -> str:

@@ -12,7 +12,7 @@ from steps.metrics import Floats
 from steps.report.markup import Markup, element
 
 WIDTH, HEIGHT = 440, 340
-LEFT, RIGHT, TOP, BOTTOM = 52, 14, 14, 48
+LEFT, RIGHT, TOP, BOTTOM = 68, 27, 14, 48
 # A curve of more points looks the same and only makes the file larger.
 MOST_POINTS = 400
 
@@ -92,7 +92,7 @@ class Plot:
     def text(self, x: float, y: float, words: str, anchor: str = "start", class_: str = "") -> None:
         """Add words at a point; an anchor of start, middle or end."""
         self.marks.append(
-            element("text", words, x=self.px(x), y=self.py(y), text_anchor=anchor, class_=f"note {class_}")
+            element("text", words, x=self.px(x), y=self.py(y), text_anchor=anchor, class_=f"words {class_}")
         )
 
     def render(self) -> Markup:

@@ -27,6 +27,7 @@ main { max-width: 1080px; margin: 0 auto; padding: 28px 20px 48px; }
 h1 { font-size: 1.75rem; line-height: 1.2; margin: 0; letter-spacing: -0.01em; }
 h2 { font-size: 1.25rem; margin: 0 0 4px; letter-spacing: -0.005em; }
 h3 { font-size: 1rem; margin: 0 0 6px; }
+.pair + .cards, details + h3 { margin-top: 18px; }
 p { margin: 0 0 10px; max-width: 72ch; }
 .muted, .lead { color: var(--muted); }
 .small { font-size: 0.875rem; }
@@ -60,7 +61,7 @@ svg.squares { max-width: 440px; margin: 6px 0 8px; }
 .grid { stroke: var(--grid); stroke-width: 1; }
 .tick { fill: var(--muted); font-size: 12px; font-variant-numeric: tabular-nums; }
 .axis { fill: var(--muted); font-size: 12.5px; }
-.note { fill: var(--ink); font-size: 12.5px; font-weight: 600; }
+.words { fill: var(--ink); font-size: 12.5px; font-weight: 600; }
 .line { fill: none; stroke-width: 1.8; stroke-linejoin: round; }
 .line.of-winner { stroke: var(--winner); stroke-width: 2.6; }
 .line.of-other { stroke: var(--other); stroke-dasharray: 7 4; }
@@ -71,10 +72,10 @@ svg.squares { max-width: 440px; margin: 6px 0 8px; }
 .rule.threshold { stroke-width: 1.6; stroke-dasharray: 4 3; }
 .rule.level-medium { stroke: var(--medium); }
 .rule.level-high { stroke: var(--high); }
-.note.level-medium { fill: var(--medium); }
-.note.level-high { fill: var(--high); }
-.note.label-1 { fill: var(--bankrupt); }
-.note.label-0 { fill: var(--healthy); }
+.words.level-medium { fill: var(--medium); }
+.words.level-high { fill: var(--high); }
+.words.label-1 { fill: var(--bankrupt); }
+.words.label-0 { fill: var(--healthy); }
 .dot { stroke: var(--card); stroke-width: 1.6; fill: var(--winner); }
 .dot.level-medium { fill: var(--medium); }
 .dot.level-high { fill: var(--high); }
@@ -89,12 +90,13 @@ svg.squares { max-width: 440px; margin: 6px 0 8px; }
 .bar.calm { fill: var(--healthy); }
 .bar.watch { fill: var(--medium); }
 .bar.shift { fill: var(--high); }
-.whisker { stroke: var(--ink); stroke-width: 2; opacity: 0.55; }
+.whisker { stroke: var(--ink); stroke-width: 1.5; opacity: 0.55; vector-effect: non-scaling-stroke; }
 .legend { display: flex; flex-wrap: wrap; gap: 4px 18px; font-size: 0.875rem; color: var(--muted);
   margin: 0 0 8px; padding: 0; list-style: none; }
 .legend li { display: flex; gap: 7px; align-items: center; }
+.swatch.round { border-radius: 50%; }
 .swatch { display: inline-block; width: 12px; height: 12px; border-radius: 3px; }
-.scroll { overflow-x: auto; margin: 0 -4px; padding: 0 4px; }
+.scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: 0.9375rem; }
 caption { text-align: left; color: var(--muted); font-size: 0.875rem; padding-bottom: 6px; }
 th, td { text-align: left; vertical-align: top; }
@@ -104,8 +106,8 @@ thead th { font-size: 0.8125rem; color: var(--muted); font-weight: 600; vertical
 tbody th { font-weight: 500; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .best { font-weight: 700; }
-.wide { width: 38%; min-width: 90px; }
-.name { overflow-wrap: anywhere; min-width: 130px; }
+.drawn { width: 36%; min-width: 90px; padding-top: 11px; }
+.name { overflow-wrap: anywhere; }
 code { font: 0.8125rem/1.5 ui-monospace, "SF Mono", Menlo, Consolas, monospace; overflow-wrap: anywhere; }
 details { margin-top: 10px; }
 summary { cursor: pointer; color: var(--winner); font-weight: 500; padding: 4px 0; }
@@ -119,7 +121,19 @@ footer { color: var(--muted); font-size: 0.875rem; }
   section { padding: 16px 14px; border-radius: 12px; }
   .tiles { grid-template-columns: 1fr 1fr; gap: 16px; }
   .tile .value { font-size: 1.6rem; }
-  th, td { padding-right: 10px; }
+  .tile:last-child:nth-child(odd) { grid-column: 1 / -1; }
+  .tick, .axis, .words { font-size: 15px; }
+  .cards table, .cards tbody, .cards caption, .cards tr, .cards th { display: block; }
+  .cards thead { display: none; }
+  .cards tr { padding: 9px 0; border-bottom: 1px solid var(--line); }
+  .cards tbody tr:last-child { border-bottom: 0; }
+  .cards th, .cards td { border: 0; padding: 1px 0; width: auto; }
+  .cards th { font-weight: 600; }
+  .cards td { display: flex; justify-content: space-between; gap: 12px; }
+  .cards td[data-label]::before { content: attr(data-label); color: var(--muted); }
+  .scroll th:first-child { position: sticky; left: 0; background: var(--card); max-width: 34vw; z-index: 1; }
+  .scroll th, .scroll td { padding-right: 12px; font-size: 0.875rem; }
+  .scroll .name { overflow-wrap: normal; min-width: 27vw; }
   dl { grid-template-columns: 1fr; gap: 0; }
   dd { margin-bottom: 8px; }
 }

@@ -12,11 +12,9 @@ from steps.judging import Judged
 from steps.metrics import Floats, Labels
 
 # Of UCI data set 572, as UCI's archive has it (Windows line ends) and with Unix line ends.
-UCI_SHA256 = frozenset(
-    {
-        "67bf2e7c75490f7ad3f76bbce57d49cdc25967cdab607527b94f944863fa14d8",
-        "cbe49e73a9dfb375fca2bae51a39948c7d283469cb4cf65a12ce0d228afb8fa1",
-    }
+UCI_SHA256 = (
+    "67bf2e7c75490f7ad3f76bbce57d49cdc25967cdab607527b94f944863fa14d8",
+    "cbe49e73a9dfb375fca2bae51a39948c7d283469cb4cf65a12ce0d228afb8fa1",
 )
 SAMPLE = "sample-data.csv"
 
