@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from steps.estimators.logit_classifier import Floats, LogitClassifier
+from steps.estimators.samples import stratified
 
 
 class BoostingBag(LogitClassifier):
@@ -21,7 +22,7 @@ class BoostingBag(LogitClassifier):
     trees
         Of each ensemble.
     share
-        Of each class's companies that an ensemble sees, drawn without replacement.
+        Of each class's companies that an ensemble sees; above `LARGEST_SAMPLE` companies it is less.
     seed
         Draws the samples, and the columns that each split may use.
     """
@@ -39,9 +40,7 @@ class BoostingBag(LogitClassifier):
         self.members_ = []
         for bag in range(self.bags):
             random = np.random.default_rng([self.seed, bag])
-            parts = [np.flatnonzero(y == label) for label in self.classes_]
-            drawn = [random.choice(part, round(self.share * len(part)), replace=False) for part in parts]
-            sample = np.concatenate(drawn)
+            sample = stratified(y, self.share, random)
             # Chosen by repeated cross-validation; eight leaves fit the bits of a byte when served.
             member = HistGradientBoostingClassifier(
                 learning_rate=0.03,

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.ensemble import ExtraTreesClassifier
 
 from steps.estimators.logit_classifier import Floats, LogitClassifier
+from steps.estimators.samples import LARGEST_SAMPLE_OF_A_TREE
 
 # A forest can be sure (its trees all say 0), but a logit can't: it would be infinite.
 SMALLEST_PROBABILITY = 1e-6
@@ -30,13 +31,16 @@ class Forest(LogitClassifier):
         self.seed = seed
 
     def fit(self, X: Floats, y: NDArray[np.integer]) -> Self:
-        """Fit the trees on all companies."""
+        """Fit the trees on all companies, or each on a sample of its own where there are many."""
         self.classes_ = np.unique(y)
         self.n_features_in_ = X.shape[1]
         # Chosen by repeated cross-validation.
         self.forest_ = ExtraTreesClassifier(
             self.trees, criterion="entropy", min_samples_leaf=5, max_features=0.7, random_state=self.seed
-        ).fit(X, y)
+        )
+        if len(y) > LARGEST_SAMPLE_OF_A_TREE:
+            self.forest_.set_params(bootstrap=True, max_samples=LARGEST_SAMPLE_OF_A_TREE)
+        self.forest_.fit(X, y)
         return self
 
     def decision_function(self, X: Floats) -> Floats:
