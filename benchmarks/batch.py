@@ -19,6 +19,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
@@ -27,6 +28,7 @@ from typing import Any
 from benchmarks.scale import SOURCE, measure
 from scripts.places import name_of
 from scripts.sample_data import ROWS, generate
+from steps.export import unpack_model
 
 RESULTS = Path(__file__).with_name("results") / "batch.json"
 PROJECT = "bench-batch"
@@ -63,13 +65,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--results", type=Path, default=RESULTS)
     args = parser.parse_args(argv)
     archive = trained(args.folder, args.estimator)
-    handlers = handler_costs(archive, args.folder / "unpacked" / args.estimator)
+    model = archive.parent / "unpacked"
+    unpack_model(archive, model)
+    handlers = handler_costs(model)
     _say(f"{args.estimator}: microseconds a company in the container, of mini-batches of {MINI_BATCH_ROWS}")
     for name, cost in handlers.items():
         _say(f"  {name:<12} {cost:>8.1f}")
     runs = []
     with local_aws() as server:
-        register(archive, args.estimator)
+        register(model)
         for companies in args.companies:
             portfolio = write_portfolio(args.folder / f"portfolio-{companies}.csv", companies)
             # A process of its own, whose peak memory is that of this portfolio alone.
@@ -95,23 +99,24 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def trained(folder: Path, estimator: str) -> Path:
-    """Return the archive of a model trained on sample data; it is kept between runs."""
-    archive = folder / "1" / estimator / "model.tar.gz"
+    """Return the archive of a model trained on sample data; it is kept until its code changes."""
+    code = sha256()
+    for source in sorted(path for name in ("steps", "inference") for path in (SOURCE / name).rglob("*.py")):
+        code.update(source.read_bytes())
+    workspace = folder / code.hexdigest()[:12]
+    archive = workspace / estimator / "model.tar.gz"
     if not archive.exists():
-        for step in measure(folder / "1", 1, ["SelectFeatures", "TrainRecommended"], [estimator]):
+        for step in measure(workspace, 1, ["SelectFeatures", "TrainRecommended"], [estimator]):
             if step.failed:
                 sys.exit(f"{step.step} failed; its output above says why.")
     return archive
 
 
-def handler_costs(archive: Path, folder: Path) -> dict[str, float]:
+def handler_costs(folder: Path) -> dict[str, float]:
     """Return what each handler takes of a company's time, in microseconds of computing on one core."""
-    import inference  # noqa: PLC0415 (Only here; what is measured has its own process.)
     from inference import handlers  # noqa: PLC0415
-    from steps.export import unpack_model  # noqa: PLC0415
 
-    unpack_model(archive, folder)
-    model = inference.load(folder)
+    model = handlers.model_fn(str(folder))
     frame = generate(ROWS, 1)
     frame.columns = [name.strip() for name in frame.columns]
     rows = frame[list(model.contract.names)].head(MINI_BATCH_ROWS)
@@ -197,7 +202,7 @@ def _wait_for(port: int) -> None:
     raise SystemExit("Local AWS did not start within 60 seconds.")
 
 
-def register(archive: Path, estimator: str) -> None:
+def register(model: Path) -> None:
     """Put a model into bucket and registry, as an execution and a person's approval do."""
     from scripts.session import connect  # noqa: PLC0415
 
@@ -205,11 +210,10 @@ def register(archive: Path, estimator: str) -> None:
     s3, sagemaker = aws.client("s3"), aws.client("sagemaker")
     bucket = aws.project.bucket
     s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": aws.project.region})
-    s3.put_object(Bucket=bucket, Key="models/bench/model.tar.gz", Body=archive.read_bytes())
-    description = json.loads((archive.parents[2] / "unpacked" / estimator / "model.json").read_text())
-    s3.put_object(
-        Bucket=bucket, Key="models/bench/contract.json", Body=json.dumps(description["contract"]).encode()
-    )
+    archive = (model.parent / "model.tar.gz").read_bytes()
+    s3.put_object(Bucket=bucket, Key="models/bench/model.tar.gz", Body=archive)
+    contract = json.loads((model / "model.json").read_text(encoding="utf-8"))["contract"]
+    s3.put_object(Bucket=bucket, Key="models/bench/contract.json", Body=json.dumps(contract).encode())
     sagemaker.create_model_package_group(ModelPackageGroupName=PROJECT)
     container: dict[str, Any] = {
         "Image": "image",

@@ -69,9 +69,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             sys.stdout.flush()
 
 
-def measure(
-    folder: Path, factor: int, steps: Sequence[str], estimators: Sequence[str]
-) -> Iterator[Measured]:
+def measure(folder: Path, factor: int, steps: Sequence[str], estimators: Sequence[str]) -> Iterator[Measured]:
     """Run the steps in `folder` on `factor` times the rows; a step finds there what an earlier run left."""
     data = folder / "data" / "sample-data.csv"
     if not data.exists():
@@ -80,9 +78,7 @@ def measure(
     def step(name: str, estimator: str, *command: str) -> Measured:
         seconds, cpu_seconds, peak, code = run([sys.executable, "-m", *command])
         today = f"{datetime.now(UTC):%Y-%m-%d}"
-        return Measured(
-            factor, factor * ROWS, name, estimator, seconds, cpu_seconds, peak, code != 0, today
-        )
+        return Measured(factor, factor * ROWS, name, estimator, seconds, cpu_seconds, peak, code != 0, today)
 
     features = ["--features", str(folder / "features")]
     train = ["--train", str(folder / "train"), *features]
