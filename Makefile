@@ -6,10 +6,10 @@ READY := $(VENV)/.ready
 UV := $(VENV)/uv/bin/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-chaos check format lock clean
+.PHONY: help demo test test-chaos test-api-schema test-api-inputs check format lock clean
 
 help:  ## show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 $(UV):
 	$(PYTHON) -m venv $(VENV)/uv
@@ -30,6 +30,12 @@ test: $(READY)  ## every test
 
 test-chaos: $(READY)  ## 2,000 requests while models change, the endpoint comes and goes, and processes die
 	$(BIN)/python -m pytest -s tests/e2e/chaos.py
+
+test-api-schema: $(READY)  ## Schemathesis against the REST API on local AWS: all checks, 2,000 requests and more
+	$(BIN)/python tests/e2e/schema_check.py
+
+test-api-inputs: $(READY)  ## 24,000 requests, right, nearly right and absurd, at the API's validator
+	EXAMPLES=4000 $(BIN)/python -m pytest tests/unit/test_predict_api_fuzz.py
 
 check: $(READY)  ## lint, types, dependency directions, templates
 	$(BIN)/ruff check .

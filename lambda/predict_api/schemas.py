@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -13,8 +12,8 @@ class _Form(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-# Larger numbers are infinite to a computer.
-Number = Annotated[float, Field(ge=-sys.float_info.max, le=sys.float_info.max)]
+# Of 64 bits, that is: what is larger reads as infinite and is refused.
+Number = Annotated[float, Field(json_schema_extra={"format": "double"})]
 
 
 class Numbers(RootModel[list[Number]]):

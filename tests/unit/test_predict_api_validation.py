@@ -6,8 +6,6 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from predict_api_fakes import NAMES, NUMBERS, Api
 
 NAMED = dict(zip(NAMES, NUMBERS, strict=True))
@@ -199,47 +197,3 @@ def test_at_most_a_hundred_problems_are_listed_and_all_are_counted(api: Api) -> 
 def test_very_long_names_are_cut(api: Api) -> None:
     reply = api.predict({"features": {**NAMED, "x" * 100_000: 1}})
     assert reply.problems == {("features", "x" * 120): "is unknown"}
-
-
-JSON_VALUES = st.recursive(
-    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=8),
-    lambda inner: (
-        st.lists(inner, max_size=5)
-        | st.dictionaries(
-            st.sampled_from([*NAMES, "data", "features", "instances", "contract"]) | st.text(max_size=8),
-            inner,
-            max_size=5,
-        )
-    ),
-    max_leaves=25,
-)
-
-
-@settings(max_examples=400, deadline=None)
-@given(JSON_VALUES)
-def test_any_json_is_answered_or_refused_with_places(body: Any) -> None:
-    api = Api()
-    reply = api.predict(body)
-    assert reply.status in (200, 409, 422)
-    if reply.status == 422:
-        assert 1 <= len(reply.json["error"]["details"]) <= 100
-        for detail in reply.json["error"]["details"]:
-            assert detail["message"]
-    else:
-        assert (reply.status == 200) == (len(api.runtime.requests) == 1)
-
-
-@settings(max_examples=200, deadline=None)
-@given(st.binary(max_size=200))
-def test_any_bytes_are_answered_or_refused(body: bytes) -> None:
-    reply = Api().call("POST", "/predict", body, {"Content-Type": "application/json"})
-    assert reply.status in (400, 422)
-
-
-@settings(max_examples=200, deadline=None)
-@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=4, max_size=4))
-def test_every_finite_float_reaches_the_model_unchanged(numbers: list[float]) -> None:
-    api = Api()
-    assert api.predict({"data": numbers}).status == 200
-    (sent,) = json.loads(api.runtime.requests[0]["Body"])["instances"]
-    assert [value.hex() for value in sent] == [value.hex() for value in numbers]
