@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 UV := $(VENV)/uv/bin/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-chaos test-api-schema test-api-inputs check format lock clean
+.PHONY: help demo test test-chaos test-api-schema test-api-inputs check format lock clean bench-batch bench-scale
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -36,6 +36,12 @@ test-api-schema: $(READY)  ## Schemathesis against the REST API on local AWS: al
 
 test-api-inputs: $(READY)  ## 24,000 requests, right, nearly right and absurd, at the API's validator
 	EXAMPLES=4000 $(BIN)/python -m pytest tests/unit/test_predict_api_fuzz.py
+
+bench-batch: $(READY)  ## scoring a portfolio from CSV to CSV on local AWS: companies a second, and where the time goes
+	$(BIN)/python -m benchmarks.batch
+
+bench-scale: $(READY)  ## every step on 1, 10 and 100 times the rows (FACTORS="1 10": the last takes an hour)
+	$(BIN)/python -m benchmarks.scale $(if $(FACTORS),--factors $(FACTORS))
 
 check: $(READY)  ## lint, types, dependency directions, templates
 	$(BIN)/ruff check .

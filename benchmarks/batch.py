@@ -28,7 +28,6 @@ from typing import Any
 from benchmarks.scale import SOURCE, measure
 from scripts.places import name_of
 from scripts.sample_data import ROWS, generate
-from steps.export import unpack_model
 
 RESULTS = Path(__file__).with_name("results") / "batch.json"
 PROJECT = "bench-batch"
@@ -64,6 +63,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--folder", type=Path, default=SOURCE / "build" / "batch", help="for data and models")
     parser.add_argument("--results", type=Path, default=RESULTS)
     args = parser.parse_args(argv)
+    from steps.export import unpack_model  # noqa: PLC0415 (The scoring process, too, imports this module.)
+
     archive = trained(args.folder, args.estimator)
     model = archive.parent / "unpacked"
     unpack_model(archive, model)
