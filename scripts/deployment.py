@@ -111,7 +111,7 @@ def deploy(
     tags = {"Project": project.name}
     service_text = (TEMPLATES / "service.yaml").read_text(encoding="utf-8")
     names = template_parameters(service_text)
-    given = _checked(parameters or {}, names)
+    given = _checked(parameters or {}, settings_of(service_text))
 
     storage_text = (TEMPLATES / "storage.yaml").read_text(encoding="utf-8")
     storage = Stack(cloudformation, project.storage_stack, on_event, sleep).apply(
@@ -195,6 +195,12 @@ def template_parameters(text: str) -> list[str]:
     return list(_blocks(text, "Parameters"))
 
 
+def settings_of(text: str) -> dict[str, str]:
+    """Return the parameters of the service's template that a person may set, with their defaults."""
+    not_theirs = {"DeployModelCodeKey", "PredictApiCodeKey", "ProjectName"}
+    return {name: value for name, value in _defaults(text).items() if name not in not_theirs}
+
+
 def name_deployment(text: str, parameters: Mapping[str, str]) -> str:
     """Give the template's REST deployment a logical id that changes with the API's resources.
 
@@ -235,9 +241,7 @@ def _defaults(text: str) -> dict[str, str]:
     return found
 
 
-def _checked(parameters: Mapping[str, str], names: list[str]) -> dict[str, str]:
-    reserved = {"DeployModelCodeKey", "PredictApiCodeKey", "ProjectName"}
-    allowed = [name for name in names if name not in reserved]
+def _checked(parameters: Mapping[str, str], allowed: Mapping[str, str]) -> dict[str, str]:
     unknown = sorted(set(parameters) - set(allowed))
     if unknown:
         raise DeploymentError(

@@ -107,8 +107,24 @@ def test_the_functions_hold_our_code_and_settings(deployed: Deployment, cloud: C
     assert variables["ENDPOINT_ROLE_ARN"] == outputs.endpoint_role_arn
     assert variables["PAUSED_PARAMETER"] == outputs.paused_parameter_name == "/credit-risk/paused"
     assert (variables["ENDPOINT_MODE"], variables["INSTANCE_TYPE"]) == ("instance", "ml.t2.medium")
-    # Powertools comes from the environment here, not from a layer.
-    assert predict.get("Layers", []) == []
+    assert (variables["MIN_INSTANCES"], variables["MAX_INSTANCES"]) == ("1", "1")
+    for function, seconds in ((predict, 28), (deployer, 120)):
+        assert (function["Architectures"], function["Timeout"]) == (["arm64"], seconds)
+        # Powertools comes from the environment here, not from a layer.
+        assert function.get("Layers", []) == []
+    assert "PredictRole" in predict["Role"]
+    assert "DeployRole" in deployer["Role"]
+
+
+def test_only_the_gateway_may_call_predict_api_and_only_over_our_api(
+    deployed: Deployment, cloud: Cloud
+) -> None:
+    policy = functions_of(cloud).get_policy(FunctionName=deployed.outputs.predict_function_name)["Policy"]
+
+    (statement,) = json.loads(policy)["Statement"]
+    assert statement["Principal"] == {"Service": "apigateway.amazonaws.com"}
+    api = f"arn:aws:execute-api:eu-west-1:123456789012:{deployed.outputs.rest_api_id}/*"
+    assert statement["Condition"] == {"ArnLike": {"AWS:SourceArn": api}}
 
 
 def test_failed_calls_of_deploy_model_end_in_the_dead_letter_queue(
@@ -124,6 +140,15 @@ def test_failed_calls_of_deploy_model_end_in_the_dead_letter_queue(
     assert config["MaximumRetryAttempts"] == 2
     assert queue["SqsManagedSseEnabled"] == "true"
     assert queue["MessageRetentionPeriod"] == str(14 * 24 * 3600)
+    # Our rules alone may send there, and nobody over plain HTTP.
+    rules, plain = json.loads(queue["Policy"])["Statement"]
+    assert rules["Principal"] == {"Service": "events.amazonaws.com"}
+    assert [arn.rpartition("/")[2] for arn in rules["Condition"]["ArnEquals"]["aws:SourceArn"]] == [
+        "credit-risk-model-package",
+        "credit-risk-endpoint",
+        "credit-risk-reconcile",
+    ]
+    assert (plain["Effect"], plain["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
 
 
 def test_rules_call_deploy_model_and_keep_what_they_cannot_deliver(
@@ -149,6 +174,7 @@ def test_rules_call_deploy_model_and_keep_what_they_cannot_deliver(
         (target,) = cloud.events.list_targets_by_rule(Rule=name)["Targets"]
         assert target["Arn"].endswith(":function:credit-risk-deploy-model")
         assert target["DeadLetterConfig"]["Arn"].endswith(":credit-risk-dead-letters")
+        assert target["RetryPolicy"]["MaximumRetryAttempts"] == 10
         assert rule["State"] == "ENABLED"
         assert rule["Arn"] in allowed
 
@@ -169,10 +195,19 @@ def test_the_api_asks_for_a_key_where_it_should_and_throttles(deployed: Deployme
     (validator,) = gateway.get_request_validators(restApiId=api)["items"]
     assert (validator["validateRequestBody"], validator["validateRequestParameters"]) == (False, True)
     assert methods["/predict", "POST"]["requestValidatorId"] == validator["id"]
+    assert methods["/predict", "POST"]["requestParameters"] == {"method.request.header.Content-Type": True}
+    described = gateway.get_rest_api(restApiId=api)
+    assert described["endpointConfiguration"]["types"] == ["REGIONAL"]
+    assert described["apiKeySource"] == "HEADER"
     stage = gateway.get_stage(restApiId=api, stageName="prod")
     assert stage["methodSettings"]["*/*"]["throttlingRateLimit"] == 20
     assert stage["methodSettings"]["*/*"]["throttlingBurstLimit"] == 40
     assert stage["accessLogSettings"]["destinationArn"].endswith(":log-group:/aws/apigateway/credit-risk:*")
+    # What is logged of a request says who, what and how it went, and nothing of what was sent.
+    logged = json.loads(stage["accessLogSettings"]["format"])
+    assert set(logged) == {
+        *("time", "request_id", "ip", "api_key_id", "method", "path", "status", "latency_ms", "error"),
+    }
     assert gateway.get_account()["cloudwatchRoleArn"].endswith(":role/ApiGatewayLogs")
 
 
@@ -238,8 +273,26 @@ def test_alarms_tell_the_topic_and_the_topic_tells_the_mailbox(deployed: Deploym
     assert given_up["Namespace"] == "credit-risk"
     assert given_up["Dimensions"] == [{"Name": "service", "Value": "credit-risk-deploy-model"}]
     assert all(alarm["TreatMissingData"] == "notBreaching" for alarm in alarms.values())
-    assert alarms["credit-risk-endpoint-latency"]["Threshold"] == 1000
+    assert {
+        name: (alarm["Namespace"], alarm["Statistic"], alarm["Threshold"], alarm["Dimensions"][0]["Value"])
+        for name, alarm in alarms.items()
+        if "MetricName" in alarm
+    } == {
+        "credit-risk-dead-letters": ("AWS/SQS", "Maximum", 1, "credit-risk-dead-letters"),
+        "credit-risk-deploy-model-errors": ("AWS/Lambda", "Sum", 1, "credit-risk-deploy-model"),
+        "credit-risk-endpoint-errors": ("AWS/SageMaker", "Sum", 1, "credit-risk"),
+        "credit-risk-failed-executions": ("AWS/Sagemaker/ModelBuildingPipeline", "Sum", 1, "credit-risk"),
+        "credit-risk-predict-api-errors": ("AWS/Lambda", "Sum", 1, "credit-risk-predict-api"),
+    }
+    latency = alarms["credit-risk-endpoint-latency"]
+    assert (latency["Threshold"], latency["EvaluationPeriods"]) == (1000, 3)
+    (measured,) = (metric["MetricStat"] for metric in latency["Metrics"] if "MetricStat" in metric)
+    assert (measured["Metric"]["MetricName"], measured["Stat"]) == ("ModelLatency", "p95")
     assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "alarms@example.org")
+    policy = json.loads(cloud.sns.get_topic_attributes(TopicArn=topic)["Attributes"]["Policy"])
+    by_sid = {statement["Sid"]: statement for statement in policy["Statement"]}
+    assert by_sid["Alarms"]["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert by_sid["RefusePlainHttp"]["Effect"] == "Deny"
     body = json.loads(cloud.cloudwatch.get_dashboard(DashboardName="credit-risk")["DashboardBody"])
     assert body["widgets"][0]["properties"]["alarms"] == [
         f"arn:aws:cloudwatch:eu-west-1:123456789012:alarm:credit-risk-{name}" for name in ALARMS_SHOWN
@@ -323,7 +376,7 @@ def test_settings_change_persist_ask_and_go(session: boto3.Session, cloud: Cloud
         session,
         project,
         confirm=lambda changes: bool(asked.extend(changes)),  # type: ignore[func-returns-value]
-        parameters={"CorsOrigins": "https://a.org,https://b.org"},
+        parameters={"CorsOrigins": "https://a.org,https://b.org", "ApiKeyRequired": "false"},
     )
 
     # THEN nobody is asked, the API is deployed anew, and the earlier setting stays
@@ -337,6 +390,9 @@ def test_settings_change_persist_ask_and_go(session: boto3.Session, cloud: Cloud
     assert [d["id"] for d in deployments] == [stages[1]["deploymentId"]]
     responses = cloud.apigateway.get_gateway_responses(restApiId=changed.outputs.rest_api_id)["items"]
     assert "'https://a.org'" in responses[0]["responseParameters"].values()
+    resources = cloud.apigateway.get_resources(restApiId=changed.outputs.rest_api_id, embed=["methods"])
+    methods = [m for r in resources["items"] for m in r.get("resourceMethods", {}).values()]
+    assert not any(method["apiKeyRequired"] for method in methods)
 
     # WHEN something would be removed and that is not confirmed, THEN it stays
     with pytest.raises(DeploymentError, match=r"Not confirmed.*AlarmSubscription \(remove\)"):

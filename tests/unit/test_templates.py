@@ -108,6 +108,25 @@ def test_roles_are_passed_to_sagemaker_alone_and_one_by_one() -> None:
     }
 
 
+def test_roles_are_assumed_by_one_service_each_and_for_this_account() -> None:
+    trusted = {}
+    for name, resource in Template(SERVICE).resources.items():
+        if resource["Type"] == "AWS::IAM::Role":
+            (statement,) = resource["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+            assert (statement["Effect"], statement["Action"]) == ("Allow", "sts:AssumeRole")
+            trusted[name] = (statement["Principal"]["Service"], statement.get("Condition"))
+
+    own = {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    assert trusted == {
+        "PipelineRole": ("sagemaker.amazonaws.com", own),
+        "JobRole": ("sagemaker.amazonaws.com", own),
+        "EndpointRole": ("sagemaker.amazonaws.com", own),
+        # Lambda names no account when it assumes a role; it takes one of the function's own account only.
+        "PredictRole": ("lambda.amazonaws.com", None),
+        "DeployRole": ("lambda.amazonaws.com", None),
+    }
+
+
 def test_no_job_endpoint_or_function_may_write_code() -> None:
     for role, statement in statements():
         if {"s3:PutObject", "s3:DeleteObject"} & set(listed(statement["Action"])):
@@ -247,6 +266,15 @@ def test_the_functions_layer_holds_the_release_that_the_lock_pins() -> None:
         properties = template.resources[function]["Properties"]
         assert (properties["Runtime"], properties["Architectures"]) == ("python3.13", ["arm64"])
         assert properties["Layers"]["Fn::If"][:2] == ["HasLayer", [{"Fn::Sub": layer}]]
+
+
+def test_functions_log_into_the_groups_whose_retention_is_set() -> None:
+    # Local AWS does not say which group a function logs into.
+    resources = Template(SERVICE).resources
+
+    for function, group in (("PredictFunction", "PredictLogs"), ("DeployFunction", "DeployLogs")):
+        assert resources[function]["Properties"]["LoggingConfig"] == {"LogGroup": {"Ref": group}}
+        assert resources[group]["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
 
 
 @pytest.mark.parametrize("text", [SERVICE, STORAGE])
