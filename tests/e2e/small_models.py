@@ -1,4 +1,4 @@
-"""Models small enough to be made and deployed in no time, to be registered without an execution."""
+"""Models that are registered without an execution, and one small enough to be made in no time."""
 
 from __future__ import annotations
 
@@ -39,9 +39,15 @@ def register(aws: Aws, folder: Path, names: Sequence[str], seed: int) -> tuple[s
         "estimator": "logistic",
     }
     write_model(folder / "model", ServedModel(arrays, {"stages": stages}), facts, None)
+    return register_folder(aws, folder)
+
+
+def register_folder(aws: Aws, folder: Path) -> tuple[str, inference.Model]:
+    """Register the model in the folder `model`, without approval; return what `register` does."""
     pack_model(folder / "model", folder / "model.tar.gz")
     model = inference.load(folder / "model")
-    known = [0.25] * len(names)
+    facts = model.contract.facts
+    known = list(model.contract.medians)
     smoke_test = {"features": known, "probability": float(model.predict_proba(np.array([known]))[0])}
     contract = json.dumps({**facts, "metrics": {}, "smoke_test": smoke_test})
 
