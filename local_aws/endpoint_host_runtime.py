@@ -54,10 +54,9 @@ def _invoke(
     name: str,
     request: Request,
 ) -> Response:
-    unknown = _error(400, "ValidationError", {"message": f"Endpoint {name} of account {ACCOUNT} not found."})
     description = describe(name)
     if description is None or not host.serves(name):
-        return unknown
+        return _unknown(name)
     variants = description.get("ProductionVariants") or [{"VariantName": VARIANT}]
     variant = variants[0]["VariantName"]
     body = request.get_data()
@@ -67,7 +66,7 @@ def _invoke(
     try:
         answer = host.invoke(name, body, headers)
     except KeyError:  # stopped since it was described
-        return unknown
+        return _unknown(name)
     if not 200 <= answer.status < 300:
         return _model_error(host, name, answer)
     response = Response(answer.body, answer.status, content_type=answer.content_type)
@@ -75,6 +74,10 @@ def _invoke(
     if CUSTOM_ATTRIBUTES in answer.headers:
         response.headers[CUSTOM_ATTRIBUTES] = answer.headers[CUSTOM_ATTRIBUTES]
     return response
+
+
+def _unknown(name: str) -> Response:
+    return _error(400, "ValidationError", {"message": f"Endpoint {name} of account {ACCOUNT} not found."})
 
 
 def _model_error(host: EndpointHost, name: str, answer: EndpointAnswer) -> Response:
