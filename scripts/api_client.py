@@ -12,24 +12,37 @@ if TYPE_CHECKING:
     from scripts.session import Aws
 
 
+CONNECTIONS = 8  # kept open for requests side by side
+
+
 class ApiError(Exception):
     """The API refused or could not answer.
 
     Attributes
     ----------
     status : int
-        HTTP status.
+        HTTP status; 0 if there was no answer.
     code : str
         The API's stable error code.
     details : list of dict
         Place and message of each problem with the input.
+    retry_after : float or None
+        Seconds after which the API says to try again.
     """
 
-    def __init__(self, status: int, code: str, message: str, details: list[dict[str, Any]]) -> None:
-        super().__init__(f"{status} {code}: {message}")
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        details: list[dict[str, Any]],
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(f"{status} {code}: {message}" if status else message)
         self.status = status
         self.code = code
         self.details = details
+        self.retry_after = retry_after
 
 
 @dataclass(frozen=True)
@@ -48,8 +61,9 @@ class ApiClient:
     key: str | None = None
     pool: urllib3.PoolManager = field(
         default_factory=lambda: urllib3.PoolManager(
+            maxsize=CONNECTIONS,
             timeout=urllib3.Timeout(connect=5, read=30),
-            # A 503 says when to come back; that is for the person, not a reason to sit here silently.
+            # A 503 says when to come back; that is the caller's to decide, not a reason to wait silently.
             retries=urllib3.Retry(2, respect_retry_after_header=False),
         )
     )
@@ -64,7 +78,11 @@ class ApiClient:
 
     def _request(self, method: str, path: str, body: bytes | None) -> dict[str, Any]:
         headers = {"Content-Type": "application/json"} | ({"x-api-key": self.key} if self.key else {})
-        response = self.pool.request(method, self.url + path, body=body, headers=headers)
+        try:
+            response = self.pool.request(method, self.url + path, body=body, headers=headers)
+        except urllib3.exceptions.HTTPError as error:
+            message = f"{self.url} could not be reached: {error}"
+            raise ApiError(0, "unreachable", message, []) from error
         try:
             answer = json.loads(response.data)
         except ValueError as error:
@@ -74,9 +92,17 @@ class ApiClient:
         if response.status != 200:
             told = answer.get("error", {})
             raise ApiError(
-                response.status, told.get("code", "unknown"), told.get("message", ""), told.get("details", [])
+                response.status,
+                told.get("code", "unknown"),
+                told.get("message", ""),
+                told.get("details", []),
+                _seconds(response.headers.get("Retry-After")),
             )
         return dict(answer)
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    return float(retry_after) if retry_after is not None and retry_after.isdigit() else None
 
 
 def client_of(aws: Aws) -> ApiClient:

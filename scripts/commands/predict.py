@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import json
+import os
+import sys
+import time
+from contextlib import AbstractContextManager, nullcontext
 from enum import StrEnum
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
@@ -18,19 +19,20 @@ from scripts.session import DEFAULT_PROJECT, LocalOption, ProjectOption, RegionO
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from rich.table import Table
+    from rich.console import Console
 
     from scripts.api_client import ApiClient
-
-CHUNK_ROWS = 1000  # the API's limit for one request
+    from scripts.companies import CsvCompanies, ListedCompanies
+    from scripts.prediction_output import Output, Summary
+    from scripts.predictions import Result
 
 
 class Form(StrEnum):
     """How answers are shown."""
 
     TABLE = "table"
-    JSON = "json"
     CSV = "csv"
+    JSON = "json"
 
 
 def predict(
@@ -41,13 +43,24 @@ def predict(
         int | None, typer.Option(min=0, help="One company of the data set instead, by row.")
     ] = None,
     data: DataOption = None,
-    form: Annotated[Form, typer.Option("--format", help="How to show the answers.")] = Form.TABLE,
+    form: Annotated[
+        Form | None,
+        typer.Option(
+            "--format",
+            help="table: all, or the riskiest of many; csv; json: a line each. "
+            "Default: by the output's name; table on a terminal, else csv.",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write the answers to this file (.csv, .json).")
+    ] = None,
     project: ProjectOption = DEFAULT_PROJECT,
     local: LocalOption = False,
     region: RegionOption = None,
 ) -> None:
-    """Ask the deployed API for the bankruptcy risk of companies."""
+    """Ask the deployed API for the bankruptcy risk of companies; end with 1 if some have no answer."""
     from scripts.api_client import ApiError, client_of
+    from scripts.companies import InputError
     from scripts.deployment import DeploymentError
 
     if (source is None) == (row is None):
@@ -57,65 +70,96 @@ def predict(
     aws = connect(project, local=local, region=region)
     try:
         client = client_of(aws)
-        names = [feature["name"] for feature in client.get("/model")["features"]]
-        companies = _from_row(data, row, names) if row is not None else _from_file(source, names)
-        show(_ask(client, companies), form)
-    except DeploymentError as error:
+        companies = _row(data, row) if row is not None else _file(source)
+        summary = _predict(client, companies, form or _default_form(output), output)
+    except (ApiError, DeploymentError, InputError) as error:
         fail(str(error))
-    except ApiError as error:
-        details = "".join(
-            f"\n  {'.'.join(map(str, problem.get('loc', [])))}: {problem.get('message', '')}"
-            for problem in error.details
-        )
-        fail(f"The API answered {error}{details}")
+    except BrokenPipeError:
+        # Whoever read the answers has seen enough; Python must not write the rest at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(1) from None
+    if summary.errors:
+        raise typer.Exit(1)
 
 
-def show(answers: Iterable[dict[str, Any]], form: Form) -> None:
-    """Print answers in a form."""
-    if form is Form.TABLE:
-        console().print(answers_table(answers))
-        return
-    for number, answer in enumerate(answers):
-        if form is Form.JSON:
-            print(json.dumps(answer))  # noqa: T201 - machine-readable
-        else:
-            if number == 0:
-                print("company,prediction,probability_bankrupt,risk_level")  # noqa: T201
-            line = (number, answer["prediction"], answer["probability"]["bankrupt"], answer["risk_level"])
-            print(",".join(map(str, line)))  # noqa: T201
+def _predict(
+    client: ApiClient, companies: CsvCompanies | ListedCompanies, form: Form, path: Path | None
+) -> Summary:
+    from scripts.prediction_output import CsvOutput, JsonOutput, Summary, TableOutput
+    from scripts.predictions import Predictions
+
+    err = console(stderr=True)
+    began = time.monotonic()
+    with _opened(path) as stream:
+        outputs: dict[Form, Output] = {
+            Form.TABLE: TableOutput(stream, companies.unit),
+            Form.CSV: CsvOutput(stream, companies.unit),
+            Form.JSON: JsonOutput(stream, companies.unit),
+        }
+        summary = Summary(companies.unit)
+        results = Predictions(client, companies, on_wait=_Notice(err))
+        # Answers that run over the screen leave no place for a bar.
+        is_quiet = path is None and form is not Form.TABLE and sys.stdout.isatty()
+        for result in results if is_quiet else _with_progress(results, companies, err):
+            summary.add(result)
+            outputs[form].add(result)
+        outputs[form].finish()
+    summary.show(err, seconds=time.monotonic() - began, path=path)
+    return summary
 
 
-def answers_table(answers: Iterable[dict[str, Any]]) -> Table:
-    """Return one row a company."""
-    from rich.table import Table
+def _with_progress(
+    results: Iterable[Result], companies: CsvCompanies | ListedCompanies, err: Console
+) -> Iterator[Result]:
+    """Draw a bar on a terminal while results come; it goes when they are all there."""
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-    table = Table(box=None, pad_edge=False)
-    for heading, justify in (
-        ("company", "right"),
-        ("bankrupt", "right"),
-        ("risk", "left"),
-        ("prediction", "right"),
-    ):
-        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
-    colours = {"low": "green", "medium": "yellow", "high": "red"}
-    for number, answer in enumerate(answers):
-        level = answer["risk_level"]
-        table.add_row(
-            str(number),
-            f"{answer['probability']['bankrupt']:.1%}",
-            f"[{colours.get(level, 'default')}]{level}[/]",
-            str(answer["prediction"]),
-        )
-    return table
+    columns = (
+        TextColumn("Predicting"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[companies]:,} companies"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
+        task = progress.add_task("", total=companies.size, companies=0)
+        for count, result in enumerate(results, start=1):
+            if count % 100 == 0:
+                progress.update(task, completed=companies.position, companies=count)
+            yield result
 
 
-def _ask(client: ApiClient, companies: Iterable[Any]) -> Iterator[dict[str, Any]]:
-    iterator = iter(companies)
-    while chunk := list(islice(iterator, CHUNK_ROWS)):
-        yield from client.predict({"instances": chunk})["predictions"]
+class _Notice:
+    """Says once why there is a wait, however many requests wait."""
+
+    def __init__(self, err: Console) -> None:
+        self._err = err
+        self._until = 0.0
+
+    def __call__(self, seconds: float, reason: str) -> None:
+        now = time.monotonic()
+        if now >= self._until:
+            self._until = now + seconds
+            self._err.print(f"[yellow]Waiting {seconds:.0f} s:[/] {reason}", soft_wrap=True)
 
 
-def _from_row(data: Path | None, row: int, names: list[str]) -> list[dict[str, float]]:
+def _opened(path: Path | None) -> AbstractContextManager[TextIO]:
+    if path is None:
+        return nullcontext(sys.stdout)
+    try:
+        return path.open("w", newline="", encoding="utf-8")
+    except OSError as error:
+        fail(f"{path} can't be written ({error.strerror}).")
+
+
+def _default_form(output: Path | None) -> Form:
+    if output is not None:
+        return Form.JSON if output.suffix in (".json", ".jsonl") else Form.CSV
+    return Form.TABLE if sys.stdout.isatty() else Form.CSV
+
+
+def _row(data: Path | None, row: int) -> ListedCompanies:
+    from scripts.companies import ListedCompanies
     from scripts.data import DataError, read_company, resolve
 
     try:
@@ -123,29 +167,13 @@ def _from_row(data: Path | None, row: int, names: list[str]) -> list[dict[str, f
         company = read_company(source.path, row)
     except DataError as error:
         fail(str(error))
-    console(stderr=True).print(f"Row {row} of: {source.description}")
-    return [{name: company[name] for name in names}]
+    console(stderr=True).print(f"Row {row} of: {source.description}", soft_wrap=True)
+    return ListedCompanies([company], unit="row", first=row)
 
 
-def _from_file(source: Path | None, names: list[str]) -> Iterator[Any]:
-    if source is None or not source.is_file():
-        fail(f"There is no file {source}; give a CSV with a header or a JSON file.")
-    if source.suffix == ".json":
-        content = json.loads(source.read_text(encoding="utf-8"))
-        if isinstance(content, dict):
-            content = content.get("instances", [content.get("data") or content.get("features")])
-        yield from content
-        return
-    with source.open(newline="", encoding="utf-8-sig") as lines:
-        reader = csv.DictReader(lines)
-        headings = {heading.strip(): heading for heading in reader.fieldnames or []}
-        missing = [name for name in names if name not in headings]
-        if missing:
-            fail(
-                f"{source} lacks {len(missing)} of the model's {len(names)} columns, such as {missing[0]!r}."
-            )
-        for number, line in enumerate(reader, start=2):
-            try:
-                yield {name: float(line[headings[name]]) for name in names}
-            except (TypeError, ValueError):
-                fail(f"{source}, line {number}: a value is not a number.")
+def _file(source: Path | None) -> CsvCompanies | ListedCompanies:
+    from scripts.companies import CsvCompanies, read_json
+
+    if source is None:
+        raise ValueError("a file or a row")
+    return read_json(source) if source.suffix == ".json" else CsvCompanies(source)

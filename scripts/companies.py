@@ -1,0 +1,218 @@
+"""The companies that `bankruptcy predict` asks about: a CSV file, a JSON file, or one row of the data."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from math import isfinite
+from operator import itemgetter
+from pathlib import Path
+from typing import Any, BinaryIO, TextIO
+
+_LONGEST_QUOTE = 30
+
+
+class InputError(Exception):
+    """The input can't be used; the message says why and what to do."""
+
+
+class CsvCompanies:
+    """The lines of a CSV file with a header, read one by one.
+
+    Parameters
+    ----------
+    path
+        The file: UTF-8, columns in any order, others than the model's are ignored.
+
+    Raises
+    ------
+    InputError
+        If it can't be read or has no header.
+    """
+
+    unit = "line"
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: BinaryIO | None = None
+        with self._opened() as text:
+            header = self._next(csv.reader(text)) or []
+        self.size = path.stat().st_size
+        self._places = {heading.strip(): place for place, heading in enumerate(header)}
+        self._columns = lru_cache(maxsize=4)(self._find_columns)
+
+    @property
+    def position(self) -> int:
+        """How many of `size` bytes have been read."""
+        return self._file.tell() if self._file is not None and not self._file.closed else self.size
+
+    def check(self, _contract: str, names: Sequence[str]) -> None:
+        """Check the header against a contract.
+
+        Raises
+        ------
+        InputError
+            If it lacks columns.
+        """
+        missing = [name for name in names if name not in self._places]
+        if missing:
+            listed = ", ".join(map(repr, missing[:5])) + (", …" if len(missing) > 5 else "")
+            raise InputError(
+                f"{self._path} lacks {len(missing)} of the model's {len(names)} columns: {listed}. Its first "
+                "line must name the columns."
+            )
+
+    def __iter__(self) -> Iterator[tuple[int, list[str]]]:
+        """Return each line's number and cells; empty lines are skipped."""
+        with self._opened() as text:
+            reader = csv.reader(text)
+            self._next(reader)
+            while (cells := self._next(reader)) is not None:
+                if cells:
+                    yield reader.line_num, cells
+
+    def instance(self, found: list[str], names: tuple[str, ...]) -> list[float]:
+        """Return a line's numbers in the order of `names`.
+
+        Raises
+        ------
+        ValueError
+            If a cell is missing or no finite number.
+        """
+        try:
+            numbers = list(map(float, self._columns(names)(found)))
+        except (ValueError, IndexError):
+            numbers = []
+        if not numbers or not all(map(isfinite, numbers)):
+            raise ValueError(self._problem(found, names))
+        return numbers
+
+    def _find_columns(self, names: tuple[str, ...]) -> Any:
+        places = [self._places[name] for name in names]
+        # With one place alone, itemgetter would return the cell rather than a tuple of it.
+        return itemgetter(*places) if len(places) > 1 else lambda cells: [cells[places[0]]]
+
+    def _problem(self, cells: list[str], names: tuple[str, ...]) -> str:
+        if len(cells) < len(self._places):
+            return f"has {len(cells)} of {len(self._places)} cells"
+        for name in names:
+            cell = cells[self._places[name]].strip()
+            if not cell:
+                return f"{name!r} is empty"
+            if not _is_finite_number(cell):
+                quote = cell if len(cell) <= _LONGEST_QUOTE else cell[:_LONGEST_QUOTE] + "…"
+                return f"{name!r} is {quote!r}, which is no finite number"
+        return "has no numbers"
+
+    def _opened(self) -> TextIO:
+        try:
+            self._file = self._path.open("rb")
+        except OSError as error:
+            raise InputError(
+                f"{self._path} can't be read ({error.strerror}); give a CSV with a header or a JSON file."
+            ) from error
+        return io.TextIOWrapper(self._file, encoding="utf-8-sig", newline="")
+
+    def _next(self, reader: Any) -> list[str] | None:
+        try:
+            return next(reader, None)
+        except UnicodeDecodeError as error:
+            raise InputError(
+                f"{self._path} is not UTF-8: {error.reason} after line {reader.line_num}."
+            ) from error
+        except csv.Error as error:
+            raise InputError(f"{self._path}, line {reader.line_num}: this is no CSV ({error}).") from error
+
+
+class ListedCompanies:
+    """Companies in memory, each a list of numbers in the model's order or an object of names and numbers.
+
+    Parameters
+    ----------
+    companies
+        The list.
+    contract
+        Hash of the contract that numbers by position were written for; that of the deployed model if None.
+    unit
+        What a place in the list is called.
+    first
+        The place of the first company.
+    """
+
+    def __init__(
+        self, companies: Sequence[Any], contract: str | None = None, *, unit: str = "company", first: int = 0
+    ) -> None:
+        self._companies = companies
+        self._contract = contract
+        self._first = first
+        self.unit = unit
+        self.size = len(companies)
+        self.position = 0
+
+    def check(self, contract: str, _names: Sequence[str]) -> None:
+        """Check that numbers by position still mean what they meant.
+
+        Raises
+        ------
+        InputError
+            If they were written for another contract.
+        """
+        by_name = all(isinstance(company, Mapping) and "data" not in company for company in self._companies)
+        if self._contract is None or by_name:
+            self._contract = contract
+        if contract != self._contract:
+            raise InputError(
+                f"The numbers are in the order of contract {self._contract}; the model that is deployed has "
+                f"contract {contract}. Name the numbers, or put them in the order that GET /model lists."
+            )
+
+    def __iter__(self) -> Iterator[tuple[int, Any]]:
+        """Return each company's place and the company."""
+        for place, company in enumerate(self._companies, start=self._first):
+            self.position += 1
+            yield place, company
+
+    def instance(self, found: Any, names: tuple[str, ...]) -> Any:
+        """Return a company as it stands there; the API says what is wrong with it."""
+        if isinstance(found, Mapping) and all(name in found for name in names):
+            # A file of all ratios is fine: the model takes those that it wants.
+            return {name: found[name] for name in names}
+        return found
+
+
+def read_json(path: Path) -> ListedCompanies:
+    """Read companies from a JSON file as POST /predict takes it, with any number of them.
+
+    Raises
+    ------
+    InputError
+        If it can't be read or is no such file.
+    """
+    try:
+        content = json.loads(path.read_bytes())
+    except OSError as error:
+        raise InputError(
+            f"{path} can't be read ({error.strerror}); give a CSV with a header or a JSON file."
+        ) from error
+    except ValueError as error:
+        raise InputError(f"{path} is no JSON: {error}.") from error
+    match content:
+        case list():
+            return ListedCompanies(content)
+        case {"instances": list(companies)}:
+            return ListedCompanies(companies, content.get("contract"))
+        case {"data": list(company)} | {"features": dict(company)}:
+            return ListedCompanies([company], content.get("contract"))
+    raise InputError(
+        f"{path} must hold a list of companies, or an object with one of 'instances', 'data' and 'features'."
+    )
+
+
+def _is_finite_number(text: str) -> bool:
+    try:
+        return isfinite(float(text))
+    except ValueError:
+        return False
