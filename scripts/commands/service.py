@@ -94,11 +94,11 @@ def _show(event: Event) -> None:
 def _tell(aws: Aws, outputs: Outputs) -> None:
     out = console()
     out.print(f"\nAPI       [bold]{outputs.api_url}[/]", soft_wrap=True)
-    key = ""
-    if outputs.api_key_id:
-        endpoint = f"--endpoint-url {aws.client('apigateway').meta.endpoint_url} " if aws.is_local else ""
-        command = f"aws {endpoint}apigateway get-api-key --api-key {outputs.api_key_id} --include-value"
-        out.print(f"API key   {command} --query value --output text", soft_wrap=True)
-        key = '-H "x-api-key: $KEY" '
-    out.print(f"Try it    curl {key}{outputs.api_url}/health", soft_wrap=True)
+    gateway = aws.client("apigateway").meta
+    endpoint = f"--endpoint-url {gateway.endpoint_url} " if aws.is_local else ""
+    command = f"aws {endpoint}--region {gateway.region_name} apigateway get-api-key --include-value"
+    shown = f"{command} --api-key {outputs.api_key_id} --query value --output text"
+    out.print(f"API key   KEY=$({shown})", soft_wrap=True)
+    out.print(f"Try it    curl {outputs.api_url}/health", soft_wrap=True)
+    out.print(f'With key  curl -H "x-api-key: $KEY" {outputs.api_url}/model', soft_wrap=True)
     out.print("Next      bankruptcy data upload, then bankruptcy pipeline start --wait")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import sys
 import tarfile
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import urllib3
 from typer.testing import CliRunner
 
 from local_aws.server import LocalAws
@@ -194,6 +196,10 @@ def test_commands(service: Service, tmp_path: Path) -> None:
         result = CliRunner().invoke(app, [*arguments, "--project", PROJECT], env={"COLUMNS": "160"})
         return result.exit_code, result.output
 
+    code, output = run("deploy", "--yes")
+    assert (code, "Nothing to change: the account is as this repository says." in output) == (0, True)
+    (health,) = re.findall(r"curl (http\S+/health)", output)
+    assert urllib3.request("GET", health).json()["status"] == "ok"
     code, output = run("status", "--json")
     facts = json.loads(output)
     assert (code, facts["project"], facts["paused"], facts["endpoint"]["version"]) == (0, PROJECT, False, "2")
