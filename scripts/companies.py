@@ -41,12 +41,13 @@ class CsvCompanies:
         with self._opened() as text:
             header = self._next(csv.reader(text)) or []
         self.size = path.stat().st_size
+        self.count = 0
         self._places = {heading.strip(): place for place, heading in enumerate(header)}
         self._columns = lru_cache(maxsize=4)(self._find_columns)
 
     @property
     def position(self) -> int:
-        """How many of `size` bytes have been read."""
+        """How many of `size` bytes the `count` companies read so far take."""
         return self._file.tell() if self._file is not None and not self._file.closed else self.size
 
     def check(self, _contract: str, names: Sequence[str]) -> None:
@@ -72,6 +73,7 @@ class CsvCompanies:
             self._next(reader)
             while (cells := self._next(reader)) is not None:
                 if cells:
+                    self.count += 1
                     yield reader.line_num, cells
 
     def instance(self, found: list[str], names: tuple[str, ...]) -> list[float]:
@@ -150,7 +152,12 @@ class ListedCompanies:
         self._first = first
         self.unit = unit
         self.size = len(companies)
-        self.position = 0
+        self.count = 0
+
+    @property
+    def position(self) -> int:
+        """How many of `size` companies have been read."""
+        return self.count
 
     def check(self, contract: str, _names: Sequence[str]) -> None:
         """Check that numbers by position still mean what they meant.
@@ -172,7 +179,7 @@ class ListedCompanies:
     def __iter__(self) -> Iterator[tuple[int, Any]]:
         """Return each company's place and the company."""
         for place, company in enumerate(self._companies, start=self._first):
-            self.position += 1
+            self.count += 1
             yield place, company
 
     def instance(self, found: Any, names: tuple[str, ...]) -> Any:

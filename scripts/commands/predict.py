@@ -104,6 +104,8 @@ def _predict(
             summary.add(result)
             outputs[form].add(result)
         outputs[form].finish()
+    if form is Form.TABLE and path is None:
+        err.print()
     summary.show(err, seconds=time.monotonic() - began, path=path)
     return summary
 
@@ -125,7 +127,9 @@ def _with_progress(
         task = progress.add_task("", total=companies.size, companies=0)
         for count, result in enumerate(results, start=1):
             if count % 100 == 0:
-                progress.update(task, completed=companies.position, companies=count)
+                # More have been read than answered.
+                done = companies.position * count / companies.count
+                progress.update(task, completed=done, companies=count)
             yield result
 
 
