@@ -9,6 +9,7 @@ from moto.core.responses import ActionResult, EmptyResult
 from moto.sagemaker.models import ModelPackage
 from moto.sagemaker.responses import SageMakerResponse
 
+from local_aws import model_card
 from local_aws.executions import now
 from local_aws.sagemaker_base import Plane, ValidationError, present
 
@@ -53,6 +54,7 @@ class RegistryActions(SageMakerResponse):  # type: ignore[misc]
 
     def create_model_package(self) -> ActionResult:
         """Register a package; a version's number is never used again."""
+        self._check_card()
         if self._get_param("ModelPackageGroupName"):
             group_name = self._get_param("ModelPackageGroupName").rsplit("/", 1)[-1]
             self.params["ModelPackageGroupName"] = group_name
@@ -88,6 +90,7 @@ class RegistryActions(SageMakerResponse):  # type: ignore[misc]
 
     def update_model_package(self) -> ActionResult:
         """Change what is given of a package, and nothing else."""
+        self._check_card()
         package = self._package(self._get_param("ModelPackageArn"))
         with self.plane.lock:
             before = {name: getattr(package, name) for name in _KEPT_ON_UPDATE}
@@ -146,6 +149,12 @@ class RegistryActions(SageMakerResponse):  # type: ignore[misc]
         removed = set(self._get_param("TagKeys"))
         resource.tags = [each for each in resource.tags or [] if each["Key"] not in removed]
         return EmptyResult()
+
+    def _check_card(self) -> None:
+        card = self._get_param("ModelCard") or {}
+        found = model_card.problems(card.get("ModelCardContent") or "{}")
+        if found:
+            raise ValidationError(f"The model card does not follow its schema: {'; '.join(found)}.")
 
     def _tagged(self, arn: str) -> Any:
         """Return the resource behind an ARN, versioned packages and executions' pipelines included."""

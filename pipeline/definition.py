@@ -6,6 +6,7 @@ from typing import Any
 
 from pipeline.bundles import STEP_MODULES
 from pipeline.jobs import Jobs, bucket_uri, run_uri, sklearn_image, step_retries
+from pipeline.model_card import model_card
 from pipeline.parameters import Parameters
 from pipeline.project import Project
 from pipeline.sdk import offline_session
@@ -172,7 +173,7 @@ def _gate(jobs: Jobs, parameters: Parameters, evaluate: Any, report: Any) -> Any
                 parameters.min_roc_auc,
                 ", report: ",
                 _output(evaluate, "evaluation"),
-                f"/{report.path})",
+                "/report.html)",
             ],
         ),
     )
@@ -209,6 +210,7 @@ def _register(jobs: Jobs, parameters: Parameters, model_uri: Any, report_uri: An
         description="Bankruptcy risk of companies from their financial ratios",
         approval_status=parameters.model_approval_status,
         model_metrics=ModelMetrics(model_statistics=statistics),
+        model_card=model_card(),
         content_types=_CONTENT_TYPES,
         response_types=_CONTENT_TYPES,
         inference_instances=_ENDPOINT_INSTANCES,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -55,6 +56,25 @@ def test_an_update_changes_only_what_it_names(registry: Any) -> None:
     assert package["ApprovalDescription"] == "good"
     assert package["CustomerMetadataProperties"] == {"b": "3"}
     assert package["ModelCard"] == CARD
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("{", "the content is not JSON"),
+        ({"model_overview": {"model_name": "x"}}, "model_overview.model_name is not a member"),
+        ({"intended_uses": {"risk_rating": "Severe"}}, "it must be one of High, Medium, Low, Unknown"),
+        ({"training_details": {"training_observations": "x" * 1025}}, "has 1025 characters, at most 1024"),
+        ({"evaluation_details": [{"datasets": ["a"]}]}, r"evaluation_details\[0\] lacks name"),
+        ({"additional_information": {"custom_details": {"a": 1}}}, "must be an object of strings"),
+        ([], "the card must be an object"),
+    ],
+)
+def test_a_card_that_breaks_its_schema_is_refused(registry: Any, content: Any, told: str) -> None:
+    text = content if isinstance(content, str) else json.dumps(content)
+    with pytest.raises(ClientError, match=told) as refused:
+        register(registry, ModelCard={"ModelCardContent": text, "ModelCardStatus": "Draft"})
+    assert refused.value.response["Error"]["Code"] == "ValidationException"
 
 
 def test_packages_are_listed_by_approval_and_age(registry: Any) -> None:

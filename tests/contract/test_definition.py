@@ -21,6 +21,7 @@ import pytest
 from botocore.model import Shape
 from botocore.validate import ParamValidator
 
+from local_aws.model_card import problems
 from pipeline.bundles import STEP_MODULES
 from pipeline.definition import build_definition
 from pipeline.project import Project
@@ -284,7 +285,7 @@ class TestGate:
     def test_a_rejected_model_is_told_with_reason_threshold_and_report(self, steps: dict[str, Any]) -> None:
         assert _resolve(steps["ModelRejected"]["Arguments"]["ErrorMessage"]) == (
             "The model was not registered: gate.reason (MinRocAuc: 0.8, report: "
-            "s3://bucket/Steps.Evaluate.evaluation/evaluation.json)"
+            "s3://bucket/Steps.Evaluate.evaluation/report.html)"
         )
 
     def test_what_was_judged_is_registered_with_its_figures(self, steps: dict[str, Any]) -> None:
@@ -316,6 +317,20 @@ class TestGate:
         }
         # A version takes its tags from its group; CreateModelPackage refuses others.
         assert "Tags" not in package
+
+    def test_a_version_carries_its_model_card(self, steps: dict[str, Any]) -> None:
+        # GIVEN the SDK's own form of a card, narrowed as the service narrows it for packages
+        from sagemaker.core.model_card import ModelCardContent
+
+        card = steps["RegisterModel"]["Arguments"]["ModelCard"]
+        content = json.loads(card["ModelCardContent"])
+        # THEN the card fits it, nothing is lost on the way, and local AWS takes it as the service would
+        parsed = ModelCardContent.model_validate(content)
+        assert json.loads(parsed.model_dump_json(exclude_unset=True)) == content
+        assert set(content["model_overview"]) <= {"model_creator", "model_artifact"}
+        assert problems(card["ModelCardContent"]) == []
+        assert "Not to be used" in content["intended_uses"]["intended_uses"]
+        assert card["ModelCardStatus"] == "PendingReview"
 
     def test_the_model_and_its_evaluation_outlive_the_execution(self, steps: dict[str, Any]) -> None:
         outputs = steps["Evaluate"]["Arguments"]["ProcessingOutputConfig"]["Outputs"]

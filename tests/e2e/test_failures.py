@@ -66,7 +66,7 @@ def test_the_gate_stops_a_model_that_is_not_good_enough(aws: Aws, data_uri: str)
     assert execution.status == "Failed"
     message = reason(execution, "ModelRejected")
     assert "0.999" in message
-    assert "evaluation.json" in message
+    assert "report.html" in message
     assert not packages(aws)
 
 
