@@ -17,7 +17,7 @@ import time
 import uuid
 import zlib
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -348,8 +348,17 @@ class EndpointHost:
         self._lock = threading.Lock()
         self._numbers = itertools.count(1)
 
-    def deploy(self, endpoint: str, model: ModelSpec) -> None:
+    def deploy(self, endpoint: str, model: ModelSpec, wanted: Callable[[], bool] = lambda: True) -> None:
         """Serve a model under an endpoint's name; blocks until it answers, then drains the one before it.
+
+        Parameters
+        ----------
+        endpoint
+            The endpoint's name.
+        model
+            What it serves.
+        wanted
+            Asked when the model answers: whether the endpoint is still there. Else all stays as it was.
 
         Raises
         ------
@@ -366,10 +375,12 @@ class EndpointHost:
             shutil.rmtree(base, ignore_errors=True)
             raise
         with self._lock:
-            old = self._endpoints.get(endpoint)
-            self._endpoints[endpoint] = fresh
-        if old is not None:
-            threading.Thread(target=old.close, kwargs={"drain": True}, daemon=True).start()
+            retired: Endpoint | None = fresh
+            if wanted():
+                retired = self._endpoints.get(endpoint)
+                self._endpoints[endpoint] = fresh
+        if retired is not None:
+            threading.Thread(target=retired.close, kwargs={"drain": True}, daemon=True).start()
 
     def stop(self, endpoint: str) -> None:
         """Take an endpoint out of service; unknown names are fine, for a failed deployment leaves none."""

@@ -105,7 +105,7 @@ class EndpointActions(SageMakerResponse):  # type: ignore[misc]
         """Take an endpoint out of service; its configuration and models stay."""
         with self.plane.lock:
             endpoint = self._endpoint(self._get_param("EndpointName"))
-            if endpoint.endpoint_status in {"Updating", "Deleting"}:
+            if endpoint.endpoint_status in {"Creating", "Updating", "Deleting"}:
                 raise ValidationError(f'Cannot delete in-progress endpoint "{endpoint.arn}".')
             self._set_status(endpoint, "Deleting")
             del self.sagemaker_backend.endpoints[endpoint.endpoint_name]
@@ -161,16 +161,17 @@ class EndpointActions(SageMakerResponse):  # type: ignore[misc]
         if len(variants) != 1:
             raise EndpointError(f"Local AWS serves one production variant; {len(variants)} were given.")
         spec = model_spec(self.plane.region, variants[0]["ModelName"])
-        self.plane.endpoints.deploy(endpoint.endpoint_name, spec)
+        self.plane.endpoints.deploy(endpoint.endpoint_name, spec, lambda: self._is_present(endpoint))
+
+    def _is_present(self, endpoint: FakeEndpoint) -> bool:
+        """Whether the endpoint was not forgotten, by a reset, while work on it went on."""
+        return self._backend().endpoints.get(endpoint.endpoint_name) is endpoint
 
     def _settle(self, endpoint: FakeEndpoint, status: str, reason: str | None) -> None:
         with self.plane.lock:
-            if self._backend().endpoints.get(endpoint.endpoint_name) is endpoint:
+            if self._is_present(endpoint):
                 endpoint.failure_reason = reason[:1024] if reason else None
                 self._set_status(endpoint, status)
-                return
-        # It was deleted while it was being made.
-        self.plane.endpoints.stop(endpoint.endpoint_name)
 
     def _set_status(self, endpoint: FakeEndpoint, status: str) -> None:
         endpoint.endpoint_status = status

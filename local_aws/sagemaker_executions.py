@@ -22,9 +22,17 @@ class PipelineActions(SageMakerResponse):  # type: ignore[misc]
     plane: Plane
 
     def create_pipeline(self) -> ActionResult:
-        """Store a pipeline whose definition can be run."""
-        self._take_definition()
-        return super().create_pipeline()
+        """Store a pipeline whose definition can be run; the same ClientRequestToken makes no second one."""
+        pipelines, name = self.sagemaker_backend.pipelines, self._get_param("PipelineName")
+        token = self._get_param("ClientRequestToken")
+        with self.plane.lock:
+            earlier = pipelines.get(name)
+            if earlier is not None and token and earlier.token == token:
+                return ActionResult({"PipelineArn": earlier.arn})
+            self._take_definition()
+            result = super().create_pipeline()
+            pipelines[name].token = token
+        return result
 
     def update_pipeline(self) -> ActionResult:
         """Change a pipeline; executions that run keep the definition they started with."""

@@ -123,10 +123,12 @@ class LocalAws:
         self._plane.transforms.stop_all()
         self._plane.executor.stop_all()
         self._delivery.reset()
-        for name in list(backend_of(self.region).endpoints):
-            self._plane.endpoints.stop(name)
         self._plane.executions.clear()
+        endpoints = list(backend_of(self.region).endpoints)
         _forget()
+        # Only now: one that is just being made finds itself forgotten and does not enter service.
+        for name in endpoints:
+            self._plane.endpoints.stop(name)
 
     def _build(self) -> Front:
         _forget()

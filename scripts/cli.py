@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import typer
+from typer.core import TyperGroup
 
 from scripts.commands import data, demo, local, model, operations, pipeline, predict, score, service
+from scripts.console import fail
+
+
+class Commands(TyperGroup):
+    """The commands; what AWS refuses is told as an error, not as a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            from scripts.failures import explain
+
+            told = explain(error)
+            if told is None:
+                raise
+            fail(told)
+
 
 app = typer.Typer(
     name="bankruptcy",
+    cls=Commands,
     help="Bankruptcy risk of companies: train, approve, deploy and ask, on AWS or on this machine.",
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,  # locals may hold companies' figures

@@ -17,6 +17,8 @@ Outcome = Literal["created", "updated", "unchanged"]
 # Made anew with every change of what they stand for; nobody has anything in them to lose.
 _EXPENDABLE = {"AWS::ApiGateway::Deployment", "AWS::Lambda::Permission"}
 _GOOD = {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
+# What CloudFormation answers to a template or parameters that it does not take.
+_REFUSALS = {"InsufficientCapabilitiesException", "LimitExceededException", "ValidationError"}
 _NOTHING_TO_DO = ("didn't contain changes", "No updates are to be performed")
 _LONGEST_PAUSE = 3.0
 
@@ -112,8 +114,14 @@ class Stack:
         return {output["OutputKey"]: output["OutputValue"] for output in outputs}
 
     def resources(self, kind: str) -> list[str]:
-        """Return the physical ids of the stack's resources of one type."""
-        pages = self._cloudformation.get_paginator("list_stack_resources").paginate(StackName=self.name)
+        """Return the physical ids of the stack's resources of one type; none where there is no stack."""
+        present = self.describe()
+        if present is None:
+            return []
+        # By its id, for it may be deleted meanwhile.
+        pages = self._cloudformation.get_paginator("list_stack_resources").paginate(
+            StackName=present["StackId"]
+        )
         return [
             resource["PhysicalResourceId"]
             for page in pages
@@ -163,7 +171,9 @@ class Stack:
             return "unchanged"
         self._ask(change_set, confirm)
         last = self._newest_event()
-        self._cloudformation.execute_change_set(ChangeSetName=change_set, StackName=self.name)
+        self._cloudformation.execute_change_set(
+            ChangeSetName=change_set, StackName=self.name, ClientRequestToken=change_set
+        )
         status = self._watch(last)
         if status not in _GOOD:
             raise DeploymentError(self._why(last, status))
@@ -180,11 +190,11 @@ class Stack:
         present = self.describe()
         if present is None:
             return False
-        self._wait_for_quiet(present)
-        last = self._newest_event()
+        if self._wait_for_quiet(present)["StackStatus"] == "DELETE_COMPLETE":
+            return True
+        watched = self._by_id(present)
+        last = watched._newest_event()
         self._cloudformation.delete_stack(StackName=present["StackId"])
-        # By its id a deleted stack can still be looked at.
-        watched = Stack(self._cloudformation, present["StackId"], self._on_event, self._sleep)
         status = watched._watch(last, self.name)
         if status != "DELETE_COMPLETE":
             raise DeploymentError(watched._why(last, status, self.name))
@@ -213,9 +223,14 @@ class Stack:
     def _wait_for_quiet(self, present: dict[str, Any]) -> dict[str, Any]:
         """Wait for an operation that an interrupted run left behind."""
         if present["StackStatus"].endswith("_IN_PROGRESS") and present["StackStatus"] != "REVIEW_IN_PROGRESS":
-            self._watch(self._newest_event())
-            return self.describe() or {**present, "StackStatus": "DELETE_COMPLETE"}
+            watched = self._by_id(present)
+            watched._watch(watched._newest_event(), self.name)
+            return watched.describe() or present
         return present
+
+    def _by_id(self, present: dict[str, Any]) -> Stack:
+        """Return the same stack, named so that it can still be looked at when it is deleted."""
+        return Stack(self._cloudformation, present["StackId"], self._on_event, self._sleep)
 
     def _change_set(
         self,
@@ -235,9 +250,13 @@ class Stack:
                 Parameters=parameters,
                 Capabilities=["CAPABILITY_IAM"],
                 Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+                # A request whose answer was lost is sent again: the token says that it is the same one.
+                ClientToken=name,
                 **source,
             )
         except ClientError as error:
+            if error.response["Error"]["Code"] not in _REFUSALS:
+                raise
             message = error.response["Error"]["Message"]
             raise DeploymentError(f"CloudFormation refused {self.name}: {message}") from error
         for pause in _pauses():

@@ -95,8 +95,6 @@ class _Work:
     def silence(self) -> None:
         """Switch off the rules that call deploy_model; tell a call under way that the endpoint is to go."""
         stack = Stack(self._session.client("cloudformation"), self._project.service_stack)
-        if stack.describe() is None:
-            return
         events: Any = self._session.client("events")
         for rule in stack.resources("AWS::Events::Rule"):
             if _unless_gone(lambda rule=rule: events.disable_rule(Name=rule)):  # type: ignore[misc]
@@ -162,7 +160,8 @@ class _Work:
     def delete_pipeline(self) -> None:
         name = self._project.pipeline
         if _unless_gone(lambda: self._sagemaker.describe_pipeline(PipelineName=name)):
-            self._sagemaker.delete_pipeline(PipelineName=name)
+            # Gone it may be by now, where an answer was lost and the request was sent again.
+            _unless_gone(lambda: self._sagemaker.delete_pipeline(PipelineName=name))
             self.removed("pipeline", name)
 
     def delete_logs(self) -> None:
@@ -180,7 +179,7 @@ class _Work:
 
     def delete_packages(self) -> None:
         for arn in self._packages():
-            self._sagemaker.delete_model_package(ModelPackageName=arn)
+            _unless_gone(lambda arn=arn: self._sagemaker.delete_model_package(ModelPackageName=arn))  # type: ignore[misc]
             self.removed("model package", arn.partition("model-package/")[2])
 
     def empty_bucket(self) -> None:

@@ -168,6 +168,14 @@ def test_a_second_deployment_takes_over_and_the_first_answers_what_it_accepted(c
     assert answers == ["old"]
 
 
+def test_a_model_that_is_not_wanted_any_more_never_enters_service(cloud: Cloud) -> None:
+    cloud.host.deploy("again", cloud.model("present"))
+
+    cloud.host.deploy("again", cloud.model("forgotten"), wanted=lambda: False)
+
+    assert invoke(cloud, "again", "x")["model"] == "present"
+
+
 def test_a_handlers_exception_is_a_model_error_with_a_log(cloud: Cloud) -> None:
     cloud.host.deploy("errors", cloud.model("errors"))
 

@@ -82,6 +82,8 @@ def test_an_endpoint_is_created_updated_and_deleted(cloud: Cloud) -> None:
     assert cloud.sagemaker.describe_endpoint(EndpointName="e")["EndpointStatus"] == "Creating"
     with pytest.raises(ClientError, match="Cannot update in-progress endpoint"):
         cloud.sagemaker.update_endpoint(EndpointName="e", EndpointConfigName="two")
+    with pytest.raises(ClientError, match="Cannot delete in-progress endpoint"):
+        cloud.sagemaker.delete_endpoint(EndpointName="e")
     with pytest.raises(ClientError, match="Cannot create already existing endpoint"):
         cloud.sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="one")
     assert settled(cloud)["EndpointStatus"] == "InService"

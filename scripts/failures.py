@@ -1,0 +1,57 @@
+"""What a person is told when AWS refuses a request or does not answer it."""
+
+from __future__ import annotations
+
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError  # noqa: A004
+
+_DENIED = {"403", "AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
+_THROTTLED = {
+    "RequestLimitExceeded",
+    "SlowDown",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+}
+_UNKNOWN_CALLER = {
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InvalidClientTokenId",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+}
+# S3 answers these without a word; the actions that allow them have other names.
+_SILENT = {"HeadBucket": "s3:ListBucket", "HeadObject": "s3:GetObject and s3:ListBucket"}
+
+
+def explain(error: Exception) -> str | None:
+    """Return what failed and what to do; None for an error that has nothing to do with AWS."""
+    if isinstance(error, ClientError):
+        return _refused(error)
+    if isinstance(error, ConnectionError | HTTPClientError):
+        return f"AWS did not answer: {error}. Check the network, then run the command again."
+    if isinstance(error, BotoCoreError):
+        return f"AWS could not be asked: {error}."
+    return None
+
+
+def _refused(error: ClientError) -> str:
+    operation = error.operation_name
+    code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
+    if code in _DENIED:
+        why = f"it takes {_SILENT[operation]}" if operation in _SILENT else message
+        return (
+            f"AWS did not allow {operation}: {why}. infra/deployer-policy.json holds all that the commands "
+            "need, and docs/aws.md says how to attach it. Then run the command again, "
+            "which goes on where it stopped."
+        )
+    if code in _THROTTLED:
+        return (
+            f"AWS had too many requests to answer {operation}, several times over ({code}). Wait a minute, "
+            "then run the command again: it goes on where it stopped."
+        )
+    if code in _UNKNOWN_CALLER:
+        return (
+            f"AWS does not accept the credentials ({code}: {message}). Sign in again, with "
+            "`aws sso login` or new keys, then run the command again."
+        )
+    return f"AWS refused {operation} ({code}): {message}"
