@@ -13,10 +13,13 @@ from scripts.session import DEFAULT_PROJECT, Aws, LocalOption, ProjectOption, Re
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from scripts.contracts import ContractChange
+
 app = typer.Typer(help="The model registry: list, show, approve, reject.", no_args_is_help=True)
 
 VersionArgument = Annotated[int | None, typer.Argument(help="Version; default: the newest.")]
 WaitOption = Annotated[bool, typer.Option("--wait", help="Wait until the endpoint serves it.")]
+YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask when the columns change.")]
 NoteOption = Annotated[str, typer.Option("--note", help="Why; kept in the registry.")]
 
 
@@ -75,13 +78,21 @@ def approve(
     version: VersionArgument = None,
     note: NoteOption = "",
     wait: WaitOption = False,
+    yes: YesOption = False,
     project: ProjectOption = DEFAULT_PROJECT,
     local: LocalOption = False,
     region: RegionOption = None,
 ) -> None:
     """Approve a version: the registry's event makes deploy_model deploy it."""
+    from scripts.contracts import contract_change
+
     aws = connect(project, local=local, region=region)
     package = find(aws, version)
+    change = contract_change(aws, package)
+    if change is not None:
+        _warn(package["ModelPackageVersion"], change)
+        if not yes and not typer.confirm("Approve it?"):
+            raise typer.Abort
     set_approval(aws, package, "Approved", note)
     console().print(
         f"Version {package['ModelPackageVersion']} is approved; its deployment has been asked for."
@@ -106,6 +117,30 @@ def reject(
     package = find(aws, version)
     set_approval(aws, package, "Rejected", note)
     console().print(f"Version {package['ModelPackageVersion']} is rejected.")
+
+
+def _warn(version: int, change: ContractChange) -> None:
+    """Show which columns change, and what that means to clients."""
+    from rich.markup import escape
+
+    out = console()
+    out.print(
+        f"[yellow]Version {version} takes other numbers than version {change.deployed}, "
+        "which clients know:[/]",
+        soft_wrap=True,
+    )
+    for colour, word, names in (("red", "goes ", change.goes), ("green", "comes", change.comes)):
+        for name in names:
+            out.print(f"  [{colour}]{word}[/]  {escape(name)}", soft_wrap=True)
+    if change.moves is not None:
+        place, name = change.moves
+        out.print(f"  [cyan]moves[/]  from number {place} on, where {escape(name)!r} comes to stand")
+    out.print(
+        "Clients that pin the contract get 409 until they read GET /model again. Numbers by position "
+        "that pin none are taken for other columns, or refused with 422 where their count changes. "
+        "Numbers by name are " + ("refused with 422." if change.goes or change.comes else "not affected."),
+        soft_wrap=True,
+    )
 
 
 def set_approval(aws: Aws, package: dict[str, Any], status: str, note: str) -> None:

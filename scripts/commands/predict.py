@@ -104,7 +104,7 @@ def _predict(
             summary.add(result)
             outputs[form].add(result)
         outputs[form].finish()
-    if form is Form.TABLE and path is None:
+    if form is Form.TABLE and path is None and summary.companies > 1:
         err.print()
     summary.show(err, seconds=time.monotonic() - began, path=path)
     return summary
