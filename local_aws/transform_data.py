@@ -74,7 +74,7 @@ class Filter:
             value = self._step(value, choices)
         return value
 
-    def cells(self, row: list[str]) -> list[str]:
+    def cells(self, row: list[bytes]) -> list[bytes]:
         """Return the cells that are kept of a line of CSV."""
         kept = self.select(row)
         return kept if isinstance(kept, list) else [kept]
@@ -182,19 +182,23 @@ def _filtered_json(record: bytes, kept: Filter) -> bytes:
     return _json_line(kept.select(_parsed(record)))
 
 
-def _cells(line: bytes) -> list[str]:
-    text = line.decode("utf-8", "surrogateescape").rstrip("\r")
-    return next(csv.reader([text]), []) if '"' in text else text.split(",")
+def _cells(line: bytes) -> list[bytes]:
+    line = line.rstrip(b"\r")
+    if b'"' not in line:
+        return line.split(b",")
+    cells = next(csv.reader([line.decode("utf-8", "surrogateescape")]), [])
+    return [cell.encode("utf-8", "surrogateescape") for cell in cells]
 
 
-def _csv_line(cells: list[str]) -> bytes:
-    text = ",".join(cells)
+def _csv_line(cells: list[bytes]) -> bytes:
+    line = b",".join(cells)
     # A cell that holds a comma makes more commas than there are gaps between cells.
-    if text.count(",") != len(cells) - 1 or '"' in text:
-        written = io.StringIO()
-        csv.writer(written, lineterminator="").writerow(cells)
-        text = written.getvalue()
-    return text.encode("utf-8", "surrogateescape")
+    if b'"' not in line and line.count(b",") == len(cells) - 1:
+        return line
+    written = io.StringIO()
+    texts = [cell.decode("utf-8", "surrogateescape") for cell in cells]
+    csv.writer(written, lineterminator="").writerow(texts)
+    return written.getvalue().encode("utf-8", "surrogateescape")
 
 
 def _parsed(text: bytes) -> Any:

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from math import isfinite
-from operator import itemgetter, mul
+from math import hypot, isfinite
+from operator import itemgetter
 from pathlib import Path
 from typing import IO, Any, NamedTuple, TextIO
 
-# The squares of numbers up to here can be added up. No ratio is near it.
+# No ratio is near it, and a model's arithmetic has room above it.
 LARGEST = 1e150
 # What the model says of a company.
 RESULT = ("prediction", "probability_bankrupt", "risk_level")
@@ -159,10 +159,9 @@ def _csv_rows(
             continue
         numbers = taken(cells)
         joined = ",".join(numbers)
-        # One pass for all: not a number, not finite, or so large that its square is not.
         try:
-            values = tuple(map(float, numbers))
-            good = isfinite(sum(map(mul, values, values))) and joined.isascii() and "_" not in joined
+            # The root of the sum of their squares tells at once of one that is too large or not finite.
+            good = hypot(*map(float, numbers)) < LARGEST and joined.isascii() and "_" not in joined
         except ValueError:
             good = False
         yield Company(number, joined, kept(cells)) if good else _bad(number, features, numbers)
@@ -206,7 +205,7 @@ def _json_rows(first: str, lines: TextIO, features: Sequence[str], keep: Sequenc
             yield BadLine(number, missing[0], f"is missing, as one of {len(missing)}")
             continue
         values = [ratios[name] for name in features]
-        if set(map(type, values)) == {float} and isfinite(sum(map(mul, values, values))):
+        if set(map(type, values)) == {float} and hypot(*values) < LARGEST:
             kept = tuple(_whole(given.get(name)) for name in keep)
             yield Company(number, ",".join(map(repr, values)), kept)
         else:
@@ -252,7 +251,8 @@ def _wrong(cell: str) -> str:
         return "is not a number"
     if not isfinite(number):
         return "is not a finite number"
-    return f"is beyond ±{LARGEST:g}" if abs(number) > LARGEST else ""
+    # With a margin: of numbers that are too large together one is nearly so itself.
+    return "is too large to be a ratio" if abs(number) > LARGEST / 1000 else ""
 
 
 def _cells(line: str) -> list[str]:
