@@ -114,13 +114,23 @@ def service(running_aws: LocalAws) -> Iterator[Service]:
             patch.setenv(name, value)
         made = Service(connect(PROJECT))
         session, project = made.aws.session, made.aws.project
-        deploy(session, project, confirm=lambda _: True, parameters={"InstanceType": "ml.m5.xlarge"})
+        settings = {"InstanceType": "ml.m5.xlarge", "MaxInstances": "3", "InvocationsPerInstance": "600"}
+        deploy(session, project, confirm=lambda _: True, parameters=settings)
         yield made
     running_aws.reset()
 
 
 def failed(service: Service) -> list[Check]:
     return [check for check in check_api(describe_api(service.aws)) if not check.passed]
+
+
+def bounds(service: Service) -> list[tuple[int, int, float]]:
+    """The bounds of what scales, with the requests a minute aimed at."""
+    autoscaling = service.aws.client("application-autoscaling")
+    targets = autoscaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"]
+    policies = autoscaling.describe_scaling_policies(ServiceNamespace="sagemaker")["ScalingPolicies"]
+    aims = [policy["TargetTrackingScalingPolicyConfiguration"]["TargetValue"] for policy in policies]
+    return [(t["MinCapacity"], t["MaxCapacity"], aim) for t, aim in zip(targets, aims, strict=True)]
 
 
 def test_from_day_to_day(service: Service) -> None:
@@ -166,6 +176,9 @@ def test_from_day_to_day(service: Service) -> None:
         "no key",
     ]
 
+    # AND the endpoint scales within its bounds
+    assert bounds(service) == [(1, 3, 600.0)]
+
     # WHEN it is paused, twice
     assert pause(session, project) is True
     assert pause(session, project) is False
@@ -173,6 +186,7 @@ def test_from_day_to_day(service: Service) -> None:
     paused = read_status(session, project)
     assert (paused.endpoint.status, paused.paused, paused.published_version) == (None, True, "1")
     assert paused.cost.usd_per_hour == 0.0
+    assert bounds(service) == []
     checks = check_api(describe_api(aws))
     assert [check for check in checks if not check.passed] == []
     assert "company, while paused" in [check.name for check in checks]
@@ -218,8 +232,9 @@ def test_commands(service: Service, tmp_path: Path) -> None:
 def test_the_deployers_policy_allows_what_was_called(service: Service) -> None:
     # GIVEN a service that was deployed, watched, paused and resumed, and is destroyed now
     destroy(service.aws.session, service.aws.project, delete_data=True)
-    # THEN the policy allows all of it (making packages was the tests' own call)
-    calls = {call for call in service.calls if call[1] != "CreateModelPackage"}
+    # THEN the policy allows all of it but what the tests themselves called
+    own = {"CreateModelPackage", "DescribeScalableTargets", "DescribeScalingPolicies"}
+    calls = {call for call in service.calls if call[1] not in own}
     assert denied(action for call in calls for action in actions_of(*call)) == []
     # AND the calls were seen
     names = {name for _, name, _ in calls}
