@@ -27,7 +27,7 @@ from sklearn.preprocessing import StandardScaler
 
 from steps.calibration import Calibration
 from steps.data import read_data, target, values
-from steps.estimators import ESTIMATORS
+from steps.estimators.recipes import ESTIMATORS
 from steps.job import one_thread, say
 from steps.logits import pipeline_logit
 from steps.metrics import average_precision, brier_score, expected_calibration_error, recall_at, roc_auc
@@ -101,7 +101,7 @@ def cross_validate(frame: pd.DataFrame, entry: Entry, seed: int, repeats: int) -
     figures = []
     for inside, outside in folds.split(frame, target(frame)):
         train, test = frame.iloc[inside], frame.iloc[outside]
-        names = select(train, entry.columns)[entry.candidate]["features"]
+        names = select(train, entry.columns, seed)[entry.candidate]["features"]
         started = time.perf_counter()
         pipeline = entry.fit(values(train, names), target(train), names)
         seconds = time.perf_counter() - started

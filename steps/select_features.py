@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from steps.data import DataError, file_sha256, find_data_file, read_data, target, values
-from steps.job import Arguments, JobError, processing_input, processing_output, run, say
+from steps.job import Arguments, JobError, one_thread, processing_input, processing_output, run, say
 from steps.schema import RATIOS
 from steps.split import FOLDS, RULE, split
 
@@ -20,7 +20,8 @@ Floats = NDArray[np.float64]
 
 METHODS = {
     "published": "f_classif (ANOVA F) on the columns as they are",
-    "recommended": "f_classif (ANOVA F) on columns transformed to normal quantiles",
+    "recommended": "backward elimination in a logistic regression on normal scores of columns and derived "
+    "ratios, mean over resamples of the training companies",
 }
 
 
@@ -44,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "split": _split_facts(train, test),
         "feature_count": args.feature_count,
         "random_seed": args.random_seed,
-        "candidates": select(train, args.feature_count),
+        "candidates": select(train, args.feature_count, args.random_seed),
     }
     for folder in (args.train, args.test, args.features):
         folder.mkdir(parents=True, exist_ok=True)
@@ -55,24 +56,33 @@ def main(argv: Sequence[str] | None = None) -> None:
     say(f"{len(train):,} training and {len(test):,} test companies from {path.name}")
 
 
-def select(train: pd.DataFrame, count: int) -> dict[str, Any]:
+def select(train: pd.DataFrame, count: int, seed: int) -> dict[str, Any]:
     """Pick each candidate's columns from the training companies.
 
     Returns
     -------
     dict
         Per candidate: `method`, `features` (names in the schema's order), `scores` (of every usable
-        column) and `rejected` (why each other column fell). Where fewer than `count` columns are
-        usable, all of them are taken.
+        column; the highest are taken) and `rejected` (why each other column fell). Where fewer than
+        `count` columns are usable, all of them are taken. `recommended` also has `stability`: in which
+        share of the resamples each column would be taken.
     """
     rejected = unusable(train)
     usable = [name for name in RATIOS if name not in rejected]
     if not usable:
         raise DataError("Every ratio has one value for all training companies, so none can tell them apart.")
     X, y = values(train, usable), target(train)
+    from steps.selection import elimination_order  # noqa: PLC0415 (A bad file fails before this loads.)
+
+    with one_thread():
+        order = elimination_order(X, y, usable, seed)
+    stability = np.mean(order >= len(usable) - count, axis=0)
     return {
         "published": _choose("published", usable, _f_scores(X, y), count, rejected),
-        "recommended": _choose("recommended", usable, _f_scores(_normal_quantiles(X), y), count, rejected),
+        "recommended": {
+            **_choose("recommended", usable, order.mean(axis=0), count, rejected),
+            "stability": dict(zip(usable, stability.tolist(), strict=True)),
+        },
     }
 
 
@@ -111,22 +121,12 @@ def _choose(
 
 
 def _f_scores(X: Floats, y: NDArray[np.int8]) -> Floats:
-    from sklearn.feature_selection import f_classif  # noqa: PLC0415 (A bad file fails before this loads.)
+    from sklearn.feature_selection import f_classif  # noqa: PLC0415
 
     with np.errstate(divide="ignore", invalid="ignore"):
         scores: Floats = f_classif(X, y)[0]
     # A column that separates the classes perfectly has no variance within them: F is infinite.
     return np.nan_to_num(scores, nan=0.0, posinf=float(np.finfo(np.float64).max))
-
-
-def _normal_quantiles(X: Floats) -> Floats:
-    from sklearn.preprocessing import QuantileTransformer  # noqa: PLC0415
-
-    transformer = QuantileTransformer(
-        n_quantiles=min(200, len(X)), output_distribution="normal", subsample=None
-    )
-    transformed: Floats = transformer.fit_transform(X)
-    return transformed
 
 
 def _split_facts(train: pd.DataFrame, test: pd.DataFrame) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sklearn.pipeline import Pipeline
 
-from steps.estimators import ESTIMATORS, Build
+from steps.estimators.recipes import ESTIMATORS, Build
 from steps.job import Arguments, JobError, channel, model_dir, run
 from steps.training import Candidate, TrainingSet, available_cores, read_training_set, train_candidate
 
@@ -19,7 +19,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--train", type=Path, default=channel("train"))
     parser.add_argument("--features", type=Path, default=channel("features"))
     parser.add_argument("--model-dir", type=Path, default=model_dir())
-    parser.add_argument("--estimator", default="logistic")
+    parser.add_argument("--estimator", default="blend")
     parser.add_argument("--random-seed", type=int, default=42)
     parser.add_argument("--processes", type=int)
     args = parser.parse_args(argv)

@@ -1,34 +1,17 @@
-"""A bag of multilayer perceptrons, and the clipping that keeps their inputs where companies were seen."""
+"""A bag of multilayer perceptrons, whose logits are averaged."""
 
 from __future__ import annotations
 
 import warnings
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
 from steps.estimators.logit_classifier import Floats, LogitClassifier
 from steps.logits import network_logit
-
-
-class Clip(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """Clips every value to ±`limit`: the tails of normal scores say little more than their start."""
-
-    def __init__(self, limit: float = 3.0) -> None:
-        self.limit = limit
-
-    def fit(self, X: Floats, y: Any = None) -> Self:  # noqa: ARG002 (scikit-learn's signature)
-        """Learn nothing."""
-        self.n_features_in_ = X.shape[1]
-        return self
-
-    def transform(self, X: Floats) -> Floats:
-        """Return the clipped values, shape as given."""
-        return np.clip(X, -self.limit, self.limit)
 
 
 class MlpBag(LogitClassifier):

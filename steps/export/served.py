@@ -18,7 +18,8 @@ from steps.estimators import ratios, unit_repair
 from steps.estimators.blend import Blend
 from steps.estimators.boosting import BoostingBag
 from steps.estimators.forest import SMALLEST_PROBABILITY, Forest
-from steps.estimators.mlp_bag import Clip, MlpBag
+from steps.estimators.inputs import Clip
+from steps.estimators.mlp_bag import MlpBag
 from steps.export import trees
 
 Arrays = dict[str, npt.NDArray[Any]]

@@ -12,8 +12,9 @@ from steps.estimators import recipes
 from steps.estimators.blend import Blend
 from steps.estimators.boosting import BoostingBag
 from steps.estimators.forest import Forest
+from steps.estimators.inputs import Clip
 from steps.estimators.logit_classifier import LogitClassifier
-from steps.estimators.mlp_bag import Clip, MlpBag
+from steps.estimators.mlp_bag import MlpBag
 from steps.estimators.ratios import DERIVED, DerivedRatios
 from steps.estimators.unit_repair import MIXED_UNITS, UnitRepair
 from steps.schema import RATIOS

@@ -18,10 +18,11 @@ import inference
 from inference import ArtifactError
 from inference.forward import chain
 from steps.data import target, values
-from steps.estimators import ESTIMATORS, recipes
+from steps.estimators import recipes
 from steps.estimators.boosting import BoostingBag
 from steps.estimators.forest import Forest
-from steps.estimators.mlp_bag import Clip
+from steps.estimators.inputs import Clip
+from steps.estimators.recipes import ESTIMATORS
 from steps.export import export_pipeline, write_model
 from steps.logits import pipeline_logit
 from steps.schema import RATIOS

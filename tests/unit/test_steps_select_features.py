@@ -25,7 +25,7 @@ def train(companies: Companies) -> pd.DataFrame:
 
 
 def test_published_is_select_k_best(train: pd.DataFrame) -> None:
-    chosen = select_features.select(train, 20)["published"]
+    chosen = select_features.select(train, 20, 0)["published"]
     usable = [name for name in RATIOS if name not in ("Net Income Flag", "Current Liability to Liability")]
     best = SelectKBest(f_classif, k=20).fit(train[usable].to_numpy(), train[TARGET])
     assert chosen["features"] == [name for name, kept in zip(usable, best.get_support(), strict=True) if kept]
@@ -34,7 +34,7 @@ def test_published_is_select_k_best(train: pd.DataFrame) -> None:
 
 
 def test_informative_columns_are_found(train: pd.DataFrame) -> None:
-    for chosen in select_features.select(train, 20).values():
+    for chosen in select_features.select(train, 20, 0).values():
         assert set(RATIOS[:8]) <= set(chosen["features"])
 
 
@@ -42,14 +42,14 @@ def test_recommended_sees_ranks_where_published_sees_units(train: pd.DataFrame) 
     # GIVEN a column that tells the classes apart, a few values of which are in units 1e10 larger
     signal = train[TARGET] + np.random.default_rng(1).uniform(0, 1, len(train))
     train["Quick Ratio"] = np.where(np.arange(len(train)) % 50 == 0, 1e10 * signal, signal)
-    chosen = select_features.select(train, 5)
+    chosen = select_features.select(train, 5, 0)
     # THEN only the selector on quantiles takes it
     assert "Quick Ratio" in chosen["recommended"]["features"]
     assert "Quick Ratio" not in chosen["published"]["features"]
 
 
 def test_every_other_column_has_its_reason(train: pd.DataFrame) -> None:
-    for chosen in select_features.select(train, 20).values():
+    for chosen in select_features.select(train, 20, 0).values():
         rejected = chosen["rejected"]
         assert rejected["Net Income Flag"] == "constant: every training company has 1"
         assert rejected["Current Liability to Liability"] == "duplicate of Current Liabilities/Liability"
@@ -60,23 +60,23 @@ def test_every_other_column_has_its_reason(train: pd.DataFrame) -> None:
 
 
 def test_all_columns_can_be_asked_for(train: pd.DataFrame) -> None:
-    for chosen in select_features.select(train, 95).values():
+    for chosen in select_features.select(train, 95, 0).values():
         assert len(chosen["features"]) == 93
 
 
 def test_equal_scores_prefer_the_earlier_column(train: pd.DataFrame) -> None:
     # GIVEN a mirror image, which scores the same but is no duplicate
     train["Equity to Liability"] = -train[RATIOS[0]]
-    chosen = select_features.select(train[[TARGET, *RATIOS]], 93)["published"]["scores"]
+    chosen = select_features.select(train[[TARGET, *RATIOS]], 93, 0)["published"]["scores"]
     assert chosen["Equity to Liability"] == pytest.approx(chosen[RATIOS[0]])
     keep = [RATIOS[0], "Equity to Liability"]
     frame = train.assign(**{name: 0.0 for name in RATIOS if name not in keep})
-    assert select_features.select(frame, 1)["recommended"]["features"] == [RATIOS[0]]
+    assert select_features.select(frame, 1, 0)["recommended"]["features"] == [RATIOS[0]]
 
 
 def test_perfect_column_has_a_finite_score(train: pd.DataFrame) -> None:
     train["Quick Ratio"] = train[TARGET].astype(float)
-    chosen = select_features.select(train, 3)["published"]
+    chosen = select_features.select(train, 3, 0)["published"]
     assert "Quick Ratio" in chosen["features"]
     json.dumps(chosen, allow_nan=False)
 
@@ -84,7 +84,7 @@ def test_perfect_column_has_a_finite_score(train: pd.DataFrame) -> None:
 def test_only_constant_columns(train: pd.DataFrame) -> None:
     frame = train.assign(**dict.fromkeys(RATIOS, 0.5))
     with pytest.raises(JobError, match="Every ratio has one value"):
-        select_features.select(frame, 10)
+        select_features.select(frame, 10, 0)
 
 
 @pytest.mark.parametrize("count", ["0", "96", "-1"])
