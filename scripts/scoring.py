@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from itertools import islice, zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from scripts.places import deliver, keys_below, name_of, opened, remove, remove_below, split_uri
 from scripts.portfolio import (
     BadLine,
+    Company,
     Form,
     PortfolioError,
     form_of,
@@ -191,7 +191,7 @@ def _timed(summary: Summary, stage: str) -> Iterator[None]:
 
 @dataclass
 class _Prepared:
-    """A portfolio as the job takes it: the companies of each part, and what is kept of them here."""
+    """A portfolio as the job takes it: how many companies each part has, and what is kept of them here."""
 
     kept: tuple[str, ...]
     kept_values: Path
@@ -210,8 +210,8 @@ def _prepare(
         text = stack.enter_context(open_text(raw, name_of(order.source)))
         portfolio = read(text, form, model.features, order.keep)
         prepared = _Prepared(portfolio.kept, scratch / "kept.jsonl", scratch / "errors.csv")
-        parts = stack.enter_context(_Parts(aws, order, prepared))
         kept = stack.enter_context(prepared.kept_values.open("w", encoding="utf-8"))
+        parts = stack.enter_context(_Parts(aws, order, prepared.parts, kept))
         errors = csv.writer(stack.enter_context(text_file(prepared.errors)), lineterminator="\n")
         errors.writerow(BadLine._fields)
         for row in portfolio.rows:
@@ -223,8 +223,7 @@ def _prepare(
                     )
                 prepared.bad += 1
                 continue
-            kept.write(json.dumps([row.line, *row.kept]) + "\n")
-            if parts.add(f"{row.line},{row.numbers}\n"):
+            if parts.add(row):
                 on_progress("prepare", sum(prepared.parts), None)
         parts.finish()
     on_progress("prepare", sum(prepared.parts), sum(prepared.parts))
@@ -234,12 +233,14 @@ def _prepare(
 class _Parts:
     """Collects lines and sends them away, a few parts at a time."""
 
-    def __init__(self, aws: Aws, order: Order, prepared: _Prepared) -> None:
+    def __init__(self, aws: Aws, order: Order, counts: list[int], kept: TextIO) -> None:
         self._s3 = aws.client("s3")
         self._bucket = aws.project.bucket
         self._order = order
-        self._counts = prepared.parts
+        self._counts = counts
+        self._kept = kept
         self._lines: list[str] = []
+        self._remembered: list[tuple[int, tuple[Any, ...]]] = []
         self._size = 0
         self._under_way: list[Future[None]] = []
         self._pool = ThreadPoolExecutor(UPLOADS)
@@ -250,9 +251,11 @@ class _Parts:
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown(cancel_futures=True)
 
-    def add(self, line: str) -> bool:
-        """Take a line; tell whether it completed a part."""
+    def add(self, row: Company) -> bool:
+        """Take a company; tell whether it completed a part."""
+        line = f"{row.line},{row.numbers}\n"
         self._lines.append(line)
+        self._remembered.append((row.line, row.kept))
         self._size += len(line)
         if self._size < PART_BYTES:
             return False
@@ -272,7 +275,8 @@ class _Parts:
         key = _part_key(self._order, len(self._counts))
         body = "".join(self._lines).encode()
         self._counts.append(len(self._lines))
-        self._lines, self._size = [], 0
+        self._kept.write(json.dumps(self._remembered) + "\n")
+        self._lines, self._remembered, self._size = [], [], 0
         self._under_way.append(self._pool.submit(self._put, key, body))
 
     def _put(self, key: str, body: bytes) -> None:
@@ -395,13 +399,13 @@ def _collect(
         for number, count in enumerate(prepared.parts):
             key = f"{_part_key(order, number).replace('/in/', '/out/')}.out"
             body = aws.client("s3").get_object(Bucket=aws.project.bucket, Key=key)["Body"]
-            for answer, remembered in zip_longest(_lines(body), islice(kept, count)):
-                cells = answer.split(",") if answer else []
-                line, *values = json.loads(remembered) if remembered else (None,)
-                if cells[:1] != [str(line)]:
-                    raise ScoringError(f"The results in {key} are not those of its {count:,} companies.")
+            answers = [answer.split(",") for answer in _lines(body)]
+            remembered = json.loads(next(kept))
+            if [cells[0] for cells in answers] != [str(line) for line, _ in remembered]:
+                raise ScoringError(f"The results in {key} are not those of its {count:,} companies.")
+            for cells, (_, values) in zip(answers, remembered, strict=True):
                 write(cells, values)
-                summary.levels[cells[-1]] += 1
+            summary.levels.update(cells[-1] for cells in answers)
             summary.scored += count
             on_progress("collect", summary.scored, total)
     s3 = aws.client("s3")
