@@ -7,7 +7,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from scripts.commands import data, demo, local, model, operations, pipeline, predict, score, service
+from scripts.commands import data, demo, local, model, operations, pipeline, predict, report, score, service
 from scripts.console import fail
 
 
@@ -46,6 +46,7 @@ app.command("test")(operations.try_out)
 app.add_typer(data.app, name="data")
 app.add_typer(pipeline.app, name="pipeline")
 app.add_typer(model.app, name="model")
+app.command()(report.report)
 app.command()(predict.predict)
 app.command()(score.score)
 

@@ -52,6 +52,7 @@ def _run(aws: Aws, source: DataSource) -> None:
     from scripts.api_client import client_of
     from scripts.commands.model import find, set_approval, wait_until_served
     from scripts.commands.pipeline import follow
+    from scripts.commands.report import save
     from scripts.data import upload
     from scripts.deployment import deploy
 
@@ -65,7 +66,8 @@ def _run(aws: Aws, source: DataSource) -> None:
     began = time.monotonic()
     arn = start(aws.client("sagemaker"), aws.project, {"InputDataUri": uri})
     out.print(f"[bold]Execution[/]  {arn.rpartition('/')[2]}")
-    follow(aws, arn)
+    execution = follow(aws, arn)
+    out.print(f"[bold]Report[/]     {save(aws, execution)}", soft_wrap=True)
 
     package = find(aws, None)
     version = package["ModelPackageVersion"]

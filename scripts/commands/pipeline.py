@@ -88,7 +88,8 @@ def follow(aws: Aws, arn: str) -> Execution:
     if evaluation is not None:
         console().print(candidates_table(evaluation, is_sample=uses_sample(execution)))
     if execution.status != "Succeeded":
-        fail(f"The execution ended as {execution.status}.")
+        judged = "" if evaluation is None else " `bankruptcy report` shows what was judged."
+        fail(f"The execution ended as {execution.status}.{judged}")
     return execution
 
 

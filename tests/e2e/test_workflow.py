@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 
 import pandas as pd
 import pytest
 from executions import run
+from typer.testing import CliRunner
 
 from pipeline.service import Execution
 from scripts.api_client import ApiClient, ApiError, client_of
+from scripts.cli import app
 from scripts.commands.model import find, set_approval, wait_until_served
 from scripts.progress import read_evaluation
 from scripts.session import Aws
@@ -49,6 +52,20 @@ def test_every_step_succeeds_and_both_candidates_are_judged(aws: Aws, execution:
         assert figures["roc_auc"]["low"] <= figures["roc_auc"]["value"] <= figures["roc_auc"]["high"]
     assert evaluation["gate"]["roc_auc"] >= 0.8
     assert evaluation["reigning"] is None
+
+
+def test_the_report_is_fetched_by_a_command(aws: Aws, execution: Execution, tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    shown = CliRunner().invoke(
+        app, ["report", "--no-open", "--output", str(path), "--project", aws.project.name]
+    )
+    assert shown.exit_code == 0, shown.output
+    assert f"Report of {execution.id}" in shown.output
+    evaluation = read_evaluation(aws, execution)
+    assert evaluation is not None
+    page = path.read_text(encoding="utf-8")
+    assert evaluation["gate"]["reason"] in page
+    assert evaluation["provenance"]["code_sha256"]["Evaluate"] in page
 
 
 def test_registers_what_was_judged_and_waits_for_a_person(aws: Aws, execution: Execution) -> None:
