@@ -11,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
 from steps.estimators.logit_classifier import Floats, LogitClassifier
+from steps.estimators.samples import LARGEST_SAMPLE, stratified
 from steps.logits import network_logit
 
 
@@ -34,15 +35,21 @@ class MlpBag(LogitClassifier):
         self.seed = seed
 
     def fit(self, X: Floats, y: NDArray[np.integer]) -> Self:
-        """Fit each network on all companies."""
+        """Fit each network on all companies, or each on a sample of its own where there are many."""
         self.classes_ = np.unique(y)
         self.n_features_in_ = X.shape[1]
         seeds = np.random.default_rng(self.seed).integers(2**31, size=self.nets).tolist()
         with warnings.catch_warnings():
             # The number of epochs is part of the recipe: they need not converge.
             warnings.simplefilter("ignore", ConvergenceWarning)
-            self.members_ = [self._network(seed, len(X)).fit(X, y) for seed in seeds]
+            self.members_ = [self._fit_network(seed, X, y) for seed in seeds]
         return self
+
+    def _fit_network(self, seed: int, X: Floats, y: NDArray[np.integer]) -> MLPClassifier:
+        if len(y) > LARGEST_SAMPLE:
+            sample = stratified(y, 1.0, np.random.default_rng(seed))
+            X, y = X[sample], y[sample]
+        return self._network(seed, len(X)).fit(X, y)
 
     def _network(self, seed: int, rows: int) -> MLPClassifier:
         return MLPClassifier(

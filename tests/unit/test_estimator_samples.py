@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from steps.estimators import boosting, forest, samples
+from steps.estimators import forest, mlp_bag, samples
 from steps.estimators.boosting import BoostingBag
 from steps.estimators.forest import Forest
+from steps.estimators.mlp_bag import MlpBag
 
 RANDOM = np.random.default_rng(5)
 X = RANDOM.normal(size=(400, 3))
@@ -32,15 +33,19 @@ def test_a_forests_trees_see_a_sample_above_the_bound_alone(monkeypatch: pytest.
     assert [tree.tree_.weighted_n_node_samples[0] for tree in bounded.estimators_] == [100] * 3
 
 
-def test_a_boosted_ensemble_sees_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[int] = []
-    original = boosting.stratified
+def test_boosted_ensembles_and_networks_see_samples_above_the_bound_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fits() -> list[bytes]:
+        models = (BoostingBag(2, 3), MlpBag(2, 1))
+        return [model.fit(X, Y).decision_function(X).tobytes() for model in models]
 
-    def noted(*arguments: object) -> object:
-        drawn = original(*arguments)  # type: ignore[arg-type]
-        seen.append(len(drawn))
-        return drawn
-
-    monkeypatch.setattr(boosting, "stratified", noted)
-    BoostingBag(2, 2).fit(X, Y)
-    assert seen == pytest.approx([320, 320], abs=1)
+    unbounded = fits()
+    monkeypatch.setattr(samples, "LARGEST_SAMPLE", len(Y))
+    monkeypatch.setattr(mlp_bag, "LARGEST_SAMPLE", len(Y))
+    assert fits() == unbounded
+    monkeypatch.setattr(samples, "LARGEST_SAMPLE", 100)
+    monkeypatch.setattr(mlp_bag, "LARGEST_SAMPLE", 100)
+    bounded = fits()
+    assert bounded == fits()
+    assert all(one != other for one, other in zip(bounded, unbounded, strict=True))
