@@ -123,7 +123,7 @@ def test_seed_reaches_the_network(trained: Any, tmp_path: Path) -> None:
 def test_unknown_estimator(trained: Any, tmp_path: Path) -> None:
     arguments = [*trained.arguments("train", "features"), "--model-dir", str(tmp_path)]
     with pytest.raises(
-        JobError, match="Estimator is 'magic'; it must be one of logistic, blend, boosting, mlp-bag, forest"
+        JobError, match="Estimator is 'magic'; it must be one of blend, boosting, mlp-bag, forest, logistic"
     ):
         train_recommended.main([*arguments, "--estimator", "magic"])
     assert not any(tmp_path.iterdir())
