@@ -11,15 +11,14 @@ from sklearn.pipeline import Pipeline
 
 from steps.estimators.inputs import columns_and_ratios, normal_scores
 from steps.estimators.ratios import Ratio
+from steps.estimators.samples import LARGEST_SAMPLE, stratified
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.integer]
 
 RESAMPLES = 20
-# Of each class's companies that a resample sees, drawn without replacement ...
+# Of each class's companies that a resample sees, drawn without replacement.
 SHARE = 0.8
-# ... and not more companies in all than this: a ranking needs no more.
-LARGEST = 20_000
 PENALTY = 0.1
 
 
@@ -52,25 +51,17 @@ def elimination_order(X: Floats, y: Labels, names: Sequence[str], seed: int) -> 
     (1978), 318 to 327: from one fit's coefficients and their covariance follows, without refitting,
     what is left of them when a column is taken out.
     """
-    if len(y) > LARGEST:
-        drawn = _draw(y, LARGEST / len(y), np.random.default_rng([seed]))
+    if len(y) > LARGEST_SAMPLE:
+        drawn = stratified(y, 1.0, np.random.default_rng(seed))
         X, y = X[drawn], y[drawn]
     inputs = Pipeline([*columns_and_ratios(names), *normal_scores(seed)])
     scores: Floats = inputs.fit_transform(X)
     groups = _groups(names, inputs["ratios"].ratios)
     orders = []
     for number in range(RESAMPLES):
-        drawn = _draw(y, SHARE, np.random.default_rng([seed, number]))
+        drawn = stratified(y, SHARE, np.random.default_rng([seed, number]))
         orders.append(_eliminate(scores[drawn], y[drawn], groups))
     return np.array(orders)
-
-
-def _draw(y: Labels, share: float, random: np.random.Generator) -> NDArray[np.intp]:
-    parts = [np.flatnonzero(y == label) for label in (0, 1)]
-    # At least one of each class, however few there are.
-    return np.concatenate(
-        [random.choice(part, max(1, round(share * len(part))), replace=False) for part in parts]
-    )
 
 
 def _groups(names: Sequence[str], ratios: Sequence[Ratio]) -> NDArray[np.intp]:
