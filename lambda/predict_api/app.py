@@ -124,7 +124,8 @@ def _add_routes(app: APIGatewayRestResolver, dependencies: Dependencies) -> None
         from predict_api.docs import page  # noqa: PLC0415
 
         headers: dict[str, Any] = {"Content-Security-Policy": _DOCS_POLICY}
-        return Response(200, "text/html; charset=utf-8", page(_openapi_document(contracts)), headers)
+        text = page("Bankruptcy risk API", _openapi_document(contracts))
+        return Response(200, "text/html; charset=utf-8", text, headers)
 
     @app.not_found
     def not_found(_: Exception) -> Response[str]:

@@ -1,27 +1,64 @@
-"""The documentation page: Swagger UI from Powertools, whole within one page."""
+"""The documentation page: the Swagger UI that Powertools ships, whole within one page."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from string import Template
 
 from aws_lambda_powertools.event_handler.openapi import swagger_ui
-from aws_lambda_powertools.event_handler.openapi.swagger_ui.html import generate_swagger_html
+
+# Not Powertools' own page, which has no viewport for phones, links a document of its own as JSON and shows
+# a choice of one server. No validatorUrl, since that would be another host.
+_PAGE = Template("""\
+<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>$title</title>
+<link rel="icon" href="data:,">
+<style>$style</style>
+<style>
+body { margin: 0; }
+.swagger-ui .schemes-server-container, .swagger-ui .response-col_links { display: none; }
+.swagger-ui .info { margin: 30px 0 20px; }
+.swagger-ui .scheme-container { padding: 12px 0; }
+.swagger-ui table.parameters, .swagger-ui .opblock-body pre.microlight { overflow-wrap: anywhere; }
+</style>
+</head>
+<body>
+<div id="docs"><noscript>This page needs scripts. GET /openapi.json says the same.</noscript></div>
+<script>$script</script>
+<script>
+SwaggerUIBundle({
+  spec: $document,
+  dom_id: "#docs",
+  presets: [SwaggerUIBundle.presets.apis],
+  deepLinking: true,
+  defaultModelsExpandDepth: 0,
+  validatorUrl: null,
+});
+</script>
+</body>
+</html>
+""")
 
 
-def page(document: str) -> str:
+def page(title: str, document: str) -> str:
     """Return the page.
 
     Parameters
     ----------
+    title
+        The API's name.
     document
         The OpenAPI document as JSON.
     """
     assets = Path(swagger_ui.__file__).parent
-    return generate_swagger_html(
+    return _PAGE.substitute(
+        title=title,
+        style=(assets / "swagger-ui.min.css").read_text("utf-8"),
+        script=(assets / "swagger-ui-bundle.min.js").read_text("utf-8"),
         # The document stands inside a script element, which the text "</script>" would end.
-        spec=document.replace("<", "\\u003c"),
-        swagger_js=(assets / "swagger-ui-bundle.min.js").read_text("utf-8"),
-        swagger_css=(assets / "swagger-ui.min.css").read_text("utf-8"),
-        swagger_base_url="",
-        oauth2_config=None,
+        document=document.replace("<", "\\u003c"),
     )

@@ -8,6 +8,7 @@ from pydantic.json_schema import models_json_schema
 
 from predict_api import schemas
 from predict_api.contract import Contract
+from predict_api.openapi_examples import answer_examples, error_examples, request_examples
 from predict_api.validation import MAX_BYTES, MAX_COMPANIES, MAX_EXPLAINED
 
 _REF = "#/components/schemas/"
@@ -20,21 +21,27 @@ Send the `contract` hash along to be refused, rather than misread, when that has
 Errors are always JSON with a stable `code`.
 """
 
-_ERRORS = {
-    400: "`invalid_json`: the body is not JSON.",
-    403: "`forbidden`: the API key is missing or wrong.",
-    409: "`contract_mismatch`: the contract that the request names is no longer served.",
-    413: "`payload_too_large`: the body is too large.",
-    415: "`unsupported_media_type`: the Content-Type is missing or not application/json.",
-    422: "`validation_failed`: shape, count, names or numbers are wrong; `details` has the places.",
-    429: "`throttled`: too many requests.",
-    500: "`internal_error`: unexpected; quote the request id.",
-    502: "`model_error`: the model could not answer.",
-    503: "`no_model`, `endpoint_unavailable`, `deploying` or `unavailable`: see Retry-After.",
-    504: "`endpoint_timeout`: the model did not answer in time.",
+ERRORS = {
+    400: {"invalid_json": "The body is not JSON."},
+    403: {"forbidden": "The API key is missing or unknown."},
+    409: {"contract_mismatch": "The contract that the request names is not served."},
+    413: {"payload_too_large": "The body is too large."},
+    415: {"unsupported_media_type": "The Content-Type is missing or not application/json."},
+    422: {"validation_failed": "Shape, count, names or numbers are wrong; `details` has the places."},
+    429: {
+        "throttled": "Too many requests at the moment.",
+        "quota_exceeded": "The key's requests of this month are used up.",
+    },
+    500: {"internal_error": "Unexpected. Quote the request id."},
+    502: {"model_error": "The model could not answer."},
+    503: {
+        "no_model": "No model has been deployed yet.",
+        "endpoint_unavailable": "The model is paused or being deployed.",
+        "deploying": "A model with other features is being deployed.",
+        "unavailable": "The model's contract can't be read at the moment.",
+    },
+    504: {"endpoint_timeout": "The model did not answer in time."},
 }
-
-
 _EXPLAIN = {
     "name": "explain",
     "in": "query",
@@ -67,6 +74,10 @@ def build_document(contract: Contract | None) -> dict[str, Any]:
         # Relative to the document's own address, whatever stage or domain that has.
         "servers": [{"url": "."}],
         "security": [{"apiKey": []}],
+        "tags": [
+            {"name": "Scoring", "description": "Companies in, probabilities out; needs the API key."},
+            {"name": "Service", "description": "Open to everybody."},
+        ],
         "paths": _paths(contract),
         "components": {
             "schemas": _schemas(contract),
@@ -77,18 +88,22 @@ def build_document(contract: Contract | None) -> dict[str, Any]:
 
 def _paths(contract: Contract | None) -> dict[str, Any]:
     document = {"type": "object"}
+    requests = {"examples": request_examples(contract)} if contract else {}
+    answers = {"examples": answer_examples(contract)} if contract else {}
     return {
         "/predict": {
             "post": {
                 "operationId": "predict",
+                "tags": ["Scoring"],
                 "summary": "Score one company or many",
+                "description": "In any of the forms that the examples show.",
                 "parameters": [_EXPLAIN],
                 "requestBody": {
                     "required": True,
-                    "content": {"application/json": {**_content("PredictRequest"), **_examples(contract)}},
+                    "content": {"application/json": {**_content("PredictRequest"), **requests}},
                 },
                 "responses": _responses(
-                    _content("PredictAnswer"),
+                    {**_content("PredictAnswer"), **answers},
                     "The predictions.",
                     400,
                     403,
@@ -107,6 +122,7 @@ def _paths(contract: Contract | None) -> dict[str, Any]:
         "/model": {
             "get": {
                 "operationId": "model",
+                "tags": ["Scoring"],
                 "summary": "The contract of the deployed model",
                 "responses": _responses(_content("ModelAnswer"), "The contract.", 403, 429, 500, 503),
             }
@@ -114,6 +130,7 @@ def _paths(contract: Contract | None) -> dict[str, Any]:
         "/health": {
             "get": {
                 "operationId": "health",
+                "tags": ["Service"],
                 "summary": "Whether the API is up",
                 "security": [],
                 "responses": _responses(_content("HealthAnswer"), "It is.", 429, 500),
@@ -122,6 +139,7 @@ def _paths(contract: Contract | None) -> dict[str, Any]:
         "/openapi.json": {
             "get": {
                 "operationId": "openapi",
+                "tags": ["Service"],
                 "summary": "This document",
                 "security": [],
                 "responses": _responses({"schema": document}, "An OpenAPI 3.1 document.", 429, 500),
@@ -130,6 +148,7 @@ def _paths(contract: Contract | None) -> dict[str, Any]:
         "/docs": {
             "get": {
                 "operationId": "docs",
+                "tags": ["Service"],
                 "summary": "This document as a page",
                 "security": [],
                 "responses": _responses(
@@ -149,9 +168,11 @@ def _responses(
     }
     for status in errors:
         responses[str(status)] = {
-            "description": _ERRORS[status],
+            "description": " ".join(f"`{code}`: {meaning}" for code, meaning in ERRORS[status].items()),
             "headers": {**headers, "Retry-After": _RETRY_AFTER} if status in (429, 503) else headers,
-            "content": {"application/json": _content("ErrorAnswer")},
+            "content": {
+                "application/json": {**_content("ErrorAnswer"), "examples": error_examples(ERRORS[status])}
+            },
         }
     return responses
 
@@ -181,19 +202,3 @@ def _schemas(contract: Contract | None) -> dict[str, Any]:
             "additionalProperties": False,
         }
     return found
-
-
-def _examples(contract: Contract | None) -> dict[str, Any]:
-    if contract is None:
-        return {}
-    numbers = contract.document["smoke_test"]["features"]
-    names = dict(zip(contract.names, numbers, strict=True))
-    examples = {
-        "position": ("One company, numbers in order", {"data": numbers}),
-        "name": ("One company, numbers by name", {"features": names, "contract": contract.hash}),
-        "many": ("Two companies", {"instances": [numbers, names]}),
-        "list": ("A list of companies", [{"data": numbers}, {"features": names}]),
-    }
-    return {
-        "examples": {key: {"summary": summary, "value": value} for key, (summary, value) in examples.items()}
-    }

@@ -13,6 +13,7 @@ import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from predict_api import schemas
+from predict_api.openapi import ERRORS
 from predict_api_fakes import NAMES, NUMBERS, REQUEST_ID, Api, client_error, contract
 
 JSON = {"Content-Type": "application/json"}
@@ -149,6 +150,22 @@ def test_examples_work(api: Api) -> None:
         validator(document, answers).validate(reply.json)
 
 
+def test_examples_of_answers_have_the_documented_form(api: Api) -> None:
+    document = document_of(api)
+    seen = set()
+    for item in document["paths"].values():
+        for operation in item.values():
+            for status, response in operation["responses"].items():
+                for content in response["content"].values():
+                    for name, example in content.get("examples", {}).items():
+                        validator(document, content["schema"]).validate(example["value"])
+                        seen.add((status, name))
+    assert {("200", "one"), ("200", "explained"), ("200", "many")} <= seen
+    assert {(int(status), name) for status, name in seen if status != "200"} == {
+        (status, code) for status, codes in ERRORS.items() for code in codes
+    }
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -184,7 +201,8 @@ def test_docs_page_needs_no_other_host(api: Api) -> None:
     reply = api.call("GET", "/docs")
     assert reply.headers["content-type"] == "text/html; charset=utf-8"
     assert "Bankruptcy risk API" in reply.text
-    assert re.findall(r"<(?:script|link|img|iframe)[^>]+(?:src|href)\s*=", reply.text) == []
+    linked = re.findall(r"<(?:script|link|img|iframe)[^>]+(?:src|href)\s*=\s*[\"']?([^\"'>]*)", reply.text)
+    assert [place for place in linked if not place.startswith("data:")] == []
     assert "connect-src 'self'" in reply.headers["content-security-policy"]
     assert "<script>alert(1)" not in reply.text
 

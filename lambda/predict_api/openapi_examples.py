@@ -1,0 +1,77 @@
+"""The examples in the OpenAPI document: requests that work, answers and errors as they look."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from predict_api.contract import Contract
+
+_TIME = "2026-01-02T03:04:05.678Z"
+_REQUEST_ID = "5e1f0c9a-3b7d-4c1e-9a52-0d6f8e4b7a11"
+_DETAILS: dict[str, tuple[list[str | int], str]] = {
+    "contract_mismatch": (["contract"], "'0123456789abcdef' was given, 'fedcba9876543210' is served."),
+    "validation_failed": (
+        ["instances", 7, "data"],
+        "has 49 of 50 numbers; one is needed per feature, in order",
+    ),
+}
+
+
+def request_examples(contract: Contract) -> dict[str, Any]:
+    """Return requests to /predict in all forms, of a company that the contract knows."""
+    numbers = contract.document["smoke_test"]["features"]
+    names = dict(zip(contract.names, numbers, strict=True))
+    return {
+        "position": _example("One company, numbers in order", {"data": numbers}),
+        "name": _example(
+            "One company, numbers by name, pinned to a contract",
+            {"features": names, "contract": contract.hash},
+        ),
+        "many": _example("Many companies", {"instances": [numbers, names]}),
+        "list": _example("Many companies as a bare list", [{"data": numbers}, {"features": names}]),
+    }
+
+
+def answer_examples(contract: Contract) -> dict[str, Any]:
+    """Return answers of /predict in all forms; their numbers are made up."""
+    level = contract.document["risk_levels"][0]["level"]
+    prediction = {
+        "prediction": 0,
+        "probability": {"not_bankrupt": 0.98, "bankrupt": 0.02},
+        "risk_level": level,
+        "confidence": 0.98,
+    }
+    low, high = contract.seen[0]
+    effect = {
+        "feature": contract.names[0],
+        "value": high,
+        "median": low,
+        "effect": 0.84,
+        "direction": "raises",
+    }
+    more = {
+        "timestamp": _TIME,
+        "model": {"version": "3", "contract": contract.hash},
+        "warnings": [],
+    }
+    return {
+        "one": _example("One company", {**prediction, **more}),
+        "explained": _example(
+            "One company with explain=true", {**prediction, "explanation": [effect], **more}
+        ),
+        "many": _example("Many companies", {"predictions": [prediction, prediction], **more}),
+    }
+
+
+def error_examples(codes: dict[str, str]) -> dict[str, Any]:
+    """Return an example of each code of a status, given with what it means."""
+    return {code: _example(code, _error(code, meaning)) for code, meaning in codes.items()}
+
+
+def _error(code: str, message: str) -> dict[str, Any]:
+    details = [{"loc": loc, "message": text} for loc, text in [_DETAILS[code]]] if code in _DETAILS else []
+    return {"error": {"code": code, "message": message, "details": details, "request_id": _REQUEST_ID}}
+
+
+def _example(summary: str, value: Any) -> dict[str, Any]:
+    return {"summary": summary, "value": value}
