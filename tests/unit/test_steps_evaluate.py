@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ import pandas as pd
 import pytest
 
 import inference
-from steps import evaluate
+from steps import evaluate, train_recommended
 from steps.export import export_pipeline, pack_model, unpack_model, write_model
 from steps.job import JobError
 from steps.metrics import roc_auc
@@ -190,6 +192,43 @@ def test_significantly_worse_than_the_reigning_model(execution: Execution) -> No
     # THEN the gate refuses it although its own figure would do
     assert evaluation["gate"]["not_worse_than_reigning"] == 0
     assert "it is significantly worse than the reigning model (difference -0." in evaluation["gate"]["reason"]
+
+
+def test_a_model_trained_on_shuffled_labels_is_refused_though_it_passes_a_low_minimum(
+    execution: Execution, companies: Callable[..., pd.DataFrame]
+) -> None:
+    # GIVEN the good model in service, many unseen companies, and a model trained on the same companies as
+    # the good one, a third of whose labels are shuffled among them
+    execution.reign("recommended")
+    companies(rows=2000, bankrupt=400, seed=1).to_parquet(execution.root / "test" / "test.parquet")
+    train = pd.read_parquet(execution.space.folder("train") / "train.parquet")
+    generator = np.random.default_rng(0)
+    third = generator.permutation(len(train))[: len(train) // 3]
+    labels = train[TARGET].to_numpy(copy=True)
+    labels[third] = labels[generator.permutation(third)]
+    (execution.root / "train").mkdir()
+    train.assign(**{TARGET: labels}).to_parquet(execution.root / "train" / "train.parquet")
+    train_recommended.main(
+        [
+            *("--train", str(execution.root / "train"), "--model-dir", str(execution.root / "worse")),
+            *execution.space.arguments("features"),
+            *("--estimator", "logistic"),
+        ]
+    )
+    pack_model(execution.root / "worse", execution.root / "recommended" / "model.tar.gz")
+    # WHEN it is judged
+    gate = execution.run("--register-candidate", "recommended", "--min-roc-auc", "0.6")["gate"]
+    # THEN it reaches the minimum, and is refused with the figures
+    assert gate["roc_auc"] > 0.6
+    assert (gate["not_worse_than_reigning"], gate["passed"]) == (0, False)
+    assert re.search(
+        r"reaches MinRocAuc 0\.6; it is significantly worse than the reigning model "
+        r"\(difference -0\.\d{4}, 95 % interval -0\.\d{4} to -0\.\d{4}\)\.$",
+        gate["reason"],
+    )
+    # AND passes where it shall not be compared
+    options = ("--register-candidate", "recommended", "--min-roc-auc", "0.6", "--compare-with-reigning", "no")
+    assert execution.run(*options)["gate"]["passed"] is True
 
 
 def test_reigning_model_is_never_unpickled(execution: Execution) -> None:
