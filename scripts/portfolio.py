@@ -295,21 +295,18 @@ def _picker(places: list[int]) -> Callable[[list[str]], tuple[str, ...]]:
 
 def result_writer(
     form: Form, target: TextIO, kept: Sequence[str]
-) -> Callable[[Sequence[str], Sequence[Any]], None]:
-    """Return what writes a result, given its line's number and `RESULT` as text, and what was kept."""
+) -> Callable[[Sequence[Any], Sequence[str]], None]:
+    """Return what writes a result: the line's number and what was kept, and the text of `RESULT`."""
+    names = ["line", *kept]
     if form is Form.CSV:
         writer = csv.writer(target, lineterminator="\n")
-        writer.writerow(["line", *kept, *RESULT])
-        return lambda cells, values: writer.writerow([cells[0], *values, *cells[1:]])
+        writer.writerow([*names, *RESULT])
+        return lambda values, cells: writer.writerow([*values, *cells])
 
-    def write(cells: Sequence[str], values: Sequence[Any]) -> None:
-        line, prediction, probability, level = cells
-        result = (int(prediction), float(probability), level)
-        row = (
-            {"line": int(line)}
-            | dict(zip(kept, values, strict=True))
-            | dict(zip(RESULT, result, strict=True))
-        )
+    def write(values: Sequence[Any], cells: Sequence[str]) -> None:
+        prediction, probability, level = cells
+        result = zip(RESULT, (int(float(prediction)), float(probability), level), strict=True)
+        row = dict(zip(names, values, strict=True)) | dict(result)
         target.write(json.dumps(row, ensure_ascii=False) + "\n")
 
     return write

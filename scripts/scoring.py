@@ -399,12 +399,13 @@ def _collect(
         for number, count in enumerate(prepared.parts):
             key = f"{_part_key(order, number).replace('/in/', '/out/')}.out"
             body = aws.client("s3").get_object(Bucket=aws.project.bucket, Key=key)["Body"]
-            answers = [answer.split(",") for answer in _lines(body)]
+            answers = list(csv.reader(_lines(body)))
             remembered = json.loads(next(kept))
-            if [cells[0] for cells in answers] != [str(line) for line, _ in remembered]:
+            # As numbers: that batch transform writes them as it was given them is nowhere promised.
+            if [float(cells[0]) for cells in answers] != [line for line, _ in remembered]:
                 raise ScoringError(f"The results in {key} are not those of its {count:,} companies.")
-            for cells, (_, values) in zip(answers, remembered, strict=True):
-                write(cells, values)
+            for cells, (line, values) in zip(answers, remembered, strict=True):
+                write([line, *values], cells[1:])
             summary.levels.update(cells[-1] for cells in answers)
             summary.scored += count
             on_progress("collect", summary.scored, total)

@@ -129,14 +129,14 @@ def test_packed_files_and_names() -> None:
 
 
 def test_results_in_both_forms() -> None:
-    cells = ["2", "1", "0.75", "high"]
+    cells = ["1", "0.75", "high"]
     written = io.StringIO()
-    result_writer(Form.CSV, written, ("name",))(cells, ["a, b"])
+    result_writer(Form.CSV, written, ("name",))([2, "a, b"], cells)
     assert (
         written.getvalue() == 'line,name,prediction,probability_bankrupt,risk_level\n2,"a, b",1,0.75,high\n'
     )
     written = io.StringIO()
-    result_writer(Form.LINES, written, ("name",))(cells, [7])
+    result_writer(Form.LINES, written, ("name",))([2, 7], cells)
     assert written.getvalue() == (
         '{"line": 2, "name": 7, "prediction": 1, "probability_bankrupt": 0.75, "risk_level": "high"}\n'
     )
