@@ -1,0 +1,242 @@
+"""One life of the service on local AWS, through the command line, the REST API and AWS's own APIs."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from inventory import inventory
+from typer.testing import CliRunner
+
+from local_aws.server import LocalAws
+from pipeline.service import Execution, describe
+from scripts.api_client import ApiClient, ApiError, client_of
+from scripts.cli import app
+from scripts.commands.model import find
+from scripts.progress import read_evaluation
+from scripts.session import Aws, connect, use_local_aws
+
+PROJECT = "bankruptcy-life"
+STEPS = {
+    "SelectFeatures",
+    "Resample",
+    "TrainPublished",
+    "TrainRecommended",
+    "Evaluate",
+    "CheckRocAuc",
+    "RegisterModel",
+}
+TRAINED = {"SelectFeatures", "Resample", "TrainPublished", "TrainRecommended"}
+
+
+class Service:
+    """The service as a person at a terminal has it."""
+
+    def __init__(self, aws: Aws) -> None:
+        self.aws = aws
+
+    def run(self, *arguments: str) -> str:
+        """Run a command, which must succeed; return what it says."""
+        result = CliRunner().invoke(app, [*arguments, "--project", PROJECT], env={"COLUMNS": "200"})
+        assert result.exit_code == 0, f"{' '.join(arguments)}: {result.output} {result.exception!r}"
+        return result.output
+
+    def execute(self, *parameters: str) -> Execution:
+        """Run the pipeline to its end on the newest data with a quick estimator."""
+        options = [
+            option for parameter in ("Estimator=logistic", *parameters) for option in ("-p", parameter)
+        ]
+        self.run("pipeline", "start", "--wait", *options)
+        sagemaker = self.aws.client("sagemaker")
+        newest = sagemaker.list_pipeline_executions(
+            PipelineName=self.aws.project.pipeline, SortBy="CreationTime", SortOrder="Descending"
+        )["PipelineExecutionSummaries"][0]
+        return describe(sagemaker, newest["PipelineExecutionArn"])
+
+    def contract(self) -> dict[str, object]:
+        """Return the contract that is published for the API."""
+        s3 = self.aws.client("s3")
+        body = s3.get_object(Bucket=self.aws.project.bucket, Key="reigning/contract.json")["Body"]
+        found: dict[str, object] = json.load(body)
+        return found
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Service]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
+            patch.setenv(name, "set by the fixture")  # remembered, so that use_local_aws leaves no trace
+        with LocalAws() as server:
+            use_local_aws(server.url, server.region)
+            yield Service(connect(PROJECT))
+
+
+def test_from_nothing_to_nothing(service: Service, companies: pd.DataFrame, tmp_path: Path) -> None:
+    aws, run = service.aws, service.run
+    data = tmp_path / "companies.csv"
+    companies.to_csv(data, index=False)
+    assert inventory(aws.client) == []
+
+    # GIVEN a deployed service; WHEN data is uploaded and an execution is started
+    run("deploy", "--yes")
+    uri = run("data", "upload", "--data", str(data)).split()[-1]
+    first = service.execute("RegisterCandidate=published")
+
+    # THEN every step succeeds, both candidates are judged, and the one that was asked for waits for a person
+    assert first.status == "Succeeded"
+    assert first.parameters["InputDataUri"] == uri
+    assert {step.name: step.status for step in first.steps} == dict.fromkeys(STEPS, "Succeeded")
+    assert cached_steps(first) == set()
+    check_evaluation(aws, first)
+    check_registration(aws, first)
+
+    # WHEN it is approved, THEN the API answers with what was judged
+    run("model", "approve", "--yes", "--wait")
+    client = client_of(aws)
+    check_answers(service, client, companies)
+    told = json.loads(run("predict", "--row", "7", "--data", str(data), "--format", "json").splitlines()[-1])
+    assert told["probability"] == probability_of(client, companies, 7)
+
+    # WHEN a second version is approved, THEN it takes over
+    second = service.execute()
+    assert cached_steps(second) == TRAINED
+    run("model", "approve", "2", "--yes", "--wait")
+    assert answering_version(service, client) == "2"
+    # AND when it is rejected, the first one answers again
+    run("model", "reject", "2", "--note", "a test")
+    run("resume")  # waits until the newest approved version serves
+    assert answering_version(service, client) == "1"
+
+    # WHEN the service is paused, THEN the API answers 503
+    run("pause")
+    assert refused(client, smoke(service)) == (503, "endpoint_unavailable")
+    # AND so it does after a third version was approved
+    third = service.execute()
+    assert cached_steps(third) == TRAINED
+    run("model", "approve", "3", "--yes")
+    assert refused(client, smoke(service)) == (503, "endpoint_unavailable")
+    assert "yes; `bankruptcy resume` brings it back" in run("status")
+
+    # WHEN it is resumed, THEN the third version answers, and the API passes its checks
+    run("resume")
+    assert answering_version(service, client) == "3"
+    assert "All 10 checks passed." in run("test", "--data", str(data))
+
+    # WHEN it is destroyed, THEN nothing is left but what it says
+    kept = run("destroy", "--yes")
+    assert inventory(aws.client) == [
+        f"bucket {aws.project.bucket}",
+        "log group /aws/sagemaker/ProcessingJobs",
+        "log group /aws/sagemaker/TrainingJobs",
+        f"model package {PROJECT} 1 Approved",
+        f"model package {PROJECT} 2 Rejected",
+        f"model package {PROJECT} 3 Approved",
+        f"model package group {PROJECT}",
+        "role ApiGatewayLogs",
+        f"stack {PROJECT}-storage",
+    ]
+    for name in (
+        f"s3://{aws.project.bucket} ",
+        f"3 model package(s) in the group {PROJECT}",
+        f"stack {PROJECT}-storage, which holds bucket and group",
+        "role ApiGatewayLogs, ",
+        "log group /aws/sagemaker/ProcessingJobs, shared by all jobs of the account",
+        "log group /aws/sagemaker/TrainingJobs, shared by all jobs of the account",
+    ):
+        assert f"kept: {name}" in kept
+    # AND with its data, too, nothing of it
+    run("destroy", "--yes", "--delete-data")
+    assert inventory(aws.client) == [
+        "log group /aws/sagemaker/ProcessingJobs",
+        "log group /aws/sagemaker/TrainingJobs",
+        "role ApiGatewayLogs",
+    ]
+
+
+def check_evaluation(aws: Aws, execution: Execution) -> None:
+    """The evaluation judges both candidates, and there is no reigning model yet."""
+    evaluation = read_evaluation(aws, execution)
+    assert evaluation is not None
+    assert set(evaluation["candidates"]) == {"published", "recommended"}
+    for figures in evaluation["candidates"].values():
+        assert figures["roc_auc"]["low"] <= figures["roc_auc"]["value"] <= figures["roc_auc"]["high"]
+    assert evaluation["gate"]["roc_auc"] >= 0.8
+    assert evaluation["reigning"] is None
+
+
+def check_registration(aws: Aws, execution: Execution) -> None:
+    """What was judged is what is registered."""
+    package = find(aws, 1)
+    evaluation = read_evaluation(aws, execution)
+    assert evaluation is not None
+    assert package["ModelApprovalStatus"] == "PendingManualApproval"
+    url = package["InferenceSpecification"]["Containers"][0]["ModelDataUrl"]
+    assert url == f"s3://{aws.project.bucket}/models/{execution.id}/model.tar.gz"
+    metadata = package["CustomerMetadataProperties"]
+    assert metadata["ContractHash"] == evaluation["winner"]["contract"]
+    assert metadata["ContractUri"] == f"s3://{aws.project.bucket}/models/{execution.id}/contract.json"
+
+
+def check_answers(service: Service, client: ApiClient, companies: pd.DataFrame) -> None:
+    """Answers are those of the evaluated model; requests that are none are refused in JSON."""
+    # The company whose probability the evaluation wrote down, by position
+    contract = service.contract()
+    known = contract["smoke_test"]
+    assert isinstance(known, dict)
+    answer = client.predict({"data": known["features"]})
+    assert math.isclose(answer["probability"]["bankrupt"], known["probability"], abs_tol=1e-9)
+    assert math.isclose(sum(answer["probability"].values()), 1.0)
+    assert answer["model"] == {"version": "1", "contract": contract["contract"]}
+    assert answer["prediction"] == int(known["probability"] >= contract["threshold"])
+
+    # Positions and names mean the same
+    names = [feature["name"] for feature in client.get("/model")["features"]]
+    company = companies.rename(columns=str.strip).iloc[7][names].astype(float)
+    by_name = client.predict({"instances": [company.to_dict()]})["predictions"][0]
+    assert by_name["probability"] == probability_of(client, companies, 7)
+
+    # Bad input, no key, no such path
+    assert refused(client, [1.0, 2.0]) == (422, "validation_failed")
+    assert refused(ApiClient(client.url), []) == (403, "forbidden")
+    with pytest.raises(ApiError) as missing:
+        client.get("/nothing")
+    assert (missing.value.status, missing.value.code) == (404, "not_found")
+
+
+def refused(client: ApiClient, company: list[float]) -> tuple[int, str]:
+    """Ask about a company; return status and code of the refusal."""
+    with pytest.raises(ApiError) as refusal:
+        client.predict({"data": company})
+    return refusal.value.status, refusal.value.code
+
+
+def probability_of(client: ApiClient, companies: pd.DataFrame, row: int) -> dict[str, float]:
+    """Ask about a company by position."""
+    names = [feature["name"] for feature in client.get("/model")["features"]]
+    company = companies.rename(columns=str.strip).iloc[row][names].astype(float)
+    probability: dict[str, float] = client.predict({"data": company.tolist()})["probability"]
+    return probability
+
+
+def answering_version(service: Service, client: ApiClient) -> str:
+    """Return the version that answers."""
+    answer = client.predict({"data": smoke(service)})
+    version: str = answer["model"]["version"]
+    return version
+
+
+def smoke(service: Service) -> list[float]:
+    """Return the company that the published contract names as its smoke test."""
+    known = service.contract()["smoke_test"]
+    assert isinstance(known, dict)
+    numbers: list[float] = known["features"]
+    return numbers
+
+
+def cached_steps(execution: Execution) -> set[str]:
+    """Return the names of the steps whose outputs are an earlier execution's."""
+    return {step.name for step in execution.steps if step.cached}
