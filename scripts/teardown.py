@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _PAUSE = 5.0
 _ENDPOINT_ATTEMPTS = 360
-_JOB_LOGS = ("/aws/sagemaker/ProcessingJobs", "/aws/sagemaker/TrainingJobs")
+_JOB_LOGS = tuple(f"/aws/sagemaker/{kind}Jobs" for kind in ("Processing", "Training", "Transform"))
 _GONE_CODES = {"404", "NoSuchBucket", "NoSuchEntity", "ParameterNotFound"}
 _GONE = ("could not find", "does not exist", "not found", "unable to describe")
 
@@ -142,14 +142,14 @@ class _Work:
         raise DeploymentError(f"The endpoint {name} could not be deleted in half an hour; run destroy again.")
 
     def delete_generations(self) -> None:
-        """Delete the endpoint configurations and models that deploy_model made."""
-        ours = re.compile(rf"{re.escape(self._project.name)}-v\d+-[0-9a-f]+")
+        """Delete what deploy_model made, and the models that interrupted scoring left."""
+        ours = re.compile(rf"{re.escape(self._project.name)}-(v\d+|score-\d+-\d+)-[0-9a-f]+")
         for kind, operation, items, key in (
             ("endpoint configuration", "endpoint_config", "EndpointConfigs", "EndpointConfigName"),
             ("model", "model", "Models", "ModelName"),
         ):
             pages = self._sagemaker.get_paginator(f"list_{operation}s").paginate(
-                NameContains=f"{self._project.name}-v"
+                NameContains=f"{self._project.name}-"
             )
             names = [item[key] for page in pages for item in page[items]]
             for name in filter(ours.fullmatch, names):

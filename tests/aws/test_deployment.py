@@ -451,6 +451,9 @@ def test_destroying_keeps_data_and_says_so(
     # GIVEN an endpoint as deploy_model makes it, without a call of deploy_model
     cloud.events.disable_rule(Name="credit-risk-endpoint")
     make_endpoint(cloud, deployed, "credit-risk-v1-0a1b2c3d")
+    # AND what scoring left when it was interrupted, beside another project's
+    for name in ("credit-risk-score-20261123-101500-0a1b", "credit-risk-too-v1-0a1b2c3d"):
+        make_model(cloud, deployed, name)
 
     gone = destroy(session, PROJECT)
 
@@ -458,6 +461,7 @@ def test_destroying_keeps_data_and_says_so(
         "endpoint credit-risk",
         "endpoint configuration credit-risk-v1-0a1b2c3d",
         "model credit-risk-v1-0a1b2c3d",
+        "model credit-risk-score-20261123-101500-0a1b",
         "pipeline credit-risk",
         "stack credit-risk-service",
     ]
@@ -466,7 +470,10 @@ def test_destroying_keeps_data_and_says_so(
         "stack credit-risk-storage, which holds bucket and group",
         LOG_ROLE,
     ]
-    assert leftovers(cloud, "credit-risk") == ["bucket credit-risk-123456789012-eu-west-1"]
+    assert leftovers(cloud, "credit-risk") == [
+        "bucket credit-risk-123456789012-eu-west-1",
+        "model credit-risk-too-v1-0a1b2c3d",
+    ]
     # AND the service can come back over the data
     assert deploy(session, PROJECT, confirm=accept).service == "created"
 
@@ -496,16 +503,18 @@ def functions_of(cloud: Cloud) -> Any:
     return getattr(cloud, "lambda")
 
 
-def make_endpoint(cloud: Cloud, deployed: Deployment, name: str) -> None:
+def make_model(cloud: Cloud, deployed: Deployment, name: str) -> None:
     image = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/image:1"
+    url = f"s3://{deployed.outputs.bucket_name}/models/m.tar.gz"
     cloud.sagemaker.create_model(
         ModelName=name,
         ExecutionRoleArn=deployed.outputs.endpoint_role_arn,
-        PrimaryContainer={
-            "Image": image,
-            "ModelDataUrl": f"s3://{deployed.outputs.bucket_name}/models/m.tar.gz",
-        },
+        PrimaryContainer={"Image": image, "ModelDataUrl": url},
     )
+
+
+def make_endpoint(cloud: Cloud, deployed: Deployment, name: str) -> None:
+    make_model(cloud, deployed, name)
     variant = {
         "VariantName": "AllTraffic",
         "ModelName": name,
