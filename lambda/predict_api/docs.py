@@ -20,7 +20,9 @@ _PAGE = Template("""\
 <style>$style</style>
 <style>
 body { margin: 0; }
-.swagger-ui .schemes-server-container, .swagger-ui .response-col_links { display: none; }
+.swagger-ui .scheme-container .schemes .schemes-server-container { display: none; }
+.swagger-ui .scheme-container .schemes { justify-content: flex-end; }
+.swagger-ui .response-col_links { display: none; }
 .swagger-ui .info { margin: 30px 0 20px; }
 .swagger-ui .scheme-container { padding: 12px 0; }
 .swagger-ui table.parameters, .swagger-ui .opblock-body pre.microlight { overflow-wrap: anywhere; }
