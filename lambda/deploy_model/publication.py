@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError, ReadTimeoutError
 
 from deploy_model.registry import Package
 from deploy_model.settings import Settings
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 CONTRACT_KEY = "reigning/contract.json"
 MODEL_KEY = "reigning/model.tar.gz"
 TOLERANCE = 1e-6
+_FAULTS_OF_MODEL = {"ModelError", "ModelNotReadyException"}
 
 
 class UnfitPackageError(Exception):
@@ -84,7 +85,9 @@ class Publication:
         UnfitPackageError
             If the answer comes from another version or differs from the known probability.
         NoAnswerError
-            If there is no usable answer.
+            If the model fails or takes too long.
+        ClientError, BotoCoreError
+            If the request does not get as far as the model.
         """
         known = contract["smoke_test"]
         request = {"contract": contract["contract"], "instances": [known["features"]]}
@@ -98,7 +101,10 @@ class Publication:
             answer = json.loads(response["Body"].read())
             version = answer["model"]["version"]
             probability = float(answer["predictions"][0]["probability"]["bankrupt"])
-        except (ClientError, BotoCoreError) as error:
+        except (ClientError, ReadTimeoutError) as error:
+            # What SageMaker or the network does not let through is no fault of the version.
+            if isinstance(error, ClientError) and error.response["Error"]["Code"] not in _FAULTS_OF_MODEL:
+                raise
             raise NoAnswerError(f"The smoke test got no answer: {error}") from error
         except (KeyError, IndexError, TypeError, ValueError) as error:
             raise UnfitPackageError(f"The smoke test got an answer of another form: {error!r}") from error

@@ -73,7 +73,9 @@ class Reconciler:
             return _wait(endpoint)
         try:
             return self._step_from(endpoint)
-        except ClientError:
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") != "ValidationException":
+                raise
             # Two calls for one change may run side by side: the slower one finds its work begun.
             endpoint = self._serving.observe()
             if endpoint is None or endpoint.status not in MOVING:
@@ -84,7 +86,7 @@ class Reconciler:
         if self._is_paused():
             return self._without_endpoint(endpoint, "The endpoint is paused.")
         if endpoint is not None:
-            self._record_failed_attempt(endpoint)
+            self._end_attempt(endpoint)
 
         unfit: dict[int, str] = {}
         while True:
@@ -110,14 +112,19 @@ class Reconciler:
         # "true", or what a removal of the whole service writes there.
         return parameter["Value"] != "false"
 
-    def _record_failed_attempt(self, endpoint: Endpoint) -> None:
-        """Count a creation that failed, or an update that failed and kept the old configuration."""
+    def _end_attempt(self, endpoint: Endpoint) -> None:
+        """Count a creation that failed, or an update that failed and kept the old configuration.
+
+        The note of the attempt goes even if that succeeded: next to a later configuration whose own note
+        was lost, it would look like a failure.
+        """
         attempted = endpoint.attempted
-        if attempted is None or (endpoint.status == "InService" and attempted == endpoint.config):
+        if attempted is None:
             return
+        failed = endpoint.status != "InService" or attempted != endpoint.config
         version = self._serving.version_of(attempted)
         # Settings that have changed since get their own tries.
-        if version is not None and attempted == self._settings.name_for(version):
+        if failed and version is not None and attempted == self._settings.name_for(version):
             reason = endpoint.failure_reason or f"The update failed and kept {endpoint.config}."
             self._registry.record_failure(version, reason)
         self._serving.forget_attempt(endpoint)
@@ -174,6 +181,7 @@ class Reconciler:
                 self._registry.record_failure(package.version, str(error))
                 raise
             self._publication.publish(package, contract)
+            self._registry.forget_failures(package)
             self._serving.note_verified(endpoint)
             step["action"] = "publish"
         # Every time: a person, or an update that failed, may have stopped it.

@@ -65,7 +65,7 @@ class Registry:
         for summary in self._newest_first():
             status = summary.get("ModelApprovalStatus")
             if status == "Rejected":
-                self._forget_failures(summary["ModelPackageArn"])
+                self.forget_failures(self._describe(summary["ModelPackageArn"]))
             elif status == "Approved":
                 package = self._describe(summary["ModelPackageArn"])
                 if self._attempts(package) >= MAX_ATTEMPTS:
@@ -103,6 +103,14 @@ class Registry:
             },
         )
 
+    def forget_failures(self, package: Package) -> None:
+        """Remove the notes of failures: what comes next counts anew."""
+        notes = [key for key in (FAILED_CONFIG, FAILED_ATTEMPTS, FAILED_REASON) if key in package.metadata]
+        if notes:
+            self._sagemaker.update_model_package(
+                ModelPackageArn=package.arn, CustomerMetadataPropertiesToRemove=notes
+            )
+
     def _newest_first(self) -> Iterator[ModelPackageSummaryTypeDef]:
         pages = self._sagemaker.get_paginator("list_model_packages").paginate(
             ModelPackageGroupName=self._group, SortBy="CreationTime", SortOrder="Descending"
@@ -124,11 +132,3 @@ class Registry:
         if package.metadata.get(FAILED_CONFIG) != self._name_for(package.version):
             return 0
         return int(package.metadata.get(FAILED_ATTEMPTS, "0"))
-
-    def _forget_failures(self, arn: str) -> None:
-        metadata = self._describe(arn).metadata
-        notes = [key for key in (FAILED_CONFIG, FAILED_ATTEMPTS, FAILED_REASON) if key in metadata]
-        if notes:
-            self._sagemaker.update_model_package(
-                ModelPackageArn=arn, CustomerMetadataPropertiesToRemove=notes
-            )

@@ -140,7 +140,7 @@ class Serving:
         self._sagemaker.add_tags(ResourceArn=endpoint.arn, Tags=[{"Key": VERIFIED, "Value": endpoint.config}])
 
     def forget_attempt(self, endpoint: Endpoint) -> None:
-        """Drop the note of an attempt, once its failure is recorded."""
+        """Drop the note of an attempt that has ended."""
         self._sagemaker.delete_tags(ResourceArn=endpoint.arn, TagKeys=[ATTEMPTED])
 
     def remove_old(self, in_use: str) -> list[str]:

@@ -49,7 +49,10 @@ def error(code: str, message: str, operation: str) -> ClientError:
 
 @dataclass
 class Aws:
-    """State and clients; `fail` may raise before any call."""
+    """State and clients.
+
+    `fail` may raise before any call; `lose` may do so after one that had its effect, or have it sent again.
+    """
 
     bucket: str = "bankruptcy-123456789012-eu-west-1"
     packages: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -64,6 +67,7 @@ class Aws:
     wrong_answers: set[str] = field(default_factory=set)
     silent: bool = False
     fail: Callable[[str], None] = lambda _: None
+    lose: Callable[[str], bool] = lambda _: False
     calls: list[str] = field(default_factory=list)
 
     def reconciler(self, with_settings: Settings | None = None) -> Reconciler:
@@ -164,7 +168,10 @@ class Client:
             self._aws.calls.append(operation)
             self._aws.fail(operation)
             check(self._name, operation, request)
-            return getattr(self._service, operation)(**request)
+            answer = getattr(self._service, operation)(**request)
+            if self._aws.lose(operation):
+                answer = getattr(self._service, operation)(**request)
+            return answer
 
         return call
 

@@ -109,20 +109,6 @@ def test_any_history_followed_by_the_schedule_ends_in_the_wanted_state(
     assert last["action"] == "none"
 
 
-@pytest.mark.parametrize("at_call", range(1, 26))
-def test_interruption_at_any_call_of_any_step_is_made_good(at_call: int) -> None:
-    """A first deployment, an update and a rollback, every step of them interrupted once."""
-    aws = Aws()
-    for change in (aws.register, aws.register, lambda: aws.decide("2", "Rejected")):
-        change()
-        for _ in range(4):
-            interrupt(aws, at_call)
-            aws.settle()
-        aws.run(aws.reconciler())
-        assert_converged(aws)
-    assert aws.serving() == "1"
-
-
 def test_failed_updates_never_repeat_for_ever() -> None:
     aws = Aws()
     aws.register()
