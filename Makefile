@@ -4,9 +4,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 UV := $(VENV)/uv/bin/uv
+TOOLKIT := .venv-toolkit
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-chaos test-api-schema test-api-inputs check format lock clean bench-batch bench-scale
+.PHONY: help demo bench-judge test test-chaos test-api-schema test-api-inputs test-toolkit check format lock clean bench-batch bench-scale bench-serving
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -37,6 +38,23 @@ test-api-schema: $(READY)  ## Schemathesis against the REST API on local AWS: al
 test-api-inputs: $(READY)  ## 24,000 requests, right, nearly right and absurd, at the API's validator
 	EXAMPLES=4000 $(BIN)/python -m pytest tests/unit/test_predict_api_fuzz.py
 
+$(TOOLKIT)/.ready: tests/toolkit/requirements.lock | $(UV)
+	$(UV) venv --quiet --allow-existing --python $(PYTHON) $(TOOLKIT)
+	VIRTUAL_ENV=$(TOOLKIT) $(UV) pip sync --quiet --require-hashes --compile-bytecode tests/toolkit/requirements.lock
+	@# AWS's image mends its toolkit for today's Python in the same way.
+	sed -i.bak 's/collections\.Mapping/collections.abc.Mapping/' \
+		$(TOOLKIT)/lib/python3.*/site-packages/sagemaker_containers/_mapping.py
+	@touch $@
+
+test-toolkit: $(READY) $(TOOLKIT)/.ready  ## the model and a training job in AWS's own serving and training toolkits
+	$(BIN)/python -m pytest tests/toolkit/toolkit_serving.py tests/toolkit/toolkit_training.py
+
+bench-serving: $(READY)  ## predicting against scikit-learn, one request's cost, a worker, the local endpoint (DATA=path)
+	$(BIN)/python -m benchmarks.serving $(if $(DATA),--data $(DATA))
+
+bench-judge: $(READY)  ## served against audited probabilities, and the refusal of a worse model (DATA=path, needed)
+	$(BIN)/python -m benchmarks.judge $(DATA)
+
 bench-batch: $(READY)  ## scoring a portfolio from CSV to CSV on local AWS: companies a second, and where the time goes
 	$(BIN)/python -m benchmarks.batch
 
@@ -57,6 +75,9 @@ format: $(READY)  ## format and fix what can be fixed
 lock: $(UV)  ## pin every dependency anew
 	$(UV) pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes \
 		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" setup.cfg -o requirements.lock
+	$(UV) pip compile --quiet --universal --python-version 3.11 --override tests/toolkit/overrides.txt \
+		--generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
+		tests/toolkit/requirements.in -o tests/toolkit/requirements.lock
 
 clean:  ## remove what the targets made
-	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(TOOLKIT) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -23,6 +23,8 @@ from inference.forward.stage import Floats, Stage
 FORMAT: Final = 1
 # Bounds the memory of a prediction: the stages' intermediate arrays are this many rows long
 CHUNK_ROWS: Final = 512
+# A large batch has its worker to itself for so long at most
+BUSY_SECONDS: Final = 0.05
 
 
 class Model:
@@ -75,11 +77,14 @@ class Model:
         if X.ndim != 2 or X.shape[1] != len(self.contract.names):
             raise ValueError(f"X has the shape {X.shape}; the model takes (n, {len(self.contract.names)}).")
         logits = np.empty(len(X))
+        rested = time.monotonic()
         with np.errstate(over="ignore", invalid="ignore"):
             for start in range(0, len(X), CHUNK_ROWS):
-                if start:
-                    # Lets the worker answer others meanwhile, its health check among them
-                    time.sleep(0)
+                if time.monotonic() - rested > BUSY_SECONDS:
+                    # Lets the worker answer others meanwhile, its health check among them. Not 0, with
+                    # which gevent, that AWS's workers run on, looks for no new requests.
+                    time.sleep(1e-4)
+                    rested = time.monotonic()
                 rows = slice(start, start + CHUNK_ROWS)
                 logits[rows] = run(self._stages, X[rows])[:, 0]
         return logits
