@@ -52,7 +52,7 @@ test-toolkit: $(READY) $(TOOLKIT)/.ready  ## the model and a training job in AWS
 bench-serving: $(READY)  ## predicting against scikit-learn, one request's cost, a worker, the local endpoint (DATA=path)
 	$(BIN)/python -m benchmarks.serving $(if $(DATA),--data $(DATA))
 
-bench-judge: $(READY)  ## served against audited probabilities, and the refusal of a worse model (DATA=path, needed)
+bench-judge: $(READY)  ## served against audited probabilities, and the refusal of a worse model (DATA=path)
 	$(BIN)/python -m benchmarks.judge $(DATA)
 
 bench-batch: $(READY)  ## scoring a portfolio from CSV to CSV on local AWS: companies a second, and where the time goes
