@@ -103,6 +103,30 @@ def test_positions_and_names_mean_the_same(client: ApiClient, companies: pd.Data
     assert by_name["probability"] == by_position["probability"]
 
 
+def test_a_portfolio_is_scored_as_the_api_scores_each_of_its_companies(
+    aws: Aws, client: ApiClient, companies: pd.DataFrame, tmp_path: Path
+) -> None:
+    # GIVEN a file with other columns, in another order, of which one line is bad
+    portfolio = companies[sorted(companies.columns, reverse=True)].head(40).astype(object)
+    portfolio.iloc[3] = "?"
+    portfolio.insert(0, "name", [f"C{number}" for number in range(40)])
+    portfolio.to_csv(tmp_path / "portfolio.csv", index=False)
+    # WHEN it is scored
+    files = [str(tmp_path / name) for name in ("portfolio.csv", "result.csv")]
+    said = CliRunner().invoke(app, ["score", *files, "--project", aws.project.name])
+    assert said.exit_code == 0, said.output
+    # THEN each line has the API's answer, and the bad one its reason
+    result = pd.read_csv(files[1])
+    good = [number for number in range(40) if number != 3]
+    assert result["name"].tolist() == [f"C{number}" for number in good]
+    names = [feature["name"] for feature in client.get("/model")["features"]]
+    asked = companies.rename(columns=str.strip).iloc[good][names].astype(float)
+    answers = client.predict({"instances": asked.to_numpy().tolist()})["predictions"]
+    assert result["probability_bankrupt"].tolist() == [each["probability"]["bankrupt"] for each in answers]
+    assert result["risk_level"].tolist() == [each["risk_level"] for each in answers]
+    assert pd.read_csv(tmp_path / "result.errors.csv")["line"].tolist() == [5]
+
+
 def test_bad_input_is_told_where_it_is_bad(client: ApiClient) -> None:
     with pytest.raises(ApiError) as refused:
         client.predict({"data": [1.0, 2.0]})
