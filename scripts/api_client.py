@@ -72,9 +72,10 @@ class ApiClient:
         """GET a path below the stage; raises ApiError unless the answer is 200."""
         return self._request("GET", path, None)
 
-    def predict(self, body: Any) -> dict[str, Any]:
+    def predict(self, body: Any, *, explain: bool = False) -> dict[str, Any]:
         """POST a body to /predict; raises ApiError unless the answer is 200."""
-        return self._request("POST", "/predict", json.dumps(body).encode())
+        path = "/predict?explain=true" if explain else "/predict"
+        return self._request("POST", path, json.dumps(body).encode())
 
     def _request(self, method: str, path: str, body: bytes | None) -> dict[str, Any]:
         headers = {"Content-Type": "application/json"} | ({"x-api-key": self.key} if self.key else {})

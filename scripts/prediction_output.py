@@ -35,9 +35,10 @@ class Output(Protocol):
 class CsvOutput:
     """A line for each company, in their order; those without an answer have an error."""
 
-    def __init__(self, stream: TextIO, unit: str) -> None:
+    def __init__(self, stream: TextIO, unit: str, *, explain: bool = False) -> None:
         self._writer = csv.writer(stream, lineterminator="\n")
-        self._header = (unit, "probability_bankrupt", "risk_level", "prediction", "model_version", "error")
+        header = (unit, "probability_bankrupt", "risk_level", "prediction", "model_version", "error")
+        self._header = (*header, "explanation") if explain else header
         self._count = 0
 
     def add(self, result: Result) -> None:
@@ -46,7 +47,7 @@ class CsvOutput:
             self._writer.writerow(self._header)
         self._count += 1
         if result.prediction is None:
-            self._writer.writerow((result.place, "", "", "", "", result.error))
+            self._writer.writerow((result.place, "", "", "", "", result.error, "")[: len(self._header)])
             return
         said = result.prediction
         self._writer.writerow(
@@ -57,7 +58,8 @@ class CsvOutput:
                 said["prediction"],
                 result.version,
                 "",
-            )
+                _explanation(said, "; "),
+            )[: len(self._header)]
         )
 
     def finish(self) -> None:
@@ -113,6 +115,7 @@ class TableOutput:
     def finish(self) -> None:
         """Print the table."""
         from rich.console import Console
+        from rich.markup import escape
         from rich.table import Table
 
         if not self._count:
@@ -127,6 +130,8 @@ class TableOutput:
             table.add_column(heading, justify="right")
         table.add_column("risk")
         table.add_column("prediction", justify="right")
+        if any("explanation" in (result.prediction or {}) for result in shown):
+            table.add_column("what moves it most, in log-odds")
         for result in shown:
             said = result.prediction or {}
             level = said["risk_level"]
@@ -135,6 +140,7 @@ class TableOutput:
                 _percent(said["probability"]["bankrupt"]),
                 f"[{_COLOURS.get(level, 'default')}]{level}[/]",
                 str(said["prediction"]),
+                *([escape(_explanation(said, "\n"))] if "explanation" in said else []),
             )
         out.print(table)
 
@@ -184,6 +190,12 @@ class Summary:
         out.print("  ".join(counts))
         if path is not None:
             out.print(f"written to {escape(str(path))}", soft_wrap=True)
+
+
+def _explanation(said: dict[str, Any], separator: str) -> str:
+    return separator.join(
+        f"{effect['effect']:+.2f} {effect['feature']}" for effect in said.get("explanation", [])
+    )
 
 
 def _percent(probability: float) -> str:

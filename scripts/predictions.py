@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from scripts.api_client import ApiError
 
 CHUNK_ROWS = 1000  # the API's limit for one request
+EXPLAINED_ROWS = 100  # ... with explanations
 REQUESTS_AT_ONCE = 4
 MOST_ATTEMPTS = 5
 MOST_CONTRACTS = 3
@@ -30,7 +31,7 @@ class Client(Protocol):
         """GET a path below the stage."""
         ...
 
-    def predict(self, body: Any) -> dict[str, Any]:
+    def predict(self, body: Any, *, explain: bool) -> dict[str, Any]:
         """POST a body to /predict."""
         ...
 
@@ -95,6 +96,8 @@ class Predictions:
         The API.
     companies
         Whom to ask about.
+    explain
+        Whether each prediction shall say what moves it most.
     on_wait
         Told the seconds and the reason before each wait.
     """
@@ -104,10 +107,12 @@ class Predictions:
         client: Client,
         companies: Companies,
         *,
+        explain: bool = False,
         on_wait: Callable[[float, str], None] = lambda _seconds, _reason: None,
     ) -> None:
         self._client = client
         self._companies = companies
+        self._explain = explain
         self._on_wait = on_wait
         self._lock = threading.Lock()
         self._stopped = threading.Event()
@@ -125,7 +130,7 @@ class Predictions:
         under_way: deque[Future[list[Result]]] = deque()
         found = iter(self._companies)
         try:
-            while chunk := list(islice(found, CHUNK_ROWS)):
+            while chunk := list(islice(found, EXPLAINED_ROWS if self._explain else CHUNK_ROWS)):
                 under_way.append(pool.submit(self._ask_about, chunk))
                 if len(under_way) > REQUESTS_AT_ONCE:
                     yield from under_way.popleft().result()
@@ -179,7 +184,7 @@ class Predictions:
         attempt = 1
         while True:
             try:
-                return self._client.predict(body)
+                return self._client.predict(body, explain=self._explain)
             except ApiError as error:
                 if error.status not in _TRY_AGAIN or attempt == MOST_ATTEMPTS or self._stopped.is_set():
                     raise

@@ -54,6 +54,9 @@ def predict(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write the answers to this file (.csv, .json).")
     ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say which features move each company's risk most.")
+    ] = False,
     project: ProjectOption = DEFAULT_PROJECT,
     local: LocalOption = False,
     region: RegionOption = None,
@@ -71,7 +74,7 @@ def predict(
     try:
         client = client_of(aws)
         companies = _row(data, row) if row is not None else _file(source)
-        summary = _predict(client, companies, form or _default_form(output), output)
+        summary = _predict(client, companies, form or _default_form(output), output, explain=explain)
     except (ApiError, DeploymentError, InputError) as error:
         fail(str(error))
     except BrokenPipeError:
@@ -83,7 +86,12 @@ def predict(
 
 
 def _predict(
-    client: ApiClient, companies: CsvCompanies | ListedCompanies, form: Form, path: Path | None
+    client: ApiClient,
+    companies: CsvCompanies | ListedCompanies,
+    form: Form,
+    path: Path | None,
+    *,
+    explain: bool,
 ) -> Summary:
     from scripts.prediction_output import CsvOutput, JsonOutput, Summary, TableOutput
     from scripts.predictions import Predictions
@@ -93,11 +101,11 @@ def _predict(
     with _opened(path) as stream:
         outputs: dict[Form, Output] = {
             Form.TABLE: TableOutput(stream, companies.unit),
-            Form.CSV: CsvOutput(stream, companies.unit),
+            Form.CSV: CsvOutput(stream, companies.unit, explain=explain),
             Form.JSON: JsonOutput(stream, companies.unit),
         }
         summary = Summary(companies.unit)
-        results = Predictions(client, companies, on_wait=_Notice(err))
+        results = Predictions(client, companies, explain=explain, on_wait=_Notice(err))
         # Answers that run over the screen leave no place for a bar.
         is_quiet = path is None and form is not Form.TABLE and sys.stdout.isatty()
         for result in results if is_quiet else _with_progress(results, companies, err):

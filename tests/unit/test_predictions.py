@@ -20,6 +20,10 @@ from scripts.prediction_output import CsvOutput, JsonOutput, Summary, TableOutpu
 from scripts.predictions import Predictions, Result
 
 NAMES = ("assets", "debt")
+EXPLANATION = [
+    {"feature": "debt", "value": 0.5, "median": 0.25, "effect": 0.754, "direction": "raises"},
+    {"feature": "assets [net]", "value": 0.5, "median": 0.25, "effect": -0.25, "direction": "lowers"},
+]
 
 
 class Api:
@@ -41,7 +45,8 @@ class Api:
         assert path == "/model"
         return {"contract": self.contract, "features": [{"name": name} for name in self.names]}
 
-    def predict(self, body: Any) -> dict[str, Any]:
+    def predict(self, body: Any, *, explain: bool) -> dict[str, Any]:
+        assert not explain or len(body["instances"]) <= 100
         with self._lock:
             self._at_once += 1
             self.most_at_once = max(self.most_at_once, self._at_once)
@@ -64,8 +69,9 @@ class Api:
             ]
             if refused:
                 raise ApiError(422, "validation_failed", "problems", refused)
+            explained = {"explanation": EXPLANATION} if explain else {}
             return {
-                "predictions": [prediction(row[0]) for row in rows],
+                "predictions": [{**prediction(row[0]), **explained} for row in rows],
                 "model": {"version": str(len(self.names)), "contract": self.contract},
             }
         finally:
@@ -224,6 +230,29 @@ def test_csv_and_json_have_a_line_for_each_company() -> None:
     first, second, _ = map(json.loads, objects.getvalue().splitlines())
     assert first == {"line": 2, **prediction(0.25), "model_version": "3"}
     assert second == {"line": 3, "error": "'debt' is empty"}
+
+
+def test_explanations_are_asked_for_in_smaller_parts_and_shown_in_every_form(companies: Any) -> None:
+    # GIVEN more companies than are explained at a time, one of them refused
+    found = companies("assets,debt\n" + "0.5,1\n" * 149 + "7,1\n")
+    lines, objects, table = io.StringIO(), io.StringIO(), io.StringIO()
+    outputs = (
+        CsvOutput(lines, "line", explain=True),
+        JsonOutput(objects, "line"),
+        TableOutput(table, "line"),
+    )
+    for result in Predictions(Api(), found, explain=True):
+        for output in outputs:
+            output.add(result)
+    for output in outputs:
+        output.finish()
+    header, *rows = csv.reader(io.StringIO(lines.getvalue()))
+    assert header[-1] == "explanation"
+    assert {row[-1] for row in rows[:-1]} == {"+0.75 debt; -0.25 assets [net]"}
+    assert rows[-1][-2:] == ["assets: is too large", ""]
+    assert json.loads(objects.getvalue().splitlines()[0])["explanation"] == EXPLANATION
+    assert "what moves it most" in table.getvalue()
+    assert table.getvalue().count("-0.25 assets [net]") == 20
 
 
 def test_a_table_of_many_shows_the_riskiest() -> None:
