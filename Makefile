@@ -7,7 +7,7 @@ UV := $(VENV)/uv/bin/uv
 TOOLKIT := .venv-toolkit
 
 .DEFAULT_GOAL := help
-.PHONY: help demo bench-judge test test-chaos test-api-schema test-api-inputs test-toolkit check format lock clean bench-batch bench-scale bench-serving
+.PHONY: help demo bench-judge test test-chaos test-api-schema test-api-inputs test-toolkit check format lock clean bench-api bench-batch bench-scale bench-serving
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -54,6 +54,9 @@ bench-serving: $(READY)  ## predicting against scikit-learn, one request's cost,
 
 bench-judge: $(READY)  ## served against audited probabilities, and the refusal of a worse model (DATA=path)
 	$(BIN)/python -m benchmarks.judge $(DATA)
+
+bench-api: $(READY)  ## the REST API on local AWS against its targets, and where each millisecond of a request goes
+	$(BIN)/python -m benchmarks.api
 
 bench-batch: $(READY)  ## scoring a portfolio from CSV to CSV on local AWS: companies a second, and where the time goes
 	$(BIN)/python -m benchmarks.batch

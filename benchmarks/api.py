@@ -1,0 +1,369 @@
+"""Measures the REST API on local AWS, and where each millisecond goes: ``python -m benchmarks.api``.
+
+Trains a model on sample data (once), serves it at a local AWS in a process of its own, and asks: one company,
+a thousand companies, one company by eight clients at once, and files by `bankruptcy predict`, of which one is
+larger, so that memory that grows with the input shows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Any
+
+import urllib3
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.batch import ENVIRONMENT, local_aws, peak_mib, trained, write_portfolio
+from benchmarks.scale import SOURCE
+from scripts.api_client import client_of
+from scripts.commands.model import wait_until_served
+from scripts.deployment import deploy
+from scripts.sample_data import generate
+from scripts.session import Aws, connect
+
+RESULTS = Path(__file__).with_name("results") / "api.json"
+PROJECT = "bench-api"
+CLIENTS = 8
+LOAD_SECONDS = 10.0
+REPEATS = {1: 500, 1000: 50}
+TARGETS = {
+    "one company, p50": (12.0, "ms"),
+    "1,000 companies, p50": (60.0, "ms"),
+    f"requests with {CLIENTS} clients": (150.0, "/s"),
+    "CSV of 100,000 lines": (20.0, "s"),
+    "peak memory, 100,000 to 25,000 lines": (1.15, "×"),
+}
+AT_LEAST = {"/s"}
+_DURATION = re.compile(r"REPORT .*?\tDuration: ([\d.]+) ms")
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request to /predict, by the clocks of the client, of the Lambda runtime and of the function."""
+
+    total_ms: float
+    invocation_ms: float
+    function_ms: float
+    endpoint_ms: float
+
+
+@dataclass(frozen=True)
+class File:
+    """`bankruptcy predict` of a CSV file."""
+
+    lines: int
+    seconds: float
+    peak_mib: float
+
+
+class Api:
+    """The deployed API and the endpoint behind it, each asked as directly as can be."""
+
+    def __init__(self, aws: Aws) -> None:
+        client = client_of(aws)
+        self._aws = aws
+        self._headers = {"Content-Type": "application/json", "x-api-key": client.key or ""}
+        self._url = f"{client.url}/predict"
+        endpoint = f"/endpoints/{aws.project.endpoint}/invocations"
+        self._endpoint_url = os.environ["AWS_ENDPOINT_URL"] + endpoint
+
+    def caller(self) -> Callable[[bytes], float]:
+        """Return a client on a connection of its own: it sends a body and returns the milliseconds taken."""
+        return _caller(self._url, self._headers)
+
+    def endpoint_caller(self) -> Callable[[bytes], float]:
+        """Return a client of the endpoint that does without the SDK."""
+        return _caller(self._endpoint_url, {"Content-Type": "application/json"})
+
+    def requests(self, body: bytes, rows: int) -> list[Request]:
+        """Ask again and again, one request after the other, and return what the logs say of each."""
+        call = self.caller()
+        for _ in range(max(5, REPEATS[rows] // 10)):
+            call(body)
+        time.sleep(1)  # so that the log's last lines of these are older than
+        since = int(time.time() * 1000)
+        totals = [call(body) for _ in range(REPEATS[rows])]
+        return [Request(total, *said) for total, said in zip(totals, self._logged(since, rows), strict=True)]
+
+    def _logged(self, since: int, rows: int) -> list[tuple[float, float, float]]:
+        """Return the invocation's, the function's and the endpoint's milliseconds of each request."""
+        deadline = time.monotonic() + 30
+        while True:
+            found: list[tuple[float, float, float]] = []
+            facts: dict[str, Any] = {}
+            for message in self._messages(since):
+                if message.startswith("{"):
+                    line = json.loads(message)
+                    facts = line if line.get("message") == "request" else facts
+                elif (report := _DURATION.match(message)) and facts.get("rows") == rows:
+                    found.append((float(report.group(1)), facts["latency_ms"], facts["endpoint_ms"]))
+                    facts = {}
+            if len(found) == REPEATS[rows]:
+                return found
+            if time.monotonic() > deadline:
+                sys.exit(f"The log has {len(found)} of {REPEATS[rows]} requests.")
+            time.sleep(0.5)
+
+    def _messages(self, since: int) -> list[str]:
+        pages = (
+            self._aws.client("logs")
+            .get_paginator("filter_log_events")
+            .paginate(logGroupName=f"/aws/lambda/{self._aws.project.predict_function}", startTime=since)
+        )
+        return [event["message"] for page in pages for event in page["events"]]
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Measure, print and store."""
+    parser = argparse.ArgumentParser(prog="benchmarks.api", description=__doc__)
+    parser.add_argument("--estimator", default="blend")
+    parser.add_argument("--lines", type=int, nargs=2, default=[25_000, 100_000])
+    parser.add_argument("--folder", type=Path, default=SOURCE / "build" / "batch", help="for data and models")
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    args = parser.parse_args(argv)
+    from inference import handlers  # noqa: PLC0415
+    from steps.export import unpack_model  # noqa: PLC0415
+
+    archive = trained(args.folder, args.estimator)
+    folder = archive.parent / "unpacked"
+    unpack_model(archive, folder)
+    model = handlers.model_fn(str(folder))
+    names = list(model.contract.names)
+    frame = generate(max(REPEATS), seed=1)
+    frame.columns = [name.strip() for name in frame.columns]
+    rows = frame[names].to_numpy(dtype=float).tolist()
+    bodies = {count: json.dumps({"instances": rows[:count]}).encode() for count in REPEATS}
+    load_before = os.getloadavg()[0]
+
+    with local_aws() as server:
+        aws = connect(PROJECT)
+        deploy(aws.session, aws.project, confirm=lambda _: True)
+        register(aws, archive, model)
+        wait_until_served(aws, 1, timeout=120)
+        api = Api(aws)
+        requests = {count: api.requests(body, count) for count, body in bodies.items()}
+        direct = {count: _repeat(api.endpoint_caller(), body, count) for count, body in bodies.items()}
+        per_second = load(api, bodies[1])
+        files = [
+            predict_file(write_portfolio(args.folder / f"portfolio-{lines}.csv", lines), lines)
+            for lines in args.lines
+        ]
+        server_mib = peak_mib(server)
+
+    breakdown = {
+        count: _breakdown(requests[count], direct[count], handler_costs(model, body.decode()))
+        for count, body in bodies.items()
+    }
+    totals = {count: [request.total_ms for request in each] for count, each in requests.items()}
+    figures = {
+        "one company, p50": median(totals[1]),
+        "one company, p99": quantiles(totals[1], n=100)[98],
+        "1,000 companies, p50": median(totals[1000]),
+        f"requests with {CLIENTS} clients": per_second,
+        f"CSV of {files[-1].lines:,} lines": files[-1].seconds,
+        f"peak memory, {files[-1].lines:,} to {files[0].lines:,} lines": files[-1].peak_mib
+        / files[0].peak_mib,
+    }
+    show(figures, breakdown, files)
+    document = {
+        "machine": f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}",
+        "measured": f"{datetime.now(UTC):%Y-%m-%d}",
+        "load_before": round(load_before, 2),
+        "data": "sample data",
+        "estimator": args.estimator,
+        "figures": {name: round(value, 2) for name, value in figures.items()},
+        "milliseconds_of_a_request": breakdown,
+        "files": [asdict(file) for file in files],
+        "local_aws_peak_mib": server_mib,
+    }
+    args.results.parent.mkdir(parents=True, exist_ok=True)
+    args.results.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+
+
+def register(aws: Aws, archive: Path, model: Any) -> None:
+    """Put a model into bucket and registry, approved, with the contract that a deployment asks for."""
+    known = list(model.contract.medians)
+    contract = {
+        **model.contract.facts,
+        "metrics": {},
+        "smoke_test": {"features": known, "probability": float(model.predict_proba([known])[0])},
+    }
+    s3, bucket = aws.client("s3"), aws.project.bucket
+    s3.upload_file(str(archive), bucket, "models/bench/model.tar.gz")
+    s3.put_object(Bucket=bucket, Key="models/bench/contract.json", Body=json.dumps(contract).encode())
+    container = {
+        "Image": "image",
+        "ModelDataUrl": f"s3://{bucket}/models/bench/model.tar.gz",
+        "Environment": {**ENVIRONMENT, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+    }
+    aws.client("sagemaker").create_model_package(
+        ModelPackageGroupName=aws.project.model_package_group,
+        ModelApprovalStatus="Approved",
+        InferenceSpecification={
+            "Containers": [container],
+            "SupportedContentTypes": ["application/json"],
+            "SupportedResponseMIMETypes": ["application/json"],
+        },
+        CustomerMetadataProperties={"ContractUri": f"s3://{bucket}/models/bench/contract.json"},
+    )
+
+
+def load(api: Api, body: bytes) -> float:
+    """Return how many requests a second so many clients get answered, each asking as fast as it can."""
+    counts = [0] * CLIENTS
+    calls = [api.caller() for _ in range(CLIENTS)]
+    for call in calls:  # in parallel below, so that each has its function and its connection
+        call(body)
+    began = threading.Barrier(CLIENTS + 1)
+    seconds = [0.0] * CLIENTS
+
+    def ask(number: int) -> None:
+        began.wait()
+        start = time.perf_counter()
+        for measured in (False, True):
+            start = time.perf_counter()
+            while time.perf_counter() - start < (LOAD_SECONDS if measured else 2.0):
+                calls[number](body)
+                counts[number] += measured
+        seconds[number] = time.perf_counter() - start
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(CLIENTS)]
+    for thread in threads:
+        thread.start()
+    began.wait()
+    for thread in threads:
+        thread.join()
+    return sum(count / taken for count, taken in zip(counts, seconds, strict=True))
+
+
+def predict_file(path: Path, lines: int) -> File:
+    """Let `bankruptcy predict` answer a file, in a process of its own."""
+    answers = path.with_suffix(".answers.csv")
+    command = [sys.executable, "-c", "from scripts.cli import main; main()", "predict", str(path)]
+    started = time.perf_counter()
+    process = subprocess.Popen(
+        [*command, "--output", str(answers), "--project", PROJECT], cwd=SOURCE, stderr=subprocess.PIPE
+    )
+    said = process.stderr.read().decode() if process.stderr else ""
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - started
+    with answers.open(encoding="utf-8") as file:
+        written = sum(1 for _ in file) - 1
+    if status != 0 or written != lines:
+        sys.exit(f"bankruptcy predict wrote {written:,} of {lines:,} lines and said: {said}")
+    unit = 2**20 if platform.system() == "Darwin" else 2**10
+    return File(lines, round(seconds, 2), round(usage.ru_maxrss / unit, 1))
+
+
+def handler_costs(model: Any, body: str) -> dict[str, float]:
+    """Return the milliseconds of each of the container's handlers, in this process."""
+    from inference import handlers  # noqa: PLC0415
+
+    taken: dict[str, list[float]] = {"input_fn": [], "predict_fn": [], "output_fn": []}
+    for _ in range(30):
+        times = [time.perf_counter()]
+        request = handlers.input_fn(body, "application/json")
+        times.append(time.perf_counter())
+        predictions = handlers.predict_fn(request, model)
+        times.append(time.perf_counter())
+        handlers.output_fn(predictions, "application/json")
+        times.append(time.perf_counter())
+        for name, start, end in zip(taken, times, times[1:], strict=False):
+            taken[name].append((end - start) * 1000)
+    return {name: median(values) for name, values in taken.items()}
+
+
+def _breakdown(
+    requests: Sequence[Request], direct: Sequence[float], handlers: Mapping[str, float]
+) -> dict[str, float]:
+    """Return the median milliseconds of each layer, from the client to the model."""
+    endpoint = median(direct)
+    layers = {
+        "client, HTTP, gateway": median(each.total_ms - each.invocation_ms for each in requests),
+        "Lambda runtime, Powertools": median(each.invocation_ms - each.function_ms for each in requests),
+        "function: read, check, log, answer": median(
+            each.function_ms - each.endpoint_ms for each in requests
+        ),
+        "function: SDK call of the endpoint": median(each.endpoint_ms for each in requests) - endpoint,
+        "endpoint: HTTP, front, container": endpoint - sum(handlers.values()),
+        "endpoint: read JSON (input_fn)": handlers["input_fn"],
+        "endpoint: check, model (predict_fn)": handlers["predict_fn"],
+        "endpoint: write JSON (output_fn)": handlers["output_fn"],
+    }
+    return {name: round(value, 2) for name, value in layers.items()}
+
+
+def show(
+    figures: Mapping[str, float], breakdown: Mapping[int, Mapping[str, float]], files: Sequence[File]
+) -> None:
+    """Print figures beside their targets, and the layers of a request."""
+    out = Console(highlight=False)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("figure")
+    for heading in ("measured", "target", ""):
+        table.add_column(heading, justify="right")
+    for name, value in figures.items():
+        target, unit = TARGETS.get(name, (None, "ms"))
+        reached = target is not None and (value >= target if unit in AT_LEAST else value <= target)
+        mark = "" if target is None else "[green]✓[/]" if reached else "[red]✗[/]"
+        sign = "≥" if unit in AT_LEAST else "≤"
+        table.add_row(name, f"{value:,.1f} {unit}", f"{sign} {target:g} {unit}" if target else "", mark)
+    out.print(table)
+    out.print()
+    layers = Table(box=None, pad_edge=False)
+    layers.add_column("milliseconds of a request, medians")
+    for count in breakdown:
+        layers.add_column(f"{count:,} companies" if count > 1 else "1 company", justify="right")
+        layers.add_column("", justify="right")
+    sums = {count: sum(each.values()) for count, each in breakdown.items()}
+    for name in next(iter(breakdown.values())):
+        cells = []
+        for count, each in breakdown.items():
+            cells += [f"{each[name]:.2f}", f"[dim]{each[name] / sums[count]:.0%}[/]"]
+        layers.add_row(name, *cells)
+    out.print(layers)
+    out.print()
+    for file in files:
+        rate = file.lines / file.seconds
+        out.print(
+            f"bankruptcy predict, {file.lines:,} lines: {file.seconds:.1f} s, {rate:,.0f} a second, "
+            f"{file.peak_mib:.0f} MiB at most"
+        )
+
+
+def _caller(url: str, headers: Mapping[str, str]) -> Callable[[bytes], float]:
+    pool = urllib3.PoolManager(retries=False, timeout=60)
+
+    def call(body: bytes) -> float:
+        started = time.perf_counter()
+        answer = pool.request("POST", url, body=body, headers=dict(headers))
+        taken = (time.perf_counter() - started) * 1000
+        if answer.status != 200:
+            sys.exit(f"{url} answered {answer.status}: {answer.data.decode(errors='replace')[:500]}")
+        return taken
+
+    return call
+
+
+def _repeat(call: Callable[[bytes], float], body: bytes, rows: int) -> list[float]:
+    for _ in range(5):
+        call(body)
+    return [call(body) for _ in range(REPEATS[rows])]
+
+
+if __name__ == "__main__":
+    main()
