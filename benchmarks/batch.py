@@ -44,6 +44,8 @@ class Scored:
     ----------
     seconds
         By stage: preparing and uploading, the transform job, collecting the results.
+    cpu_seconds
+        Of computing, by process: scoring, and local AWS with the model's containers.
     client_mib
         The most memory that the scoring process held.
     """
@@ -51,6 +53,7 @@ class Scored:
     companies: int
     mebibytes: int
     seconds: dict[str, float]
+    cpu_seconds: dict[str, float]
     companies_per_second: int
     client_mib: int
 
@@ -78,13 +81,17 @@ def main(argv: Sequence[str] | None = None) -> None:
         for companies in args.companies:
             portfolio = write_portfolio(args.folder / f"portfolio-{companies}.csv", companies)
             # A process of its own, whose peak memory is that of this portfolio alone.
+            before = cpu_seconds(server)
             with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
                 scored = pool.submit(score_one, str(portfolio), companies).result()
+            scored.cpu_seconds["local AWS and containers"] = round(cpu_seconds(server) - before, 2)
             runs.append(scored)
+            core_seconds = sum(scored.cpu_seconds.values())
             stages = ", ".join(f"{name} {seconds:.1f}" for name, seconds in scored.seconds.items())
             _say(
                 f"{scored.companies:>9,} companies ({scored.mebibytes:,} MiB): "
-                f"{scored.companies_per_second:>7,} a second; seconds: {stages}; "
+                f"{scored.companies_per_second:>7,} a second, {companies / core_seconds:,.0f} a second "
+                f"of computing; seconds: {stages}; computing: {scored.cpu_seconds}; "
                 f"client {scored.client_mib:,} MiB, local AWS {peak_mib(server):,} MiB"
             )
     document = {
@@ -158,6 +165,7 @@ def score_one(portfolio: str, companies: int) -> Scored:
     from scripts.session import connect  # noqa: PLC0415
 
     aws = connect(PROJECT)
+    started = time.process_time()
     order = Order(portfolio, f"{portfolio}.result.csv", None, f"{PROJECT}-{companies}", ROLE)
     summary = score(aws, order, choose_model(aws, None), lambda *_: None)
     if summary.scored != companies:
@@ -169,6 +177,7 @@ def score_one(portfolio: str, companies: int) -> Scored:
         companies=companies,
         mebibytes=Path(portfolio).stat().st_size // 2**20,
         seconds={name: round(seconds, 2) for name, seconds in summary.seconds.items()},
+        cpu_seconds={"scoring": round(time.process_time() - started, 2)},
         companies_per_second=round(companies / sum(summary.seconds.values())),
         client_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // unit,
     )
@@ -231,6 +240,15 @@ def register(model: Path) -> None:
         },
         CustomerMetadataProperties={"ContractUri": f"s3://{bucket}/models/bench/contract.json"},
     )
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the seconds of computing of a process and its children that have ended; 0 where not told."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
 def peak_mib(pid: int) -> int:
