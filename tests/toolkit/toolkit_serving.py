@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from conftest import TOOLKIT, Container, toolkit_environment
 from models import HASH, write_quick, write_slow
@@ -133,13 +135,37 @@ def test_one_line_of_csv_is_one_company(container: Container) -> None:
     assert answered(text, CSV) == pytest.approx([0.75])
 
 
-@pytest.mark.parametrize(
-    "content_type", ["application/x-npy", "text/plain", "application/x-recordio-protobuf"]
-)
-def test_other_content_types_are_415_and_nothing_is_unpickled(
-    container: Container, content_type: str
-) -> None:
-    status, media_type, text = container.invoke(b"\x93NUMPY\x01\x00", content_type)
+class Executed:
+    """Unpickled, it leaves a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> Any:
+        return Path.touch, (self.path,)
+
+
+def pickled_array(path: Path) -> bytes:
+    content = io.BytesIO()
+    np.save(content, np.array([Executed(path)], dtype=object), allow_pickle=True)
+    return content.getvalue()
+
+
+def test_arrays_that_would_execute_code_are_refused_unread(container: Container, tmp_path: Path) -> None:
+    # GIVEN a body that AWS's default handler would execute
+    body = pickled_array(tmp_path / "executed")
+    np.load(io.BytesIO(body), allow_pickle=True)
+    (tmp_path / "executed").unlink()
+    # WHEN it is sent
+    status, media_type, _ = container.invoke(body, "application/x-npy")
+    # THEN it is refused, and nothing ran
+    assert (status, media_type) == (415, JSON)
+    assert not (tmp_path / "executed").exists()
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-recordio-protobuf"])
+def test_other_content_types_are_415(container: Container, content_type: str) -> None:
+    status, media_type, text = container.invoke("1,0,0", content_type)
     assert (status, media_type) == (415, JSON)
     assert json.loads(text)["error"]["code"] == "unsupported_media_type"
 
