@@ -7,7 +7,7 @@ UV := $(VENV)/uv/bin/uv
 TOOLKIT := .venv-toolkit
 
 .DEFAULT_GOAL := help
-.PHONY: help demo bench-judge test test-chaos test-api-schema test-api-inputs test-toolkit check format lock clean bench-api bench-batch bench-scale bench-serving
+.PHONY: help demo bench-quality bench-judge test test-chaos test-api-schema test-api-inputs test-toolkit check format lock clean bench-api bench-batch bench-scale bench-serving
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -57,6 +57,9 @@ bench-judge: $(READY)  ## served against audited probabilities, and the refusal 
 
 bench-api: $(READY)  ## the REST API on local AWS against its targets, and where each millisecond of a request goes
 	$(BIN)/python -m benchmarks.api
+
+bench-quality: $(READY)  ## honest figures of every recipe, and the leak (DATA=path unless UCI can be reached; half an hour)
+	$(BIN)/python -m benchmarks.quality $(DATA) --write
 
 bench-batch: $(READY)  ## scoring a portfolio from CSV to CSV on local AWS: companies a second, and where the time goes
 	$(BIN)/python -m benchmarks.batch

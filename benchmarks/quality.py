@@ -1,8 +1,9 @@
-"""Measures how well each estimator tells bankrupt companies apart: ``python -m benchmarks.quality DATA``.
+"""Measures how well each recipe tells bankrupt companies apart: ``python -m benchmarks.quality [DATA]``.
 
-Prints a Markdown table of 3-fold cross-validation, repeated three times, with everything (columns chosen,
-quantiles, resampling) fitted on the training folds alone; the published protocol, leak and all; and the
-published recipe without the leak. Probabilities are those before calibration.
+3-fold cross-validation, repeated three times for each seed, in which everything (columns, quantiles,
+resampling, calibration) is learnt from the training folds alone; the published protocol, leak and all; and
+the earlier companies judged by a model of the later ones, and the other way round. `make bench-quality`
+writes the figures to benchmarks/results/quality.json and their table into docs/honest-figures.md.
 """
 
 from __future__ import annotations
@@ -11,21 +12,23 @@ import argparse
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_selection import SelectKBest, f_classif
-from sklearn.model_selection import RepeatedStratifiedKFold, train_test_split
+from sklearn.model_selection import RepeatedStratifiedKFold, StratifiedKFold, train_test_split
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from steps.calibration import Calibration
+from benchmarks.quality_table import Figures, Result, store, table
+from scripts.data import DataError, resolve
+from steps.calibration import Calibration, fit_calibration
 from steps.data import read_data, target, values
 from steps.estimators.recipes import ESTIMATORS
 from steps.job import one_thread, say
@@ -35,94 +38,201 @@ from steps.resample import resample
 from steps.schema import RATIOS
 from steps.select_features import select
 from steps.train_published import published_network
+from steps.training import available_cores
 
 Floats = NDArray[np.float64]
-# From training companies, their labels and their columns' names to a fitted pipeline.
-Fit = Callable[[Floats, NDArray[np.int8], Sequence[str]], Pipeline]
+Labels = NDArray[np.int8]
+Rows = NDArray[np.intp]
 
 SELECTED = 50
 FOLDS = 3
+# Of the training companies, for the out-of-fold predictions that a calibration is fitted to.
+CALIBRATION_FOLDS = 3
+EARLIER = 0.7
 UNCALIBRATED = Calibration(slope=1.0, intercept=0.0)
-FIGURES = ("ROC-AUC", "PR-AUC", "Brier", "ECE", "recall at 5 % FPR", "fit, s")
 
 
 @dataclass(frozen=True)
-class Entry:
-    """A recipe to measure, with the selector and the number of columns that it gets."""
+class Predicted:
+    """The logits of the companies to judge, and how long the fit took."""
 
-    name: str
+    logit: Floats
+    seconds: float
+
+
+# From training companies, their labels, their columns' names, companies to judge and a seed to what each
+# recipe says of those.
+Predict = Callable[[Floats, Labels, Sequence[str], Floats, int], dict[str, Predicted]]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One fit of a candidate's recipes: which companies to learn from and to judge, by which columns."""
+
+    protocol: str
     candidate: str
+    predict: Predict
     columns: int
-    fit: Fit
+    seed: int
+    inside: Rows
+    outside: Rows
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Print the table."""
+    """Measure, store the figures and print the table."""
     parser = argparse.ArgumentParser(prog="benchmarks.quality", description=__doc__)
-    parser.add_argument("data", type=Path, help="the data file of UCI 572, as CSV or compressed")
-    parser.add_argument("--seed", type=int, default=0, help="draws folds and fits (default: 0)")
+    parser.add_argument("data", type=Path, nargs="?", help="the data file (default: UCI 572, downloaded)")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[21, 22], help="draw folds and fits")
     parser.add_argument("--repeats", type=int, default=3, help="of 3-fold cross-validation (default: 3)")
-    parser.add_argument("--columns", type=int, nargs="*", default=[SELECTED, len(RATIOS)])
+    parser.add_argument("--columns", type=int, nargs="*", default=[20, 30, SELECTED, len(RATIOS)])
     parser.add_argument("--estimators", nargs="*", choices=list(ESTIMATORS), default=list(ESTIMATORS))
-    parser.add_argument("--published", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--processes", type=int, default=available_cores())
+    parser.add_argument("--write", action="store_true", help="also to benchmarks/results and docs")
     args = parser.parse_args(argv)
-    if not args.data.is_file():
-        sys.exit(
-            f"{args.data} does not exist. Download data set 572, Taiwanese Bankruptcy Prediction, from the "
-            "UCI Machine Learning Repository (https://archive.ics.uci.edu/dataset/572) and give its CSV file."
-        )
-    # Networks with few epochs on purpose need not converge.
-    warnings.simplefilter("ignore", ConvergenceWarning)
-    frame = read_data(args.data)
+    frame = read_data(real_data(args.data))
     with one_thread():
-        say(f"| recipe | columns | {' | '.join(FIGURES)} |")
-        say(f"|---|---{'|---' * len(FIGURES)}|")
-        if args.published:
-            rows, figures = with_leak(frame)
-            say(_line(f"published protocol ({rows:,} rows, leaks)", SELECTED, figures[None]))
-        for entry in entries(args.estimators, args.columns, args.seed, published=args.published):
-            say(_line(entry.name, entry.columns, cross_validate(frame, entry, args.seed, args.repeats)))
+        results = [with_leak(frame)]
+    tasks = list(tasks_of(frame, args.seeds, args.repeats, args.columns, args.estimators))
+    measured: dict[tuple[str, str, int, int], list[Figures]] = {}
+    running = Parallel(n_jobs=args.processes, return_as="generator")(
+        delayed(measure)(frame, task) for task in tasks
+    )
+    for number, (task, figures) in enumerate(zip(tasks, running, strict=True), start=1):
+        for recipe, figure in figures.items():
+            key = (task.protocol, recipe, task.columns, task.seed)
+            measured.setdefault(key, []).append(figure)
+        say(f"{number} of {len(tasks)} fits: {task.protocol}, {task.candidate}, {task.columns} columns")
+    results += [Result(*key, figures) for key, figures in measured.items()]
+    say(table(results))
+    if args.write:
+        store(results)
 
 
-def entries(
-    estimators: Sequence[str], columns: Sequence[int], seed: int, *, published: bool
-) -> Iterator[Entry]:
-    """Yield what is cross-validated."""
-    if published:
-        yield Entry("published recipe without the leak", "published", SELECTED, partial(_fit_published, seed))
-    for name in estimators:
-        for count in columns:
-            yield Entry(name, "recommended", count, partial(_fit_recommended, name, seed))
+def real_data(path: Path | None) -> Path:
+    """Return the data file given, else the downloaded one; exit where that leaves only sample data."""
+    try:
+        source = resolve(path)
+    except DataError as error:
+        sys.exit(str(error))
+    if source.is_sample:
+        sys.exit(
+            f"Figures that others can compare need the real data, but this is {source.description}.\n"
+            "Download data set 572, Taiwanese Bankruptcy Prediction, from UCI's Machine Learning Repository "
+            "(https://archive.ics.uci.edu/dataset/572) and give its CSV file: make bench-quality DATA=path"
+        )
+    return source.path
 
 
-def cross_validate(frame: pd.DataFrame, entry: Entry, seed: int, repeats: int) -> Floats:
-    """Return the figures of each fold, shape (3 · repeats, figures)."""
-    folds = RepeatedStratifiedKFold(n_splits=FOLDS, n_repeats=repeats, random_state=seed)
-    figures = []
-    for inside, outside in folds.split(frame, target(frame)):
-        train, test = frame.iloc[inside], frame.iloc[outside]
-        names = select(train, entry.columns, seed)[entry.candidate]["features"]
-        started = time.perf_counter()
-        pipeline = entry.fit(values(train, names), target(train), names)
-        seconds = time.perf_counter() - started
-        probability = UNCALIBRATED.apply(pipeline_logit(pipeline, values(test, names)))
-        figures.append([*measure(target(test), probability), seconds])
-    return np.array(figures)
+def tasks_of(
+    frame: pd.DataFrame,
+    seeds: Sequence[int],
+    repeats: int,
+    columns: Sequence[int],
+    estimators: Sequence[str],
+) -> Iterator[Task]:
+    """Yield the fits to make: by rows of the file, and in each fold of each seed's cross-validation."""
+    recommended = Recommended(estimators)
+    cut = round(EARLIER * len(frame))
+    rows = np.arange(len(frame))
+    for protocol, inside, outside in (
+        ("later rows by earlier", rows[:cut], rows[cut:]),
+        ("earlier rows by later", rows[-cut:], rows[:-cut]),
+    ):
+        yield Task(protocol, "published", predict_published, SELECTED, seeds[0], inside, outside)
+        yield Task(protocol, "recommended", recommended, SELECTED, seeds[0], inside, outside)
+    for seed in seeds:
+        folds = RepeatedStratifiedKFold(n_splits=FOLDS, n_repeats=repeats, random_state=seed)
+        for inside, outside in folds.split(frame, target(frame)):
+            protocol = "cross-validation"
+            yield Task(protocol, "published", predict_published, SELECTED, seed, inside, outside)
+            for count in columns:
+                yield Task(protocol, "recommended", recommended, count, seed, inside, outside)
 
 
-def measure(y: NDArray[np.int8], probability: Floats) -> list[float]:
-    """Return the figures of `FIGURES` but for the time."""
-    return [
-        roc_auc(y, probability),
-        average_precision(y, probability),
-        brier_score(y, probability),
-        expected_calibration_error(y, probability),
-        recall_at(y, probability, 0.05),
-    ]
+def measure(frame: pd.DataFrame, task: Task) -> dict[str, Figures]:
+    """Fit a task's recipes, calibrate them inside the training companies, and judge the others."""
+    train, test = frame.iloc[task.inside], frame.iloc[task.outside]
+    with warnings.catch_warnings(), one_thread():
+        # Networks with few epochs on purpose need not converge.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        names = select(train, task.columns, task.seed)[task.candidate]["features"]
+        X, y = values(train, names), target(train)
+        predicted = task.predict(X, y, names, values(test, names), task.seed)
+        calibration = calibrate(X, y, names, task.predict, task.seed)
+    return {
+        recipe: figures(target(test), calibration[recipe].apply(found.logit), found.seconds)
+        for recipe, found in predicted.items()
+    }
 
 
-def with_leak(frame: pd.DataFrame) -> tuple[int, Floats]:
-    """Return how many rows the published protocol makes, and the figures of its one split.
+def calibrate(
+    X: Floats, y: Labels, names: Sequence[str], predict: Predict, seed: int
+) -> Mapping[str, Calibration]:
+    """Fit each recipe's calibration to out-of-fold predictions of the training companies."""
+    logits: dict[str, Floats] = {}
+    folds = StratifiedKFold(CALIBRATION_FOLDS, shuffle=True, random_state=seed)
+    for inside, outside in folds.split(X, y):
+        for recipe, found in predict(X[inside], y[inside], names, X[outside], seed).items():
+            logits.setdefault(recipe, np.empty(len(y)))[outside] = found.logit
+    return {recipe: fit_calibration(logit, y) for recipe, logit in logits.items()}
+
+
+def figures(y: Labels, probability: Floats, seconds: float) -> Figures:
+    """Return what the table shows of one fit."""
+    return {
+        "ROC-AUC": roc_auc(y, probability),
+        "PR-AUC": average_precision(y, probability),
+        "Brier": brier_score(y, probability),
+        "ECE": expected_calibration_error(y, probability),
+        "recall at 5 % FPR": recall_at(y, probability, 0.05),
+        "fit, s": seconds,
+    }
+
+
+class Recommended:
+    """Fits estimators by name; of a blend each member once, since its logit is the mean of theirs."""
+
+    def __init__(self, estimators: Sequence[str]) -> None:
+        self.estimators = estimators
+
+    def __call__(
+        self, X: Floats, y: Labels, names: Sequence[str], judged: Floats, seed: int
+    ) -> dict[str, Predicted]:
+        """Return what each estimator says of the companies to judge."""
+        members = [name for name, _ in ESTIMATORS["blend"](names, seed)["blend"].members]
+        needed = set(self.estimators) | (set(members) if "blend" in self.estimators else set())
+        found = {
+            name: _fit(name, X, y, names, judged, seed) for name in ESTIMATORS if name in needed - {"blend"}
+        }
+        if "blend" in self.estimators:
+            parts = [found[name] for name in members]
+            logit = np.mean([part.logit for part in parts], axis=0)
+            found["blend"] = Predicted(logit, sum(part.seconds for part in parts))
+        return {name: found[name] for name in self.estimators}
+
+
+def _fit(name: str, X: Floats, y: Labels, names: Sequence[str], judged: Floats, seed: int) -> Predicted:
+    started = time.perf_counter()
+    pipeline = ESTIMATORS[name](names, seed).fit(X, y)
+    seconds = time.perf_counter() - started
+    return Predicted(pipeline_logit(pipeline, judged), seconds)
+
+
+def predict_published(
+    X: Floats, y: Labels, names: Sequence[str], judged: Floats, seed: int
+) -> dict[str, Predicted]:
+    """Fit the published recipe, scaled and resampled, and say what it makes of the companies to judge."""
+    del names
+    started = time.perf_counter()
+    scaler = StandardScaler().fit(X)
+    network = published_network(seed).fit(*resample("smote-tomek", scaler.transform(X), y, seed))
+    seconds = time.perf_counter() - started
+    pipeline = Pipeline([("scale", scaler), ("mlp", network)])
+    return {"published": Predicted(pipeline_logit(pipeline, judged), seconds)}
+
+
+def with_leak(frame: pd.DataFrame) -> Result:
+    """Return the figures of the published protocol's one split.
 
     It chooses columns and resamples before it splits, so that its test companies are in part synthetic,
     and those that are not have synthetic neighbours among the training companies.
@@ -137,31 +247,8 @@ def with_leak(frame: pd.DataFrame) -> tuple[int, Floats]:
     pipeline = Pipeline([("scale", StandardScaler()), ("mlp", published_network(42))]).fit(X_train, y_train)
     seconds = time.perf_counter() - started
     probability = UNCALIBRATED.apply(pipeline_logit(pipeline, X_test))
-    return len(X), np.array([*measure(y_test, probability), seconds])
-
-
-def _fit_published(seed: int, X: Floats, y: NDArray[np.int8], names: Sequence[str]) -> Pipeline:  # noqa: ARG001
-    scaler = StandardScaler().fit(X)
-    network = published_network(seed).fit(*resample("smote-tomek", scaler.transform(X), y, seed))
-    return Pipeline([("scale", scaler), ("mlp", network)])
-
-
-def _fit_recommended(
-    estimator: str, seed: int, X: Floats, y: NDArray[np.int8], names: Sequence[str]
-) -> Pipeline:
-    return ESTIMATORS[estimator](names, seed).fit(X, y)
-
-
-def _line(name: str, columns: int, figures: Floats) -> str:
-    means = figures.mean(axis=0)
-    spread = figures.std(axis=0, ddof=1) if len(figures) > 1 else None
-    digits = [4, 3, 4, 4, 3, 1]
-    cells = [
-        f"{mean:.{digit}f}" + ("" if spread is None else f" ± {spread[at]:.{digit}f}")
-        for at, (mean, digit) in enumerate(zip(means, digits, strict=True))
-    ]
-    # Where all were asked for, constant and duplicate columns still fall.
-    return f"| {name} | {columns if columns < len(RATIOS) else 'all'} | {' | '.join(cells)} |"
+    protocol = f"published protocol, which leaks ({len(X):,} rows after resampling)"
+    return Result(protocol, "published", SELECTED, 42, [figures(y_test, probability, seconds)])
 
 
 if __name__ == "__main__":
