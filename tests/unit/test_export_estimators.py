@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -33,14 +34,18 @@ from steps.training import Candidate, TrainingSet, train_candidate
 NAMES = list(RATIOS[:60])
 AS_IT_IS = SimpleNamespace(slope=1.0, intercept=0.0)
 HOSTILE = [0.0, -0.0, 1.0, 1.0000001, 1e10, -1e10, -1.0, 5e-324, -1e-310, 0.3, 1e-9, 1e100, -1e100]
+
+
+def small_blend(names: Sequence[str], seed: int) -> Pipeline:
+    return recipes.blend(names, seed, bags=2, boosted_trees=10, nets=2, epochs=3, forest_trees=10)
+
+
 SMALL: dict[str, Callable[..., Pipeline]] = {
     "logistic": ESTIMATORS["logistic"],
     "boosting": lambda names, seed: recipes.boosting(names, seed, bags=2, trees=20),
     "mlp-bag": lambda names, seed: recipes.mlp_bag(names, seed, nets=2, epochs=3),
     "forest": lambda names, seed: recipes.forest(names, seed, trees=20),
-    "blend": lambda names, seed: recipes.blend(
-        names, seed, bags=2, boosted_trees=10, nets=2, epochs=3, forest_trees=10
-    ),
+    "blend": small_blend,
 }
 
 
@@ -130,21 +135,21 @@ def test_training_a_blend_from_companies_to_artefact(
     frame = companies(rows=400, bankrupt=80)
     fold = np.random.default_rng(0).permutation(np.arange(400) % FOLDS).astype(np.int8)
     data = TrainingSet(NAMES, values(frame, NAMES), target(frame), fold)
-    # WHEN a small blend is trained, twice
-    for folder in ("a", "b"):
+    # WHEN a small blend is trained, by one process and by two
+    for processes in (1, 2):
         train_candidate(
             Candidate("recommended", "blend"),
             data,
-            lambda held_out: fit_recommended(data, SMALL["blend"], 42, held_out),
-            tmp_path / folder,
-            processes=1,
+            partial(fit_recommended, data, small_blend, 42),
+            tmp_path / str(processes),
+            processes,
         )
     # THEN it ranks companies that it has not seen, and its bytes are the same
-    facts = json.loads((tmp_path / "a" / "model.json").read_text())
+    facts = json.loads((tmp_path / "1" / "model.json").read_text())
     assert facts["contract"]["estimator"] == "blend"
     assert facts["contract"]["out_of_fold"]["roc_auc"] > 0.85
     for file in ("model.npz", "model.json"):
-        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+        assert (tmp_path / "1" / file).read_bytes() == (tmp_path / "2" / file).read_bytes()
 
 
 TREES = {

@@ -102,17 +102,6 @@ def test_same_bytes_whatever_the_number_of_processes(trained: Any, tmp_path: Pat
     assert (tmp_path / "model.json").read_bytes() == (folder / "model.json").read_bytes()
 
 
-def test_the_forest_has_the_same_bytes_whatever_the_number_of_processes(trained: Any, tmp_path: Path) -> None:
-    arguments = [*trained.arguments("train", "features"), "--estimator", "forest"]
-    for processes in ("1", "2"):
-        train_recommended.main(
-            [*arguments, "--model-dir", str(tmp_path / processes), "--processes", processes]
-        )
-    for file in ("model.npz", "model.json"):
-        assert (tmp_path / "1" / file).read_bytes() == (tmp_path / "2" / file).read_bytes()
-    assert read_model(tmp_path / "1")["contract"]["estimator"] == "forest"
-
-
 def test_seed_reaches_the_network(trained: Any, tmp_path: Path) -> None:
     arguments = [*trained.arguments("train", "features", "resampled"), "--model-dir", str(tmp_path)]
     train_published.main([*arguments, "--processes", "1", "--random-seed", "7"])
