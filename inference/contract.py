@@ -77,7 +77,7 @@ class Contract:
             stated = facts["contract"]
         except KeyError as error:
             raise ArtifactError(f"The contract lacks {error}; export the model again.") from None
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise ArtifactError(f"The contract is damaged ({error}); export the model again.") from error
         if not names or len(set(names)) != len(names):
             raise ArtifactError("The contract's feature names must be at least one and all different.")

@@ -66,7 +66,7 @@ def chain(
     stages: list[Stage] = []
     for spec in specs:
         kind = spec.get("kind")
-        if kind not in FAMILIES:
+        if not isinstance(kind, str) or kind not in FAMILIES:
             raise ArtifactError(
                 f"The model has a stage of the kind {kind!r}; this code knows {', '.join(sorted(FAMILIES))}. "
                 "Serve the model with the code that travels with it."

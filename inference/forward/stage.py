@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import isfinite
+from sys import float_info
 from typing import Any, Protocol
 
 import numpy as np
@@ -111,4 +111,6 @@ class Parameters:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+    # NaN is within no bounds; whole numbers in JSON have no bounds of their own
+    within = isinstance(value, int | float) and -float_info.max <= value <= float_info.max
+    return within and not isinstance(value, bool)

@@ -181,3 +181,91 @@ def test_another_models_arrays_are_refused(folder: Path, tmp_path: Path) -> None
     (folder / "model.npz").write_bytes((tmp_path / "other" / "model.npz").read_bytes())
     with pytest.raises(inference.ArtifactError, match="belongs to another model"):
         inference.load(folder)
+
+
+# One stage of each kind of parameter: numbers, lists of columns, arrays of numbers and of integers, members
+MANY_STAGES = ServedModel(
+    {
+        "trees.columns": np.zeros((7, 1), np.uint16),
+        "trees.thresholds": np.zeros((7, 1)),
+        "trees.masks": np.full((7, 1), 255, np.uint8),
+        "trees.leaves": np.zeros((1, 8)),
+        "wood.columns": np.array([0, 0, 0], np.uint16),
+        "wood.thresholds": np.array([0.5, 0, 0], np.float32),
+        "wood.left": np.array([1, 1, 2], np.uint32),
+        "wood.leaves": np.array([0.2, 0.8]),
+    },
+    {
+        "stages": [
+            {"kind": "units", "columns": [0], "limit": 1.0, "large_factor": 1.0, "small_factor": 1.0},
+            {
+                "kind": "blend",
+                "members": [
+                    [{"kind": "boosted_trees", "arrays": "trees", "intercept": 0.0}],
+                    [{"kind": "forest", "arrays": "wood", "trees": 1, "smallest": 1e-6}],
+                ],
+            },
+            {"kind": "sigmoid", "slope": 1.0, "intercept": 0.0},
+        ]
+    },
+)
+
+
+def loads_or_is_refused(folder: Path) -> bool:
+    try:
+        model = inference.load(folder)
+    except inference.ArtifactError:
+        return False
+    assert model.predict_proba(np.ones((1, len(model.contract.names)))).shape == (1,)
+    return True
+
+
+def test_arrays_with_any_bytes_changed_or_cut_are_refused_or_whole(tmp_path: Path) -> None:
+    # GIVEN damage that whoever made the file did not notice, so that the hash is right
+    write_model(tmp_path, MANY_STAGES, CONTRACT, None)
+    whole = (tmp_path / "model.npz").read_bytes()
+    random = np.random.default_rng(0)
+    refused = 0
+    for turn in range(100):
+        content = bytearray(whole)
+        for place in random.integers(len(whole), size=3):
+            content[place] = random.integers(256)
+        (tmp_path / "model.npz").write_bytes(
+            content[: random.integers(len(whole))] if turn % 5 == 0 else content
+        )
+        state_hash_of_arrays(tmp_path)
+        # THEN there is a model or a refusal, and nothing else
+        refused += not loads_or_is_refused(tmp_path)
+    assert refused > 60
+
+
+@pytest.mark.parametrize("flag", [0x1, 0x20, 0x40])
+def test_archives_of_another_kind_are_refused(folder: Path, flag: int) -> None:
+    # GIVEN members marked as encrypted or patched
+    content = bytearray((folder / "model.npz").read_bytes())
+    for header, offset in ((b"PK\x01\x02", 8), (b"PK\x03\x04", 6)):
+        content[content.index(header) + offset] |= flag
+    (folder / "model.npz").write_bytes(content)
+    state_hash_of_arrays(folder)
+    with pytest.raises(inference.ArtifactError, match="not an archive of plain arrays"):
+        inference.load(folder)
+
+
+def places(node: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    inner = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    return [path, *(place for key, value in inner for place in places(value, (*path, key)))]
+
+
+@pytest.mark.parametrize("junk", [None, 10**400, "x", [[]], {}], ids=lambda junk: type(junk).__name__)
+def test_a_description_with_anything_replaced_is_refused_or_whole(tmp_path: Path, junk: object) -> None:
+    write_model(tmp_path, MANY_STAGES, CONTRACT, None)
+    whole = (tmp_path / "model.json").read_text(encoding="utf-8")
+    refused = 0
+    for *path, last in places(json.loads(whole))[1:]:
+        description = node = json.loads(whole)
+        for key in path:
+            node = node[key]
+        node[last] = junk
+        (tmp_path / "model.json").write_text(json.dumps(description), encoding="utf-8")
+        refused += not loads_or_is_refused(tmp_path)
+    assert refused > 30
