@@ -1,0 +1,59 @@
+"""Measures what more companies are worth: ``python -m benchmarks.learning_curve`` after ``benchmarks.scale``.
+
+Fits estimators on ever more of the training companies of ten times the sample data, and judges each on the
+same test companies: the evidence for how many companies a member of an ensemble has to see.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.scale import SOURCE
+from steps.data import read_frame, target, values
+from steps.estimators import ESTIMATORS
+from steps.features import feature_names
+from steps.job import one_thread
+from steps.logits import pipeline_logit
+from steps.metrics import average_precision, roc_auc
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Print a Markdown table."""
+    parser = argparse.ArgumentParser(prog="benchmarks.learning_curve", description=__doc__)
+    parser.add_argument("--folder", type=Path, default=SOURCE / "build" / "scale" / "10")
+    parser.add_argument("--estimators", nargs="*", choices=list(ESTIMATORS), default=list(ESTIMATORS))
+    parser.add_argument("--companies", type=int, nargs="*", default=[2_500, 5_000, 10_000, 25_000, 50_000])
+    args = parser.parse_args(argv)
+    names = feature_names(args.folder / "features", "recommended")
+    train = read_frame(args.folder / "train", "train.parquet", names)
+    test = read_frame(args.folder / "test", "test.parquet", names)
+    X, y = values(train, names), target(train)
+    # Of any length the first rows have both classes in their shares: the sample is in random order.
+    order = np.random.default_rng(0).permutation(len(y))
+    _say("| estimator | companies | ROC-AUC | PR-AUC | seconds of computing |")
+    _say("|---|---|---|---|---|")
+    for estimator in args.estimators:
+        for companies in args.companies:
+            seen = order[:companies]
+            started = time.process_time()
+            with one_thread():
+                pipeline = ESTIMATORS[estimator](names, 42).fit(X[seen], y[seen])
+                seconds = time.process_time() - started
+                logit = pipeline_logit(pipeline, values(test, names))
+            figures = f"{roc_auc(target(test), logit):.4f} | {average_precision(target(test), logit):.3f}"
+            _say(f"| {estimator} | {len(seen):,} | {figures} | {seconds:.1f} |")
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
