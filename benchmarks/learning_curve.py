@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmarks.scale import SOURCE
 from steps.data import read_frame, target, values
-from steps.estimators import ESTIMATORS
+from steps.estimators.recipes import ESTIMATORS
 from steps.features import feature_names
 from steps.job import one_thread
 from steps.logits import pipeline_logit
