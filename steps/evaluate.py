@@ -178,6 +178,7 @@ def _provenance(
     return {
         "parameters": {
             "FeatureCount": features["feature_count"],
+            "Resampler": training["published"]["resampler"],
             "Estimator": judged["recommended"].facts["estimator"],
             "RegisterCandidate": args.register_candidate,
             "MinRocAuc": args.min_roc_auc,

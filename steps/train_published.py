@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from steps.data import read_frame, target, values
-from steps.job import Arguments, channel, model_dir, run
+from steps.job import Arguments, channel, model_dir, require_file, run
 from steps.schema import TARGET
 from steps.training import Candidate, TrainingSet, available_cores, read_training_set, train_candidate
 
@@ -28,6 +30,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--processes", type=int, default=available_cores())
     args = parser.parse_args(argv)
     data = read_training_set(args.train, args.features, "published")
+    resampling = require_file(args.resampled / "resampling.json", "account of the resampling")
+    resampler = json.loads(resampling.read_text(encoding="utf-8"))["resampler"]
+    data = replace(data, origin={**data.origin, "resampler": resampler})
     fit = partial(fit_published, data, args.resampled, args.random_seed)
     train_candidate(Candidate("published", "mlp"), data, fit, args.model_dir, args.processes)
 

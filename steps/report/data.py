@@ -22,6 +22,8 @@ _WATCH, _SHIFT = 0.1, 0.25
 def features(subject: Subject) -> Markup:
     """Return which features matter, with what the two kinds of companies have of them."""
     headings = ["feature", "", "ROC-AUC lost", "median, bankrupt", "median, others"]
+    if _stability(subject):
+        headings.append("kept in resamples")
     rows = [_feature_row(subject, at) for at in range(len(subject.importance))]
     more = None
     if len(rows) > _SHOWN:
@@ -112,8 +114,15 @@ def _feature_row(subject: Subject, at: int) -> Row:
             charts.bar(feature.lost / largest, "", (lowest / largest, highest / largest)),
             f"{feature.lost:.4f} ± {feature.standard_deviation:.4f}",
             *(f"{np.median(column[subject.y == label]):.4g}" for label in (1, 0)),
+            *([percent(kept.get(feature.name, np.nan), 0)] if (kept := _stability(subject)) else []),
         ],
     )
+
+
+def _stability(subject: Subject) -> Mapping[str, float]:
+    """Return how often each feature was chosen from resamples; empty where none were drawn."""
+    stability: Mapping[str, float] = subject.features["candidates"][subject.winner_name].get("stability", {})
+    return stability
 
 
 def _profile(subject: Subject) -> Markup:

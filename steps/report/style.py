@@ -105,9 +105,12 @@ tbody tr:last-child > * { border-bottom: 0; }
 thead th { font-size: 0.8125rem; color: var(--muted); font-weight: 600; vertical-align: bottom; }
 tbody th { font-weight: 500; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+thead .number { white-space: normal; }
 .best { font-weight: 700; }
-.drawn { width: 36%; min-width: 90px; padding-top: 11px; }
-.name { overflow-wrap: anywhere; }
+.drawn { width: 30%; min-width: 80px; padding-top: 11px; }
+.name { overflow-wrap: break-word; }
+.cards .name { min-width: 180px; max-width: 300px; }
+.cards { overflow-x: auto; }
 code { font: 0.8125rem/1.5 ui-monospace, "SF Mono", Menlo, Consolas, monospace; overflow-wrap: anywhere; }
 details { margin-top: 10px; }
 summary { cursor: pointer; color: var(--winner); font-weight: 500; padding: 4px 0; }
@@ -128,12 +131,14 @@ footer { color: var(--muted); font-size: 0.875rem; }
   .cards tr { padding: 9px 0; border-bottom: 1px solid var(--line); }
   .cards tbody tr:last-child { border-bottom: 0; }
   .cards th, .cards td { border: 0; padding: 1px 0; width: auto; }
-  .cards th { font-weight: 600; }
+  .cards .name { font-weight: 600; max-width: none; }
   .cards td { display: flex; justify-content: space-between; gap: 12px; }
   .cards td[data-label]::before { content: attr(data-label); color: var(--muted); }
   .scroll th:first-child { position: sticky; left: 0; background: var(--card); max-width: 34vw; z-index: 1; }
   .scroll th, .scroll td { padding-right: 12px; font-size: 0.875rem; }
-  .scroll .name { overflow-wrap: normal; min-width: 27vw; }
+  .scroll .name { overflow-wrap: normal; min-width: 24vw; }
+  .scroll .number { white-space: normal; }
+  .scroll .small { font-size: 0.75rem; }
   dl { grid-template-columns: 1fr; gap: 0; }
   dd { margin-bottom: 8px; }
 }
@@ -152,6 +157,10 @@ footer { color: var(--muted); font-size: 0.875rem; }
   .pair { grid-template-columns: 1fr 1fr; gap: 14px; }
   .pair > *, .tile, tr, svg { break-inside: avoid; }
   h2, h3 { break-after: avoid; }
-  .scroll { overflow: visible; }
+  .tiles { grid-template-columns: repeat(5, 1fr); gap: 10px; }
+  .tile .value { font-size: 1.4rem; }
+  .scroll, .cards { overflow: visible; }
+  .cards .name { min-width: 130px; }
+  th, td { padding: 4px 9px 4px 0; font-size: 0.875rem; }
 }
 """)
