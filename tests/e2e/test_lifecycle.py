@@ -93,6 +93,7 @@ def test_from_nothing_to_nothing(service: Service, companies: pd.DataFrame, tmp_
     assert cached_steps(first) == set()
     check_evaluation(aws, first)
     check_registration(aws, first)
+    check_report(service, first, tmp_path / "report.html")
 
     # WHEN it is approved, THEN the API answers with what was judged
     run("model", "approve", "--yes", "--wait")
@@ -100,6 +101,7 @@ def test_from_nothing_to_nothing(service: Service, companies: pd.DataFrame, tmp_
     check_answers(service, client, companies)
     told = json.loads(run("predict", "--row", "7", "--data", str(data), "--format", "json").splitlines()[-1])
     assert told["probability"] == probability_of(client, companies, 7)
+    check_portfolio(service, client, companies, tmp_path)
 
     # WHEN a second version is approved, THEN it takes over
     second = service.execute()
@@ -181,6 +183,17 @@ def check_registration(aws: Aws, execution: Execution) -> None:
     assert metadata["ContractUri"] == f"s3://{aws.project.bucket}/models/{execution.id}/contract.json"
 
 
+def check_report(service: Service, execution: Execution, path: Path) -> None:
+    """A command fetches the execution's report."""
+    said = service.run("report", "--no-open", "--output", str(path))
+    assert f"Report of {execution.id}" in said
+    evaluation = read_evaluation(service.aws, execution)
+    assert evaluation is not None
+    page = path.read_text(encoding="utf-8")
+    assert evaluation["gate"]["reason"] in page
+    assert evaluation["provenance"]["code_sha256"]["Evaluate"] in page
+
+
 def check_answers(service: Service, client: ApiClient, companies: pd.DataFrame) -> None:
     """Answers are those of the evaluated model; requests that are none are refused in JSON."""
     # The company whose probability the evaluation wrote down, by position
@@ -205,6 +218,28 @@ def check_answers(service: Service, client: ApiClient, companies: pd.DataFrame) 
     with pytest.raises(ApiError) as missing:
         client.get("/nothing")
     assert (missing.value.status, missing.value.code) == (404, "not_found")
+
+
+def check_portfolio(service: Service, client: ApiClient, companies: pd.DataFrame, folder: Path) -> None:
+    """A portfolio is scored as the API scores each of its companies."""
+    # A file with other columns, in another order, of which one line is bad
+    portfolio = companies[sorted(companies.columns, reverse=True)].head(40).astype(object)
+    portfolio.iloc[3] = "?"
+    portfolio.insert(0, "name", [f"C{number}" for number in range(40)])
+    portfolio.to_csv(folder / "portfolio.csv", index=False)
+
+    service.run("score", str(folder / "portfolio.csv"), str(folder / "result.csv"))
+
+    # Each line has the API's answer, and the bad one its reason
+    result = pd.read_csv(folder / "result.csv")
+    good = [number for number in range(40) if number != 3]
+    assert result["name"].tolist() == [f"C{number}" for number in good]
+    names = [feature["name"] for feature in client.get("/model")["features"]]
+    asked = companies.rename(columns=str.strip).iloc[good][names].astype(float)
+    answers = client.predict({"instances": asked.to_numpy().tolist()})["predictions"]
+    assert result["probability_bankrupt"].tolist() == [each["probability"]["bankrupt"] for each in answers]
+    assert result["risk_level"].tolist() == [each["risk_level"] for each in answers]
+    assert pd.read_csv(folder / "result.errors.csv")["line"].tolist() == [5]
 
 
 def refused(client: ApiClient, company: list[float]) -> tuple[int, str]:
