@@ -134,6 +134,7 @@ def test_from_nothing_to_nothing(service: Service, companies: pd.DataFrame, tmp_
         f"bucket {aws.project.bucket}",
         "log group /aws/sagemaker/ProcessingJobs",
         "log group /aws/sagemaker/TrainingJobs",
+        "log group /aws/sagemaker/TransformJobs",
         f"model package {PROJECT} 1 Approved",
         f"model package {PROJECT} 2 Rejected",
         f"model package {PROJECT} 3 Approved",
@@ -148,6 +149,7 @@ def test_from_nothing_to_nothing(service: Service, companies: pd.DataFrame, tmp_
         "role ApiGatewayLogs, ",
         "log group /aws/sagemaker/ProcessingJobs, shared by all jobs of the account",
         "log group /aws/sagemaker/TrainingJobs, shared by all jobs of the account",
+        "log group /aws/sagemaker/TransformJobs, shared by all jobs of the account",
     ):
         assert f"kept: {name}" in kept
     # AND with its data, too, nothing of it
@@ -155,6 +157,7 @@ def test_from_nothing_to_nothing(service: Service, companies: pd.DataFrame, tmp_
     assert inventory(aws.client) == [
         "log group /aws/sagemaker/ProcessingJobs",
         "log group /aws/sagemaker/TrainingJobs",
+        "log group /aws/sagemaker/TransformJobs",
         "role ApiGatewayLogs",
     ]
 
