@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import http.server
-import io
 import threading
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-from rich.console import Console
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 import inference
-from benchmarks import serving, serving_endpoint, serving_forward
-from benchmarks.serving_forward import Compared, Family
+from benchmarks import serving, serving_endpoint, serving_forward, serving_tables
+from benchmarks.serving_forward import Family
 from steps.export import export_pipeline, write_model
 
 NAMES = ["a", "b", "c"]
@@ -66,15 +64,51 @@ def test_a_difference_is_found(family: Family) -> None:
     assert serving_forward.largest_difference(family, X) > 1e-4
 
 
-def test_the_table_says_how_many_times_as_fast(family: Family) -> None:
-    compared = [Compared("logistic", 1, 25e-6, 1e-3), Compared("logistic", 100_000, 2.0, 1.0)]
-    measured = serving.Measured(compared, 2e-16, 40, {})
-    console = Console(file=io.StringIO(), width=200)
-    console.print(serving.forward_table({"logistic": measured}, [1, 100_000]))
-    text = console.file.getvalue()
-    assert "25.0 µs (40.0x)" in text
-    assert "2.0 s (0.5x)" in text
-    assert "100,000 rows" in text
+FIGURES = {
+    "machine": "2 cores",
+    "measured": "2026-01-02",
+    "data": "sample data",
+    "served": "logistic",
+    "families": {
+        "logistic": {
+            "compared": [
+                {"rows": 1, "seconds": 25e-6, "sklearn_seconds": 1e-3},
+                {"rows": 100_000, "seconds": 2.0, "sklearn_seconds": 1.0},
+            ],
+            "largest_difference": 2e-16,
+            "kilobytes": 1234,
+            "request": {"predict_proba": 25e-6, "whole": 54e-6},
+        }
+    },
+    "worker": {"ready_seconds": 0.456, "resident_mib": 47, "alone_seconds": 200e-6},
+    "endpoint": [
+        {
+            "clients": 8,
+            "requests_per_second": 1234.5,
+            "p50_ms": 6.5,
+            "p99_ms": 12.3,
+            "front_cpu_us": 400.0,
+            "worker_cpu_us": 350.0,
+        }
+    ],
+}
+
+
+def test_the_page_shows_the_figures_and_keeps_its_text(tmp_path: Path) -> None:
+    page = tmp_path / "serving.md"
+    page.write_text(
+        f"before\n{serving_tables.BEGIN}\nwas here\n{serving_tables.END}\nafter\n", encoding="utf-8"
+    )
+    serving_tables.write_docs(FIGURES, page)
+    text = page.read_text(encoding="utf-8")
+    assert text.startswith("before\n")
+    assert text.endswith("\nafter\n")
+    assert "was here" not in text
+    assert "on sample data (2 cores)" in text
+    assert "| logistic | 25.0 µs (40.0×) | 2.0 s (0.5×) | 29.0 µs | 2e-16 |" in text
+    assert "| … with the endpoint in front of it | 6.5 ms | 6.3 ms |" in text
+    assert "| 8 | 1,234 | 6.5 ms | 12.3 ms | 400.0 µs | 350.0 µs |" in text
+    assert "ready in 0.46 s and holds 47 MiB; model.tar.gz has 1,234 kB" in text
 
 
 class Answers(http.server.BaseHTTPRequestHandler):
