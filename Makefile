@@ -7,7 +7,7 @@ UV := $(VENV)/uv/bin/uv
 TOOLKIT := .venv-toolkit
 
 .DEFAULT_GOAL := help
-.PHONY: help demo bench-quality bench-judge test test-chaos test-api-schema test-api-inputs test-toolkit check format lock clean bench-api bench-batch bench-scale bench-serving
+.PHONY: help demo bench-quality bench-judge model-card test test-chaos test-api-schema test-api-inputs test-toolkit check format lock clean bench-api bench-batch bench-scale bench-serving
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -51,6 +51,9 @@ test-toolkit: $(READY) $(TOOLKIT)/.ready  ## the model and a training job in AWS
 
 bench-serving: $(READY)  ## predicting against scikit-learn, one request's cost, a worker, the local endpoint (DATA=path)
 	$(BIN)/python -m benchmarks.serving $(if $(DATA),--data $(DATA))
+
+model-card: $(READY)  ## train on the real file and write the figures of docs/model-card.md (DATA=path)
+	$(BIN)/python -m benchmarks.model_card $(DATA)
 
 bench-judge: $(READY)  ## served against audited probabilities, and the refusal of a worse model (DATA=path)
 	$(BIN)/python -m benchmarks.judge $(DATA)

@@ -75,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             say(f"| {name} | {found[0]} | {found[1]:.1e} | {found[2]:.1e} |")
         say("\n(b) the gate, of models trained on labels of which a third is shuffled\n")
         space.shuffle_labels()
-        passed = [name for name in args.estimators if space.judge_worse(name)]
+        passed = [name for name in args.estimators if worse_passes(space, name)]
     if worst > PARITY or passed:
         sys.exit(f"Largest difference {worst:.1e} (allowed: {PARITY:.0e}); passed: {', '.join(passed)}.")
 
@@ -117,23 +117,30 @@ class Space:
         self.folder("shuffled").mkdir()
         train.assign(**{TARGET: labels}).to_parquet(self.folder("shuffled") / "train.parquet")
 
-    def judge_worse(self, name: str) -> bool:
-        """Judge a family trained on shuffled labels against the good one; return whether it passed."""
-        self.train(name, "shuffled")
-        pack_model(self.folder("published-train"), self.folder("published") / "model.tar.gz")
-        pack_model(self.folder(f"{name}-shuffled"), self.folder("recommended") / "model.tar.gz")
-        pack_model(self.folder(f"{name}-train"), self.folder("reigning") / "model.tar.gz")
+    def judge(self, recommended: str, register: str, reigning: str | None = None) -> dict[str, Any]:
+        """Judge the models trained into folders and return the evaluation."""
+        placed = {"published": "published-train", "recommended": recommended, "reigning": reigning}
+        for place, trained in placed.items():
+            if trained:
+                pack_model(self.folder(trained), self.folder(place) / "model.tar.gz")
         inputs = self._options("published", "recommended", "test", "features", "reigning")
         outputs = self._options("evaluation", "model")
-        chosen = ["--register-candidate", "recommended", "--min-roc-auc", str(MINIMUM)]
-        _silently(evaluate.main, [*inputs, *outputs, *chosen, "--random-seed", str(self._seed)])
-        evaluation = json.loads((self.folder("evaluation") / "evaluation.json").read_text(encoding="utf-8"))
-        gate: dict[str, Any] = evaluation["gate"]
-        say(f"- {name}: {'PASSED' if gate['passed'] else 'refused'}. {gate['reason']}")
-        return bool(gate["passed"])
+        settings = ["--register-candidate", register, "--min-roc-auc", str(MINIMUM)]
+        _silently(evaluate.main, [*inputs, *outputs, *settings, "--random-seed", str(self._seed)])
+        path = self.folder("evaluation") / "evaluation.json"
+        evaluation: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return evaluation
 
     def _options(self, *names: str) -> list[str]:
         return [word for name in names for word in (f"--{name}", str(self.folder(name)))]
+
+
+def worse_passes(space: Space, name: str) -> bool:
+    """Judge a family trained on shuffled labels against the good one; return whether it passed."""
+    space.train(name, "shuffled")
+    gate = space.judge(f"{name}-shuffled", "recommended", reigning=f"{name}-train")["gate"]
+    say(f"- {name}: {'PASSED' if gate['passed'] else 'refused'}. {gate['reason']}")
+    return bool(gate["passed"])
 
 
 def parity(folder: Path, companies: pd.DataFrame) -> tuple[int, float, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -22,7 +23,7 @@ from steps.gate import COMPARE_CHOICES, Comparison, Reigning, compare, gate, jud
 from steps.importance import permutation_importance
 from steps.job import Arguments, JobError, one_thread, processing_input, processing_output, run, say
 from steps.judging import Judged, judge, require_parity
-from steps.metrics import Labels
+from steps.metrics import Floats, Labels, confusion
 from steps.model_quality import model_quality
 from steps.provenance import code_sha256, versions
 from steps.report import Subject, render
@@ -93,6 +94,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         },
         "candidates": {name: _candidate(model, comparisons.get(name)) for name, model in judged.items()},
         "reigning": _reigning(reigning, comparisons.get("reigning")),
+        "risk_levels": [_observed(level, y, judged[winner].probability) for level in facts["risk_levels"]],
         "test": {"companies": len(y), "bankruptcies": int(y.sum())},
         "execution_id": args.execution_id,
         "data": features["data"],
@@ -144,6 +146,20 @@ def _reigning(reigning: Reigning | None, comparison: Comparison | None) -> dict[
         "estimator": reigning.judged.facts["estimator"],
         **_figures(reigning.judged),
         "comparison": comparison.as_dict(),
+    }
+
+
+def _observed(level: Mapping[str, Any], y: Labels, probability: Floats) -> dict[str, Any]:
+    """Return a risk level with what flagging from it on does to the test companies."""
+    counts = confusion(y, probability, level["from"])
+    return {
+        **level,
+        "observed": {
+            "false_positive_rate": counts.false_positive_rate,
+            "recall": counts.recall,
+            # Without any prediction there is no precision.
+            "precision": None if math.isnan(counts.precision) else counts.precision,
+        },
     }
 
 

@@ -156,7 +156,7 @@ footer { color: var(--muted); font-size: 0.875rem; }
   section { border: 0; border-top: 1px solid var(--line); border-radius: 0; padding: 10px 0; margin: 0; }
   .pair { grid-template-columns: 1fr 1fr; gap: 14px; }
   .pair > *, .tile, tr, svg { break-inside: avoid; }
-  h2, h3 { break-after: avoid; }
+  h2, h3, .legend, .lead { break-after: avoid; }
   .tiles { grid-template-columns: repeat(5, 1fr); gap: 10px; }
   .tile .value { font-size: 1.4rem; }
   .scroll, .cards { overflow: visible; }

@@ -148,6 +148,11 @@ def test_figures_are_those_of_the_served_model(execution: Execution, tmp_path: P
     predicted = probability >= model.contract.threshold
     assert matrix["1"]["1"] == int(np.sum(predicted & (test[TARGET] == 1)))
     assert matrix["0"]["1"] == int(np.sum(predicted & (test[TARGET] == 0)))
+    low, medium, high = evaluation["risk_levels"]
+    assert (low["observed"]["recall"], medium["from"]) == (1.0, model.contract.threshold)
+    assert medium["observed"]["recall"] == matrix["1"]["1"] / int(test[TARGET].sum())
+    assert high["observed"]["false_positive_rate"] <= medium["observed"]["false_positive_rate"]
+    assert set(medium["expected"]) == set(medium["observed"])
 
 
 @pytest.mark.parametrize(
