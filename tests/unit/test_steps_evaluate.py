@@ -303,6 +303,22 @@ def test_unreadable_reigning_model_keeps_no_model_out_and_is_told_loudly(executi
     )
 
 
+def test_reigning_model_without_a_profile_of_its_data_is_compared_all_the_same(execution: Execution) -> None:
+    # GIVEN a reigning model from before models carried one
+    folder = execution.root / "older"
+    unpack_model(execution.root / "recommended" / "model.tar.gz", folder)
+    description = json.loads((folder / "model.json").read_text())
+    del description["contract"]["training"]
+    (folder / "model.json").write_text(json.dumps(description))
+    pack_model(folder, execution.root / "reigning" / "model.tar.gz")
+    # WHEN a model is judged THEN it is compared, and only the drift is unknown
+    evaluation = execution.run()
+    assert evaluation["reigning"]["compared"] is True
+    assert evaluation["drift"] is None
+    report = (execution.root / "evaluation" / "report.html").read_text(encoding="utf-8")
+    assert "The reigning model carries no profile of its training data." in report
+
+
 def test_can_be_told_not_to_compare(execution: Execution) -> None:
     (execution.root / "reigning" / "model.tar.gz").write_bytes(b"no archive")
     evaluation = execution.run("--compare-with-reigning", "no")
