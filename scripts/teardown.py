@@ -116,7 +116,7 @@ class _Work:
         stopped: set[str] = set()
         while running := self._running():
             for arn in sorted(running - stopped):
-                stop(self._sagemaker, arn)
+                _unless_changed(lambda arn=arn: stop(self._sagemaker, arn))  # type: ignore[misc]
                 stopped.add(arn)
                 self._on_event(Event("destroy", f"execution {arn.rpartition('/')[2]}", "stopping"))
             self._sleep(_PAUSE)
@@ -132,7 +132,7 @@ class _Work:
                     self.removed("endpoint", name)
                 return
             if endpoint["EndpointStatus"] in {"InService", "Failed", "OutOfService", "UpdateRollbackFailed"}:
-                _unless_gone(lambda: self._sagemaker.delete_endpoint(EndpointName=name))
+                _unless_changed(lambda: self._sagemaker.delete_endpoint(EndpointName=name))
                 asked = True
                 # On local AWS it is gone at once.
                 self._sleep(0.1)
@@ -259,6 +259,15 @@ def _unless_gone(call: Callable[[], Any]) -> Any:
         if _is_gone(error):
             return None
         raise
+
+
+def _unless_changed(call: Callable[[], Any]) -> None:
+    """Make a call that may come too late: it ended, went or was changed meanwhile, as the next look tells."""
+    try:
+        call()
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in {"ResourceNotFound", "ValidationException"}:
+            raise
 
 
 def _is_gone(error: ClientError) -> bool:

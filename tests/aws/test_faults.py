@@ -59,6 +59,34 @@ class Service:
     def destroy(self) -> Teardown:
         return destroy(self.aws.session, self.aws.project, sleep=nap)
 
+    def destroy_all(self) -> Teardown:
+        return destroy(self.aws.session, self.aws.project, delete_data=True, sleep=nap)
+
+    def use(self) -> None:
+        """Leave behind what use leaves behind: a version, and an endpoint (of a model that is not there)."""
+        sagemaker, name, generation = self.aws.client("sagemaker"), NAME, f"{NAME}-v1-0a1b2c3d"
+        # deploy_model would take the endpoint away.
+        self.aws.client("events").disable_rule(Name=f"{NAME}-endpoint")
+        container = {"Image": "image", "ModelDataUrl": f"s3://{self.aws.project.bucket}/none"}
+        sagemaker.create_model_package(
+            ModelPackageGroupName=name,
+            InferenceSpecification={
+                "Containers": [container],
+                "SupportedContentTypes": ["text/csv"],
+                "SupportedResponseMIMETypes": ["text/csv"],
+            },
+        )
+        role = "arn:aws:iam::123456789012:role/endpoint"
+        sagemaker.create_model(ModelName=generation, ExecutionRoleArn=role, PrimaryContainer=container)
+        variant = {
+            "VariantName": "AllTraffic",
+            "ModelName": generation,
+            "InstanceType": "ml.t2.medium",
+            "InitialInstanceCount": 1,
+        }
+        sagemaker.create_endpoint_config(EndpointConfigName=generation, ProductionVariants=[variant])
+        sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=generation)
+
     def holds(self) -> list[str]:
         """What there is, without what CloudFormation appends to a role's name."""
         return [re.sub(r"-[A-Z0-9]{12}$", "", line) for line in inventory(self.aws.client)]
@@ -135,8 +163,10 @@ def test_killed_at_any_request_deploy_and_destroy_go_on_where_they_were(
     assert service.holds() == undisturbed.whole
     assert not service.deploy().changed
 
-    kill_at_each_request(service, service.destroy)
-    assert service.holds() == KEPT
+    service.use()
+    assert {f"endpoint {NAME}", f"model {NAME}-v1-0a1b2c3d"} < set(service.holds())
+    kill_at_each_request(service, service.destroy_all)
+    assert service.holds() == ["role ApiGatewayLogs"]
 
 
 def test_deploy_takes_back_what_a_killed_destroy_did(service: Service, undisturbed: Undisturbed) -> None:
@@ -158,9 +188,10 @@ def test_throttled_and_lost_requests_are_made_good(service: Service, undisturbed
     with service.faults.where(twice):
         assert service.deploy().changed
     assert service.holds() == undisturbed.whole
+    service.use()
     with service.faults.where(twice):
-        service.destroy()
-    assert service.holds() == KEPT
+        service.destroy_all()
+    assert service.holds() == ["role ApiGatewayLogs"]
 
 
 def test_whatever_is_not_allowed_is_named_with_what_to_do(service: Service, undisturbed: Undisturbed) -> None:
