@@ -24,11 +24,11 @@ from statistics import median, quantiles
 from typing import Any
 
 import urllib3
-from rich.console import Console
-from rich.table import Table
 
+from benchmarks.api_tables import CLIENTS, File, show
 from benchmarks.batch import ENVIRONMENT, local_aws, peak_mib, trained, write_portfolio
 from benchmarks.scale import SOURCE
+from benchmarks.serving_endpoint import children, cpu_seconds
 from scripts.api_client import client_of
 from scripts.commands.model import wait_until_served
 from scripts.deployment import deploy
@@ -37,17 +37,9 @@ from scripts.session import Aws, connect
 
 RESULTS = Path(__file__).with_name("results") / "api.json"
 PROJECT = "bench-api"
-CLIENTS = 8
 LOAD_SECONDS = 10.0
+WARM_UP = 10
 REPEATS = {1: 500, 1000: 50}
-TARGETS = {
-    "one company, p50": (12.0, "ms"),
-    "1,000 companies, p50": (60.0, "ms"),
-    f"requests with {CLIENTS} clients": (150.0, "/s"),
-    "CSV of 100,000 lines": (20.0, "s"),
-    "peak memory, 100,000 to 25,000 lines": (1.15, "×"),
-}
-AT_LEAST = {"/s"}
 _DURATION = re.compile(r"REPORT .*?\tDuration: ([\d.]+) ms")
 
 
@@ -61,15 +53,6 @@ class Request:
     endpoint_ms: float
 
 
-@dataclass(frozen=True)
-class File:
-    """`bankruptcy predict` of a CSV file."""
-
-    lines: int
-    seconds: float
-    peak_mib: float
-
-
 class Api:
     """The deployed API and the endpoint behind it, each asked as directly as can be."""
 
@@ -80,6 +63,13 @@ class Api:
         self._url = f"{client.url}/predict"
         endpoint = f"/endpoints/{aws.project.endpoint}/invocations"
         self._endpoint_url = os.environ["AWS_ENDPOINT_URL"] + endpoint
+
+    def warm_up(self, body: bytes) -> None:
+        """Ask some times, and wait until that is in the log."""
+        call = self.caller()
+        for _ in range(WARM_UP):
+            call(body)
+        time.sleep(2)
 
     def caller(self) -> Callable[[bytes], float]:
         """Return a client on a connection of its own: it sends a body and returns the milliseconds taken."""
@@ -92,9 +82,6 @@ class Api:
     def requests(self, body: bytes, rows: int) -> list[Request]:
         """Ask again and again, one request after the other, and return what the logs say of each."""
         call = self.caller()
-        for _ in range(max(5, REPEATS[rows] // 10)):
-            call(body)
-        time.sleep(1)  # so that the log's last lines of these are older than
         since = int(time.time() * 1000)
         totals = [call(body) for _ in range(REPEATS[rows])]
         return [Request(total, *said) for total, said in zip(totals, self._logged(since, rows), strict=True)]
@@ -137,6 +124,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_args(argv)
     from inference import handlers  # noqa: PLC0415
     from steps.export import unpack_model  # noqa: PLC0415
+    from steps.job import one_thread  # noqa: PLC0415
 
     archive = trained(args.folder, args.estimator)
     folder = archive.parent / "unpacked"
@@ -155,19 +143,26 @@ def main(argv: Sequence[str] | None = None) -> None:
         register(aws, archive, model)
         wait_until_served(aws, 1, timeout=120)
         api = Api(aws)
-        requests = {count: api.requests(body, count) for count, body in bodies.items()}
+        requests: dict[int, list[Request]] = {}
+        cpu_ms: dict[int, dict[str, float]] = {}
+        for count, body in bodies.items():
+            api.warm_up(body)
+            before = computing(server)
+            requests[count] = api.requests(body, count)
+            cpu_ms[count] = _since(before, server, 1000 / REPEATS[count])
         direct = {count: _repeat(api.endpoint_caller(), body, count) for count, body in bodies.items()}
         per_second = load(api, bodies[1])
         files = [
-            predict_file(write_portfolio(args.folder / f"portfolio-{lines}.csv", lines), lines)
+            predict_file(server, write_portfolio(args.folder / f"portfolio-{lines}.csv", lines), lines)
             for lines in args.lines
         ]
         server_mib = peak_mib(server)
 
-    breakdown = {
-        count: _breakdown(requests[count], direct[count], handler_costs(model, body.decode()))
-        for count, body in bodies.items()
-    }
+    with one_thread():
+        breakdown = {
+            count: _breakdown(requests[count], direct[count], handler_costs(model, body.decode()))
+            for count, body in bodies.items()
+        }
     totals = {count: [request.total_ms for request in each] for count, each in requests.items()}
     figures = {
         "one company, p50": median(totals[1]),
@@ -178,7 +173,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         f"peak memory, {files[-1].lines:,} to {files[0].lines:,} lines": files[-1].peak_mib
         / files[0].peak_mib,
     }
-    show(figures, breakdown, files)
+    show(
+        figures, {"milliseconds of a request, medians": breakdown, "computing, ms of one core": cpu_ms}, files
+    )
     document = {
         "machine": f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}",
         "measured": f"{datetime.now(UTC):%Y-%m-%d}",
@@ -187,6 +184,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "estimator": args.estimator,
         "figures": {name: round(value, 2) for name, value in figures.items()},
         "milliseconds_of_a_request": breakdown,
+        "cpu_milliseconds_of_a_request": cpu_ms,
         "files": [asdict(file) for file in files],
         "local_aws_peak_mib": server_mib,
     }
@@ -250,23 +248,47 @@ def load(api: Api, body: bytes) -> float:
     return sum(count / taken for count, taken in zip(counts, seconds, strict=True))
 
 
-def predict_file(path: Path, lines: int) -> File:
+def predict_file(server: int, path: Path, lines: int) -> File:
     """Let `bankruptcy predict` answer a file, in a process of its own."""
     answers = path.with_suffix(".answers.csv")
     command = [sys.executable, "-c", "from scripts.cli import main; main()", "predict", str(path)]
+    before = computing(server)
     started = time.perf_counter()
-    process = subprocess.Popen(
-        [*command, "--output", str(answers), "--project", PROJECT], cwd=SOURCE, stderr=subprocess.PIPE
-    )
-    said = process.stderr.read().decode() if process.stderr else ""
-    _, status, usage = os.wait4(process.pid, 0)
+    process = subprocess.Popen([*command, "--output", str(answers), "--project", PROJECT], cwd=SOURCE)
+    # Asked for while it runs: what wait4 tells of a child includes the process that it was forked from.
+    peak, client_seconds = 0, 0.0
+    while process.poll() is None:
+        peak, client_seconds = max(peak, peak_mib(process.pid)), cpu_seconds(process.pid)
+        time.sleep(0.05)
     seconds = time.perf_counter() - started
     with answers.open(encoding="utf-8") as file:
         written = sum(1 for _ in file) - 1
-    if status != 0 or written != lines:
-        sys.exit(f"bankruptcy predict wrote {written:,} of {lines:,} lines and said: {said}")
-    unit = 2**20 if platform.system() == "Darwin" else 2**10
-    return File(lines, round(seconds, 2), round(usage.ru_maxrss / unit, 1))
+    if process.returncode != 0 or written != lines:
+        sys.exit(
+            f"bankruptcy predict wrote {written:,} of {lines:,} lines and ended with {process.returncode}."
+        )
+    return File(
+        lines, round(seconds, 2), {**_since(before, server, 1), "client": round(client_seconds, 2)}, peak
+    )
+
+
+def computing(server: int) -> dict[str, float]:
+    """Return the seconds that each part has computed, which other work on the machine hardly changes."""
+    found = {
+        "client": time.process_time(),
+        "local AWS": cpu_seconds(server),
+        "function": 0.0,
+        "container": 0.0,
+    }
+    for pid in children(server):
+        command = Path(f"/proc/{pid}/cmdline").read_text()
+        for part, program in (("function", "awslambdaric"), ("container", "model_server")):
+            found[part] += cpu_seconds(pid) if program in command else 0.0
+    return found
+
+
+def _since(before: Mapping[str, float], server: int, factor: float) -> dict[str, float]:
+    return {part: round((seconds - before[part]) * factor, 2) for part, seconds in computing(server).items()}
 
 
 def handler_costs(model: Any, body: str) -> dict[str, float]:
@@ -305,44 +327,6 @@ def _breakdown(
         "endpoint: write JSON (output_fn)": handlers["output_fn"],
     }
     return {name: round(value, 2) for name, value in layers.items()}
-
-
-def show(
-    figures: Mapping[str, float], breakdown: Mapping[int, Mapping[str, float]], files: Sequence[File]
-) -> None:
-    """Print figures beside their targets, and the layers of a request."""
-    out = Console(highlight=False)
-    table = Table(box=None, pad_edge=False)
-    table.add_column("figure")
-    for heading in ("measured", "target", ""):
-        table.add_column(heading, justify="right")
-    for name, value in figures.items():
-        target, unit = TARGETS.get(name, (None, "ms"))
-        reached = target is not None and (value >= target if unit in AT_LEAST else value <= target)
-        mark = "" if target is None else "[green]✓[/]" if reached else "[red]✗[/]"
-        sign = "≥" if unit in AT_LEAST else "≤"
-        table.add_row(name, f"{value:,.1f} {unit}", f"{sign} {target:g} {unit}" if target else "", mark)
-    out.print(table)
-    out.print()
-    layers = Table(box=None, pad_edge=False)
-    layers.add_column("milliseconds of a request, medians")
-    for count in breakdown:
-        layers.add_column(f"{count:,} companies" if count > 1 else "1 company", justify="right")
-        layers.add_column("", justify="right")
-    sums = {count: sum(each.values()) for count, each in breakdown.items()}
-    for name in next(iter(breakdown.values())):
-        cells = []
-        for count, each in breakdown.items():
-            cells += [f"{each[name]:.2f}", f"[dim]{each[name] / sums[count]:.0%}[/]"]
-        layers.add_row(name, *cells)
-    out.print(layers)
-    out.print()
-    for file in files:
-        rate = file.lines / file.seconds
-        out.print(
-            f"bankruptcy predict, {file.lines:,} lines: {file.seconds:.1f} s, {rate:,.0f} a second, "
-            f"{file.peak_mib:.0f} MiB at most"
-        )
 
 
 def _caller(url: str, headers: Mapping[str, str]) -> Callable[[bytes], float]:

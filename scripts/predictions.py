@@ -20,6 +20,7 @@ MOST_CONTRACTS = 3
 LONGEST_WAIT = 60.0  # seconds between two attempts
 
 _TRY_AGAIN = (429, 503)
+_FINAL_CODES = ("quota_exceeded",)  # a 429 that lasts until next month
 # What lies at the request itself: other companies may fare better. Everything else concerns them all.
 _OF_THESE_COMPANIES = (400, 413, 422, 500, 502, 504)
 
@@ -186,7 +187,8 @@ class Predictions:
             try:
                 return self._client.predict(body, explain=self._explain)
             except ApiError as error:
-                if error.status not in _TRY_AGAIN or attempt == MOST_ATTEMPTS or self._stopped.is_set():
+                is_final = error.status not in _TRY_AGAIN or error.code in _FINAL_CODES
+                if is_final or attempt == MOST_ATTEMPTS or self._stopped.is_set():
                     raise
                 seconds = min(error.retry_after or 2.0**attempt, LONGEST_WAIT)
                 self._on_wait(seconds, str(error))

@@ -40,6 +40,7 @@ AT_ANY_TIME = {
     (502, "model_error"),
     (503, "deploying"),
     (503, "endpoint_unavailable"),
+    (503, "unavailable"),
     (504, "endpoint_timeout"),
 }
 WHEN_PINNED = {(409, "contract_mismatch")}

@@ -155,6 +155,13 @@ def test_an_api_that_stays_away_ends_it(companies: Any) -> None:
         list(Predictions(Api(*errors), companies("assets,debt\n0.1,1\n")))
 
 
+def test_a_quota_that_is_used_up_is_not_waited_for(companies: Any) -> None:
+    api = Api(ApiError(429, "quota_exceeded", "Used up.", []))
+    with pytest.raises(ApiError, match="Used up"):
+        list(Predictions(api, companies("assets,debt\n0.1,1\n")))
+    assert len(api.bodies) == 1
+
+
 def test_a_failed_request_costs_its_own_companies_alone(
     companies: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
