@@ -7,7 +7,7 @@ UV := $(VENV)/uv/bin/uv
 TOOLKIT := .venv-toolkit
 
 .DEFAULT_GOAL := help
-.PHONY: help demo bench-quality bench-judge model-card test test-chaos test-api-schema test-api-inputs test-toolkit check format lock clean bench-api bench-batch bench-scale bench-serving
+.PHONY: help demo bench-quality bench-judge model-card test test-chaos test-api-schema test-api-inputs test-toolkit check format lock clean bench-api bench-explain bench-batch bench-scale bench-serving
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -57,6 +57,9 @@ model-card: $(READY)  ## train on the real file and write the figures of docs/mo
 
 bench-judge: $(READY)  ## served against audited probabilities, and the refusal of a worse model (DATA=path)
 	$(BIN)/python -m benchmarks.judge $(DATA)
+
+bench-explain: $(READY)  ## what explaining a company costs, next to predicting it
+	$(BIN)/python -m benchmarks.explain
 
 bench-api: $(READY)  ## the REST API on local AWS against its targets, and where each millisecond of a request goes
 	$(BIN)/python -m benchmarks.api

@@ -66,26 +66,27 @@ def explain(model: Model, X: Floats) -> list[list[Effect]]:
             "send fewer, or ask without."
         )
         raise invalid([Problem(("explain",), message)])
-    effects = _effects(model, X)
-    largest = np.argsort(-np.abs(effects), axis=1, kind="stable")[:, :FEATURES]
+    # One by one: the arrays of a company's rows stay within a processor's caches, those of all would not
+    return [_largest(model, company) for company in X]
+
+
+def _largest(model: Model, company: Floats) -> list[Effect]:
+    names, medians = model.contract.names, model.contract.medians
+    effects = _effects(model, company)
+    places = np.argsort(-np.abs(effects), kind="stable")[:FEATURES]
     return [
-        [
-            Effect(contract.names[at], float(X[row, at]), contract.medians[at], float(effects[row, at]))
-            for at in places
-            if effects[row, at]
-        ]
-        for row, places in enumerate(largest)
+        Effect(names[at], float(company[at]), medians[at], float(effects[at]))
+        for at in places
+        if effects[at] != 0
     ]
 
 
-def _effects(model: Model, X: Floats) -> Floats:
-    """Return each feature's effect, (n, k)."""
-    count, width = X.shape
-    # width + 1 rows a company: one for each feature at its median, then the company itself
-    rows = np.repeat(X[:, None, :], width + 1, axis=1)
-    features = np.arange(width)
-    rows[:, features, features] = model.contract.medians
-    scores = model.log_odds(rows.reshape(-1, width)).reshape(count, width + 1)
-    scores = np.clip(scores, -_LARGEST_LOG_ODDS, _LARGEST_LOG_ODDS)
+def _effects(model: Model, company: Floats) -> Floats:
+    """Return each feature's effect, (k,)."""
+    width = len(company)
+    # A row for each feature at its median, then the company itself
+    rows = np.tile(company, (width + 1, 1))
+    np.fill_diagonal(rows, model.contract.medians)
+    scores = np.clip(model.log_odds(rows), -_LARGEST_LOG_ODDS, _LARGEST_LOG_ODDS)
     # Where the arithmetic overflows with the median in place, nothing is known of the effect
-    return np.nan_to_num(np.round(scores[:, -1:] - scores[:, :-1], _DIGITS), nan=0.0)
+    return np.nan_to_num(np.round(scores[-1] - scores[:-1], _DIGITS), nan=0.0)
