@@ -19,7 +19,7 @@ MOST_ATTEMPTS = 5
 MOST_CONTRACTS = 3
 LONGEST_WAIT = 60.0  # seconds between two attempts
 
-_TRY_AGAIN = (429, 503)
+_TRY_AGAIN = (0, 429, 500, 502, 503, 504)
 _FINAL_CODES = ("quota_exceeded",)  # a 429 that lasts until next month
 # What lies at the request itself: other companies may fare better. Everything else concerns them all.
 _OF_THESE_COMPANIES = (400, 413, 422, 500, 502, 504)
@@ -89,7 +89,7 @@ class Predictions:
     """The answers about companies, in their order; never more than a few chunks are in memory.
 
     A model that is deployed meanwhile is followed: its contract is read and the companies are asked about
-    again. Requests are repeated when the API says when to come back.
+    again. Requests are repeated where the API says that this helps.
 
     Parameters
     ----------
@@ -190,7 +190,7 @@ class Predictions:
                 is_final = error.status not in _TRY_AGAIN or error.code in _FINAL_CODES
                 if is_final or attempt == MOST_ATTEMPTS or self._stopped.is_set():
                     raise
-                seconds = min(error.retry_after or 2.0**attempt, LONGEST_WAIT)
+                seconds = min(error.retry_after or 2.0 ** (attempt - 1), LONGEST_WAIT)
                 self._on_wait(seconds, str(error))
             self._stopped.wait(seconds)
             attempt += 1

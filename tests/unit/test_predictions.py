@@ -138,7 +138,7 @@ def test_a_model_that_is_deployed_meanwhile_is_followed(companies: Any) -> None:
     assert list(results) == [Result(2, prediction(0.1), "2")]
 
 
-def test_requests_are_repeated_when_the_api_says_when_to_come_back(companies: Any) -> None:
+def test_requests_are_repeated_after_as_long_as_the_api_says(companies: Any) -> None:
     api = Api(
         ApiError(503, "deploying", "Later.", [], retry_after=0.01),
         ApiError(429, "throttled", "Slow.", [], 0.02),
@@ -167,7 +167,7 @@ def test_a_failed_request_costs_its_own_companies_alone(
 ) -> None:
     monkeypatch.setattr(predictions, "CHUNK_ROWS", 2)
     monkeypatch.setattr(predictions, "REQUESTS_AT_ONCE", 1)
-    api = Api(ApiError(502, "model_error", "No.", []))
+    api = Api(*(ApiError(502, "model_error", "No.", [], 0.001) for _ in range(predictions.MOST_ATTEMPTS)))
     results = Predictions(api, companies("assets,debt\n0.1,1\n0.2,2\n0.3,3\n"))
     assert said(results) == [(2, "502 model_error: No."), (3, "502 model_error: No."), (4, 0.3)]
 
