@@ -96,7 +96,7 @@ def read_json(body: str | None, content_type: str | None, *, is_base64: bool) ->
     if not raw.strip():
         raise _not_json("The body is empty; it must be JSON.")
     try:
-        text = raw.decode("utf-8")
+        text = raw.decode("utf-8-sig")
         # Infinity and NaN come through as floats, so that they are reported with their place.
         return Body(json.loads(text, parse_int=float, parse_constant=float, object_pairs_hook=_object), text)
     except UnicodeDecodeError as error:

@@ -56,6 +56,11 @@ def test_content_types_that_are_not(api: Api, content_type: str) -> None:
     assert (reply.status, reply.code) == (415, "unsupported_media_type")
 
 
+def test_names_of_headers_have_no_case_and_a_byte_order_mark_does_no_harm(api: Api) -> None:
+    text = "\ufeff" + json.dumps({"data": NUMBERS})
+    assert api.call("POST", "/predict", text, {"content-type": "application/json"}).status == 200
+
+
 def test_content_type_missing(api: Api) -> None:
     reply = api.call("POST", "/predict", json.dumps({"data": NUMBERS}))
     assert reply.code == "unsupported_media_type"
