@@ -7,7 +7,7 @@ UV := $(VENV)/uv/bin/uv
 TOOLKIT := .venv-toolkit
 
 .DEFAULT_GOAL := help
-.PHONY: help demo bench-quality bench-judge model-card test test-chaos test-api-schema test-api-inputs test-toolkit check format lock clean bench-api bench-explain bench-batch bench-scale bench-serving
+.PHONY: help demo bench-quality bench-judge model-card test test-faults test-chaos test-api-schema test-api-inputs test-toolkit check format lock clean bench-api bench-explain bench-batch bench-scale bench-serving
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -28,6 +28,9 @@ demo: $(READY)  ## the whole workflow on this machine, without AWS (DATA=path fo
 
 test: $(READY)  ## every test
 	$(BIN)/python -m pytest -n auto --dist loadfile
+
+test-faults: $(READY)  ## deploy and destroy, cut off at each of their requests and run again
+	$(BIN)/python -m pytest tests/aws/every_fault.py
 
 test-chaos: $(READY)  ## 2,000 requests while models change, the endpoint comes and goes, and processes die
 	$(BIN)/python -m pytest -s tests/e2e/chaos.py
