@@ -57,8 +57,8 @@ _CONTENT = {
             "evaluation_observation": (
                 "ROC-AUC with its bootstrap interval, PR-AUC, Brier score, confusion matrix and curves "
                 "are in this version's model quality report, and in report.html beside it. One split of "
-                "some 40 bankruptcies is a noisy judge: the repeated cross-validation in "
-                "docs/model-card.md is the steadier figure."
+                "a few dozen bankruptcies is a noisy judge: the repeated cross-validation in "
+                "docs/honest-figures.md is the steadier figure."
             ),
         }
     ],

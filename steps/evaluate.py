@@ -143,7 +143,8 @@ def _reigning(reigning: Reigning | None, comparison: Comparison | None) -> dict[
     return {
         "compared": True,
         "contract": reigning.judged.facts["contract"],
-        "estimator": reigning.judged.facts["estimator"],
+        # A contract need not state it, nor what the model reached out of fold.
+        "estimator": reigning.judged.facts.get("estimator", "unknown"),
         **_figures(reigning.judged),
         "comparison": comparison.as_dict(),
     }

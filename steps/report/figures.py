@@ -218,7 +218,9 @@ def side_by_side(subject: Subject) -> Markup:
     if subject.reigning is not None:
         columns["reigning"] = evaluation["reigning"]
     headings = ["", *(f"{name}, handed on" if name == subject.winner_name else name for name in columns)]
-    out_of_fold = [subject.models[name].facts["out_of_fold"]["roc_auc"] for name in columns]
+    out_of_fold = [
+        subject.models[name].facts.get("out_of_fold", {}).get("roc_auc", np.nan) for name in columns
+    ]
     rows = [
         Row("estimator", [item["estimator"] for item in columns.values()]),
         Row("features", [len(subject.models[name].facts["features"]) for name in columns]),
@@ -302,9 +304,12 @@ def _best(
     intervals: list[Mapping[str, float]] | None = None,
 ) -> list[Child]:
     """Return figures as cells, the best one (the largest, with a sign of 1) in bold."""
-    best = max(sign * value for value in values)
-    cells = []
+    best = max(sign * value for value in values if not np.isnan(value))
+    cells: list[Child] = []
     for at, value in enumerate(values):
+        if np.isnan(value):
+            cells.append("–")
+            continue
         found = intervals[at] if intervals else {}
         spread = f"{found['low']:.{digits}f} to {found['high']:.{digits}f}" if "low" in found else None
         cells.append(
