@@ -39,7 +39,14 @@ def inventory(client: Callable[[str], Any]) -> list[str]:
     client
         Makes a client of a service.
     """
-    return sorted([*_lists(client), *_packages(client("sagemaker"))])
+    targets = _all(
+        client("application-autoscaling"),
+        "describe_scalable_targets",
+        "ScalableTargets",
+        ServiceNamespace="sagemaker",
+    )
+    scaled = [f"scalable target {target['ResourceId']}" for target in targets]
+    return sorted([*_lists(client), *_packages(client("sagemaker")), *scaled])
 
 
 def _lists(client: Callable[[str], Any]) -> Iterator[str]:

@@ -74,10 +74,11 @@ def test_killed_at_any_request_deploy_and_destroy_go_on_where_they_were(
 def test_deploy_takes_back_what_a_killed_destroy_did(service: Service, undisturbed: Undisturbed) -> None:
     service.deploy()
     # The first requests switch off, later ones remove; at the last number the stack is being deleted.
-    for number in (12, 20):
+    for number, service_stack in ((12, "unchanged"), (20, "created")):
         with pytest.raises(Killed), service.faults.where(from_request(number, killed)):
             service.destroy()
-        service.deploy()
+        again = service.deploy()
+        assert (again.storage, again.service) == ("unchanged", service_stack)
         assert service.holds() == undisturbed.whole
 
 

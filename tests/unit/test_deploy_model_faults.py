@@ -154,6 +154,13 @@ def beginning_of_scaling(life: Life) -> None:
     life.settings = settings(max_instances=4, instance_type="ml.m5.large")
 
 
+def other_instances_under_scaling(life: Life) -> None:
+    life.settings = settings(max_instances=4, instance_type="ml.m5.large")
+    serving(life, 1)
+    life.watch()
+    life.settings = settings(max_instances=4, instance_type="ml.m5.xlarge")
+
+
 def update_that_fails(life: Life) -> None:
     """The old configuration is kept; after three tries the version is given up."""
     serving(life, 1)
@@ -185,6 +192,7 @@ CHANGES = [
     change_of_mode,
     beginning_of_scaling,
     end_of_scaling,
+    other_instances_under_scaling,
     update_that_fails,
     creation_that_fails,
     wrong_answer,

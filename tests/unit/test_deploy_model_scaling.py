@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 from botocore.exceptions import ClientError
-from deploy_model.publication import NoAnswerError
 from deploy_model_fakes import Aws, error, settings
 
 SCALING = settings(instance_type="ml.m5.large", min_instances=1, max_instances=3)
@@ -100,28 +99,3 @@ def test_a_denied_call_is_no_missing_target(aws: Aws) -> None:
         aws.reconciler(settings()).step()
     assert aws.endpoint is not None
     assert aws.endpoint["EndpointStatus"] == "InService"
-
-
-@pytest.mark.parametrize("at_call", range(1, 22))
-def test_an_interruption_at_any_call_is_made_good(aws: Aws, at_call: int) -> None:
-    count = 0
-
-    def fail(operation: str) -> None:
-        nonlocal count
-        count += 1
-        if count == at_call:
-            raise error("ThrottlingException", "Rate exceeded", operation)
-
-    for changed in (SCALING, settings(instance_type="ml.m5.xlarge", max_instances=4), settings()):
-        count = 0
-        aws.fail = fail
-        for _ in range(4):
-            try:
-                aws.reconciler(changed).step()
-            except (ClientError, NoAnswerError):
-                pass
-            aws.settle()
-        aws.fail = lambda _: None
-        aws.run(aws.reconciler(changed))
-        bounds = {"min": 1, "max": changed.max_instances, "target": 3000.0}
-        assert aws.scaling == (bounds if changed.scales else None)
