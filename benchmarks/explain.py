@@ -13,10 +13,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import median
 
-from benchmarks.batch import SOURCE, trained
+from benchmarks.batch import trained
+from benchmarks.scale import SOURCE
 from inference import load
 from inference.explain import MAX_COMPANIES, explain
 from inference.forward.stage import Floats
@@ -45,9 +47,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     plain, explained = [], []
     for turn in range(TURNS):
         company = X[turn % len(X)][None]
-        plain.append(_milliseconds(lambda row=company: model.predict_proba(row)))
-        explained.append(_milliseconds(lambda row=company: explain(model, row)))
-    many = median(_milliseconds(lambda: explain(model, X)) for _ in range(5)) / len(X)
+        plain.append(_milliseconds(partial(model.predict_proba, company)))
+        explained.append(_milliseconds(partial(explain, model, company)))
+    many = median(_milliseconds(partial(explain, model, X)) for _ in range(5)) / len(X)
     one = median(explained)
     times = one / median(plain)
     lines = (

@@ -89,4 +89,5 @@ def _effects(model: Model, company: Floats) -> Floats:
     np.fill_diagonal(rows, model.contract.medians)
     scores = np.clip(model.log_odds(rows), -_LARGEST_LOG_ODDS, _LARGEST_LOG_ODDS)
     # Where the arithmetic overflows with the median in place, nothing is known of the effect
-    return np.nan_to_num(np.round(scores[-1] - scores[:-1], _DIGITS), nan=0.0)
+    effects: Floats = np.nan_to_num(np.round(scores[-1] - scores[:-1], _DIGITS), nan=0.0)
+    return effects
