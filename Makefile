@@ -7,7 +7,7 @@ UV := $(VENV)/uv/bin/uv
 TOOLKIT := .venv-toolkit
 
 .DEFAULT_GOAL := help
-.PHONY: help demo bench-quality bench-judge model-card test test-faults test-chaos test-api-schema test-api-inputs test-toolkit check format lock clean bench-api bench-explain bench-batch bench-scale bench-serving
+.PHONY: help demo bench-quality bench-judge model-card test test-faults test-chaos test-api-schema test-api-inputs test-toolkit check format lock clean bench-api bench-functions bench-explain bench-batch bench-scale bench-serving
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -60,6 +60,9 @@ model-card: $(READY)  ## train on the real file and write the figures of docs/mo
 
 bench-judge: $(READY)  ## served against audited probabilities, and the refusal of a worse model (DATA=path)
 	$(BIN)/python -m benchmarks.judge $(DATA)
+
+bench-functions: $(READY)  ## cold imports of the functions, and their zips
+	$(BIN)/python -m benchmarks.functions
 
 bench-explain: $(READY)  ## what explaining a company costs, next to predicting it
 	$(BIN)/python -m benchmarks.explain
