@@ -8,36 +8,62 @@ from typing import Any
 
 import pandas as pd
 
-from steps.intervals import Interval, roc_auc_difference
+from steps.intervals import Interval, log_loss_increase, roc_auc_difference
 from steps.job import JobError
 from steps.judging import Judged, judge
 from steps.metrics import Labels
 
 COMPARE_CHOICES = ("yes", "no")
 
+# What another seed or a few more companies do to the log loss, on which nobody should be refused.
+LOG_LOSS_MARGIN = 0.02
+
 
 @dataclass(frozen=True)
 class Comparison:
-    """ROC-AUC of the winner minus that of another model, on the same companies."""
+    """The winner against another model, on the same companies.
 
-    difference: Interval
+    With few bankruptcies ROC-AUC alone sees little: a model can rank nearly as well and give probabilities
+    that are plainly worse. The log loss sees those, and every company counts in it.
+
+    Attributes
+    ----------
+    roc_auc
+        ROC-AUC of the winner minus that of the other.
+    log_loss
+        Log loss of the winner relative to that of the other, minus 1.
+    """
+
+    roc_auc: Interval
+    log_loss: Interval
 
     @property
     def significantly_worse(self) -> bool:
-        """Whether the whole 95 % interval lies below 0."""
-        return self.difference.high < 0
+        """Whether a whole 95 % interval lies on the wrong side: of 0, or of the log loss's margin."""
+        return self.roc_auc.high < 0 or self.log_loss.low > LOG_LOSS_MARGIN
 
     @property
     def verdict(self) -> str:
         """How the winner compares, to go before "than" or "from"."""
         if self.significantly_worse:
             return "significantly worse than"
-        return "significantly better than" if self.difference.low > 0 else "not significantly different from"
+        return "significantly better than" if self.roc_auc.low > 0 else "not significantly different from"
+
+    @property
+    def figures(self) -> str:
+        """The differences with their intervals, in words."""
+        auc, loss = self.roc_auc, self.log_loss
+        value, low, high = (100 * share for share in (loss.value, loss.low, loss.high))
+        return (
+            f"ROC-AUC difference {auc.value:+.4f}, 95 % interval {auc.low:+.4f} to {auc.high:+.4f}; "
+            f"log loss {value:+.1f} %, 95 % interval {low:+.1f} to {high:+.1f} %"
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Return the comparison as it stands in evaluation.json."""
         return {
-            "roc_auc_difference": self.difference.as_dict(),
+            "roc_auc_difference": self.roc_auc.as_dict(),
+            "log_loss_increase": self.log_loss.as_dict(),
             "significantly_worse": self.significantly_worse,
             "verdict": self.verdict.rpartition(" ")[0],
         }
@@ -53,7 +79,8 @@ class Reigning:
 
 def compare(y: Labels, winner: Judged, other: Judged, seed: int) -> Comparison:
     """Compare two models on the test companies, resampling the same ones for both."""
-    return Comparison(roc_auc_difference(y, winner.probability, other.probability, seed))
+    mine, theirs = winner.probability, other.probability
+    return Comparison(roc_auc_difference(y, mine, theirs, seed), log_loss_increase(y, mine, theirs, seed))
 
 
 def judge_reigning(
@@ -117,11 +144,7 @@ def gate(
         f"(95 % interval {auc.low:.3f} to {auc.high:.3f}) {reached} MinRocAuc {minimum}"
     )
     if comparison is not None:
-        gain = comparison.difference
-        second = (
-            f"it is {comparison.verdict} the reigning model "
-            f"(difference {gain.value:+.4f}, 95 % interval {gain.low:+.4f} to {gain.high:+.4f})"
-        )
+        second = f"it is {comparison.verdict} the reigning model ({comparison.figures})"
     elif reigning is not None:
         second = f"it was NOT compared with the reigning model ({reigning.why_not})"
     else:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from steps.metrics import Floats, Labels, area_under_roc, area_under_steps, curve, recall_within
+from steps.metrics import Floats, Labels, area_under_roc, area_under_steps, curve, log_losses, recall_within
 
 RESAMPLES = 2000
 LEVEL = 0.95
@@ -70,6 +70,19 @@ def roc_auc_difference(y: Labels, score: Floats, other: Floats, seed: int) -> In
 
     value = float(difference(_all_once(y))[0])
     return _interval(value, np.concatenate([difference(drawn) for drawn in _resamples(y, seed)]))
+
+
+def log_loss_increase(y: Labels, probability: Floats, other: Floats, seed: int) -> Interval:
+    """Log loss of `probability` relative to that of `other`, minus 1, on the same companies for both."""
+    losses = log_losses(y, probability), log_losses(y, other)
+
+    def increase(drawn: Drawn) -> Floats:
+        one, base = (sum(np.sum(loss[companies], axis=-1) for companies in drawn) for loss in losses)
+        relative: Floats = one / base - 1
+        return relative
+
+    value = float(increase(_all_once(y))[0])
+    return _interval(value, np.concatenate([increase(drawn) for drawn in _resamples(y, seed)]))
 
 
 class _Ranking:

@@ -125,6 +125,13 @@ def brier_score(y: Labels, probability: Floats) -> float:
     return float(np.mean((probability - y) ** 2))
 
 
+def log_losses(y: Labels, probability: Floats) -> Floats:
+    """Return each company's minus log of the probability given to what happened, shape (n,)."""
+    # A probability that rounds to 0 or 1 would cost an infinity.
+    inside = np.clip(probability, 1e-15, 1 - 1e-15)
+    return np.where(y == 1, -np.log(inside), -np.log1p(-inside))
+
+
 def expected_calibration_error(y: Labels, probability: Floats, bins: int = 10) -> float:
     """Mean distance of predicted and observed rate over bins with equally many companies."""
     order = np.argsort(probability, kind="stable")

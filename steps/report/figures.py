@@ -229,8 +229,12 @@ def side_by_side(subject: Subject) -> Markup:
     for name, label, digits, sign in _COMPARED:
         found = [item["intervals"].get(name, {"value": item.get(name)}) for item in columns.values()]
         rows.append(Row(label, _best([item["value"] for item in found], digits, sign, found)))
-    label = f"ROC-AUC of {subject.winner_name} minus this one"
-    rows.append(Row(label, [_difference(item["comparison"]) for item in columns.values()]))
+    comparisons = [item["comparison"] for item in columns.values()]
+    rows.append(
+        Row(f"ROC-AUC of {subject.winner_name} minus this one", [_difference(c) for c in comparisons])
+    )
+    rows.append(Row(f"log loss of {subject.winner_name} against this one", [_loss(c) for c in comparisons]))
+    rows.append(Row("so the one handed on is", [c["verdict"] if c else "–" for c in comparisons]))
     words = (
         "The candidate with the better ROC-AUC out of fold, on training companies, is handed on; "
         "the unseen companies only judge. Differences are paired: the same companies for both models."
@@ -328,5 +332,14 @@ def _difference(comparison: Mapping[str, Any] | None) -> Child:
     return [
         f"{gain['value']:+.3f}",
         element("div", f"{gain['low']:+.3f} to {gain['high']:+.3f}", class_="small muted"),
-        element("div", comparison["verdict"], class_="small"),
+    ]
+
+
+def _loss(comparison: Mapping[str, Any] | None) -> Child:
+    if comparison is None:
+        return "–"
+    value, low, high = (comparison["log_loss_increase"][key] for key in ("value", "low", "high"))
+    return [
+        f"{100 * value:+.1f}\u00a0%",
+        element("div", f"{100 * low:+.1f} to {100 * high:+.1f}\u00a0%", class_="small muted"),
     ]

@@ -177,8 +177,27 @@ def test_same_model_is_not_worse_than_itself(execution: Execution) -> None:
     execution.reign("recommended")
     evaluation = execution.run("--register-candidate", "recommended")
     assert evaluation["gate"]["not_worse_than_reigning"] == 1
-    assert evaluation["reigning"]["comparison"]["roc_auc_difference"] == {"value": 0, "low": 0, "high": 0}
+    nothing = {"value": 0, "low": 0, "high": 0}
+    assert evaluation["reigning"]["comparison"]["roc_auc_difference"] == nothing
+    assert evaluation["reigning"]["comparison"]["log_loss_increase"] == nothing
     assert evaluation["reigning"]["roc_auc"] == evaluation["candidates"]["recommended"]["roc_auc"]
+
+
+def test_ranking_as_well_with_much_worse_probabilities_is_significantly_worse(execution: Execution) -> None:
+    # GIVEN the reigning model again, three times as sure as its evidence allows
+    execution.reign("recommended")
+    calibration = execution.audit("recommended")["calibration"]
+    overconfident = dataclasses.replace(
+        calibration, slope=calibration.slope * 3, intercept=calibration.intercept * 3
+    )
+    audit = execution.audit("recommended") | {"calibration": overconfident}
+    execution.rewrite("recommended", calibration=overconfident, audit=audit)
+    # WHEN it is judged THEN its ranking is the same, and its log loss refuses it
+    evaluation = execution.run("--register-candidate", "recommended")
+    comparison = evaluation["reigning"]["comparison"]
+    assert comparison["roc_auc_difference"]["value"] == 0
+    assert comparison["log_loss_increase"]["low"] > 0.02
+    assert evaluation["gate"]["passed"] is False
 
 
 def test_significantly_worse_than_the_reigning_model(execution: Execution) -> None:
@@ -196,7 +215,10 @@ def test_significantly_worse_than_the_reigning_model(execution: Execution) -> No
     evaluation = execution.run("--register-candidate", "recommended", "--min-roc-auc", "0.1")
     # THEN the gate refuses it although its own figure would do
     assert evaluation["gate"]["not_worse_than_reigning"] == 0
-    assert "it is significantly worse than the reigning model (difference -0." in evaluation["gate"]["reason"]
+    assert (
+        "it is significantly worse than the reigning model (ROC-AUC difference -0."
+        in evaluation["gate"]["reason"]
+    )
 
 
 def test_a_model_trained_on_shuffled_labels_is_refused_though_it_passes_a_low_minimum(
@@ -228,7 +250,8 @@ def test_a_model_trained_on_shuffled_labels_is_refused_though_it_passes_a_low_mi
     assert (gate["not_worse_than_reigning"], gate["passed"]) == (0, False)
     assert re.search(
         r"reaches MinRocAuc 0\.6; it is significantly worse than the reigning model "
-        r"\(difference -0\.\d{4}, 95 % interval -0\.\d{4} to -0\.\d{4}\)\.$",
+        r"\(ROC-AUC difference -0\.\d{4}, 95 % interval -0\.\d{4} to -0\.\d{4}; "
+        r"log loss \+\d+\.\d %, 95 % interval \+\d+\.\d to \+\d+\.\d %\)\.$",
         gate["reason"],
     )
     # AND passes where it shall not be compared

@@ -131,6 +131,18 @@ def test_paired_difference(noisy: tuple[metrics.Labels, metrics.Floats]) -> None
     assert worse.high < 0
 
 
+def test_log_loss_increase(noisy: tuple[metrics.Labels, metrics.Floats]) -> None:
+    y, p = noisy
+    p = np.clip(p, 0.01, 0.99)
+    assert np.mean(metrics.log_losses(y, p)) == pytest.approx(sklearn.metrics.log_loss(y, p))
+    assert np.all(np.isfinite(metrics.log_losses(Y, np.array([1.0, 1.0, 0.0, 0.0, 0.0]))))
+    rate = np.full(len(y), np.mean(y))
+    increase = intervals.log_loss_increase(y, p, rate, seed=1)
+    expected = sklearn.metrics.log_loss(y, p) / sklearn.metrics.log_loss(y, rate) - 1
+    assert increase.value == pytest.approx(expected)
+    assert increase.low < increase.value < increase.high
+
+
 def test_confusion_and_rates() -> None:
     counts = metrics.confusion(Y, P, 0.4)
     assert counts == metrics.Confusion(
