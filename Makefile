@@ -29,7 +29,7 @@ demo: $(READY)  ## the whole workflow on this machine, without AWS (DATA=path fo
 test: $(READY)  ## every test
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
-test-faults: $(READY)  ## deploy and destroy, cut off at each of their requests and run again
+test-faults: $(READY)  ## deploy and destroy, cut off at each of their requests and run again (a quarter of an hour)
 	$(BIN)/python -m pytest tests/aws/every_fault.py
 
 test-chaos: $(READY)  ## 2,000 requests while models change, the endpoint comes and goes, and processes die

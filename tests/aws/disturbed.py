@@ -81,7 +81,7 @@ class Service:
 
 def nap(seconds: float) -> None:
     """Wait less: local AWS is quick."""
-    time.sleep(min(seconds, 0.02))
+    time.sleep(min(seconds, 0.1))
 
 
 @contextmanager
