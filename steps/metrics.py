@@ -134,9 +134,13 @@ def log_losses(y: Labels, probability: Floats) -> Floats:
 
 def expected_calibration_error(y: Labels, probability: Floats, bins: int = 10) -> float:
     """Mean distance of predicted and observed rate over bins with equally many companies."""
+    # Companies of one probability count with their common rate, whichever bins they fall into: files in the
+    # order of time or of the label would give other errors otherwise.
+    _, group, sizes = np.unique(probability, return_inverse=True, return_counts=True)
+    observed = (np.bincount(group, y) / sizes)[group]
     order = np.argsort(probability, kind="stable")
     parts = [part for part in np.array_split(order, bins) if len(part)]
-    errors = [len(part) * abs(float(np.mean(probability[part]) - np.mean(y[part]))) for part in parts]
+    errors = [len(part) * abs(float(np.mean(probability[part]) - np.mean(observed[part]))) for part in parts]
     return float(sum(errors) / len(y))
 
 

@@ -53,6 +53,13 @@ def test_expected_calibration_error() -> None:
     assert metrics.expected_calibration_error(y, p, bins=2) == pytest.approx(0.1)
 
 
+def test_calibration_error_of_the_base_rate_is_0_in_any_order() -> None:
+    y = np.repeat([1, 0], [30, 970])
+    rate = np.full(len(y), np.mean(y))
+    for labels in (y, y[::-1]):
+        assert metrics.expected_calibration_error(labels, rate) == pytest.approx(0, abs=1e-12)
+
+
 def test_recall_at() -> None:
     assert metrics.recall_at(Y, P, 0.0) == 0.5
     assert metrics.recall_at(Y, P, 1 / 3) == 1.0
