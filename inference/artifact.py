@@ -137,7 +137,7 @@ def _read(path: Path) -> bytes:
 def _read_description(path: Path) -> dict[str, Any]:
     try:
         description = json.loads(_read(path))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ArtifactError(
             f"{path} is damaged: it is not JSON ({error}). Export the model again."
         ) from error

@@ -123,6 +123,7 @@ DAMAGES: list[tuple[str, Callable[[Path], object], str]] = [
     ("no model.json", lambda f: (f / "model.json").unlink(), "model.json cannot be read"),
     ("no model.npz", lambda f: (f / "model.npz").unlink(), "model.npz cannot be read"),
     ("cut json", lambda f: text(f, b'{"format": 1'), "it is not JSON"),
+    ("deep json", lambda f: text(f, b"[" * 100_000), "it is not JSON"),
     ("json bytes", lambda f: text(f, b"\xff\xfe{"), "it is not JSON"),
     ("a list", lambda f: text(f, b"[]"), "states no format"),
     (
