@@ -50,10 +50,13 @@ def find_data_file(folder: Path) -> Path:
     return files[0]
 
 
-def file_sha256(path: Path) -> str:
-    """Return the sha256 of a file's bytes, as hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def csv_sha256(path: Path) -> str:
+    """Return the sha256 of the CSV in a data file, as hex: the same however it is packed."""
+    digest = hashlib.sha256()
+    with _unpacked(path) as stream:
+        while chunk := stream.read(2**20):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 def read_data(path: Path) -> pd.DataFrame:

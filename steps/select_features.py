@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from steps.data import DataError, file_sha256, find_data_file, read_data, target, values
+from steps.data import DataError, csv_sha256, find_data_file, read_data, target, values
 from steps.job import Arguments, JobError, one_thread, processing_input, processing_output, run, say
 from steps.schema import RATIOS
 from steps.split import FOLDS, RULE, split
@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     path = find_data_file(args.data)
     train, test = split(read_data(path), args.random_seed)
     facts = {
-        "data": {"file": path.name, "sha256": file_sha256(path), "companies": len(train) + len(test)},
+        "data": {"file": path.name, "sha256": csv_sha256(path), "companies": len(train) + len(test)},
         "split": _split_facts(train, test),
         "feature_count": args.feature_count,
         "random_seed": args.random_seed,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import lzma
 import zipfile
 from collections.abc import Callable
@@ -13,7 +14,7 @@ import pandas as pd
 import pytest
 
 from steps import select_features
-from steps.data import DataError, find_data_file, read_data, read_frame
+from steps.data import DataError, csv_sha256, find_data_file, read_data, read_frame
 from steps.schema import RATIOS, TARGET
 
 Companies = Callable[..., pd.DataFrame]
@@ -81,6 +82,17 @@ def test_kinds_of_file(good: Path, kind: str) -> None:
         pack = {".csv.gz": gzip.compress, ".csv.xz": lzma.compress, "-bom.csv": lambda c: b"\xef\xbb\xbf" + c}
         path.write_bytes(pack[kind](content))
     pd.testing.assert_frame_equal(read_data(path), read_data(good))
+
+
+@pytest.mark.parametrize("kind", [".csv.gz", ".csv.xz", ".zip"])
+def test_the_data_is_known_by_its_csv_however_it_is_packed(good: Path, kind: str) -> None:
+    path = good.with_name(f"packed{kind}")
+    if kind == ".zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("data.csv", good.read_bytes())
+    else:
+        path.write_bytes((gzip if kind == ".csv.gz" else lzma).compress(good.read_bytes()))
+    assert csv_sha256(path) == csv_sha256(good) == hashlib.sha256(good.read_bytes()).hexdigest()
 
 
 @pytest.mark.parametrize("kind", [".csv.gz", ".csv.xz", ".zip"])
