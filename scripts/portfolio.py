@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -94,7 +95,7 @@ def open_text(stream: IO[bytes], name: str) -> Iterator[TextIO]:
     text = io.TextIOWrapper(plain, encoding="utf-8-sig", errors="surrogateescape", newline="")
     try:
         yield text
-    except (gzip.BadGzipFile, EOFError) as error:
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise PortfolioError(f"{name} can't be unpacked ({error}). Is the file whole?") from error
     finally:
         text.close()
@@ -124,7 +125,10 @@ def read(lines: TextIO, form: Form, features: Sequence[str], keep: Sequence[str]
 
 
 def _read_csv(lines: TextIO, features: Sequence[str], keep: Sequence[str] | None) -> Portfolio:
-    header = [name.strip() for name in _cells(next(lines, ""))]
+    try:
+        header = [name.strip() for name in _cells(next(lines, ""))]
+    except csv.Error as error:
+        raise PortfolioError(f"The header is not CSV: {error}.") from error
     if keep is None:
         keep = [] if header[0] in features else header[:1]
     for name in (*features, *keep):
@@ -208,8 +212,8 @@ def _read_lines(lines: TextIO, features: Sequence[str], keep: Sequence[str] | No
     first = lines.readline()
     if keep is None:
         try:
-            name = next(iter(json.loads(first)))
-        except (ValueError, TypeError, StopIteration):
+            name = next(iter(json.loads(first).keys()))
+        except (ValueError, AttributeError, StopIteration, RecursionError):
             raise PortfolioError(
                 "The first line is not a JSON object of names and values, such as "
                 '{"id": "A-17", "Debt ratio %": 0.4, …}.'
@@ -227,7 +231,7 @@ def _json_rows(first: str, lines: TextIO, features: Sequence[str], keep: Sequenc
         if not line.strip():
             continue
         try:
-            given = json.loads(line, parse_int=float, object_pairs_hook=_unique)
+            given = json.loads(line, object_pairs_hook=_unique)
         except (ValueError, RecursionError) as error:
             yield BadLine(number, "", f"is not JSON: {error}")
             continue
@@ -241,9 +245,11 @@ def _json_rows(first: str, lines: TextIO, features: Sequence[str], keep: Sequenc
         if missing:
             yield BadLine(number, missing[0], f"is missing, as one of {len(missing)}")
             continue
-        numbers = ",".join(_text(ratios[name]) for name in features)
-        kept = tuple(_whole(given.get(name)) for name in keep)
-        yield Company(number, numbers, kept)
+        kept = tuple(given.get(name) for name in keep)
+        if not all(map(_is_writable, kept)):
+            yield BadLine(number, "", "holds half a character, which no file can be written with")
+            continue
+        yield Company(number, ",".join(_text(ratios[name]) for name in features), kept)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -255,14 +261,19 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _text(value: Any) -> str:
     """Return a JSON value as a cell: no number in any other type."""
-    if isinstance(value, float):
+    if type(value) in (int, float):
         return repr(value)
     return "" if value is None else type(value).__name__
 
 
-def _whole(value: Any) -> Any:
-    """Return a value as it was written: whole numbers are read as floats, for the ratios' sake."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+def _is_writable(value: Any) -> bool:
+    """Return whether a value can be written beside a result, as a lone surrogate of JSON can't."""
+    try:
+        if isinstance(value, str):
+            value.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _wrong(cell: str) -> str:

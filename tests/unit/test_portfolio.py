@@ -87,7 +87,21 @@ def test_json_lines_flat_or_as_the_api_takes_them() -> None:
         Form.LINES,
     )
     assert found.kept == ("id",)
-    assert list(found.rows) == [Company(1, "0.1,1.0", (7,)), Company(2, "2.0,3.0", ("x",))]
+    assert list(found.rows) == [Company(1, "0.1,1", (7,)), Company(2, "2,3", ("x",))]
+
+
+def test_what_is_kept_of_json_lines_stays_as_it_was() -> None:
+    # GIVEN numbers that no 64-bit float holds, and one that is written as a float
+    found = portfolio(
+        '{"id": 9007199254740993, "ROA(C)": 1, "Debt ratio %": 2}\n'
+        '{"id": 7.0, "ROA(C)": 9007199254740993, "Debt ratio %": 2}\n',
+        Form.LINES,
+    )
+    # THEN nobody's result stands beside another's number
+    assert [repr(row.kept) for row in found.rows if isinstance(row, Company)] == [
+        "(9007199254740993,)",
+        "(7.0,)",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -98,6 +112,12 @@ def test_json_lines_flat_or_as_the_api_takes_them() -> None:
         ('{"ROA(C)": true, "Debt ratio %": 1}', "ROA(C)", "is not a number"),
         ('{"ROA(C)": null, "Debt ratio %": 1}', "ROA(C)", "is empty"),
         ('{"ROA(C)": NaN, "Debt ratio %": 1}', "ROA(C)", "is not a finite number"),
+        ('{"ROA(C)": 1%s, "Debt ratio %%": 1}' % ("0" * 400), "ROA(C)", "is not a finite number"),
+        (
+            '{"id": "\\ud800", "ROA(C)": 1, "Debt ratio %": 1}',
+            "",
+            "holds half a character, which no file can be written with",
+        ),
         ('{"ROA(C)": 1, "ROA(C)": 2, "Debt ratio %": 1}', "", "is not JSON: a name is given more than once"),
         ("[1, 2]", "", "is not a JSON object of names and values"),
     ],
@@ -109,9 +129,15 @@ def test_a_bad_line_of_json(line: str, column: str, problem: str) -> None:
     assert found[1] == BadLine(2, column, problem)
 
 
-def test_json_lines_that_are_none_are_an_error() -> None:
+@pytest.mark.parametrize("first", ["id,ROA(C)", '[["id"]]', "{}", "[" * 100_000])
+def test_json_lines_that_are_none_are_an_error(first: str) -> None:
     with pytest.raises(PortfolioError, match="The first line is not a JSON object"):
-        portfolio("id,ROA(C)\n", Form.LINES)
+        portfolio(f"{first}\n", Form.LINES)
+
+
+def test_a_header_that_is_no_csv_is_an_error() -> None:
+    with pytest.raises(PortfolioError, match="The header is not CSV: unexpected end of data"):
+        portfolio('"id,ROA(C),Debt ratio %\n1,2,3\n')
 
 
 def test_packed_files_and_names() -> None:
@@ -121,11 +147,12 @@ def test_packed_files_and_names() -> None:
     packed = gzip.compress(b"id,ROA(C),Debt ratio %\na,1,2\n")
     with open_text(io.BytesIO(packed), "p.csv.gz") as lines:
         assert list(read(lines, Form.CSV, FEATURES, None).rows) == [Company(2, "2,1", ("a",))]
-    with (
-        pytest.raises(PortfolioError, match="can't be unpacked"),
-        open_text(io.BytesIO(packed[:-9]), "p.csv.gz") as lines,
-    ):
-        list(read(lines, Form.CSV, FEATURES, None).rows)
+    for damaged in (packed[:-9], packed[:10] + b"\xff" * 20):
+        with (
+            pytest.raises(PortfolioError, match="can't be unpacked"),
+            open_text(io.BytesIO(damaged), "p.csv.gz") as lines,
+        ):
+            list(read(lines, Form.CSV, FEATURES, None).rows)
 
 
 def test_results_in_both_forms() -> None:
