@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from math import isfinite
 from operator import itemgetter
@@ -42,7 +43,8 @@ class CsvCompanies:
             header = self._next(csv.reader(text)) or []
         self.size = path.stat().st_size
         self.count = 0
-        self._places = {heading.strip(): place for place, heading in enumerate(header)}
+        self._header = [heading.strip() for heading in header]
+        self._places = {heading: place for place, heading in enumerate(self._header)}
         self._columns = lru_cache(maxsize=4)(self._find_columns)
 
     @property
@@ -56,7 +58,7 @@ class CsvCompanies:
         Raises
         ------
         InputError
-            If it lacks columns.
+            If it lacks columns, or has one more than once.
         """
         missing = [name for name in names if name not in self._places]
         if missing:
@@ -65,6 +67,9 @@ class CsvCompanies:
                 f"{self._path} lacks {len(missing)} of the model's {len(names)} columns: {listed}. Its first "
                 "line must name the columns."
             )
+        repeated = [name for name in names if self._header.count(name) > 1]
+        if repeated:
+            raise InputError(f"{self._path} has more than one column {repeated[0]!r}; name each once.")
 
     def __iter__(self) -> Iterator[tuple[int, list[str]]]:
         """Return each line's number and cells; empty lines are skipped."""
@@ -84,10 +89,11 @@ class CsvCompanies:
         ValueError
             If a cell is missing or no finite number.
         """
-        try:
-            numbers = list(map(float, self._columns(names)(found)))
-        except (ValueError, IndexError):
-            numbers = []
+        numbers = []
+        # In a line of another length, such as one with a comma within a number, cells are out of place.
+        if len(found) == len(self._header):
+            with suppress(ValueError):
+                numbers = list(map(float, self._columns(names)(found)))
         if not numbers or not all(map(isfinite, numbers)):
             raise ValueError(self._problem(found, names))
         return numbers
@@ -98,8 +104,8 @@ class CsvCompanies:
         return itemgetter(*places) if len(places) > 1 else lambda cells: [cells[places[0]]]
 
     def _problem(self, cells: list[str], names: tuple[str, ...]) -> str:
-        if len(cells) < len(self._places):
-            return f"has {len(cells)} of {len(self._places)} cells"
+        if len(cells) != len(self._header):
+            return f"has {len(cells)} cells where the header has {len(self._header)}"
         for name in names:
             cell = cells[self._places[name]].strip()
             if not cell:

@@ -122,13 +122,23 @@ def test_a_bad_line_is_told_by_its_number_and_costs_no_other(companies: Any) -> 
     assert said(Predictions(Api(), companies(text))) == [
         (2, 0.1),
         (3, "'debt' is 'n/a', which is no finite number"),
-        (5, "has 1 of 2 cells"),
+        (5, "has 1 cells where the header has 2"),
         (7, 0.4),
         (8, "'assets' is empty"),
         (9, "'debt' is 'inf', which is no finite number"),
         (10, "assets: is too large"),
         (11, 0.8),
     ]
+
+
+def test_a_comma_within_a_number_moves_no_number_into_another_column(companies: Any) -> None:
+    found = companies("assets,debt,name\n0.1,1,a\n0,1,1,a\n")
+    assert said(Predictions(Api(), found)) == [(2, 0.1), (3, "has 4 cells where the header has 3")]
+
+
+def test_a_column_that_is_there_twice_is_refused(companies: Any) -> None:
+    with pytest.raises(InputError, match="has more than one column 'debt'; name each once"):
+        Predictions(Api(), companies("assets,debt, debt\n0.1,1,2\n"))
 
 
 def test_a_model_that_is_deployed_meanwhile_is_followed(companies: Any) -> None:
