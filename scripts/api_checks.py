@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import urllib3
 
-from scripts.status import is_paused, published_version
+from scripts.contracts import published_version
+from scripts.status import is_paused
 
 if TYPE_CHECKING:
     from scripts.session import Aws
@@ -105,7 +106,7 @@ def describe_api(aws: Aws) -> Api:
         key=key,
         needs_key=parameters.get("ApiKeyRequired", "true") == "true",
         paused=is_paused(aws.session, outputs),
-        has_contract=published_version(aws.session, outputs) is not None,
+        has_contract=published_version(aws.client("s3"), outputs.bucket_name) is not None,
     )
 
 

@@ -72,6 +72,12 @@ def contract_change(aws: Aws, package: dict[str, Any]) -> ContractChange | None:
     )
 
 
+def published_version(s3: Any, bucket: str) -> str | None:
+    """Return the version that clients know; None before the first deployment."""
+    contract = _read(s3, bucket, DEPLOYED_KEY)
+    return None if contract is None else str(contract["version"])
+
+
 def _names(contract: dict[str, Any]) -> list[str]:
     return [feature["name"] for feature in contract["features"]]
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
 
+from scripts.contracts import published_version
 from scripts.deployment import Outputs, is_local, read_outputs
-from scripts.status import EndpointState, paused_parameter, published_version, read_endpoint, read_packages
+from scripts.status import EndpointState, paused_parameter, read_endpoint, read_packages
 
 if TYPE_CHECKING:
     import boto3
@@ -112,7 +113,7 @@ def resume(
 
     def served(endpoint: EndpointState) -> bool:
         serving = endpoint.status == "InService" and endpoint.version == wanted
-        return serving and published_version(session, outputs) == wanted
+        return serving and published_version(session.client("s3"), outputs.bucket_name) == wanted
 
     patience = _patience(session, on_change, timeout, sleep, clock)
     _reconcile_until(session, project, outputs, served, patience, f"version {wanted} is served", wanted)

@@ -12,7 +12,7 @@ SCHEME = "s3://"
 
 
 class PlaceError(Exception):
-    """A file that can't be read."""
+    """A file that can't be read, written or removed."""
 
 
 def split_uri(uri: str) -> tuple[str, str]:
@@ -51,15 +51,50 @@ def opened(s3: Any, place: str) -> Iterator[IO[bytes]]:
         yield stream
 
 
-def deliver(s3: Any, path: Path, place: str) -> None:
-    """Move a finished file to its place, where there is never half of it."""
-    if place.startswith(SCHEME):
-        bucket, key = split_uri(place)
-        s3.upload_file(str(path), bucket, key)
+def check_target(s3: Any, place: str) -> None:
+    """Look whether a file can go to its place, before the work that it is the end of.
+
+    Raises
+    ------
+    PlaceError
+        When its folder or bucket is not there.
+    """
+    from botocore.exceptions import ClientError
+
+    if not place.startswith(SCHEME):
+        folder = Path(place).parent
+        if not folder.is_dir():
+            raise PlaceError(f"{place} can't be written: there is no folder {folder}.")
         return
-    partial = Path(f"{place}.partial")
-    shutil.move(path, partial)
-    partial.replace(place)
+    bucket, _ = split_uri(place)
+    try:
+        s3.head_bucket(Bucket=bucket)
+    except ClientError as error:
+        # Who may not look into a bucket may write to it all the same.
+        if error.response["Error"]["Code"] == "404":
+            raise PlaceError(f"{place} can't be written: there is no bucket {bucket}.") from error
+
+
+def deliver(s3: Any, path: Path, place: str) -> None:
+    """Move a finished file to its place, where there is never half of it.
+
+    Raises
+    ------
+    PlaceError
+        When it can't be written there.
+    """
+    from boto3.exceptions import S3UploadFailedError
+
+    try:
+        if place.startswith(SCHEME):
+            bucket, key = split_uri(place)
+            s3.upload_file(str(path), bucket, key)
+            return
+        partial = Path(f"{place}.partial")
+        shutil.move(path, partial)
+        partial.replace(place)
+    except (OSError, S3UploadFailedError) as error:
+        raise PlaceError(f"{place} can't be written: {error}.") from error
 
 
 def remove(s3: Any, place: str) -> None:
@@ -77,9 +112,24 @@ def keys_below(s3: Any, bucket: str, prefix: str) -> list[str]:
     return [each["Key"] for page in pages for each in page.get("Contents", [])]
 
 
-def remove_below(s3: Any, bucket: str, prefix: str) -> None:
-    """Remove everything below a prefix."""
-    keys = keys_below(s3, bucket, prefix)
-    for start in range(0, len(keys), 1000):
-        batch = [{"Key": key} for key in keys[start : start + 1000]]
-        s3.delete_objects(Bucket=bucket, Delete={"Objects": batch, "Quiet": True})
+def remove_below(s3: Any, bucket: str, prefix: str) -> int:
+    """Remove everything below a prefix, each version that the bucket keeps of it; return how many.
+
+    Raises
+    ------
+    PlaceError
+        When one can't be removed.
+    """
+    count = 0
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
+        found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+        if not found:
+            continue
+        objects = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in found]
+        answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
+        if answer.get("Errors"):
+            first = answer["Errors"][0]
+            why = first.get("Message", first.get("Code"))
+            raise PlaceError(f"s3://{bucket}/{first['Key']} could not be deleted: {why}")
+        count += len(found)
+    return count

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from scripts.places import deliver, keys_below, name_of, opened, remove, remove_below, split_uri
+from scripts.contracts import published_version
+from scripts.places import check_target, deliver, keys_below, name_of, opened, remove, remove_below, split_uri
 from scripts.portfolio import (
     BadLine,
     Company,
@@ -96,7 +97,10 @@ def choose_model(aws: Aws, version: int | None) -> Model:
         for package in page["ModelPackageSummaryList"]
     }
     approved = [number for number, each in known.items() if each.get("ModelApprovalStatus") == "Approved"]
-    wanted = version or _served_version(aws) or max(approved, default=None)
+    wanted = version
+    if wanted is None:
+        served = published_version(s3, aws.project.bucket)
+        wanted = int(served) if served else max(approved, default=None)
     if wanted is None:
         raise ScoringError(
             "No version of the model is approved yet. Approve one with `bankruptcy model approve`, or name "
@@ -109,18 +113,6 @@ def choose_model(aws: Aws, version: int | None) -> Model:
     bucket, key = split_uri(described["CustomerMetadataProperties"]["ContractUri"])
     contract = json.load(s3.get_object(Bucket=bucket, Key=key)["Body"])
     return Model(arn, wanted, tuple(feature["name"] for feature in contract["features"]))
-
-
-def _served_version(aws: Aws) -> int | None:
-    from botocore.exceptions import ClientError
-
-    try:
-        body = aws.client("s3").get_object(Bucket=aws.project.bucket, Key="reigning/contract.json")["Body"]
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "NoSuchKey":
-            raise
-        return None
-    return int(json.load(body)["version"])
 
 
 @dataclass(frozen=True)
@@ -155,12 +147,13 @@ def score(aws: Aws, order: Order, model: Model, on_progress: OnProgress) -> Summ
 
     Raises
     ------
-    ScoringError, PortfolioError
+    ScoringError, PortfolioError, PlaceError
         When nothing could be scored; nothing is written then, and nothing stays in the account.
     """
     source_form, target_form = form_of(order.source), form_of(order.target)
     if order.source == order.target or order.target.lower().endswith(".gz"):
         raise PortfolioError(f"The result can't be written to {order.target}; name another file, not packed.")
+    check_target(aws.client("s3"), order.target)
     summary = Summary(model.version)
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="score-")))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from scripts import prices
+from scripts.contracts import published_version
 from scripts.deployment import Outputs, read_outputs
 from scripts.stacks import Stack
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from pipeline.project import Project
 
-CONTRACT_KEY = "reigning/contract.json"
 SHOWN_PACKAGES = 5
 
 
@@ -117,7 +117,7 @@ def read_status(session: boto3.Session, project: Project) -> Status:
             for package in read_packages(session, project, limit=SHOWN_PACKAGES)
         ),
         endpoint=endpoint,
-        published_version=published_version(session, outputs),
+        published_version=published_version(session.client("s3"), outputs.bucket_name),
         paused=is_paused(session, outputs),
         api_url=outputs.api_url,
         alarms=_alarms(session, project),
@@ -158,17 +158,6 @@ def read_endpoint(session: boto3.Session, project: Project) -> EndpointState:
 def is_paused(session: boto3.Session, outputs: Outputs) -> bool:
     """Whether the service is paused."""
     return paused_parameter(session, outputs) != "false"
-
-
-def published_version(session: boto3.Session, outputs: Outputs) -> str | None:
-    """Return the version that the API's contract names; None before the first deployment."""
-    try:
-        body = session.client("s3").get_object(Bucket=outputs.bucket_name, Key=CONTRACT_KEY)["Body"]
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "NoSuchKey":
-            raise
-        return None
-    return str(json.load(body)["version"])
 
 
 def paused_parameter(session: boto3.Session, outputs: Outputs) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from scripts.deployment import BEING_DESTROYED, LOG_ROLE
+from scripts.places import PlaceError, remove_below
 from scripts.stacks import DeploymentError, Event, OnEvent, Stack, ignore
 
 if TYPE_CHECKING:
@@ -186,14 +187,14 @@ class _Work:
         """Delete every version of every object, and every marker of a deleted one."""
         s3: Any = self._session.client("s3")
         bucket = self._project.bucket
-        count = 0
-        for versions in self._object_versions(s3):
-            answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": versions, "Quiet": True})
-            if answer.get("Errors"):
-                first = answer["Errors"][0]
-                why = first.get("Message", first.get("Code"))
-                raise DeploymentError(f"s3://{bucket}/{first['Key']} could not be deleted: {why}")
-            count += len(versions)
+        try:
+            count = remove_below(s3, bucket, "")
+        except PlaceError as error:
+            raise DeploymentError(str(error)) from error
+        except ClientError as error:
+            if not _is_gone(error):
+                raise
+            count = 0
         if count:
             self.removed("objects in", f"s3://{bucket} ({count} versions)")
 
@@ -239,16 +240,6 @@ class _Work:
                 raise
             return []
         return [item["ModelPackageArn"] for page in pages for item in page["ModelPackageSummaryList"]]
-
-    def _object_versions(self, s3: Any) -> Iterable[list[dict[str, str]]]:
-        try:
-            for page in s3.get_paginator("list_object_versions").paginate(Bucket=self._project.bucket):
-                found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
-                if found:
-                    yield [{"Key": item["Key"], "VersionId": item["VersionId"]} for item in found]
-        except ClientError as error:
-            if not _is_gone(error):
-                raise
 
 
 def _unless_gone(call: Callable[[], Any]) -> Any:

@@ -188,6 +188,9 @@ def wait_until_served(
     on_change : callable
         Called with every new state of the endpoint.
     """
+    from scripts.contracts import published_version
+
+    s3 = aws.client("s3")
     deadline = time.monotonic() + timeout
     seen = None
     while time.monotonic() < deadline:
@@ -197,7 +200,7 @@ def wait_until_served(
             seen = state
         if state == "Failed":
             fail(f"Endpoint {aws.project.endpoint} failed; its reason and log are in the SageMaker console.")
-        if state == "InService" and _served_version(aws) == str(version):
+        if state == "InService" and published_version(s3, aws.project.bucket) == str(version):
             return
         time.sleep(0.1 if aws.is_local else 10)
     fail(
@@ -218,21 +221,6 @@ def _endpoint_state(aws: Aws) -> str:
             raise
         return "not there yet"
     return state
-
-
-def _served_version(aws: Aws) -> str | None:
-    import json
-
-    from botocore.exceptions import ClientError
-
-    try:
-        body = aws.client("s3").get_object(Bucket=aws.project.bucket, Key="reigning/contract.json")["Body"]
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "NoSuchKey":
-            raise
-        return None
-    version: str = json.load(body)["version"]
-    return version
 
 
 def _packages(aws: Aws) -> list[dict[str, Any]]:

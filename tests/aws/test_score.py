@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from local_aws.server import LocalAws
 from scripts import scoring
 from scripts.cli import app
+from scripts.places import PlaceError
 from scripts.scoring import Model, Order, ScoringError, Summary, choose_model, score
 from scripts.session import Aws, connect, use_local_aws
 
@@ -48,6 +49,10 @@ def aws(local_aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> Aws:
     connected = connect("scoring")
     connected.client("s3").create_bucket(
         Bucket=connected.project.bucket, CreateBucketConfiguration={"LocationConstraint": local_aws.region}
+    )
+    # As in the deployed service: what is deleted stays for a while, unless each version is.
+    connected.client("s3").put_bucket_versioning(
+        Bucket=connected.project.bucket, VersioningConfiguration={"Status": "Enabled"}
     )
     connected.client("sagemaker").create_model_package_group(ModelPackageGroupName="scoring")
     return connected
@@ -89,9 +94,10 @@ def run(aws: Aws, source: str, target: str, seen: list[tuple[Any, ...]] | None =
 
 
 def left_over(aws: Aws) -> tuple[list[Any], list[Any]]:
-    """Return the models, and the objects below runs/, that are there."""
-    objects = aws.client("s3").list_objects_v2(Bucket=aws.project.bucket, Prefix="runs/")
-    return aws.client("sagemaker").list_models()["Models"], objects.get("Contents", [])
+    """Return the models, and the versions of objects below runs/, that are there."""
+    found = aws.client("s3").list_object_versions(Bucket=aws.project.bucket, Prefix="runs/")
+    versions = [*found.get("Versions", []), *found.get("DeleteMarkers", [])]
+    return aws.client("sagemaker").list_models()["Models"], versions
 
 
 def test_results_come_in_order_beside_their_ids_and_bad_lines_by_number(
@@ -160,6 +166,17 @@ def test_where_nothing_can_be_scored_nothing_is_left(
         run(aws, str(source), str(target))
     assert left_over(aws) == ([], [])
     assert not target.exists()
+
+
+@pytest.mark.parametrize("target", ["{folder}/none/out.csv", "s3://no-such-bucket/out.csv"])
+def test_a_place_for_the_result_that_is_not_there_costs_no_job(
+    aws: Aws, register: Callable[[str], None], tmp_path: Path, target: str
+) -> None:
+    register("Approved")
+    (tmp_path / "in.csv").write_text("id,a,b\n1,0.5,1\n")
+    with pytest.raises(PlaceError, match=r"can't be written: there is no (folder|bucket)"):
+        run(aws, str(tmp_path / "in.csv"), target.format(folder=tmp_path))
+    assert aws.client("sagemaker").list_transform_jobs()["TransformJobSummaries"] == []
 
 
 def test_the_served_version_scores_else_the_newest_approved_one(
