@@ -271,10 +271,7 @@ class _Check:
     ) -> None:
         self._repeated(document, loc)
         for key in (key for key in document if key not in allowed):
-            near = self._suggestion(
-                key, tuple(allowed if nearest_among is None else nearest_among) or allowed
-            )
-            self._add((*loc, key[:_LONGEST_NAME]), f"is unknown{near}")
+            self._add((*loc, key[:_LONGEST_NAME]), f"is unknown{self._suggestion(key, nearest_among)}")
 
     def _repeated(self, document: dict[str, Any], loc: Loc) -> None:
         if isinstance(document, _RepeatingObject):
