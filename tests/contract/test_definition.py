@@ -18,8 +18,8 @@ from typing import Any
 import boto3
 import botocore.session
 import pytest
-from botocore.model import Shape
 from botocore.validate import ParamValidator
+from service_model import violations
 
 from local_aws.model_card import problems
 from pipeline.bundles import STEP_MODULES
@@ -363,12 +363,12 @@ def test_the_api_takes_every_steps_request(steps: dict[str, Any], name: str) -> 
     assert shape is not None
     request = {**_resolve(steps[name]["Arguments"]), **given}
     assert ParamValidator().validate(request, shape).generate_report() == ""
-    assert list(_violations(request, shape)) == []
+    assert list(violations(request, shape)) == []
 
 
 def test_the_definition_itself_is_within_the_apis_limits() -> None:
     model = botocore.session.get_session().get_service_model("sagemaker")
-    assert list(_violations(_build(), model.shape_for("PipelineDefinition"))) == []
+    assert list(violations(_build(), model.shape_for("PipelineDefinition"))) == []
 
 
 def test_the_validator_finds_wrong_values() -> None:
@@ -383,7 +383,7 @@ def test_the_validator_finds_wrong_values() -> None:
             "ClusterConfig": {"InstanceType": "ml.none", "InstanceCount": 0, "VolumeSizeInGB": 10}
         },
     }
-    assert {problem.split(":")[0] for problem in _violations(wrong, shape)} == {
+    assert {problem.split(":")[0] for problem in violations(wrong, shape)} == {
         "ProcessingJobName",
         "RoleArn",
         "AppSpecification.ImageUri",
@@ -423,37 +423,6 @@ def _resolve_get(path: str) -> Any:
     artifact = re.fullmatch(r"(\w+)\.ModelArtifacts\.S3ModelArtifacts", rest)
     assert artifact, path
     return f"s3://bucket/{artifact[1]}/output/model.tar.gz"
-
-
-def _violations(value: Any, shape: Shape, path: str = "") -> Iterator[str]:
-    """Yield where a request breaks the pattern, length, range or values that the service's model gives."""
-    limits: Any = shape.metadata
-    size = value if isinstance(value, int | float) else len(value)
-    if not limits.get("min", size) <= size <= limits.get("max", size):
-        yield f"{path}: {value!r} is not within {limits.get('min')} and {limits.get('max')}"
-    if isinstance(value, str):
-        if "pattern" in limits and not _pattern(limits["pattern"]).fullmatch(value):
-            yield f"{path}: {value!r} does not match {limits['pattern']}"
-        if limits.get("enum") and value not in limits["enum"]:
-            yield f"{path}: {value!r} is none of the allowed values"
-    members: Any = shape
-    if isinstance(value, dict):
-        for key, item in value.items():
-            inner = members.members[key] if shape.type_name == "structure" else members.value
-            yield from _violations(item, inner, f"{path}.{key}".lstrip("."))
-            if shape.type_name == "map":
-                yield from _violations(key, members.key, f"{path}.{key}")
-    elif isinstance(value, list):
-        for number, item in enumerate(value):
-            yield from _violations(item, members.member, f"{path}[{number}]")
-
-
-def _pattern(java: str) -> re.Pattern[str]:
-    """Translate a pattern of the service's model; of each Unicode category the ASCII part will do."""
-    classes = {"L": "a-zA-Z", "M": "", "N": "0-9", "S": r"$+<=>^`|~", "Z": " ", "P": r"!-#%-*,-/:;?@\[-\]_{}"}
-    for category, characters in classes.items():
-        java = java.replace(rf"\p{{{category}}}", characters)
-    return re.compile(re.sub(r"\$\{1,\d+\}$", "", java), re.DOTALL)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The entry point of deploy_model: what it logs, and how fast it starts."""
+"""The entry point of deploy_model: what it is set to, what it logs, and how fast it starts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import sys
 
 import pytest
 from deploy_model import handler as module
-from deploy_model_fakes import Aws
+from deploy_model.settings import Settings
+from deploy_model_fakes import Aws, settings
 
 
 @pytest.fixture(autouse=True)
@@ -78,3 +79,26 @@ def test_the_import_needs_neither_boto3_nor_pydantic() -> None:
     code = "import sys, deploy_model.handler; print(sorted({'boto3', 'pydantic'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_settings_come_from_the_environment() -> None:
+    environment = {
+        "PROJECT_NAME": "bankruptcy",
+        "BUCKET": "bankruptcy-123456789012-eu-west-1",
+        "MODEL_PACKAGE_GROUP": "bankruptcy",
+        "ENDPOINT_NAME": "bankruptcy",
+        "ENDPOINT_ROLE_ARN": "arn:aws:iam::123456789012:role/endpoint",
+        "ENDPOINT_MODE": "instance",
+        "INSTANCE_TYPE": "ml.t2.medium",
+        "MIN_INSTANCES": "1",
+        "MAX_INSTANCES": "1",
+        "INVOCATIONS_PER_INSTANCE": "3000",
+        "SERVERLESS_MEMORY_MB": "2048",
+        "SERVERLESS_MAX_CONCURRENCY": "5",
+        "PAUSED_PARAMETER": "/bankruptcy/paused",
+    }
+    assert Settings.from_environment(environment) == settings()
+    with pytest.raises(ValueError, match="ENDPOINT_MODE is 'both'; it must be 'instance' or 'serverless'"):
+        Settings.from_environment({**environment, "ENDPOINT_MODE": "both"})
+    with pytest.raises(ValueError, match="MAX_INSTANCES is 1; it must be MIN_INSTANCES, 2, or more"):
+        Settings.from_environment({**environment, "MIN_INSTANCES": "2"})

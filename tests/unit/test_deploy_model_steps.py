@@ -7,7 +7,6 @@ import json
 import pytest
 from botocore.exceptions import ClientError
 from deploy_model.publication import NoAnswerError
-from deploy_model.settings import Settings
 from deploy_model_fakes import Aws, error, settings
 
 
@@ -439,26 +438,3 @@ def test_access_denied_is_not_taken_for_a_missing_thing(aws: Aws) -> None:
     aws.fail = deny
     with pytest.raises(ClientError, match="AccessDenied"):
         aws.reconciler().step()
-
-
-def test_settings_come_from_the_environment() -> None:
-    environment = {
-        "PROJECT_NAME": "bankruptcy",
-        "BUCKET": "bankruptcy-123456789012-eu-west-1",
-        "MODEL_PACKAGE_GROUP": "bankruptcy",
-        "ENDPOINT_NAME": "bankruptcy",
-        "ENDPOINT_ROLE_ARN": "arn:aws:iam::123456789012:role/endpoint",
-        "ENDPOINT_MODE": "instance",
-        "INSTANCE_TYPE": "ml.t2.medium",
-        "MIN_INSTANCES": "1",
-        "MAX_INSTANCES": "1",
-        "INVOCATIONS_PER_INSTANCE": "3000",
-        "SERVERLESS_MEMORY_MB": "2048",
-        "SERVERLESS_MAX_CONCURRENCY": "5",
-        "PAUSED_PARAMETER": "/bankruptcy/paused",
-    }
-    assert Settings.from_environment(environment) == settings()
-    with pytest.raises(ValueError, match="ENDPOINT_MODE is 'both'; it must be 'instance' or 'serverless'"):
-        Settings.from_environment({**environment, "ENDPOINT_MODE": "both"})
-    with pytest.raises(ValueError, match="MAX_INSTANCES is 1; it must be MIN_INSTANCES, 2, or more"):
-        Settings.from_environment({**environment, "MIN_INSTANCES": "2"})
