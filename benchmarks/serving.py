@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import platform
+import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -31,7 +32,7 @@ from benchmarks.serving_forward import (
 )
 from benchmarks.serving_tables import DOCS, chapter, write_docs
 from scripts.console import console
-from scripts.data import resolve
+from scripts.data import DataError, resolve
 from steps.data import read_data, target, values
 from steps.export import pack_model
 from steps.job import one_thread
@@ -75,7 +76,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--docs", type=Path, default=DOCS, help="page that shows the figures")
     args = parser.parse_args(argv)
-    source = resolve(args.data)
+    try:
+        source = resolve(args.data)
+    except DataError as error:
+        sys.exit(str(error))
     console().print(f"Serving, measured on {source.description}", soft_wrap=True)
     frame = read_data(source.path)
     names = select(frame, FEATURES, 0)["recommended"]["features"]
