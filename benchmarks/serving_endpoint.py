@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from local_aws.endpoint_host import Container, Log
+from local_aws.containers import Container, Log
 from local_aws.endpoint_host_logs import LogShipper
 
 ENVIRONMENT = {

@@ -8,7 +8,8 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from werkzeug.wrappers import Request, Response
 
-from local_aws.endpoint_host import VARIANT, EndpointAnswer, EndpointHost, log_group
+from local_aws.containers import EndpointAnswer
+from local_aws.endpoint_host import VARIANT, EndpointHost, log_group
 
 ACCOUNT = "123456789012"
 LARGEST_BODY = 6_291_456

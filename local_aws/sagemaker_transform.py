@@ -22,7 +22,7 @@ from local_aws.sagemaker_base import (
     page,
     present,
 )
-from local_aws.transform_jobs import read_settings
+from local_aws.transform_settings import read_settings
 
 _ENDED = ("Completed", "Failed", "Stopped")
 _SUMMARY = (

@@ -212,9 +212,7 @@ def _json_line(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def mini_batches(
-    records: Iterable[bytes], *, largest: int, single: bool
-) -> Iterator[tuple[list[bytes], int]]:
+def mini_batches(records: Iterable[bytes], *, largest: int, single: bool) -> Iterator[list[bytes]]:
     """Group records into mini-batches.
 
     Parameters
@@ -226,30 +224,25 @@ def mini_batches(
     single : bool
         One record each.
 
-    Yields
-    ------
-    tuple of list of bytes and int
-        The records, and the number of the first, counted from 1.
-
     Raises
     ------
     TransformDataError
         When one record alone is larger.
     """
     batch: list[bytes] = []
-    size, first = 0, 1
+    size = 0
     for number, record in enumerate(records, start=1):
         if largest and len(record) > largest:
             raise TransformDataError(
                 f"Record {number} has {len(record)} bytes, more than MaxPayloadInMB allows ({largest})."
             )
         if batch and (single or (largest and size + len(record) + 1 > largest)):
-            yield batch, first
-            batch, size, first = [], 0, number
+            yield batch
+            batch, size = [], 0
         batch.append(record)
         size += len(record) + 1
     if batch:
-        yield batch, first
+        yield batch
 
 
 def lines_of(stream: io.BufferedIOBase) -> Iterator[bytes]:
