@@ -26,7 +26,7 @@ from typing import Any
 import urllib3
 
 from benchmarks.api_tables import CLIENTS, File, show
-from benchmarks.batch import ENVIRONMENT, local_aws, peak_mib, trained, write_portfolio
+from benchmarks.batch import ENVIRONMENT, handler_seconds, local_aws, peak_mib, trained, write_portfolio
 from benchmarks.scale import SOURCE
 from benchmarks.serving_endpoint import children, cpu_seconds
 from scripts.api_client import client_of
@@ -293,20 +293,8 @@ def _since(before: Mapping[str, float], server: int, factor: float) -> dict[str,
 
 def handler_costs(model: Any, body: str) -> dict[str, float]:
     """Return the milliseconds of each of the container's handlers, in this process."""
-    from inference import handlers  # noqa: PLC0415
-
-    taken: dict[str, list[float]] = {"input_fn": [], "predict_fn": [], "output_fn": []}
-    for _ in range(30):
-        times = [time.perf_counter()]
-        request = handlers.input_fn(body, "application/json")
-        times.append(time.perf_counter())
-        predictions = handlers.predict_fn(request, model)
-        times.append(time.perf_counter())
-        handlers.output_fn(predictions, "application/json")
-        times.append(time.perf_counter())
-        for name, start, end in zip(taken, times, times[1:], strict=False):
-            taken[name].append((end - start) * 1000)
-    return {name: median(values) for name, values in taken.items()}
+    taken = handler_seconds(model, body, "application/json", time.perf_counter, rounds=30)
+    return {name: seconds * 1000 for name, seconds in taken.items()}
 
 
 def _breakdown(
