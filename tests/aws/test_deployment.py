@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
-from typing import Any
 
 import boto3
 import pytest
-from inventory import inventory
+from deployments import LOG_ROLE, accept, functions_of, leftovers, make_endpoint, make_model, session_of
 from local_cloud import Cloud
 
 from local_aws.server import LocalAws
 from pipeline.project import Project
-from scripts.deployment import Deployment, DeploymentError, deploy, read_outputs
-from scripts.stacks import Change, Event, Stack
+from scripts.deployment import Deployment, DeploymentError, deploy
+from scripts.stacks import Change, Event
 from scripts.teardown import destroy
 
 ALARMS_SHOWN = [
@@ -27,24 +25,14 @@ ALARMS_SHOWN = [
     "dead-letters",
     "failed-executions",
 ]
-LOG_ROLE = "role ApiGatewayLogs, by which API Gateway writes the account's logs"
 PROJECT = Project("credit-risk", "123456789012", "eu-west-1")
-
-
-def accept(_changes: Any) -> bool:
-    return True
 
 
 @pytest.fixture(scope="module")
 def session(running_aws: LocalAws) -> Iterator[boto3.Session]:
-    # The session finds local AWS as a command does: by the environment.
     running_aws.reset()
     with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("AWS_")]:
-            patch.delenv(name)
-        for name, value in running_aws.environment().items():
-            patch.setenv(name, value)
-        yield boto3.Session()
+        yield session_of(running_aws, patch)
     running_aws.reset()
 
 
@@ -340,30 +328,9 @@ def test_deploying_again_changes_nothing(deployed: Deployment, session: boto3.Se
     cloud.ssm.put_parameter(Name="/credit-risk/paused", Value="false", Overwrite=True)
 
 
-def test_unknown_and_forbidden_settings_are_refused(deployed: Deployment, session: boto3.Session) -> None:
-    with pytest.raises(DeploymentError, match=r"has no parameter Colour\. It has: PowertoolsVersion, "):
-        deploy(session, PROJECT, confirm=accept, parameters={"Colour": "red"})
-    with pytest.raises(DeploymentError, match="A serverless endpoint has no instances"):
-        deploy(
-            session,
-            PROJECT,
-            confirm=accept,
-            parameters={"EndpointMode": "serverless", "MaxInstances": "2"},
-        )
-    with pytest.raises(DeploymentError, match="MinInstances is 2 and MaxInstances 1; MaxInst"):
-        deploy(session, PROJECT, confirm=accept, parameters={"MinInstances": "2"})
-    with pytest.raises(DeploymentError, match="'LogRetentionDays' failed to satisfy constraint"):
-        deploy(session, PROJECT, confirm=accept, parameters={"LogRetentionDays": "2"})
-
-
-def test_a_project_that_is_not_deployed_says_what_to_do(session: boto3.Session) -> None:
-    other = Project("nobody", "123456789012", "eu-west-1")
-
-    with pytest.raises(DeploymentError, match=r"nobody-service .* Run `bankruptcy deploy` first"):
-        read_outputs(session.client("cloudformation"), other)
-
-
-def test_settings_change_persist_ask_and_go(session: boto3.Session, cloud: Cloud) -> None:
+def test_settings_change_persist_ask_and_go(
+    deployed: Deployment, session: boto3.Session, cloud: Cloud
+) -> None:
     """One life of a second project: deployed beside the first, changed, asked about, destroyed."""
     project = Project("second", "123456789012", "eu-west-1")
     events: list[Event] = []
@@ -413,12 +380,16 @@ def test_settings_change_persist_ask_and_go(session: boto3.Session, cloud: Cloud
     cloud.iam.delete_role_policy(RoleName=role, PolicyName="job")
     gone = destroy(session, project, delete_data=True)
 
-    # THEN nothing of it is left, and the first project is as it was
+    # THEN nothing of it is left
     assert gone.kept == [LOG_ROLE]
     assert "stack second-service" in gone.removed
     assert "stack second-storage" in gone.removed
     assert leftovers(cloud, "second") == []
     assert destroy(session, project, delete_data=True).removed == []
+
+    # AND the first project is as it was
+    assert not deploy(session, PROJECT, confirm=lambda _: False).changed
+    assert deployed.outputs.bucket_name in [b["Name"] for b in cloud.s3.list_buckets()["Buckets"]]
 
 
 def test_a_deployment_after_an_interrupted_destroy_takes_back_what_that_did(
@@ -477,55 +448,3 @@ def test_destroying_keeps_data_and_says_so(
         "model package group credit-risk",
         "stack credit-risk-storage",
     ]
-
-
-def test_what_a_failed_creation_left_is_cleared_away(session: boto3.Session, cloud: Cloud) -> None:
-    # GIVEN a stack that can't be created, for there is already a queue of that name
-    url = cloud.sqs.create_queue(QueueName="taken")["QueueUrl"]
-    body = json.dumps(
-        {"Resources": {"Queue": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "taken"}}}}
-    )
-    events: list[Event] = []
-    stack = Stack(session.client("cloudformation"), "lonely", events.append)
-    with pytest.raises(DeploymentError, match=r"Queue \(AWS::SQS::Queue\) failed: .*taken"):
-        stack.apply({"TemplateBody": body}, {}, [], tags={}, confirm=accept)
-
-    # WHEN the cause is gone and it is tried again, THEN it works, and then has nothing to do
-    cloud.sqs.delete_queue(QueueUrl=url)
-    assert stack.apply({"TemplateBody": body}, {}, [], tags={}, confirm=accept) == "created"
-    assert stack.apply({"TemplateBody": body}, {}, [], tags={}, confirm=accept) == "unchanged"
-    assert [e.status for e in events if e.subject == "Queue"][-1] == "CREATE_COMPLETE"
-    assert stack.delete()
-    assert not stack.delete()
-
-
-def functions_of(cloud: Cloud) -> Any:
-    # The service's name is a keyword of Python, so it can't be an attribute written down.
-    return getattr(cloud, "lambda")
-
-
-def make_model(cloud: Cloud, deployed: Deployment, name: str) -> None:
-    image = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/image:1"
-    url = f"s3://{deployed.outputs.bucket_name}/models/m.tar.gz"
-    cloud.sagemaker.create_model(
-        ModelName=name,
-        ExecutionRoleArn=deployed.outputs.endpoint_role_arn,
-        PrimaryContainer={"Image": image, "ModelDataUrl": url},
-    )
-
-
-def make_endpoint(cloud: Cloud, deployed: Deployment, name: str) -> None:
-    make_model(cloud, deployed, name)
-    variant = {
-        "VariantName": "AllTraffic",
-        "ModelName": name,
-        "InstanceType": "ml.t2.medium",
-        "InitialInstanceCount": 1,
-    }
-    cloud.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
-    cloud.sagemaker.create_endpoint(EndpointName=deployed.outputs.endpoint_name, EndpointConfigName=name)
-
-
-def leftovers(cloud: Cloud, project: str) -> list[str]:
-    """Name everything of a project that local AWS still holds."""
-    return [line for line in inventory(lambda service: getattr(cloud, service)) if project in line]
