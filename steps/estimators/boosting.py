@@ -27,7 +27,7 @@ class BoostingBag(LogitClassifier):
         Draws the samples, and the columns that each split may use.
     """
 
-    def __init__(self, bags: int = 4, trees: int = 300, share: float = 0.8, seed: int = 0) -> None:
+    def __init__(self, bags: int = 4, trees: int = 200, share: float = 0.8, seed: int = 0) -> None:
         self.bags = bags
         self.trees = trees
         self.share = share
@@ -43,7 +43,7 @@ class BoostingBag(LogitClassifier):
             sample = stratified(y, self.share, random)
             # Chosen by repeated cross-validation; eight leaves fit the bits of a byte when served.
             member = HistGradientBoostingClassifier(
-                learning_rate=0.03,
+                learning_rate=0.045,
                 max_iter=self.trees,
                 max_leaf_nodes=8,
                 min_samples_leaf=30,

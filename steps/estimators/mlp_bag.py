@@ -29,7 +29,7 @@ class MlpBag(LogitClassifier):
         Draws weights and batches.
     """
 
-    def __init__(self, nets: int = 10, epochs: int = 30, seed: int = 0) -> None:
+    def __init__(self, nets: int = 10, epochs: int = 20, seed: int = 0) -> None:
         self.nets = nets
         self.epochs = epochs
         self.seed = seed
@@ -56,8 +56,8 @@ class MlpBag(LogitClassifier):
             hidden_layer_sizes=(64, 32),
             activation="tanh",
             alpha=1.0,
-            learning_rate_init=1e-3,
-            batch_size=min(128, rows),
+            learning_rate_init=2e-3,
+            batch_size=min(256, rows),
             max_iter=self.epochs,
             random_state=seed,
         )

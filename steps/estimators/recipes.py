@@ -26,17 +26,17 @@ def logistic(names: Sequence[str], seed: int) -> Pipeline:
     return Pipeline([*columns_and_ratios(names), *normal_scores(seed), ("logistic", classifier)])
 
 
-def boosting(names: Sequence[str], seed: int, *, bags: int = 4, trees: int = 300) -> Pipeline:
+def boosting(names: Sequence[str], seed: int, *, bags: int = 4, trees: int = 200) -> Pipeline:
     """Return unfitted bagged boosting on the named columns."""
     return Pipeline([*columns_and_ratios(names), ("boosting", BoostingBag(bags, trees, seed=seed))])
 
 
-def mlp_bag(names: Sequence[str], seed: int, *, nets: int = 10, epochs: int = 30) -> Pipeline:
+def mlp_bag(names: Sequence[str], seed: int, *, nets: int = 10, epochs: int = 20) -> Pipeline:
     """Return an unfitted bag of networks on the named columns."""
     return Pipeline([*columns_and_ratios(names), *_networks(seed, nets, epochs)])
 
 
-def forest(names: Sequence[str], seed: int, *, trees: int = 300) -> Pipeline:
+def forest(names: Sequence[str], seed: int, *, trees: int = 150) -> Pipeline:
     """Return an unfitted forest on the named columns."""
     return Pipeline([*columns_and_ratios(names), ("forest", Forest(trees, seed))])
 
@@ -46,10 +46,10 @@ def blend(
     seed: int,
     *,
     bags: int = 4,
-    boosted_trees: int = 300,
+    boosted_trees: int = 200,
     nets: int = 10,
-    epochs: int = 30,
-    forest_trees: int = 300,
+    epochs: int = 20,
+    forest_trees: int = 150,
 ) -> Pipeline:
     """Return the unfitted blend of the three on the named columns."""
     members = [

@@ -143,5 +143,5 @@ def test_the_blend_has_the_three_families_on_repaired_and_derived_columns() -> N
     assert [name for name, _ in pipeline.steps] == ["units", "ratios", "blend"]
     members = dict(pipeline["blend"].members)
     assert list(members) == ["boosting", "mlp-bag", "forest"]
-    assert (members["boosting"].bags, members["boosting"].trees, members["boosting"].seed) == (4, 300, 5)
-    assert (members["mlp-bag"]["mlp-bag"].nets, members["forest"].trees) == (10, 300)
+    assert (members["boosting"].bags, members["boosting"].trees, members["boosting"].seed) == (4, 200, 5)
+    assert (members["mlp-bag"]["mlp-bag"].nets, members["forest"].trees) == (10, 150)
