@@ -318,9 +318,10 @@ class _Check:
 
 
 def _check_content_type(content_type: str | None) -> None:
-    media_type, _, parameters = (content_type or "").partition(";")
-    charset = parameters.partition("charset=")[2].strip().strip('"').lower()
-    if media_type.strip().lower() != "application/json" or charset not in ("", "utf-8"):
+    media_type, *parameters = [part.strip() for part in (content_type or "").lower().split(";")]
+    named = (parameter.partition("=") for parameter in parameters)
+    charsets = {value.strip('" ') for name, _, value in named if name.strip() == "charset"}
+    if media_type != "application/json" or not charsets <= {"", "utf-8", "utf8"}:
         given = f"it is {content_type[:100]!r}" if content_type else "it is missing"
         raise ApiError(
             415, "unsupported_media_type", f"The Content-Type must be application/json in UTF-8; {given}."

@@ -44,13 +44,21 @@ def test_base64_bodies(api: Api) -> None:
 
 @pytest.mark.parametrize(
     "content_type",
-    ["application/json", "APPLICATION/JSON; charset=UTF-8", 'application/json;charset="utf-8"'],
+    [
+        "application/json",
+        "APPLICATION/JSON; charset=UTF-8",
+        'application/json;charset="utf-8"',
+        "application/json; charset=utf8; profile=x",
+    ],
 )
 def test_content_types_that_are_json(api: Api, content_type: str) -> None:
     assert api.post(json.dumps({"data": NUMBERS}), content_type).status == 200
 
 
-@pytest.mark.parametrize("content_type", ["text/csv", "", "application/json; charset=latin-1", "json"])
+@pytest.mark.parametrize(
+    "content_type",
+    ["text/csv", "", "application/json; charset=latin-1", "application/json; Charset = latin-1", "json"],
+)
 def test_content_types_that_are_not(api: Api, content_type: str) -> None:
     reply = api.post(json.dumps({"data": NUMBERS}), content_type)
     assert (reply.status, reply.code) == (415, "unsupported_media_type")
