@@ -92,8 +92,9 @@ class CsvCompanies:
         numbers = []
         # In a line of another length, such as one with a comma within a number, cells are out of place.
         if len(found) == len(self._header):
+            picked = self._columns(names)(found)
             with suppress(ValueError):
-                numbers = list(map(float, self._columns(names)(found)))
+                numbers = list(map(float, picked)) if _is_plain("".join(picked)) else []
         if not numbers or not all(map(isfinite, numbers)):
             raise ValueError(self._problem(found, names))
         return numbers
@@ -226,6 +227,11 @@ def read_json(path: Path) -> ListedCompanies:
 
 def _is_finite_number(text: str) -> bool:
     try:
-        return isfinite(float(text))
+        return isfinite(float(text)) and _is_plain(text)
     except ValueError:
         return False
+
+
+def _is_plain(text: str) -> bool:
+    # float() takes Python's 1_000 and the digits of every script.
+    return "_" not in text and text.isascii()

@@ -136,6 +136,12 @@ def test_a_comma_within_a_number_moves_no_number_into_another_column(companies: 
     assert said(Predictions(Api(), found)) == [(2, 0.1), (3, "has 4 cells where the header has 3")]
 
 
+@pytest.mark.parametrize("cell", ["1_0", "١"])
+def test_what_python_alone_takes_for_a_number_is_none(companies: Any, cell: str) -> None:
+    found = companies(f"assets,debt\n0.1,{cell}\n")
+    assert said(Predictions(Api(), found)) == [(2, f"'debt' is {cell!r}, which is no finite number")]
+
+
 def test_a_column_that_is_there_twice_is_refused(companies: Any) -> None:
     with pytest.raises(InputError, match="has more than one column 'debt'; name each once"):
         Predictions(Api(), companies("assets,debt, debt\n0.1,1,2\n"))
