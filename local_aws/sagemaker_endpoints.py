@@ -34,7 +34,7 @@ class EndpointActions(SageMakerResponse):  # type: ignore[misc]
     plane: Plane
 
     def create_model(self) -> ActionResult:
-        """Store a model under a new name; a model package it names must exist."""
+        """Store a model under a new name; a model package it names must exist, a version be approved."""
         name = self._get_param("ModelName")
         with self.plane.lock:
             if name in self.sagemaker_backend._models:
@@ -43,7 +43,12 @@ class EndpointActions(SageMakerResponse):  # type: ignore[misc]
             for container in containers:
                 package = container.get("ModelPackageName")
                 if package:
-                    self.sagemaker_backend.describe_model_package(package)
+                    found = self.sagemaker_backend.describe_model_package(package)
+                    if found.model_package_group_name and found.model_approval_status != "Approved":
+                        raise ValidationError(
+                            f"Model {name}: the model package {package} is {found.model_approval_status}; "
+                            "only an approved version can be deployed."
+                        )
                 elif not container.get("Image") and not container.get("ModelDataUrl"):
                     raise ValidationError(
                         f"Model {name}: a container needs an Image and a ModelDataUrl, or a ModelPackageName."

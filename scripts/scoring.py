@@ -78,9 +78,9 @@ OnProgress = Callable[[str, int, int | None], None]
 
 
 def choose_model(aws: Aws, version: int | None) -> Model:
-    """Return a version of the model.
+    """Return an approved version of the model, for of others SageMaker makes no model.
 
-    Without a number it is the one that the endpoint serves, else the newest that is approved.
+    Without a number it is the one that the endpoint serves, else the newest.
 
     Raises
     ------
@@ -100,14 +100,19 @@ def choose_model(aws: Aws, version: int | None) -> Model:
     wanted = version
     if wanted is None:
         served = published_version(s3, aws.project.bucket)
-        wanted = int(served) if served else max(approved, default=None)
+        wanted = int(served) if served and int(served) in approved else max(approved, default=None)
     if wanted is None:
         raise ScoringError(
-            "No version of the model is approved yet. Approve one with `bankruptcy model approve`, or name "
-            "any with --version."
+            "No version of the model is approved yet. Approve one with `bankruptcy model approve`."
         )
     if wanted not in known:
         raise ScoringError(f"There is no version {wanted}; known: {', '.join(map(str, sorted(known)))}.")
+    if wanted not in approved:
+        raise ScoringError(
+            f"Version {wanted} is not approved, and SageMaker makes models of approved ones alone. Approve it "
+            f"with `bankruptcy model approve {wanted}`, or name another: "
+            f"{', '.join(map(str, sorted(approved))) or 'none is approved'}."
+        )
     arn = known[wanted]["ModelPackageArn"]
     described = sagemaker.describe_model_package(ModelPackageName=arn)
     bucket, key = split_uri(described["CustomerMetadataProperties"]["ContractUri"])

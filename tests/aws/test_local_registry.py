@@ -136,6 +136,9 @@ def test_models_are_unique_and_name_existing_packages(registry: Any) -> None:
             ModelName="n", PrimaryContainer={"ModelPackageName": missing}, ExecutionRoleArn=role
         )
     assert caught.value.response["Error"]["Code"] == "ValidationException"
+    waiting = {"ModelPackageName": register(registry)}
+    with pytest.raises(ClientError, match="only an approved version can be deployed"):
+        registry.create_model(ModelName="n", PrimaryContainer=waiting, ExecutionRoleArn=role)
     variant = {"VariantName": "AllTraffic", "ModelName": "m", "InstanceType": "ml.t2.medium"}
     variant["InitialInstanceCount"] = 1  # type: ignore[assignment]
     registry.create_endpoint_config(EndpointConfigName="c", ProductionVariants=[variant])

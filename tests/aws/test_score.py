@@ -190,9 +190,16 @@ def test_the_served_version_scores_else_the_newest_approved_one(
     aws.client("s3").put_object(
         Bucket=aws.project.bucket, Key="reigning/contract.json", Body=json.dumps({"version": "1"})
     )
-    assert [choose_model(aws, version).version for version in (None, 3)] == [1, 3]
+    assert [choose_model(aws, version).version for version in (None, 2)] == [1, 2]
+    with pytest.raises(ScoringError, match=r"Version 3 is not approved, .* or name another: 1, 2\."):
+        choose_model(aws, 3)
     with pytest.raises(ScoringError, match="There is no version 9; known: 1, 2, 3"):
         choose_model(aws, 9)
+    # AND where the served one was rejected and still answers, the newest approved one
+    aws.client("sagemaker").update_model_package(
+        ModelPackageArn=choose_model(aws, 1).arn, ModelApprovalStatus="Rejected"
+    )
+    assert choose_model(aws, None).version == 2
 
 
 def test_an_interrupted_job_is_stopped(
