@@ -109,7 +109,7 @@ def choose_model(aws: Aws, version: int | None) -> Model:
         raise ScoringError(f"There is no version {wanted}; known: {', '.join(map(str, sorted(known)))}.")
     if wanted not in approved:
         raise ScoringError(
-            f"Version {wanted} is not approved, and SageMaker makes models of approved ones alone. Approve it "
+            f"Version {wanted} is not approved, and SageMaker makes models of approved ones. Approve it "
             f"with `bankruptcy model approve {wanted}`, or name another: "
             f"{', '.join(map(str, sorted(approved))) or 'none is approved'}."
         )
