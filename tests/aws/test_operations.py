@@ -207,7 +207,7 @@ def test_from_day_to_day(service: Service) -> None:
 def test_commands(service: Service, tmp_path: Path) -> None:
     # GIVEN the service as the test before left it
     def run(*arguments: str) -> tuple[int, str]:
-        result = CliRunner().invoke(app, [*arguments, "--project", PROJECT], env={"COLUMNS": "160"})
+        result = CliRunner().invoke(app, [*arguments, "--project", PROJECT])
         return result.exit_code, result.output
 
     code, output = run("deploy", "--yes")

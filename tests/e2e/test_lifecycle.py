@@ -42,7 +42,7 @@ class Service:
 
     def run(self, *arguments: str) -> str:
         """Run a command, which must succeed; return what it says."""
-        result = CliRunner().invoke(app, [*arguments, "--project", PROJECT], env={"COLUMNS": "200"})
+        result = CliRunner().invoke(app, [*arguments, "--project", PROJECT])
         assert result.exit_code == 0, f"{' '.join(arguments)}: {result.output} {result.exception!r}"
         return result.output
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from scripts.cli import app
 
-RUNNER = CliRunner(env={"COLUMNS": "200", "TERM": "dumb"})
+RUNNER = CliRunner(env={"TERM": "dumb"})
 
 
 @pytest.fixture(autouse=True)
