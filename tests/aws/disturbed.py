@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from types import SimpleNamespace
 
 import pytest
@@ -36,6 +37,8 @@ class Service:
         self._server = server
         self.aws: Aws = connect(NAME)
         self.faults = Faults(self.aws.session)
+        # Made once: the commands run a hundred times.
+        vars(self.aws.session)["client"] = cache(self.aws.session.client)
 
     def deploy(self) -> Deployment:
         return deploy(self.aws.session, self.aws.project, confirm=lambda _: True, sleep=nap)
