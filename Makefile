@@ -27,7 +27,7 @@ demo: $(READY)  ## the whole workflow on this machine, without AWS (DATA=path fo
 	$(BIN)/bankruptcy demo $(if $(DATA),--data $(DATA))
 
 test: $(READY)  ## every test
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 test-faults: $(READY)  ## deploy and destroy, cut off at each of their requests and run again (a quarter of an hour)
 	$(BIN)/python -m pytest tests/aws/every_fault.py
