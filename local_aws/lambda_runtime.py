@@ -198,7 +198,7 @@ class LambdaRuntime:
             while True:
                 self._changed.wait_for(lambda: self._closed or pool.idle or pool.count < MOST_WORKERS)
                 if self._closed:
-                    raise RuntimeError(f"Local AWS is stopped; function {function.name} cannot be invoked.")
+                    raise _stopped(function)
                 if not pool.idle:
                     pool.count += 1
                     break
@@ -212,13 +212,24 @@ class LambdaRuntime:
         try:
             self._unpack(pool, function)
             worker = Worker(function.handler, pool.folder, self._worker_environment(function, pool, stream))
-        except Exception:
+        except Exception as error:
             with self._changed:
                 pool.count -= 1
                 self._changed.notify_all()
+                closed = self._closed
+            if closed:
+                raise _stopped(function) from error
             raise
         with self._changed:
-            self._busy.add(worker)
+            closed = self._closed
+            if closed:
+                pool.count -= 1
+            else:
+                self._busy.add(worker)
+        if closed:  # while the worker started, which close() could not know of
+            worker.close()
+            self._remove_code(pool)
+            raise _stopped(function)
         return worker, stream
 
     def _release(self, pool: _Pool, worker: Worker, stream: str, *, healthy: bool) -> None:
@@ -258,6 +269,10 @@ class LambdaRuntime:
             if self._shipper is None:
                 self._shipper = LogShipper(self._environment())
         self._shipper.write(group, stream, line)
+
+
+def _stopped(function: FunctionSpec) -> RuntimeError:
+    return RuntimeError(f"Local AWS is stopped; function {function.name} cannot be invoked.")
 
 
 def _framed(

@@ -157,15 +157,21 @@ class Worker:
         reading, self._output = os.pipe()
         self._output_open = True
         self._output_lock = threading.Lock()
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "awslambdaric", handler],
-            stdin=subprocess.DEVNULL,
-            stdout=self._output,
-            stderr=subprocess.STDOUT,
-            cwd=folder,
-            env={**environment, "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{self._server.server_address[1]}"},
-            process_group=0,
-        )
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "awslambdaric", handler],
+                stdin=subprocess.DEVNULL,
+                stdout=self._output,
+                stderr=subprocess.STDOUT,
+                cwd=folder,
+                env={**environment, "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{self._server.server_address[1]}"},
+                process_group=0,
+            )
+        except OSError:
+            self._server.server_close()
+            os.close(reading)
+            os.close(self._output)
+            raise
         self._threads = [
             threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True),
             threading.Thread(target=self._watch, daemon=True),

@@ -200,12 +200,13 @@ def test_closing_ends_busy_and_idle_workers(url: str, tmp_path: Path) -> None:
         tmp_path,
     )
     idle = call(runtime, spec(name="closing"), {})["pid"]
+    call(runtime, spec(name="busy"), {})
     errors: list[Any] = []
     busy = threading.Thread(
         target=lambda: errors.append(call(runtime, spec(name="busy"), {"do": "sleep", "seconds": 30}))
     )
     busy.start()
-    time.sleep(1.5)
+    time.sleep(0.5)
 
     runtime.close()
 
@@ -214,6 +215,16 @@ def test_closing_ends_busy_and_idle_workers(url: str, tmp_path: Path) -> None:
     with pytest.raises(ProcessLookupError):
         os.kill(idle, 0)
     assert not (tmp_path / "functions").exists()
+
+
+def test_a_worker_that_starts_during_closing_ends_too(url: str, tmp_path: Path) -> None:
+    def environment() -> dict[str, str]:  # asked for while the worker is made
+        ending.close()
+        return {"AWS_ENDPOINT_URL": url, "AWS_REGION": REGION}
+
+    ending = LambdaRuntime(environment, tmp_path)
+    with pytest.raises(RuntimeError, match="Local AWS is stopped; function late cannot be invoked"):
+        call(ending, spec(name="late"), {})
 
 
 # --- Invoke through boto3
