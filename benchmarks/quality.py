@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -52,17 +51,9 @@ EARLIER = 0.7
 UNCALIBRATED = Calibration(slope=1.0, intercept=0.0)
 
 
-@dataclass(frozen=True)
-class Predicted:
-    """The logits of the companies to judge, and how long the fit took."""
-
-    logit: Floats
-    seconds: float
-
-
 # From training companies, their labels, their columns' names, companies to judge and a seed to what each
-# recipe says of those.
-Predict = Callable[[Floats, Labels, Sequence[str], Floats, int], dict[str, Predicted]]
+# recipe says of those, in logits.
+Predict = Callable[[Floats, Labels, Sequence[str], Floats, int], dict[str, Floats]]
 
 
 @dataclass(frozen=True)
@@ -160,8 +151,7 @@ def measure(frame: pd.DataFrame, task: Task) -> dict[str, Figures]:
         predicted = task.predict(X, y, names, values(test, names), task.seed)
         calibration = calibrate(X, y, names, task.predict, task.seed)
     return {
-        recipe: figures(target(test), calibration[recipe].apply(found.logit), found.seconds)
-        for recipe, found in predicted.items()
+        recipe: figures(target(test), calibration[recipe].apply(logit)) for recipe, logit in predicted.items()
     }
 
 
@@ -172,12 +162,12 @@ def calibrate(
     logits: dict[str, Floats] = {}
     folds = StratifiedKFold(CALIBRATION_FOLDS, shuffle=True, random_state=seed)
     for inside, outside in folds.split(X, y):
-        for recipe, found in predict(X[inside], y[inside], names, X[outside], seed).items():
-            logits.setdefault(recipe, np.empty(len(y)))[outside] = found.logit
+        for recipe, logit in predict(X[inside], y[inside], names, X[outside], seed).items():
+            logits.setdefault(recipe, np.empty(len(y)))[outside] = logit
     return {recipe: fit_calibration(logit, y) for recipe, logit in logits.items()}
 
 
-def figures(y: Labels, probability: Floats, seconds: float) -> Figures:
+def figures(y: Labels, probability: Floats) -> Figures:
     """Return what the table shows of one fit."""
     return {
         "ROC-AUC": roc_auc(y, probability),
@@ -185,7 +175,6 @@ def figures(y: Labels, probability: Floats, seconds: float) -> Figures:
         "Brier": brier_score(y, probability),
         "ECE": expected_calibration_error(y, probability),
         "recall at 5 % FPR": recall_at(y, probability, 0.05),
-        "fit, s": seconds,
     }
 
 
@@ -197,7 +186,7 @@ class Recommended:
 
     def __call__(
         self, X: Floats, y: Labels, names: Sequence[str], judged: Floats, seed: int
-    ) -> dict[str, Predicted]:
+    ) -> dict[str, Floats]:
         """Return what each estimator says of the companies to judge."""
         members = [name for name, _ in ESTIMATORS["blend"](names, seed)["blend"].members]
         needed = set(self.estimators) | (set(members) if "blend" in self.estimators else set())
@@ -205,30 +194,22 @@ class Recommended:
             name: _fit(name, X, y, names, judged, seed) for name in ESTIMATORS if name in needed - {"blend"}
         }
         if "blend" in self.estimators:
-            parts = [found[name] for name in members]
-            logit = np.mean([part.logit for part in parts], axis=0)
-            found["blend"] = Predicted(logit, sum(part.seconds for part in parts))
+            found["blend"] = np.mean([found[name] for name in members], axis=0)
         return {name: found[name] for name in self.estimators}
 
 
-def _fit(name: str, X: Floats, y: Labels, names: Sequence[str], judged: Floats, seed: int) -> Predicted:
-    started = time.perf_counter()
-    pipeline = ESTIMATORS[name](names, seed).fit(X, y)
-    seconds = time.perf_counter() - started
-    return Predicted(pipeline_logit(pipeline, judged), seconds)
+def _fit(name: str, X: Floats, y: Labels, names: Sequence[str], judged: Floats, seed: int) -> Floats:
+    return pipeline_logit(ESTIMATORS[name](names, seed).fit(X, y), judged)
 
 
 def predict_published(
     X: Floats, y: Labels, names: Sequence[str], judged: Floats, seed: int
-) -> dict[str, Predicted]:
+) -> dict[str, Floats]:
     """Fit the published recipe, scaled and resampled, and say what it makes of the companies to judge."""
     del names
-    started = time.perf_counter()
     scaler = StandardScaler().fit(X)
     network = published_network(seed).fit(*resample("smote-tomek", scaler.transform(X), y, seed))
-    seconds = time.perf_counter() - started
-    pipeline = Pipeline([("scale", scaler), ("mlp", network)])
-    return {"published": Predicted(pipeline_logit(pipeline, judged), seconds)}
+    return {"published": pipeline_logit(Pipeline([("scale", scaler), ("mlp", network)]), judged)}
 
 
 def with_leak(frame: pd.DataFrame) -> Result:
@@ -243,12 +224,10 @@ def with_leak(frame: pd.DataFrame) -> Result:
         X = SelectKBest(f_classif, k=SELECTED).fit_transform(X, y)
     X, y = resample("smote-tomek", X, y, 42)
     X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.2, stratify=y, random_state=42)
-    started = time.perf_counter()
     pipeline = Pipeline([("scale", StandardScaler()), ("mlp", published_network(42))]).fit(X_train, y_train)
-    seconds = time.perf_counter() - started
     probability = UNCALIBRATED.apply(pipeline_logit(pipeline, X_test))
     protocol = f"published protocol, which leaks ({len(X):,} rows after resampling)"
-    return Result(protocol, "published", SELECTED, 42, [figures(y_test, probability, seconds)])
+    return Result(protocol, "published", SELECTED, 42, [figures(y_test, probability)])
 
 
 if __name__ == "__main__":

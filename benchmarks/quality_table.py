@@ -20,7 +20,7 @@ Figures = dict[str, float]
 RESULTS = Path(__file__).with_name("results") / "quality.json"
 DOCS = Path(__file__).parents[1] / "docs" / "honest-figures.md"
 BEGIN, END = "<!-- written by make bench-quality -->", "<!-- end -->"
-DIGITS = {"ROC-AUC": 4, "PR-AUC": 3, "Brier": 4, "ECE": 4, "recall at 5 % FPR": 3, "fit, s": 1}
+DIGITS = {"ROC-AUC": 4, "PR-AUC": 3, "Brier": 4, "ECE": 4, "recall at 5 % FPR": 3}
 
 
 @dataclass(frozen=True)
