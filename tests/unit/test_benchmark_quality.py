@@ -138,6 +138,10 @@ def test_figures_are_stored_and_shown(tmp_path: Path) -> None:
     assert lines[-3].endswith("| 0.6000, 0.8000 |") or lines[-4].endswith("| 0.6000, 0.8000 |")
 
 
+def test_the_page_shows_the_stored_figures() -> None:
+    assert quality_table.chapter() in quality_table.DOCS.read_text(encoding="utf-8")
+
+
 def test_without_real_data_it_says_where_to_get_it(
     companies: Companies, data_file: Callable[[Path, pd.DataFrame], Path], tmp_path: Path
 ) -> None:
