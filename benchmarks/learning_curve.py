@@ -13,6 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
 
 from benchmarks.scale import SOURCE
 from steps.data import read_frame, target, values
@@ -21,13 +24,18 @@ from steps.features import feature_names
 from steps.job import one_thread
 from steps.logits import pipeline_logit
 from steps.metrics import average_precision, roc_auc
+from steps.resample import resample
+from steps.train_published import published_network
+
+SEED = 42
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Print a Markdown table."""
     parser = argparse.ArgumentParser(prog="benchmarks.learning_curve", description=__doc__)
     parser.add_argument("--folder", type=Path, default=SOURCE / "build" / "scale" / "10")
-    parser.add_argument("--estimators", nargs="*", choices=list(ESTIMATORS), default=list(ESTIMATORS))
+    known = ["published", *ESTIMATORS]
+    parser.add_argument("--estimators", nargs="*", choices=known, default=known)
     parser.add_argument("--companies", type=int, nargs="*", default=[2_500, 5_000, 10_000, 25_000, 50_000])
     args = parser.parse_args(argv)
     names = feature_names(args.folder / "features", "recommended")
@@ -43,11 +51,20 @@ def main(argv: Sequence[str] | None = None) -> None:
             seen = order[:companies]
             started = time.process_time()
             with one_thread():
-                pipeline = ESTIMATORS[estimator](names, 42).fit(X[seen], y[seen])
+                pipeline = fitted(estimator, names, X[seen], y[seen])
                 seconds = time.process_time() - started
                 logit = pipeline_logit(pipeline, values(test, names))
             figures = f"{roc_auc(target(test), logit):.4f} | {average_precision(target(test), logit):.3f}"
             _say(f"| {estimator} | {len(seen):,} | {figures} | {seconds:.1f} |")
+
+
+def fitted(estimator: str, names: Sequence[str], X: NDArray[np.float64], y: NDArray[np.int8]) -> Pipeline:
+    """Fit an estimator; the published one on companies that are scaled and resampled first."""
+    if estimator != "published":
+        return ESTIMATORS[estimator](names, SEED).fit(X, y)
+    scaler = StandardScaler().fit(X)
+    network = published_network(SEED).fit(*resample("smote-tomek", scaler.transform(X), y, SEED))
+    return Pipeline([("scale", scaler), ("mlp", network)])
 
 
 def _say(text: str) -> None:
