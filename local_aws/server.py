@@ -151,7 +151,7 @@ class LocalAws:
         cloudformation.install()
         autoscaling.install()
         return Front(
-            moto=DomainDispatcherApplication(create_backend_app),
+            moto=DomainDispatcherApplication(_backend_app),
             invocations=invocations_app(self._plane.endpoints, self._described_endpoint),
             stages=self._gateway,
             changed=self._changed,
@@ -177,6 +177,15 @@ class LocalAws:
     def _described_endpoint(self, name: str) -> dict[str, Any] | None:
         endpoint = backend_of(self.region).endpoints.get(name)
         return None if endpoint is None else dict(endpoint.response_object)
+
+
+def _backend_app(service: str) -> Any:
+    app = create_backend_app(service)
+    # Debugging, Flask keeps a request in a circle of references: its body, maybe large, would stay in memory
+    # until the next full garbage collection.
+    app.debug = False
+    app.config["PROPAGATE_EXCEPTIONS"] = True  # `Front` answers them
+    return app
 
 
 def _forget() -> None:
