@@ -10,18 +10,16 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import lru_cache
+from math import isnan
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import numpy as np
+from typing import TYPE_CHECKING, NamedTuple
 
 from inference.artifact import Model, load
 from inference.contract import Contract
 from inference.errors import Problem, RequestError, invalid, unsupported
 from inference.explain import Effect, explain
-from inference.forward.stage import Floats
 from inference.request import CSV, JSON, LINES, MEDIA_TYPES, Request, decode, shorten
 from inference.validation import to_matrix
 
@@ -29,12 +27,11 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Response
 
 
-@dataclass(frozen=True)
-class Predictions:
+class Predictions(NamedTuple):
     """The probabilities of a request's companies, and what is needed to answer with them."""
 
     request: Request
-    probabilities: Floats
+    probabilities: list[float]
     explanations: list[list[Effect]] | None
     contract: Contract
     version: str | None
@@ -71,14 +68,14 @@ def predict_fn(request: Request | RequestError, model: Model) -> Predictions | R
         return request
     try:
         X = to_matrix(request, model.contract)
-        probabilities = model.predict_proba(X)
+        probabilities = model.predict_proba(X).tolist()
         explanations = explain(model, X) if request.explain else None
     except RequestError as error:
         return error
-    if np.isnan(probabilities.sum()):
-        overflown = np.flatnonzero(np.isnan(probabilities))
+    if isnan(sum(probabilities)):
         message = "The numbers are too large for the model's arithmetic; check their units."
-        return invalid([Problem(request.loc(int(position)), message) for position in overflown])
+        overflown = [position for position, p in enumerate(probabilities) if isnan(p)]
+        return invalid([Problem(request.loc(position), message) for position in overflown])
     version = os.environ.get("MODEL_PACKAGE_VERSION") or None
     return Predictions(request, probabilities, explanations, model.contract, version)
 
@@ -150,7 +147,7 @@ def _answers(result: Predictions) -> list[str]:
     """Return each company's answer as JSON, put together by hand: json.dumps takes three times as long."""
     contract = result.contract
     answers = []
-    for p in result.probabilities.tolist():
+    for p in result.probabilities:
         level = contract.levels_as_json[contract.risk_level(p)]
         answers.append(
             f'{{"prediction": {int(p >= contract.threshold)}, '
@@ -185,7 +182,7 @@ def _write_csv(result: Predictions) -> str:
     contract = result.contract
     return "".join(
         f"{int(p >= contract.threshold)},{1 - p!r},{p!r},{contract.risk_level(p)},{max(p, 1 - p)!r}\n"
-        for p in result.probabilities.tolist()
+        for p in result.probabilities
     )
 
 

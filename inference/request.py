@@ -7,10 +7,9 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 from math import inf, nan
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from inference.errors import Loc, Problem, invalid, invalid_json, unsupported
 
@@ -31,8 +30,7 @@ _PLAIN_NUMBERS = re.compile(r"[-+.,eE\d \t]*", re.ASCII)
 _NOT_FINITE: Final = {"nan": nan, "inf": inf, "infinity": inf}
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """The companies of a request, not yet checked.
 
     Attributes

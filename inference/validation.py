@@ -44,6 +44,8 @@ class _Checker:
     def __init__(self, contract: Contract) -> None:
         self._contract = contract
         self._known = contract.known
+        # A model could have a feature of such a name; then an object is always one of features.
+        self._may_be_wrapped = contract.known.isdisjoint(SINGLE_KEYS)
         self.problems: list[Problem] = []
 
     def _add(self, loc: Loc, message: str) -> None:
@@ -68,7 +70,7 @@ class _Checker:
 
     def row(self, instance: Any, loc: Loc) -> list[float]:
         """Return a company's numbers in the contract's order; without meaning once there is a problem."""
-        if isinstance(instance, dict) and self._known.isdisjoint(SINGLE_KEYS):
+        if self._may_be_wrapped and isinstance(instance, dict):
             wrapped = [key for key in SINGLE_KEYS if key in instance]
             if wrapped:
                 return self._wrapped(instance, wrapped, loc)
@@ -114,11 +116,11 @@ class _Checker:
         names = self._contract.names
         if values.keys() != self._known:
             self._names(values, loc)
-        row = [values[name] for name in names if name in values]
+            names = tuple(name for name in names if name in values)
+        row = [values[name] for name in names]
         if not _all_numbers(row):
-            for name in names:
-                if name in values:
-                    self._value(values[name], (*loc, name), name)
+            for name, value in zip(names, row, strict=True):
+                self._value(value, (*loc, name), name)
         return row
 
     def _names(self, values: dict[str, Any], loc: Loc) -> None:
