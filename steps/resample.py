@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sklearn.preprocessing import StandardScaler
 
 from steps.data import read_frame, target, values
+from steps.estimators.samples import bounded
 from steps.features import feature_names
 from steps.job import Arguments, JobError, one_thread, processing_input, processing_output, run, say
 from steps.schema import TARGET
@@ -48,11 +49,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     with one_thread():
         for part, chosen in parts.items():
             X, y = all_X[chosen], all_y[chosen]
-            scaled = StandardScaler().fit_transform(X)
-            resampled, labels = resample(args.resampler, scaled, y, args.random_seed)
-            frame = pd.DataFrame(resampled, columns=names).assign(**{TARGET: labels.astype(np.int8)})
+            scaler = StandardScaler().fit(X)  # on all of them, as TrainPublished does again
+            sample = bounded(y, args.random_seed)
+            before = y[sample]
+            after, labels = resample(args.resampler, scaler.transform(X[sample]), before, args.random_seed)
+            frame = pd.DataFrame(after, columns=names).assign(**{TARGET: labels.astype(np.int8)})
             frame.to_parquet(args.resampled / f"{part}.parquet", index=False)
-            counts[part] = {"before": _count(y), "after": _count(labels)}
+            counts[part] = {"before": _count(before), "after": _count(labels)}
     facts = {"resampler": args.resampler, "random_seed": args.random_seed, "counts": counts}
     (args.resampled / "resampling.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
     say(f"{args.resampler}: {counts['whole']['before']} before, {counts['whole']['after']} after")

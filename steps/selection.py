@@ -11,7 +11,7 @@ from sklearn.pipeline import Pipeline
 
 from steps.estimators.inputs import columns_and_ratios, normal_scores
 from steps.estimators.ratios import Ratio
-from steps.estimators.samples import LARGEST_SAMPLE, stratified
+from steps.estimators.samples import bounded, stratified
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.integer]
@@ -51,9 +51,8 @@ def elimination_order(X: Floats, y: Labels, names: Sequence[str], seed: int) -> 
     (1978), 318 to 327: from one fit's coefficients and their covariance follows, without refitting,
     what is left of them when a column is taken out.
     """
-    if len(y) > LARGEST_SAMPLE:
-        drawn = stratified(y, 1.0, np.random.default_rng(seed))
-        X, y = X[drawn], y[drawn]
+    sample = bounded(y, seed)
+    X, y = X[sample], y[sample]
     inputs = Pipeline([*columns_and_ratios(names), *normal_scores(seed)])
     scores: Floats = inputs.fit_transform(X)
     groups = _groups(names, inputs["ratios"].ratios)

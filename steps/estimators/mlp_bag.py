@@ -11,7 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
 from steps.estimators.logit_classifier import Floats, LogitClassifier
-from steps.estimators.samples import LARGEST_SAMPLE, stratified
+from steps.estimators.samples import bounded
 from steps.logits import network_logit
 
 
@@ -46,10 +46,8 @@ class MlpBag(LogitClassifier):
         return self
 
     def _fit_network(self, seed: int, X: Floats, y: NDArray[np.integer]) -> MLPClassifier:
-        if len(y) > LARGEST_SAMPLE:
-            sample = stratified(y, 1.0, np.random.default_rng(seed))
-            X, y = X[sample], y[sample]
-        return self._network(seed, len(X)).fit(X, y)
+        sample = bounded(y, seed)
+        return self._network(seed, len(sample)).fit(X[sample], y[sample])
 
     def _network(self, seed: int, rows: int) -> MLPClassifier:
         # Chosen by repeated cross-validation; larger or more networks rank no better.

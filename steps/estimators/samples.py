@@ -1,4 +1,4 @@
-"""How many companies a member of an ensemble sees: above a bound, each sees a sample of its own."""
+"""How many companies a fit sees: above a bound it sees a sample, each member of an ensemble its own."""
 
 from __future__ import annotations
 
@@ -23,3 +23,10 @@ def stratified(y: NDArray[np.integer], share: float, random: np.random.Generator
     parts = [np.flatnonzero(y == label) for label in np.unique(y)]
     drawn = [random.choice(part, round(share * len(part)), replace=False) for part in parts]
     return np.concatenate(drawn)
+
+
+def bounded(y: NDArray[np.integer], seed: int) -> NDArray[np.intp]:
+    """Return the positions of all companies, of more than `LARGEST_SAMPLE` those of a stratified sample."""
+    if len(y) <= LARGEST_SAMPLE:
+        return np.arange(len(y))
+    return np.sort(stratified(y, 1.0, np.random.default_rng(seed)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from steps.estimators import forest, mlp_bag, samples
+from steps.estimators import forest, samples
 from steps.estimators.boosting import BoostingBag
 from steps.estimators.forest import Forest
 from steps.estimators.mlp_bag import MlpBag
@@ -22,6 +22,16 @@ def test_a_sample_keeps_the_classes_shares_and_its_bound(monkeypatch: pytest.Mon
     monkeypatch.setattr(samples, "LARGEST_SAMPLE", 100)
     bounded = samples.stratified(Y, 0.5, np.random.default_rng(1))
     assert np.bincount(Y[bounded]) == pytest.approx(np.bincount(Y) / 4, abs=1)
+
+
+def test_all_companies_are_taken_up_to_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(samples, "LARGEST_SAMPLE", len(Y))
+    assert samples.bounded(Y, 3).tolist() == list(range(len(Y)))
+    monkeypatch.setattr(samples, "LARGEST_SAMPLE", 100)
+    drawn = samples.bounded(Y, 3)
+    assert (np.diff(drawn) > 0).all()
+    assert np.bincount(Y[drawn]) == pytest.approx(np.bincount(Y) / 4, abs=1)
+    assert drawn.tolist() != samples.bounded(Y, 4).tolist()
 
 
 def test_a_forests_trees_see_a_sample_above_the_bound_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,10 +52,8 @@ def test_boosted_ensembles_and_networks_see_samples_above_the_bound_alone(
 
     unbounded = fits()
     monkeypatch.setattr(samples, "LARGEST_SAMPLE", len(Y))
-    monkeypatch.setattr(mlp_bag, "LARGEST_SAMPLE", len(Y))
     assert fits() == unbounded
     monkeypatch.setattr(samples, "LARGEST_SAMPLE", 100)
-    monkeypatch.setattr(mlp_bag, "LARGEST_SAMPLE", 100)
     bounded = fits()
     assert bounded == fits()
     assert all(one != other for one, other in zip(bounded, unbounded, strict=True))

@@ -12,6 +12,7 @@ import pytest
 from imblearn.combine import SMOTETomek
 
 from steps import resample
+from steps.estimators import samples
 from steps.job import JobError
 from steps.schema import TARGET
 
@@ -72,6 +73,21 @@ def test_smote_keeps_real_companies_and_draws_between_bankrupt_ones(trained: Any
     bankrupt = real[real[TARGET] == 1]
     assert (drawn.min() >= bankrupt.min() - 1e-12).all()
     assert (drawn.max() <= bankrupt.max() + 1e-12).all()
+
+
+def test_of_very_many_companies_a_sample_is_resampled(
+    trained: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(trained, tmp_path / "all", "none")
+    monkeypatch.setattr(samples, "LARGEST_SAMPLE", 300)
+    facts = run(trained, tmp_path / "sample", "none")
+    for part, count in facts["counts"].items():
+        everyone = pd.read_parquet(tmp_path / "all" / f"{part}.parquet")
+        drawn = pd.read_parquet(tmp_path / "sample" / f"{part}.parquet")
+        assert sum(count["before"].values()) == len(drawn) == pytest.approx(300, abs=1)
+        assert drawn[TARGET].mean() == pytest.approx(everyone[TARGET].mean(), abs=0.005)
+        # They are scaled as all companies are, which is how the network will meet them.
+        assert set(map(tuple, drawn.to_numpy())) <= set(map(tuple, everyone.to_numpy()))
 
 
 def test_unknown_resampler(trained: Any, tmp_path: Path) -> None:

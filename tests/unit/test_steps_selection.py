@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from steps import selection
 from steps.estimators import samples
 from steps.selection import RESAMPLES, elimination_order
 
@@ -61,6 +60,5 @@ def test_data_and_seed_decide() -> None:
 def test_of_many_companies_a_part_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     X, y, _ = companies()
     X[:, 1] += 0.4 * y
-    for module in (selection, samples):
-        monkeypatch.setattr(module, "LARGEST_SAMPLE", 300)
+    monkeypatch.setattr(samples, "LARGEST_SAMPLE", 300)
     assert (elimination_order(X, y, OTHERS, 1)[:, 1] == 3).all()
