@@ -298,7 +298,7 @@ def _transform(aws: Aws, order: Order, model: Model, prepared: _Prepared, on_pro
         EnableNetworkIsolation=True,
     )
     with ExitStack() as stack:
-        stack.callback(sagemaker.delete_model, ModelName=order.name)
+        stack.callback(_unless_ended, sagemaker.delete_model, ModelName=order.name)
         sagemaker.create_transform_job(
             TransformJobName=order.name,
             ModelName=order.name,
@@ -327,7 +327,7 @@ def _transform(aws: Aws, order: Order, model: Model, prepared: _Prepared, on_pro
         try:
             _wait(aws, order, prepared, on_progress)
         except BaseException:
-            _stop(sagemaker, order.name)
+            _stop(aws, order.name)
             raise
 
 
@@ -347,18 +347,30 @@ def _wait(aws: Aws, order: Order, prepared: _Prepared, on_progress: OnProgress) 
                 f"The transform job {order.name} ended as {status}: "
                 f"{described.get('FailureReason', 'it was stopped')}.{said}"
             )
-        time.sleep(0.2 if aws.is_local else 10)
+        _pause(aws)
 
 
-def _stop(sagemaker: Any, name: str) -> None:
+def _stop(aws: Aws, name: str) -> None:
+    """Stop the job and wait until it has ended: what it reads and writes is removed next."""
+    sagemaker = aws.client("sagemaker")
+    _unless_ended(sagemaker.stop_transform_job, TransformJobName=name)
+    while sagemaker.describe_transform_job(TransformJobName=name)["TransformJobStatus"] not in _ENDED:
+        _pause(aws)
+
+
+def _unless_ended(call: Callable[..., object], **request: str) -> None:
+    """Make a call that may come too late: the job has ended by itself, or the model was removed by others."""
     from botocore.exceptions import ClientError
 
     try:
-        sagemaker.stop_transform_job(TransformJobName=name)
+        call(**request)
     except ClientError as error:
-        # It has ended by itself.
         if error.response["Error"]["Code"] != "ValidationException":
             raise
+
+
+def _pause(aws: Aws) -> None:
+    time.sleep(0.2 if aws.is_local else 10)
 
 
 def _last_log_lines(aws: Aws, name: str) -> str:

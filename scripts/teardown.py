@@ -154,9 +154,22 @@ class _Work:
             )
             names = [item[key] for page in pages for item in page[items]]
             for name in filter(ours.fullmatch, names):
+                if kind == "model":
+                    self._stop_scoring(name)
                 delete = getattr(self._sagemaker, f"delete_{operation}")
                 if _unless_gone(lambda delete=delete, key=key, name=name: delete(**{key: name})):  # type: ignore[misc]
                     self.removed(kind, name)
+
+    def _stop_scoring(self, job: str) -> None:
+        """Stop the transform job of a model's name, if there is one: it would go on, and cost."""
+        while True:
+            found = _unless_gone(lambda: self._sagemaker.describe_transform_job(TransformJobName=job))
+            if not found or found["TransformJobStatus"] not in {"InProgress", "Stopping"}:
+                return
+            if found["TransformJobStatus"] == "InProgress":
+                _unless_changed(lambda: self._sagemaker.stop_transform_job(TransformJobName=job))
+                self._on_event(Event("destroy", f"transform job {job}", "stopping"))
+            self._sleep(_PAUSE)
 
     def delete_pipeline(self) -> None:
         name = self._project.pipeline

@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import tarfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,13 @@ from scripts.cli import app
 from scripts.places import PlaceError
 from scripts.scoring import Model, Order, ScoringError, Summary, choose_model, score
 from scripts.session import Aws, connect, use_local_aws
+from scripts.teardown import destroy
 
-# The probability is the second number; a line whose first number is 500 makes the container fail.
+# The probability is the second number; a line whose first number is 500 makes the container fail, one with
+# 300 keeps it busy.
 SERVE = """
+import time
+
 def model_fn(model_dir):
     return None
 
@@ -32,6 +37,8 @@ def input_fn(body, content_type):
 def predict_fn(rows, model):
     if any(row[0] == 500 for row in rows):
         raise RuntimeError("this is too much")
+    if any(row[0] == 300 for row in rows):
+        time.sleep(60)
     return [row[1] for row in rows]
 
 def output_fn(answers, accept):
@@ -207,7 +214,7 @@ def test_an_interrupted_job_is_stopped(
 ) -> None:
     register("Approved")
     source = tmp_path / "in.csv"
-    source.write_text("id,a,b\n" + "1,0.5,1\n" * 20_000)
+    source.write_text("id,a,b\nC1,1,300\n")
     order = Order(str(source), str(tmp_path / "out.csv"), None, "scoring-score-test", ROLE)
 
     def interrupt(stage: str, *_: object) -> None:
@@ -217,7 +224,27 @@ def test_an_interrupted_job_is_stopped(
     with pytest.raises(KeyboardInterrupt):
         score(aws, order, choose_model(aws, None), interrupt)
     job = cloud.sagemaker.describe_transform_job(TransformJobName=order.name)
-    assert job["TransformJobStatus"] in {"Stopping", "Stopped"}
+    assert job["TransformJobStatus"] == "Stopped"
+    # AND nothing is left of what it could still have written
+    assert left_over(aws) == ([], [])
+
+
+def test_a_destroyed_service_scores_no_longer(
+    aws: Aws, cloud: Cloud, register: Callable[[str], None], tmp_path: Path
+) -> None:
+    register("Approved")
+    source = tmp_path / "in.csv"
+    source.write_text("id,a,b\nC1,1,300\n")
+    order = Order(str(source), str(tmp_path / "out.csv"), None, "scoring-score-20261123-101500-0a1b", ROLE)
+
+    def destroy_it(stage: str, *_: object) -> None:
+        if stage == "transform" and cloud.sagemaker.list_models()["Models"]:
+            destroy(aws.session, aws.project, sleep=lambda _: time.sleep(0.02))
+
+    with pytest.raises(ScoringError, match=f"The transform job {order.name} ended as Stopped"):
+        score(aws, order, choose_model(aws, None), destroy_it)
+    assert left_over(aws) == ([], [])
+    assert not Path(order.target).exists()
 
 
 def test_the_command_says_what_is_missing(aws: Aws) -> None:
