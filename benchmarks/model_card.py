@@ -17,11 +17,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.judge import Space
+from benchmarks.pages import put
 from scripts.data import DataError, resolve
 from steps.job import say
 
 CARD = Path(__file__).parent.parent / "docs" / "model-card.md"
-START, END = "<!-- written by make model-card -->\n", "<!-- end -->"
 ESTIMATOR = "blend"
 
 _FIGURES = (
@@ -52,9 +52,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         for name in ("published", ESTIMATOR):
             space.train(name, "train")
         evaluation = space.judge(f"{ESTIMATOR}-train", "best")
-    text = CARD.read_text(encoding="utf-8")
-    before, rest = text.split(START)
-    CARD.write_text(f"{before}{START}{tables(evaluation)}{END}{rest.partition(END)[2]}", encoding="utf-8")
+    put(CARD, "model-card", tables(evaluation))
     say(f"Wrote {CARD}")
 
 

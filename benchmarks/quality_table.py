@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.pages import put
 from steps.schema import RATIOS
 
 # What the table shows of one fit, by name.
@@ -19,7 +20,6 @@ Figures = dict[str, float]
 
 RESULTS = Path(__file__).with_name("results") / "quality.json"
 DOCS = Path(__file__).parents[1] / "docs" / "honest-figures.md"
-BEGIN, END = "<!-- written by make bench-quality -->", "<!-- end -->"
 DIGITS = {"ROC-AUC": 4, "PR-AUC": 3, "Brier": 4, "ECE": 4, "recall at 5 % FPR": 3}
 
 
@@ -53,9 +53,7 @@ def store(results: Sequence[Result], path: Path = RESULTS, docs: Path = DOCS) ->
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    before, _, rest = docs.read_text(encoding="utf-8").partition(BEGIN)
-    _, _, after = rest.partition(END)
-    docs.write_text(f"{before}{BEGIN}\n\n{chapter(path)}\n\n{END}{after}", encoding="utf-8")
+    put(docs, "bench-quality", chapter(path))
 
 
 def chapter(path: Path = RESULTS) -> str:

@@ -1,15 +1,15 @@
 """Measures every step of the workflow on sample data of 1, 10 and 100 times the real file's rows.
 
-``python -m benchmarks.scale`` draws the data once, runs each step as a process of its own, and prints and
-stores seconds, seconds of computing and peak memory. The companies are drawn anew, not copied: copies would
-be each other's nearest neighbours, and what searches for neighbours would look better than it is.
+``python -m benchmarks.scale`` draws the data once, runs each step as a process of its own, prints and stores
+seconds, seconds of computing and peak memory, and shows them in docs/scale.md. The companies are drawn anew,
+not copied: copies would be each other's nearest neighbours, and what searches for neighbours would look
+better than it is.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import platform
 import shutil
@@ -21,8 +21,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
+from benchmarks.scale_page import write
 from scripts.sample_data import ROWS, generate
 
 SOURCE = Path(__file__).parents[1]
@@ -63,16 +63,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--estimators", nargs="*", choices=ESTIMATORS, default=["logistic", "blend"])
     parser.add_argument("--folder", type=Path, default=SOURCE / "build" / "scale", help="for data and models")
     parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("--table", action="store_true", help="print the stored results as Markdown, no more")
     args = parser.parse_args(argv)
-    if args.table:
-        sys.stdout.write("\n".join(table(json.loads(args.results.read_text(encoding="utf-8")))) + "\n")
-        return
     for factor in args.factors:
         for measured in measure(args.folder / str(factor), factor, args.steps, args.estimators):
             store(args.results, measured)
             sys.stdout.write(f"{_line(measured)}\n")
             sys.stdout.flush()
+    if args.results == RESULTS:
+        write(RESULTS)
 
 
 def measure(folder: Path, factor: int, steps: Sequence[str], estimators: Sequence[str]) -> Iterator[Measured]:
@@ -185,41 +183,6 @@ def store(path: Path, measured: Measured) -> None:
     machine = f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
     text = json.dumps({"machine": machine, "data": "sample data", "steps": entries}, indent=1)
     path.write_text(text + "\n", encoding="utf-8")
-
-
-def table(results: dict[str, Any]) -> list[str]:
-    """Return stored results as the lines of a Markdown table, a step a line.
-
-    The last column tells by how much the computing grew from the smallest to the largest measured, for each
-    tenfold of rows: 10 where it grows as the rows do, 100 with their square.
-    """
-    steps: dict[tuple[str, str], dict[int, dict[str, Any]]] = {}
-    for entry in results["steps"]:
-        steps.setdefault((entry["step"], entry["estimator"]), {})[entry["factor"]] = entry
-    factors = sorted({entry["factor"] for entry in results["steps"]})
-    heads = [f"{factor}× ({factor * ROWS:,} rows)" for factor in factors]
-    lines = [f"| step | {' | '.join(heads)} | growth |", f"|---{'|---' * len(heads)}|---|"]
-    for (step, estimator), measured in steps.items():
-        cells = [_cell(measured.get(factor)) for factor in factors]
-        name = f"{step}, {estimator}" if estimator else step
-        lines.append(f"| {name} | {' | '.join(cells)} | {_growth(measured)} |")
-    return lines
-
-
-def _cell(entry: dict[str, Any] | None) -> str:
-    if entry is None:
-        return ""
-    if entry["failed"]:
-        return "failed"
-    return f"{entry['seconds']:,.0f} s, {entry['cpu_seconds']:,.0f} s, {entry['peak_mib']:,} MiB"
-
-
-def _growth(measured: dict[int, dict[str, Any]]) -> str:
-    first, last = min(measured), max(measured)
-    if first == last:
-        return ""
-    grown = measured[last]["cpu_seconds"] / measured[first]["cpu_seconds"]
-    return f"{grown ** (1 / math.log10(last / first)):.1f}"
 
 
 def _line(measured: Measured) -> str:

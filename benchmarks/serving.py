@@ -21,6 +21,7 @@ import numpy as np
 from rich.markdown import Markdown
 
 from benchmarks.batch import local_aws
+from benchmarks.pages import put
 from benchmarks.serving_endpoint import endpoint, load, start_worker
 from benchmarks.serving_forward import (
     Compared,
@@ -30,7 +31,7 @@ from benchmarks.serving_forward import (
     largest_difference,
     parts_of_a_request,
 )
-from benchmarks.serving_tables import DOCS, chapter, write_docs
+from benchmarks.serving_tables import chapter
 from scripts.console import console
 from scripts.data import DataError, resolve
 from steps.data import read_data, target, values
@@ -39,6 +40,7 @@ from steps.job import one_thread
 from steps.select_features import select
 
 RESULTS = Path(__file__).with_name("results") / "serving.json"
+DOCS = Path(__file__).parents[1] / "docs" / "serving.md"
 FEATURES = 50
 ROWS = (1, 100, 1_000, 100_000)
 CLIENTS = (1, 8, 32)
@@ -106,7 +108,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     }
     args.results.parent.mkdir(parents=True, exist_ok=True)
     args.results.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    write_docs(document, args.docs)
+    put(args.docs, "bench-serving", chapter(document))
     console().print(Markdown(chapter(document)))
 
 

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
-
-DOCS = Path(__file__).parents[1] / "docs" / "serving.md"
-BEGIN, END = "<!-- written by make bench-serving -->", "<!-- end -->"
 
 
 def chapter(document: Mapping[str, Any]) -> str:
@@ -30,13 +26,6 @@ def chapter(document: Mapping[str, Any]) -> str:
             f"model.tar.gz has {served['kilobytes']:,} kB without the audit file.",
         ]
     )
-
-
-def write_docs(document: Mapping[str, Any], docs: Path = DOCS) -> None:
-    """Put the figures between the marks of a page."""
-    before, _, rest = docs.read_text(encoding="utf-8").partition(BEGIN)
-    _, _, after = rest.partition(END)
-    docs.write_text(f"{before}{BEGIN}\n\n{chapter(document)}\n\n{END}{after}", encoding="utf-8")
 
 
 def _forward(document: Mapping[str, Any]) -> Iterator[Sequence[str]]:

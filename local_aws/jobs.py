@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from local_aws.clients import ACCOUNT, Clients
-from local_aws.endpoint_host_logs import LogShipper
+from local_aws.background import GRACE_SECONDS, BackgroundJobs, Job, JobState, OnChange
+from local_aws.clients import ACCOUNT
 from local_aws.executions import now
 from local_aws.job_contract import (
     ProcessRequest,
@@ -29,38 +26,16 @@ from local_aws.job_files import JobError, is_filled, read_message, upload, uploa
 
 logger = logging.getLogger(__name__)
 
-# Time between SIGTERM and SIGKILL; SageMaker grants 120 s, a laptop's user has less patience.
-GRACE_SECONDS = 10.0
 _DEFAULT_MAX_RUNTIME_SECONDS = 86400
 _TAIL_LINES = 5
 _SUPERVISOR = Path(__file__).with_name("job_supervisor.py")
 _PASSED_ON = ("PATH", "HOME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 
 
-@dataclass(frozen=True)
-class JobState:
-    """What has become of a job."""
-
-    status: str
-    secondary_status: str
-    started: datetime | None = None
-    ended: datetime | None = None
-    failure_reason: str | None = None
-    exit_message: str | None = None
-
-
-OnChange = Callable[[JobState], None]
-
-
 @dataclass
-class _Job:
-    name: str
-    on_change: OnChange
-    folder: Path
-    stopping: threading.Event = field(default_factory=threading.Event)
+class _Job(Job):
     process: subprocess.Popen[bytes] | None = None
     tail: deque[str] = field(default_factory=lambda: deque(maxlen=_TAIL_LINES))
-    started: datetime = field(default_factory=now)
     timed_out: bool = False
 
     @property
@@ -69,30 +44,8 @@ class _Job:
         return self.folder / "opt" / "ml"
 
 
-class JobRunner:
-    """Runs jobs in the background and tells what becomes of them.
-
-    Parameters
-    ----------
-    url, region : str
-        Local AWS, for inputs, outputs and logs.
-    root : pathlib.Path
-        Where the jobs' folders are made; each is removed when its job ends.
-    """
-
-    def __init__(self, url: str, region: str, root: Path) -> None:
-        self._clients = Clients(url, region)
-        self._root = root / "jobs"
-        self._account = {
-            "AWS_ENDPOINT_URL": url,
-            "AWS_REGION": region,
-            "AWS_DEFAULT_REGION": region,
-            "AWS_ACCESS_KEY_ID": "testing",
-            "AWS_SECRET_ACCESS_KEY": "testing",
-        }
-        self._logs = LogShipper(self._account)
-        self._jobs: dict[str, _Job] = {}
-        self._lock = threading.Lock()
+class JobRunner(BackgroundJobs[_Job]):
+    """Runs processing and training jobs; see `BackgroundJobs`."""
 
     def run_processing(self, request: Mapping[str, Any], on_change: OnChange) -> None:
         """Start a job from a CreateProcessingJob request; returns at once."""
@@ -104,47 +57,18 @@ class JobRunner:
 
     def stop(self, name: str) -> None:
         """End a job: SIGTERM to its process, SIGKILL to its group if that fails; unknown names are fine."""
-        with self._lock:
-            job = self._jobs.get(name)
-        if job is None:
-            return
-        job.stopping.set()
-        threading.Thread(target=_terminate, args=(job,), daemon=True).start()
-
-    def stop_all(self) -> None:
-        """Kill every job and wait for its thread to tidy up."""
-        with self._lock:
-            jobs = list(self._jobs.values())
-        for job in jobs:
+        job = self.find(name)
+        if job is not None:
             job.stopping.set()
-            _signal(job, signal.SIGKILL)
-        deadline = time.monotonic() + GRACE_SECONDS
-        while self._jobs and time.monotonic() < deadline:
-            time.sleep(0.02)
-        # A shipper takes the log streams it has made for granted; what comes next may start from nothing.
-        self._logs.close()
-        self._logs = LogShipper(self._account)
+            threading.Thread(target=_terminate, args=(job,), daemon=True).start()
 
-    def close(self) -> None:
-        """Kill every job and drop the connections."""
-        self.stop_all()
-        self._logs.close()
-        self._clients.close()
+    def kill(self, job: _Job) -> None:
+        """End a job's process group."""
+        _signal(job, signal.SIGKILL)
 
     def _start(self, name: str, work: Callable[[_Job], None], on_change: OnChange) -> None:
-        job = _Job(name, on_change, self._root / name)
-        with self._lock:
-            self._jobs[name] = job
-        threading.Thread(target=self._run, args=(job, work), name=f"job-{name}", daemon=True).start()
-
-    def _run(self, job: _Job, work: Callable[[_Job], None]) -> None:
-        try:
-            state = self._outcome(job, work)
-            shutil.rmtree(job.folder, ignore_errors=True)
-            job.on_change(state)
-        finally:
-            with self._lock:
-                del self._jobs[job.name]
+        job = _Job(name, on_change, self.root / "jobs" / name, started=now())
+        self.start(job, lambda job: self._outcome(job, work))
 
     def _outcome(self, job: _Job, work: Callable[[_Job], None]) -> JobState:
         job.on_change(JobState("InProgress", "Starting"))
@@ -156,10 +80,6 @@ class JobRunner:
             if job.stopping.is_set():
                 return self._ended(job, "Stopped", "Stopped", None)
             return self._ended(job, "Failed", "Failed", str(error))
-        except Exception as error:
-            # The thread's outermost boundary: a fault of ours must end the job, and may be retried.
-            logger.exception("Local AWS failed at job %s", job.name)
-            return self._ended(job, "Failed", "Failed", f"InternalServerError: {error!r}")
         return self._ended(job, "Completed", "Completed", None)
 
     def _ended(self, job: _Job, status: str, secondary: str, reason: str | None) -> JobState:
@@ -167,8 +87,8 @@ class JobRunner:
         return JobState(status, secondary, job.started, now(), reason[:1024] if reason else None, message)
 
     def _processing(self, job: _Job, request: Mapping[str, Any]) -> None:
-        s3 = self._clients.get("s3")
-        arn = f"arn:aws:sagemaker:{self._clients.region}:{ACCOUNT}:processing-job/{job.name}"
+        s3 = self.clients.get("s3")
+        arn = f"arn:aws:sagemaker:{self.clients.region}:{ACCOUNT}:processing-job/{job.name}"
         process = prepare_processing(s3, request, job.base, arn)
         isolated = bool((request.get("NetworkConfig") or {}).get("EnableNetworkIsolation"))
         limit = (request.get("StoppingCondition") or {}).get("MaxRuntimeInSeconds")
@@ -178,8 +98,8 @@ class JobRunner:
             upload(s3, folder, output["S3Output"]["S3Uri"])
 
     def _training(self, job: _Job, request: Mapping[str, Any]) -> None:
-        s3 = self._clients.get("s3")
-        process = prepare_training(s3, request, job.base, self._clients.region)
+        s3 = self.clients.get("s3")
+        process = prepare_training(s3, request, job.base, self.clients.region)
         isolated = bool(request.get("EnableNetworkIsolation"))
         limit = (request.get("StoppingCondition") or {}).get("MaxRuntimeInSeconds")
         job.on_change(JobState("InProgress", "Training", job.started))
@@ -201,7 +121,7 @@ class JobRunner:
         # Without it a job's output would stay in its buffer until it ends, or for ever if it is killed.
         environment["PYTHONUNBUFFERED"] = "1"
         if not isolated:
-            environment.update(self._account)
+            environment.update(self.account)
         environment.update(process.environment)
         job.process = subprocess.Popen(
             [sys.executable, "-I", "-S", str(_SUPERVISOR), *process.command],
@@ -239,7 +159,7 @@ class JobRunner:
                 line = raw.decode("utf-8", "replace").rstrip("\r\n")
                 if line.strip():
                     job.tail.append(line)
-                self._logs.write(log_group, f"{job.name}/algo-1", line)
+                self.logs.write(log_group, f"{job.name}/algo-1", line)
 
         reader = threading.Thread(target=read, daemon=True)
         reader.start()

@@ -10,8 +10,8 @@ from moto.core.responses import ActionResult, EmptyResult
 from moto.sagemaker.models import FakeProcessingJob, FakeTrainingJob
 from moto.sagemaker.responses import SageMakerResponse
 
+from local_aws.background import JobState
 from local_aws.executions import now
-from local_aws.jobs import JobState
 from local_aws.sagemaker_base import Plane, ResourceInUseException, ResourceNotFound, ValidationError, present
 
 _ENDED = ("Completed", "Failed", "Stopped")

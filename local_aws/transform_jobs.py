@@ -10,26 +10,20 @@ import itertools
 import json
 import logging
 import os
-import shutil
 import tempfile
-import threading
 import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
-from datetime import datetime
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
-from local_aws.clients import ACCESS_KEY, SECRET_KEY, Clients
+from local_aws.background import BackgroundJobs, Job, JobState, OnChange
 from local_aws.containers import Container, ContainerError, Log
 from local_aws.endpoint_host import EndpointError, ModelSpec, unpack_model
-from local_aws.endpoint_host_logs import LogShipper
 from local_aws.executions import now
 from local_aws.job_files import JobError, list_keys, relative_key, split_uri
-from local_aws.jobs import JobState, OnChange
 from local_aws.transform_data import MEBIBYTE, SPLITTERS, TransformDataError, mini_batches
 from local_aws.transform_settings import Settings
 
@@ -40,26 +34,15 @@ LOG_GROUP = "/aws/sagemaker/TransformJobs"
 DEFAULT_PAYLOAD_MB = 6
 DEFAULT_CONCURRENCY = 1
 _STRATEGIES = {"MultiRecord": "MULTI_RECORD", "SingleRecord": "SINGLE_RECORD"}
-STOP_SECONDS = 10.0
 _OPENERS: dict[str, Callable[[Any], Any]] = {"None": lambda raw: raw, "Gzip": gzip.open, "Bzip2": bz2.open}
 
 
-@dataclass
-class _Job:
+@dataclass(kw_only=True)
+class _Job(Job):
     settings: Settings
     model: ModelSpec
-    on_change: OnChange
-    folder: Path
-    stopping: threading.Event = field(default_factory=threading.Event)
-    started: datetime | None = None
     fleet: _Fleet | None = None
     problem: str = ""
-
-    def stop(self) -> None:
-        """End it at once: what is under way is given up, as SageMaker does."""
-        self.stopping.set()
-        if self.fleet is not None:
-            self.fleet.kill()
 
 
 @dataclass(frozen=True)
@@ -71,73 +54,25 @@ class _Plan:
     concurrency: int
 
 
-class TransformRunner:
-    """Runs transform jobs in the background and tells what becomes of them.
-
-    Parameters
-    ----------
-    url, region : str
-        Local AWS, for inputs, outputs, models and logs.
-    root : pathlib.Path
-        Where the jobs' folders are made; each is removed when its job ends.
-    """
-
-    def __init__(self, url: str, region: str, root: Path) -> None:
-        self._clients = Clients(url, region)
-        self._root = root / "transform-jobs"
-        self._account = {
-            "AWS_ENDPOINT_URL": url,
-            "AWS_REGION": region,
-            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
-        }
-        self._logs = LogShipper(self._account)
-        self._jobs: dict[str, _Job] = {}
-        self._lock = threading.Lock()
+class TransformRunner(BackgroundJobs[_Job]):
+    """Runs transform jobs; see `BackgroundJobs`."""
 
     def run(self, settings: Settings, model: ModelSpec, on_change: OnChange) -> None:
         """Start a job; returns at once."""
-        job = _Job(settings, model, on_change, (self._root / settings.name).resolve())
-        with self._lock:
-            self._jobs[settings.name] = job
-        threading.Thread(
-            target=self._run, args=(job,), name=f"transform-{settings.name}", daemon=True
-        ).start()
+        folder = (self.root / "transform-jobs" / settings.name).resolve()
+        self.start(_Job(settings.name, on_change, folder, settings=settings, model=model), self._outcome)
 
     def stop(self, name: str) -> None:
         """End a job; the object under way gets no results. Unknown names are fine."""
-        with self._lock:
-            job = self._jobs.get(name)
+        job = self.find(name)
         if job is not None:
-            job.stop()
+            job.stopping.set()
+            self.kill(job)
 
-    def stop_all(self) -> None:
-        """End every job and wait for it."""
-        with self._lock:
-            jobs = list(self._jobs.values())
-        for job in jobs:
-            job.stop()
-        deadline = time.monotonic() + STOP_SECONDS
-        while self._jobs and time.monotonic() < deadline:
-            time.sleep(0.02)
-        # A shipper takes the log streams it has made for granted; what comes next may start from nothing.
-        self._logs.close()
-        self._logs = LogShipper(self._account)
-
-    def close(self) -> None:
-        """End every job and drop the connections."""
-        self.stop_all()
-        self._logs.close()
-        self._clients.close()
-
-    def _run(self, job: _Job) -> None:
-        try:
-            state = self._outcome(job)
-            shutil.rmtree(job.folder, ignore_errors=True)
-            job.on_change(state)
-        finally:
-            with self._lock:
-                del self._jobs[job.settings.name]
+    def kill(self, job: _Job) -> None:
+        """End a job's containers: what is under way is given up, as SageMaker does."""
+        if job.fleet is not None:
+            job.fleet.kill()
 
     def _outcome(self, job: _Job) -> JobState:
         job.on_change(JobState("InProgress", ""))
@@ -147,23 +82,19 @@ class TransformRunner:
             status, reason = ("Failed", job.problem) if job.problem else ("Completed", None)
         except (JobError, EndpointError) as error:
             status, reason = "Failed", str(error)
-        except Exception as error:
-            # The thread's outermost boundary: a fault of ours must end the job.
-            logger.exception("Local AWS failed at transform job %s", job.settings.name)
-            status, reason = "Failed", f"InternalServerError: {error!r}"
         if job.stopping.is_set():
             status, reason = "Stopped", None
         return JobState(status, "", job.started, now(), reason[:1024] if reason else None)
 
     def _transform(self, job: _Job) -> None:
         settings = job.settings
-        s3 = self._clients.get("s3")
+        s3 = self.clients.get("s3")
         instance = f"i-{uuid.uuid4().hex[:17]}-{int(time.time())}"
-        container_log = Log(self._logs, LOG_GROUP, f"{settings.name}/{instance}")
-        data_log = Log(self._logs, LOG_GROUP, f"{settings.name}/{instance}/data-log")
+        container_log = Log(self.logs, LOG_GROUP, f"{settings.name}/{instance}")
+        data_log = Log(self.logs, LOG_GROUP, f"{settings.name}/{instance}/data-log")
         keys = list_keys(s3, settings.uri)
         unpack_model(s3, job.model, job.folder / "model")
-        with _Fleet(job, self._clients.region, container_log) as fleet:
+        with _Fleet(job, self.clients.region, container_log) as fleet:
             job.fleet = fleet
             job.started = now()
             job.on_change(JobState("InProgress", "", job.started))
@@ -181,7 +112,7 @@ class TransformRunner:
     def _transform_object(self, job: _Job, fleet: _Fleet, key: str, log: Log) -> None:
         """Write an object's results beside its name; one that fails has none, and the job goes on."""
         settings = job.settings
-        s3 = self._clients.get("s3")
+        s3 = self.clients.get("s3")
         bucket, prefix = split_uri(settings.uri)
         target_bucket, target_prefix = split_uri(settings.output_uri)
         target = "/".join(part for part in (target_prefix, f"{relative_key(key, prefix)}.out") if part)

@@ -128,7 +128,7 @@ def test_figures_are_stored_and_shown(tmp_path: Path) -> None:
         Result("cross-validation", "blend", 95, seed, fits[at : at + 2]) for seed, at in ((1, 0), (2, 2))
     ]
     docs = tmp_path / "docs.md"
-    docs.write_text(f"Before\n{quality_table.BEGIN}\nold\n{quality_table.END}\nAfter\n")
+    docs.write_text("Before\n<!-- written by make bench-quality -->\nold\n<!-- end -->\nAfter\n")
     # WHEN they are stored THEN the page shows them in place of the old ones
     quality_table.store(results, tmp_path / "results" / "quality.json", docs)
     lines = docs.read_text().splitlines()

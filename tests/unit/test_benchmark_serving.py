@@ -94,16 +94,8 @@ FIGURES = {
 }
 
 
-def test_the_page_shows_the_figures_and_keeps_its_text(tmp_path: Path) -> None:
-    page = tmp_path / "serving.md"
-    page.write_text(
-        f"before\n{serving_tables.BEGIN}\nwas here\n{serving_tables.END}\nafter\n", encoding="utf-8"
-    )
-    serving_tables.write_docs(FIGURES, page)
-    text = page.read_text(encoding="utf-8")
-    assert text.startswith("before\n")
-    assert text.endswith("\nafter\n")
-    assert "was here" not in text
+def test_the_chapter_shows_the_figures() -> None:
+    text = serving_tables.chapter(FIGURES)
     assert "on sample data (2 cores)" in text
     assert "| logistic | 25.0 µs (40.0×) | 2.0 s (0.5×) | 29.0 µs | 2e-16 |" in text
     assert "| … with the endpoint in front of it | 6.5 ms | 6.3 ms |" in text

@@ -1,0 +1,155 @@
+"""What docs/scale.md shows of the stored measurements: a table, and curves of time and memory."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.pages import put
+from scripts.sample_data import ROWS
+from steps.report.markup import Markup, element
+from steps.report.plot import HEIGHT, WIDTH, Axis, Plot
+
+PAGE = Path(__file__).parents[1] / "docs" / "scale.md"
+# The steps of an execution, as it runs by default.
+DRAWN = {
+    ("SelectFeatures", ""): "of-select",
+    ("Resample", ""): "of-resample",
+    ("TrainPublished", "mlp"): "of-published",
+    ("TrainRecommended", "blend"): "of-recommended",
+    ("Evaluate", "blend"): "of-evaluate",
+}
+_LEGEND_HEIGHT = 34
+_STYLE = """
+svg { font-family: system-ui, sans-serif; --ink: #1b2430; --muted: #5b6675; --grid: #e3e7ed;
+  --select: #2456c9; --resample: #0e8a7d; --published: #b36206; --recommended: #c2334a; --evaluate: #7a4bc2; }
+@media (prefers-color-scheme: dark) {
+  svg { --ink: #e6eaf0; --muted: #9aa7b8; --grid: #303b4a; --select: #7ea8ff; --resample: #4fd1c1;
+    --published: #f0a94e; --recommended: #ff7d8f; --evaluate: #b795f0; }
+}
+.grid { stroke: var(--grid); }
+.tick, .axis, .legend { font-size: 12.5px; fill: var(--muted); }
+.legend { fill: var(--ink); }
+.line { fill: none; stroke-width: 2.2; stroke-linejoin: round; }
+.of-select { stroke: var(--select); } .dot.of-select { fill: var(--select); }
+.of-resample { stroke: var(--resample); } .dot.of-resample { fill: var(--resample); }
+.of-published { stroke: var(--published); } .dot.of-published { fill: var(--published); }
+.of-recommended { stroke: var(--recommended); } .dot.of-recommended { fill: var(--recommended); }
+.of-evaluate { stroke: var(--evaluate); } .dot.of-evaluate { fill: var(--evaluate); }
+"""
+
+
+def write(results: Path, page: Path = PAGE) -> None:
+    """Put the table into the page and the curves beside it."""
+    measured = json.loads(results.read_text(encoding="utf-8"))
+    put(page, "bench-scale", chapter(measured))
+    page.with_suffix(".svg").write_text(curves(measured) + "\n", encoding="utf-8")
+
+
+def chapter(measured: Mapping[str, Any]) -> str:
+    """Return the table, and how it was measured."""
+    days = sorted({entry["measured"] for entry in measured["steps"]})
+    head = f"{measured['data'].capitalize()}, {' to '.join(days[:1] + days[1:][-1:])}, {measured['machine']}."
+    return "\n".join([head, "", *_table(measured["steps"])])
+
+
+def _table(entries: list[dict[str, Any]]) -> list[str]:
+    """Return the lines of a Markdown table, a step a line.
+
+    The last column tells by how much the computing grew from the smallest to the largest measured, for each
+    tenfold of rows: 10 where it grows as the rows do, 100 with their square.
+    """
+    steps: dict[tuple[str, str], dict[int, dict[str, Any]]] = {}
+    for entry in entries:
+        steps.setdefault((entry["step"], entry["estimator"]), {})[entry["factor"]] = entry
+    factors = sorted({entry["factor"] for entry in entries})
+    heads = [f"{factor}× ({factor * ROWS:,} rows)" for factor in factors]
+    lines = [f"| step | {' | '.join(heads)} | growth |", f"|---{'|---' * len(heads)}|---|"]
+    for (step, estimator), of_step in steps.items():
+        cells = [_cell(of_step.get(factor)) for factor in factors]
+        name = f"{step}, {estimator}" if estimator else step
+        lines.append(f"| {name} | {' | '.join(cells)} | {_growth(of_step)} |")
+    totals = [_total(steps, factor) for factor in factors]
+    return [*lines, f"| **one after the other, blend** | {' | '.join(totals)} | |"]
+
+
+def _total(steps: Mapping[tuple[str, str], Mapping[int, Mapping[str, Any]]], factor: int) -> str:
+    drawn = [steps[step][factor] for step in DRAWN if factor in steps.get(step, {})]
+    if len(drawn) < len(DRAWN) or any(entry["failed"] for entry in drawn):
+        return ""
+    seconds = sum(entry["seconds"] for entry in drawn)
+    return f"**{seconds / 60:.1f} min**, {max(entry['peak_mib'] for entry in drawn):,} MiB"
+
+
+def _cell(entry: Mapping[str, Any] | None) -> str:
+    if entry is None:
+        return ""
+    if entry["failed"]:
+        return "failed"
+    return f"{entry['seconds']:,.0f} s, {entry['cpu_seconds']:,.0f} s, {entry['peak_mib']:,} MiB"
+
+
+def _growth(measured: Mapping[int, Mapping[str, Any]]) -> str:
+    first, last = min(measured), max(measured)
+    if first == last:
+        return ""
+    grown = measured[last]["cpu_seconds"] / measured[first]["cpu_seconds"]
+    return f"{grown ** (1 / math.log10(last / first)):.1f}"
+
+
+def curves(measured: Mapping[str, Any]) -> Markup:
+    """Return an SVG of two plots, seconds and MiB by rows, both axes logarithmic."""
+    seconds = _plot(measured, "seconds", "seconds", (1, 10, 60, 600), ("1 s", "10 s", "1 min", "10 min"))
+    memory = _plot(
+        measured, "peak_mib", "most memory", (100, 1000, 8000), ("100 MiB", "1,000 MiB", "8,000 MiB")
+    )
+    legend = []
+    for at, ((step, estimator), class_) in enumerate(DRAWN.items()):
+        x, name = 70 + at * 165, f"{step}, {estimator}" if estimator else step
+        legend += [
+            element("line", x1=x, x2=x + 22, y1=14, y2=14, class_=f"line {class_}"),
+            element("text", name, x=x + 28, y=18, class_="legend"),
+        ]
+    return element(
+        "svg",
+        element("title", "Seconds and memory of each step at 1, 10 and 100 times the rows"),
+        Markup(f"<style>{_STYLE}</style>"),
+        legend,
+        element("g", seconds.render(), transform=f"translate(0 {_LEGEND_HEIGHT})"),
+        element("g", memory.render(), transform=f"translate({WIDTH + 20} {_LEGEND_HEIGHT})"),
+        xmlns="http://www.w3.org/2000/svg",
+        viewBox=f"0 0 {2 * WIDTH + 20} {HEIGHT + _LEGEND_HEIGHT}",
+    )
+
+
+def _plot(
+    measured: Mapping[str, Any], key: str, label: str, ticks: tuple[float, ...], names: tuple[str, ...]
+) -> Plot:
+    entries = [entry for entry in measured["steps"] if (entry["step"], entry["estimator"]) in DRAWN]
+    factors = sorted({entry["factor"] for entry in entries})
+    rows = Axis(
+        "companies",
+        ROWS * factors[0] * 0.8,
+        ROWS * factors[-1] * 1.25,
+        [(ROWS * factor, f"{ROWS * factor:,}") for factor in factors],
+        math.log,
+    )
+    plot = Plot(label, rows, Axis(label, ticks[0], ticks[-1], list(zip(ticks, names, strict=True)), math.log))
+    for (step, estimator), class_ in DRAWN.items():
+        of_step = sorted(
+            (entry["rows"], entry[key])
+            for entry in entries
+            if (entry["step"], entry["estimator"]) == (step, estimator)
+        )
+        if not of_step:
+            continue
+        x, y = np.array(of_step, dtype=np.float64).T
+        plot.line(x, y, class_)
+        for at, value in of_step:
+            plot.dot(at, value, class_, f"{step}: {value:,.0f}", radius=3.5)
+    return plot
