@@ -74,20 +74,20 @@ class Model:
         ValueError
             If `X` has not k columns.
         """
-        return self._calibration(self._logits(X)[:, None])[:, 0]
+        return self._run((*self._stages, self._calibration), X)
 
     def log_odds(self, X: Floats) -> Floats:
         """Return each row's log-odds of bankruptcy, (n,), of which `predict_proba` is the sigmoid.
 
         They tell apart what rounds to the same probability; very large numbers can make them infinite.
         """
-        return self._calibration.slope * self._logits(X) + self._calibration.intercept
+        return self._calibration.slope * self._run(self._stages, X) + self._calibration.intercept
 
-    def _logits(self, X: Floats) -> Floats:
+    def _run(self, stages: Sequence[Stage], X: Floats) -> Floats:
         X = np.asarray(X, dtype=np.float64)
         if X.ndim != 2 or X.shape[1] != len(self.contract.names):
             raise ValueError(f"X has the shape {X.shape}; the model takes (n, {len(self.contract.names)}).")
-        logits = np.empty(len(X))
+        found = np.empty(len(X))
         rested = time.monotonic()
         with np.errstate(over="ignore", invalid="ignore"):
             for start in range(0, len(X), CHUNK_ROWS):
@@ -97,8 +97,8 @@ class Model:
                     time.sleep(1e-4)
                     rested = time.monotonic()
                 rows = slice(start, start + CHUNK_ROWS)
-                logits[rows] = run(self._stages, X[rows])[:, 0]
-        return logits
+                found[rows] = run(stages, X[rows])[:, 0]
+        return found
 
 
 def load(folder: Path) -> Model:

@@ -29,6 +29,8 @@ Floats = NDArray[np.float64]
 
 KINDS = (".csv", ".csv.gz", ".csv.xz", ".zip")
 SHOWN = 20
+# No ratio is near it, and the arithmetic of scaling has room above it: squares stay finite.
+LARGEST = 1e150
 _OPEN: dict[str, Callable[[Path], Any]] = {".gz": gzip.open, ".xz": lzma.open}
 # How a damaged file shows; zipfile raises RuntimeError for an encrypted member or an unknown compression.
 _DAMAGED = (OSError, EOFError, lzma.LZMAError, zipfile.BadZipFile, zlib.error, RuntimeError)
@@ -66,7 +68,7 @@ def read_data(path: Path) -> pd.DataFrame:
     -------
     DataFrame
         The target (int8) and the 95 ratios (float64), names stripped, in the order of `steps.schema`
-        whatever the file's order. Every value is finite.
+        whatever the file's order. Every value is finite, and within ±`LARGEST`.
 
     Raises
     ------
@@ -108,8 +110,10 @@ def _read_flawless(path: Path) -> Floats | None:
     table = np.empty((len(columns), len(columns.column_names)))
     for at, column in enumerate(columns.itercolumns()):
         table[:, at] = column.to_numpy()
-    flawless = len(table) and np.isin(table[:, 0], (0.0, 1.0)).all() and np.isfinite(table).all()
-    return table if flawless else None
+    if not len(table) or not np.isin(table[:, 0], (0.0, 1.0)).all():
+        return None
+    # The largest of numbers of which one is NaN is NaN, and within nothing.
+    return table if all(np.abs(column).max() <= LARGEST for column in table.T) else None
 
 
 def _read_cell_by_cell(path: Path) -> Floats:
@@ -245,7 +249,9 @@ def _read_cell(cell: str) -> tuple[float, str]:
         return math.nan, "is not a number"
     if "_" in cell:  # float() takes 1_000, as Python source does
         return math.nan, "is not a number"
-    return number, "" if math.isfinite(number) else "is not a finite number"
+    if not math.isfinite(number):
+        return number, "is not a finite number"
+    return number, "" if abs(number) <= LARGEST else f"is beyond ±{LARGEST:g}"
 
 
 def _describe(name: str, problems: Sequence[str]) -> str:
@@ -256,6 +262,6 @@ def _describe(name: str, problems: Sequence[str]) -> str:
             f"The data file {name} can't be used: it has {count}{first}.",
             *problems[:SHOWN],
             f"Expected: comma-separated, a header (row 1), {TARGET!r} as 0 or 1, and the {len(RATIOS)} "
-            "ratios as finite numbers. Nothing was written.",
+            "ratios as finite numbers within ±{LARGEST:g}. Nothing was written.",
         ]
     )

@@ -26,6 +26,9 @@ def _blend(parameters: Parameters, width: int) -> Blend:
         isinstance(specs, list) and all(isinstance(spec, dict) for spec in specs) for specs in members
     ):
         raise ArtifactError("'members' of the stage 'blend' must be a list of lists of stages.")
+    if any(spec.get("kind") == "blend" for specs in members for spec in specs):
+        # Nested at will, they would exhaust the interpreter's stack.
+        raise ArtifactError("A member of the stage 'blend' is a blend itself, which is not served.")
     return Blend([chain(specs, parameters.arrays, width) for specs in members])
 
 

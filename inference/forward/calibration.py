@@ -26,11 +26,6 @@ class Sigmoid:
         return cls(parameters.number("slope"), parameters.number("intercept"))
 
     def __call__(self, X: Floats) -> Floats:
-        """Return the probabilities, (n, 1)."""
-        # exp overflows to infinity for very negative logits, and the probability is then 0, as it should be
-        values: Floats = X * -self.slope
-        values -= self.intercept
-        with np.errstate(over="ignore"):
-            np.exp(values, out=values)
-        values += 1.0
-        return np.reciprocal(values, out=values)
+        """Return the probabilities, (n, 1); for very negative logits exp overflows, and they are 0."""
+        probabilities: Floats = 1.0 / (1.0 + np.exp(X * -self.slope - self.intercept))
+        return probabilities

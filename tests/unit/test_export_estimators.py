@@ -204,6 +204,7 @@ def test_a_hand_made_forest_gives_its_leaves() -> None:
         ({"kind": "blend", "members": []}, {}, "at least one member"),
         ({"kind": "blend", "members": [[UNITS]]}, {}, "one column of logits"),
         ({"kind": "blend", "members": ["forest"]}, {}, "list of lists of stages"),
+        ({"kind": "blend", "members": [[{"kind": "blend", "members": []}]]}, {}, "is a blend itself"),
     ],
 )
 def test_wrong_parameters_are_refused(spec: dict, arrays: dict, message: str) -> None:

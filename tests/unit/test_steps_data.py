@@ -149,6 +149,7 @@ def test_text_that_is_not_utf8(tmp_path: Path) -> None:
         ("NA", "'NA' is not a number"),
         ("-inf", "'-inf' is not a finite number"),
         ("1e999", "'1e999' is not a finite number"),
+        ("-1e151", "'-1e151' is beyond ±1e+150"),
         ("y" * 50, f"'{'y' * 30}…' is not a number"),
     ],
 )
