@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ DRAWN = {
     ("Evaluate", "blend"): "of-evaluate",
 }
 _LEGEND_HEIGHT = 34
+_MEBIBYTES = (128, 512, 2048, 8192)
 _STYLE = """
 svg { font-family: system-ui, sans-serif; --ink: #1b2430; --muted: #5b6675; --grid: #e3e7ed;
   --select: #2456c9; --resample: #0e8a7d; --published: #b36206; --recommended: #c2334a; --evaluate: #7a4bc2; }
@@ -105,30 +106,31 @@ def _growth(measured: Mapping[int, Mapping[str, Any]]) -> str:
 def curves(measured: Mapping[str, Any]) -> Markup:
     """Return an SVG of two plots, seconds and MiB by rows, both axes logarithmic."""
     seconds = _plot(measured, "seconds", "seconds", (1, 10, 60, 600), ("1 s", "10 s", "1 min", "10 min"))
-    memory = _plot(
-        measured, "peak_mib", "most memory", (100, 1000, 8000), ("100 MiB", "1,000 MiB", "8,000 MiB")
-    )
-    legend = []
-    for at, ((step, estimator), class_) in enumerate(DRAWN.items()):
-        x, name = 70 + at * 165, f"{step}, {estimator}" if estimator else step
+    memory = _plot(measured, "peak_mib", "most memory, MiB", _MEBIBYTES, [f"{size:,}" for size in _MEBIBYTES])
+    legend, x = [], 70
+    for (step, estimator), class_ in DRAWN.items():
+        name = f"{step}, {estimator}" if estimator else step
         legend += [
             element("line", x1=x, x2=x + 22, y1=14, y2=14, class_=f"line {class_}"),
             element("text", name, x=x + 28, y=18, class_="legend"),
         ]
+        x += 50 + 7 * len(name)
     return element(
         "svg",
         element("title", "Seconds and memory of each step at 1, 10 and 100 times the rows"),
         Markup(f"<style>{_STYLE}</style>"),
         legend,
-        element("g", seconds.render(), transform=f"translate(0 {_LEGEND_HEIGHT})"),
-        element("g", memory.render(), transform=f"translate({WIDTH + 20} {_LEGEND_HEIGHT})"),
+        *(
+            element("svg", plot.render(), x=x, y=_LEGEND_HEIGHT, width=WIDTH, height=HEIGHT)
+            for plot, x in ((seconds, 0), (memory, WIDTH + 20))
+        ),
         xmlns="http://www.w3.org/2000/svg",
         viewBox=f"0 0 {2 * WIDTH + 20} {HEIGHT + _LEGEND_HEIGHT}",
     )
 
 
 def _plot(
-    measured: Mapping[str, Any], key: str, label: str, ticks: tuple[float, ...], names: tuple[str, ...]
+    measured: Mapping[str, Any], key: str, label: str, ticks: Sequence[float], names: Sequence[str]
 ) -> Plot:
     entries = [entry for entry in measured["steps"] if (entry["step"], entry["estimator"]) in DRAWN]
     factors = sorted({entry["factor"] for entry in entries})

@@ -81,7 +81,7 @@ def test_the_curves_rise_with_what_was_measured() -> None:
         assert float(left) < float(right)
         assert float(low) >= float(high)  # downwards in an SVG
     names = {each.text for each in drawing.iter(f"{SVG}text")}
-    assert {"Resample", "TrainRecommended, blend", "681,900", "10 min", "8,000 MiB"} <= names
+    assert {"Resample", "TrainRecommended, blend", "681,900", "10 min", "8,192"} <= names
 
 
 def test_pages_show_the_stored_figures() -> None:
