@@ -55,6 +55,7 @@ class Outputs:
     pipeline_role_arn: str
     job_role_arn: str
     endpoint_role_arn: str
+    transform_role_arn: str
     api_url: str
     api_key_id: str
     rest_api_id: str

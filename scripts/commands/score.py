@@ -58,7 +58,7 @@ def score(
             target,
             keep,
             name=f"{project}-score-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
-            role_arn=outputs.endpoint_role_arn,
+            role_arn=outputs.transform_role_arn,
             fleet=scoring.Fleet(instance_type, instances),
         )
         with Progress(*columns, console=console(stderr=True)) as progress:

@@ -21,6 +21,8 @@ ALL_RESOURCES = {
     ("EndpointRole", "cloudwatch:PutMetricData"): "has no resource; held to namespaces by a condition",
     ("JobRole", "ecr:GetAuthorizationToken"): "has no resource",
     ("EndpointRole", "ecr:GetAuthorizationToken"): "has no resource",
+    ("TransformRole", "cloudwatch:PutMetricData"): "has no resource; held to a namespace by a condition",
+    ("TransformRole", "ecr:GetAuthorizationToken"): "has no resource",
     ("DeployRole", "sagemaker:ListEndpointConfigs"): "lists have no resource",
     ("DeployRole", "sagemaker:ListModelPackages"): "lists have no resource",
     ("DeployRole", "sagemaker:ListModels"): "lists have no resource",
@@ -89,7 +91,7 @@ def test_scaling_is_for_endpoints_alone() -> None:
 def test_metrics_may_be_put_into_sagemakers_namespaces_only() -> None:
     found = [s for _, s in statements() if s["Action"] == "cloudwatch:PutMetricData"]
 
-    assert len(found) == 2
+    assert len(found) == 3
     assert all("cloudwatch:namespace" in s["Condition"]["StringEquals"] for s in found)
 
 
@@ -121,6 +123,7 @@ def test_roles_are_assumed_by_one_service_each_and_for_this_account() -> None:
         "PipelineRole": ("sagemaker.amazonaws.com", own),
         "JobRole": ("sagemaker.amazonaws.com", own),
         "EndpointRole": ("sagemaker.amazonaws.com", own),
+        "TransformRole": ("sagemaker.amazonaws.com", own),
         # Lambda names no account when it assumes a role; it takes one of the function's own account only.
         "PredictRole": ("lambda.amazonaws.com", None),
         "DeployRole": ("lambda.amazonaws.com", None),
@@ -139,10 +142,25 @@ def test_no_job_endpoint_or_function_may_write_code() -> None:
                 }, role
 
 
+def test_only_batch_transform_sees_portfolios_and_the_endpoint_models_alone() -> None:
+    reached = {
+        (role, resource["Fn::Sub"].rpartition("${AWS::Region}")[2])
+        for role, statement in statements()
+        if {"s3:GetObject", "s3:PutObject"} & set(listed(statement["Action"]))
+        for resource in listed(statement["Resource"])
+        if role in {"EndpointRole", "TransformRole"}
+    }
+    assert reached == {
+        ("EndpointRole", "/models/*"),
+        ("TransformRole", "/models/*"),
+        ("TransformRole", "/runs/score/*"),
+    }
+
+
 def test_roles_are_named_by_cloudformation() -> None:
     roles = [r for r in Template(SERVICE).resources.values() if r["Type"] == "AWS::IAM::Role"]
 
-    assert len(roles) == 5
+    assert len(roles) == 6
     assert not any("RoleName" in role["Properties"] for role in roles)
 
 
