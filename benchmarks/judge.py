@@ -3,7 +3,8 @@
 Trains every candidate family as the pipeline does, and prints
 (a) how far served probabilities lie from model.joblib's, for every company of the file and for hostile ones;
 (b) what the gate says of a model that was made worse on purpose: trained with the labels of a third of the
-training companies shuffled among them, and judged against the good one.
+training companies shuffled among them, and judged against the good one;
+(c) how often the gate refuses an equally good model: the same training with other seeds.
 """
 
 from __future__ import annotations
@@ -52,6 +53,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--estimators", nargs="*", choices=list(ESTIMATORS), default=list(ESTIMATORS))
     parser.add_argument("--seed", type=int, default=42, help="of training and of the shuffling (default: 42)")
+    parser.add_argument(
+        "--equals", type=int, default=5, help="equally good models of each family (default: 5)"
+    )
     args = parser.parse_args(argv)
     try:
         source = resolve(args.data)
@@ -69,19 +73,23 @@ def main(argv: Sequence[str] | None = None) -> None:
         say("|---|---|---|---|")
         worst = 0.0
         for name in ("published", *args.estimators):
-            space.train(name, "train")
+            space.train(name, "train", args.seed)
             found = parity(space.folder(f"{name}-train"), companies)
             worst = max(worst, *found[1:])
             say(f"| {name} | {found[0]} | {found[1]:.1e} | {found[2]:.1e} |")
         say("\n(b) the gate, of models trained on labels of which a third is shuffled\n")
         space.shuffle_labels()
-        passed = [name for name in args.estimators if worse_passes(space, name)]
+        passed = [name for name in args.estimators if worse_passes(space, name, args.seed)]
+        say(f"\n(c) the gate, of {args.equals} models of each family that differ in their seed alone\n")
+        for name in args.estimators:
+            refused = equals_refused(space, name, range(args.seed + 1, args.seed + 1 + args.equals))
+            say(f"- {name}: {refused} refused")
     if worst > PARITY or passed:
         sys.exit(f"Largest difference {worst:.1e} (allowed: {PARITY:.0e}); passed: {', '.join(passed)}.")
 
 
 class Space:
-    """The folders of an execution, with a training job for each family."""
+    """The folders of an execution, with a training job for each family; `seed` is that of its other steps."""
 
     def __init__(self, root: Path, seed: int) -> None:
         self._root, self._seed = root, seed
@@ -98,14 +106,18 @@ class Space:
         _silently(select_features.main, [*self._options("data", "train", "test", "features"), *seed])
         _silently(resample.main, [*self._options("train", "features", "resampled"), *seed])
 
-    def train(self, name: str, companies: str) -> None:
+    def train(self, name: str, companies: str, seed: int) -> None:
         """Train a family on the companies in a folder, into the folder `<name>-<companies>`."""
         options = ["--train", str(self.folder(companies)), *self._options("features")]
-        options += ["--random-seed", str(self._seed), "--model-dir", str(self.folder(f"{name}-{companies}"))]
+        options += ["--random-seed", str(seed), "--model-dir", str(self.folder(f"{name}-{companies}"))]
         if name == "published":
             _silently(train_published.main, [*options, *self._options("resampled")])
         else:
             _silently(train_recommended.main, [*options, "--estimator", name])
+
+    def keep(self, name: str, as_name: str) -> None:
+        """Keep a folder under another name."""
+        self.folder(name).rename(self.folder(as_name))
 
     def shuffle_labels(self) -> None:
         """Make the folder `shuffled`: training companies, a third of whose labels are mixed among them."""
@@ -135,12 +147,23 @@ class Space:
         return [word for name in names for word in (f"--{name}", str(self.folder(name)))]
 
 
-def worse_passes(space: Space, name: str) -> bool:
+def worse_passes(space: Space, name: str, seed: int) -> bool:
     """Judge a family trained on shuffled labels against the good one; return whether it passed."""
-    space.train(name, "shuffled")
+    space.train(name, "shuffled", seed)
     gate = space.judge(f"{name}-shuffled", "recommended", reigning=f"{name}-train")["gate"]
     say(f"- {name}: {'PASSED' if gate['passed'] else 'refused'}. {gate['reason']}")
     return bool(gate["passed"])
+
+
+def equals_refused(space: Space, name: str, seeds: Sequence[int]) -> int:
+    """Judge a family trained with each seed against the first one; return how many were refused."""
+    space.keep(f"{name}-train", f"{name}-first")
+    refused = 0
+    for seed in seeds:
+        space.train(name, "train", seed)
+        gate = space.judge(f"{name}-train", "recommended", reigning=f"{name}-first")["gate"]
+        refused += not gate["passed"]
+    return refused
 
 
 def parity(folder: Path, companies: pd.DataFrame) -> tuple[int, float, float]:

@@ -23,6 +23,7 @@ from steps.job import say
 
 CARD = Path(__file__).parent.parent / "docs" / "model-card.md"
 ESTIMATOR = "blend"
+SEED = 42
 
 _FIGURES = (
     ("roc_auc", "ROC-AUC", 3),
@@ -47,10 +48,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     if source.is_sample:
         sys.exit(f"The card holds figures of the real file alone. {source.description}")
     with TemporaryDirectory() as scratch:
-        space = Space(Path(scratch), 42)
+        space = Space(Path(scratch), SEED)
         space.prepare(source.path)
         for name in ("published", ESTIMATOR):
-            space.train(name, "train")
+            space.train(name, "train", SEED)
         evaluation = space.judge(f"{ESTIMATOR}-train", "best")
     put(CARD, "model-card", tables(evaluation))
     say(f"Wrote {CARD}")
