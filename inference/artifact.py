@@ -7,7 +7,6 @@ import io
 import json
 import time
 import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -24,16 +23,6 @@ from inference.forward.stage import Floats, Stage
 FORMAT: Final = 1
 # Bounds the memory of a prediction: the stages' intermediate arrays are this many rows long
 CHUNK_ROWS: Final = 512
-# What zipfile and numpy raise at bytes that are no archive of arrays, or one of a kind not written here
-UNREADABLE: Final = (
-    ValueError,
-    EOFError,
-    MemoryError,
-    OverflowError,
-    RuntimeError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 # A large batch has its worker to itself for so long at most
 BUSY_SECONDS: Final = 0.05
 
@@ -173,5 +162,6 @@ def _read_arrays(path: Path, sha256: str) -> dict[str, npt.NDArray[Any]]:
                 )
                 for name in archive.namelist()
             }
-    except UNREADABLE as error:
+    except Exception as error:
+        # zipfile, what it unpacks with, and numpy's reading of headers each raise errors of their own kinds
         raise ArtifactError(f"{path} is not an archive of plain arrays ({error}). Export again.") from error

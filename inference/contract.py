@@ -74,16 +74,16 @@ class Contract:
             levels = tuple(str(level["level"]) for level in facts["risk_levels"])
             bounds = tuple(float(level["from"]) for level in facts["risk_levels"])
             medians = tuple(float(feature["median"]) for feature in facts["features"] if "median" in feature)
-            stated = facts["contract"]
+            stated, found = facts["contract"], contract_hash(names)
         except KeyError as error:
             raise ArtifactError(f"The contract lacks {error}; export the model again.") from None
         except (TypeError, ValueError, OverflowError) as error:
             raise ArtifactError(f"The contract is damaged ({error}); export the model again.") from error
         if not names or len(set(names)) != len(names):
             raise ArtifactError("The contract's feature names must be at least one and all different.")
-        if stated != contract_hash(names):
+        if stated != found:
             raise ArtifactError(
-                f"The contract's hash {stated!r} is not that of its feature names, {contract_hash(names)!r}; "
+                f"The contract's hash {stated!r} is not that of its feature names, {found!r}; "
                 "one of the two was changed after the export."
             )
         if not 0 <= threshold <= 1:

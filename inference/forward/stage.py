@@ -49,9 +49,11 @@ class Parameters:
     def array(self, name: str, shape: tuple[int | None, ...]) -> Floats:
         """Return an array as float64; `None` in `shape` stands for any length but 0."""
         key, array = self._shaped(name, shape)
-        if array.dtype.kind != "f" or not np.isfinite(array).all():
+        with np.errstate(over="ignore"):  # a longer float can be beyond float64, and is then infinite
+            numbers = np.ascontiguousarray(array, dtype=np.float64) if array.dtype.kind == "f" else None
+        if numbers is None or not np.isfinite(numbers).all():
             raise ArtifactError(f"The array {key!r} holds something other than finite numbers.")
-        return np.ascontiguousarray(array, dtype=np.float64)
+        return numbers
 
     def integers(self, name: str, shape: tuple[int | None, ...], below: int) -> Indices:
         """Return an array of integers from 0 to `below` - 1; `None` in `shape` as for `array`."""

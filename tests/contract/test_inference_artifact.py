@@ -110,6 +110,35 @@ def not_arrays(folder: Path) -> None:
     state_hash_of_arrays(folder)
 
 
+def written_otherwise(compression: int) -> Callable[[Path], object]:
+    """Return what packs the arrays by another method, its stream damaged."""
+
+    def damage(folder: Path) -> None:
+        random = np.random.default_rng(0).bytes(500)
+        with zipfile.ZipFile(folder / "model.npz", "w", compression) as archive:
+            archive.writestr("0.coefficients.npy", random)
+        content = bytearray((folder / "model.npz").read_bytes())
+        content[60:200] = bytes(140)
+        (folder / "model.npz").write_bytes(content)
+        state_hash_of_arrays(folder)
+
+    return damage
+
+
+def header_without_end(folder: Path) -> None:
+    header = b"(" * 62 + b"\n"
+    with zipfile.ZipFile(folder / "model.npz", "w") as archive:
+        content = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+        archive.writestr("0.coefficients.npy", content)
+    state_hash_of_arrays(folder)
+
+
+def beyond_float64(folder: Path) -> None:
+    arrays = {"0.coefficients": np.full((2, 1), np.longdouble("1e400")), "0.intercept": np.zeros(1)}
+    np.savez(folder / "model.npz", **arrays)
+    state_hash_of_arrays(folder)
+
+
 def cut(folder: Path) -> None:
     path = folder / "model.npz"
     path.write_bytes(path.read_bytes()[:100])
@@ -149,6 +178,10 @@ DAMAGES: list[tuple[str, Callable[[Path], object], str]] = [
     ("no archive", no_archive, "not an archive of plain arrays"),
     ("plain array", plain_array, "not an archive of plain arrays"),
     ("not arrays", not_arrays, "not an archive of plain arrays"),
+    ("bzip2", written_otherwise(zipfile.ZIP_BZIP2), "not an archive of plain arrays"),
+    ("lzma", written_otherwise(zipfile.ZIP_LZMA), "not an archive of plain arrays"),
+    ("header without end", header_without_end, "not an archive of plain arrays"),
+    ("beyond float64", beyond_float64, "other than finite numbers"),
     (
         "names changed",
         lambda f: change(f, lambda d: d["contract"]["features"].reverse()),
@@ -158,6 +191,11 @@ DAMAGES: list[tuple[str, Callable[[Path], object], str]] = [
     ("threshold", lambda f: change(f, lambda d: d["contract"].update(threshold=2)), "must be a probability"),
     ("text", lambda f: change(f, lambda d: d["contract"].update(threshold="x")), "contract is damaged"),
     ("levels", lambda f: change(f, lambda d: d["contract"]["risk_levels"].reverse()), "must rise from 0"),
+    (
+        "half a character",
+        lambda f: change(f, lambda d: d["contract"]["features"][0].update(name="\ud800")),
+        "contract is damaged",
+    ),
     ("no levels", lambda f: change(f, lambda d: d["contract"].update(risk_levels=[])), "must rise from 0"),
     (
         "same names",
