@@ -19,7 +19,8 @@ from typing import Any
 
 CONTAINER_BASE = "/opt/ml"
 DEFAULT_TYPE = "application/json"
-# The content types whose body AWS's stack hands to input_fn as text; compared exactly, parameters included.
+# The content types whose body AWS's stack hands to input_fn as text, replacing bytes that are none; compared
+# exactly, parameters included.
 TEXT_TYPES = frozenset({"application/json", "text/csv"})
 HANDLERS = ("model_fn", "input_fn", "predict_fn", "output_fn")
 ERROR_PAGE = b"<!doctype html>\n<title>500 Internal Server Error</title>\n<h1>Internal Server Error</h1>\n"
@@ -62,7 +63,7 @@ class Model:
         One after the other, as AWS's workers do: threads that take the interpreter from each other between
         numpy's operations need three times the computing.
         """
-        given = body.decode() if content_type in TEXT_TYPES else body
+        given = body.decode(errors="replace") if content_type in TEXT_TYPES else body
         with self._turn:
             answer = self._output(self._predict(self._input(given, content_type), self._model), accept)
         if not isinstance(answer, tuple):  # a werkzeug Response: the only way a handler can set the status

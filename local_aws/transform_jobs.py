@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bz2
 import gzip
 import http.client
 import io
@@ -13,6 +12,7 @@ import os
 import tempfile
 import time
 import uuid
+import zlib
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -34,7 +34,7 @@ LOG_GROUP = "/aws/sagemaker/TransformJobs"
 DEFAULT_PAYLOAD_MB = 6
 DEFAULT_CONCURRENCY = 1
 _STRATEGIES = {"MultiRecord": "MULTI_RECORD", "SingleRecord": "SINGLE_RECORD"}
-_OPENERS: dict[str, Callable[[Any], Any]] = {"None": lambda raw: raw, "Gzip": gzip.open, "Bzip2": bz2.open}
+_OPENERS: dict[str, Callable[[Any], Any]] = {"None": lambda raw: raw, "Gzip": gzip.open}
 
 
 @dataclass(kw_only=True)
@@ -133,7 +133,7 @@ class TransformRunner(BackgroundJobs[_Job]):
                     _say(log, f"{bucket}/{key}: Message:")
                     _say(log, f"{bucket}/{key}: {error.answer}")
                 return
-            except (TransformDataError, OSError, EOFError) as error:
+            except (TransformDataError, OSError, EOFError, zlib.error) as error:
                 job.problem = job.problem or "ClientError: See job logs for more information"
                 _say(log, f"{bucket}/{key}: {error}")
                 return

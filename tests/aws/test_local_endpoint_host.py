@@ -154,6 +154,14 @@ def test_the_body_is_text_for_exactly_the_types_of_aws(cloud: Cloud, content_typ
     assert invoke(cloud, "types", "1,2", ContentType=content_type)["kind"] == kind
 
 
+@pytest.mark.parametrize("content_type", ["text/csv", "application/json"])
+def test_bytes_that_are_no_text_reach_the_handlers_as_aws_replaces_them(
+    cloud: Cloud, content_type: str
+) -> None:
+    cloud.host.deploy("bytes", cloud.model("one"))
+    assert invoke(cloud, "bytes", b"\xff,0", ContentType=content_type)["body"] == "\ufffd,0"
+
+
 def test_a_second_deployment_takes_over_and_the_first_answers_what_it_accepted(cloud: Cloud) -> None:
     cloud.host.deploy("swap", cloud.model("old"))
     answers: list[str] = []

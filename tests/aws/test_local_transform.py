@@ -202,6 +202,20 @@ def test_what_the_container_refuses_fails_the_job_and_costs_its_object_the_resul
 
 
 @pytest.mark.usefixtures("model")
+def test_a_packed_object_that_is_damaged_costs_its_results_but_no_others(cloud: Cloud) -> None:
+    # GIVEN two packed objects, one damaged in its middle
+    damaged = bytearray(gzip.compress(b"".join(b"%d\n" % number for number in range(5000))))
+    damaged[100:400] = b"\xff" * 300
+    cloud.put("in/a.csv", bytes(damaged))
+    cloud.put("in/b.csv", gzip.compress(b"1\n"))
+    # WHEN they are transformed
+    described = run(cloud, In={"CompressionType": "Gzip"})
+    # THEN the job has failed, as with every object that can't be read, and the other has its results
+    assert described["FailureReason"] == "ClientError: See job logs for more information"
+    assert results(cloud) == {"b.csv.out": "1,2.0\n"}
+
+
+@pytest.mark.usefixtures("model")
 def test_records_that_are_too_large_or_lack_a_cell_are_told_in_the_log(cloud: Cloud) -> None:
     cloud.put("in/a.csv", "1" * 1_100_000)
     cloud.put("in/b.csv", "1")
