@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
 import io
@@ -20,6 +21,7 @@ from typing import IO, Any, NamedTuple, TextIO
 # No ratio is near it, and a model's arithmetic has room above it.
 LARGEST = 1e150
 BLOCK_LINES = 4000
+_UNWRITABLE = "holds half a character, which no file can be written with"
 # What the model says of a company.
 RESULT = ("prediction", "probability_bankrupt", "risk_level")
 
@@ -180,10 +182,13 @@ def _are_good(lines: list[str], width: int) -> bool:
 
     names = [str(place) for place in range(width)]
     text = "\n".join(lines).encode("utf-8", "surrogateescape")
+    if text.startswith(codecs.BOM_UTF8):
+        return False  # Arrow passes it over
     try:
         table = arrow_csv.read_csv(
             pa.BufferReader(text),
             read_options=arrow_csv.ReadOptions(column_names=names),
+            parse_options=arrow_csv.ParseOptions(quote_char=False),  # cells have been taken out of theirs
             convert_options=arrow_csv.ConvertOptions(
                 column_types=dict.fromkeys(names, pa.float64()), null_values=[]
             ),
@@ -219,6 +224,8 @@ def _read_lines(lines: TextIO, features: Sequence[str], keep: Sequence[str] | No
                 '{"id": "A-17", "Debt ratio %": 0.4, …}.'
             ) from None
         keep = [] if name in features or name == "features" else [name]
+        if not _is_writable(name):
+            raise PortfolioError(f"The name {name!r} {_UNWRITABLE}.")
     return Portfolio(tuple(keep), _checked(_json_rows(first, lines, features, keep), features))
 
 
@@ -247,7 +254,7 @@ def _json_rows(first: str, lines: TextIO, features: Sequence[str], keep: Sequenc
             continue
         kept = tuple(given.get(name) for name in keep)
         if not all(map(_is_writable, kept)):
-            yield BadLine(number, "", "holds half a character, which no file can be written with")
+            yield BadLine(number, "", _UNWRITABLE)
             continue
         yield Company(number, ",".join(_text(ratios[name]) for name in features), kept)
 
@@ -269,8 +276,7 @@ def _text(value: Any) -> str:
 def _is_writable(value: Any) -> bool:
     """Return whether a value can be written beside a result, as a lone surrogate of JSON can't."""
     try:
-        if isinstance(value, str):
-            value.encode("utf-8", "surrogateescape")
+        json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
         return False
     return True

@@ -55,6 +55,7 @@ def test_what_is_kept_can_be_chosen_and_is_nothing_where_the_model_takes_the_fir
         ("a,1,1e999", "Debt ratio %", "is not a finite number"),
         ("a,-1e200,1e200", "Debt ratio %", "is beyond ±1e+150 (and 1 more columns are wrong)"),
         ('a,"1,5",2', "", "has a comma within a number"),
+        ('a,"""1""",2', "ROA(C)", "is not a number"),
         ("a,1", "", "has 2 cells where the header has 3"),
         ('"a,1,1', "", "is not CSV: unexpected end of data"),
     ],
@@ -64,6 +65,14 @@ def test_a_bad_line_is_told_by_number_and_does_not_stop_the_rest(
 ) -> None:
     found = list(portfolio(f"id,ROA(C),Debt ratio %\na,1,2\n{line}\nb,3,4\n").rows)
     assert found == [Company(2, "2,1", ("a",)), BadLine(3, column, problem), Company(4, "4,3", ("b",))]
+
+
+@pytest.mark.parametrize("cell", ["\ufeff1", '"""1"""'])
+def test_what_only_a_reader_of_csv_takes_for_a_number_is_bad_wherever_it_stands(cell: str) -> None:
+    # GIVEN a file of good lines but for the first, as far as a reader of CSV is concerned that one is, too
+    found = list(portfolio(f"Debt ratio %,ROA(C)\n{cell},1\n2,3\n").rows)
+    # THEN it is bad: the model's container takes no such number
+    assert found == [BadLine(2, "Debt ratio %", "is not a number"), Company(3, "2,3", ())]
 
 
 def test_bytes_that_are_not_utf8_pass_where_they_are_only_kept() -> None:
@@ -118,6 +127,11 @@ def test_what_is_kept_of_json_lines_stays_as_it_was() -> None:
             "",
             "holds half a character, which no file can be written with",
         ),
+        (
+            '{"id": [{"\\ud800": 1}], "ROA(C)": 1, "Debt ratio %": 1}',
+            "",
+            "holds half a character, which no file can be written with",
+        ),
         ('{"ROA(C)": 1, "ROA(C)": 2, "Debt ratio %": 1}', "", "is not JSON: a name is given more than once"),
         ("[1, 2]", "", "is not a JSON object of names and values"),
     ],
@@ -133,6 +147,11 @@ def test_a_bad_line_of_json(line: str, column: str, problem: str) -> None:
 def test_json_lines_that_are_none_are_an_error(first: str) -> None:
     with pytest.raises(PortfolioError, match="The first line is not a JSON object"):
         portfolio(f"{first}\n", Form.LINES)
+
+
+def test_a_name_that_no_file_can_be_written_with_is_an_error() -> None:
+    with pytest.raises(PortfolioError, match=r"The name '\\ud800' holds half a character"):
+        portfolio('{"\\ud800": 1, "ROA(C)": 1, "Debt ratio %": 1}\n', Form.LINES)
 
 
 def test_a_header_that_is_no_csv_is_an_error() -> None:
