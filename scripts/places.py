@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -57,7 +58,7 @@ def check_target(s3: Any, place: str) -> None:
     Raises
     ------
     PlaceError
-        When its folder or bucket is not there.
+        When its folder or bucket is not there, or it is a folder itself.
     """
     from botocore.exceptions import ClientError
 
@@ -65,6 +66,8 @@ def check_target(s3: Any, place: str) -> None:
         folder = Path(place).parent
         if not folder.is_dir():
             raise PlaceError(f"{place} can't be written: there is no folder {folder}.")
+        if Path(place).is_dir():
+            raise PlaceError(f"{place} can't be written: it is a folder.")
         return
     bucket, _ = split_uri(place)
     try:
@@ -76,7 +79,7 @@ def check_target(s3: Any, place: str) -> None:
 
 
 def deliver(s3: Any, path: Path, place: str) -> None:
-    """Move a finished file to its place, where there is never half of it.
+    """Copy a finished file to its place, where there is never half of it.
 
     Raises
     ------
@@ -84,6 +87,7 @@ def deliver(s3: Any, path: Path, place: str) -> None:
         When it can't be written there.
     """
     from boto3.exceptions import S3UploadFailedError
+    from botocore.exceptions import BotoCoreError
 
     try:
         if place.startswith(SCHEME):
@@ -91,19 +95,60 @@ def deliver(s3: Any, path: Path, place: str) -> None:
             s3.upload_file(str(path), bucket, key)
             return
         partial = Path(f"{place}.partial")
-        shutil.move(path, partial)
-        partial.replace(place)
-    except (OSError, S3UploadFailedError) as error:
-        raise PlaceError(f"{place} can't be written: {error}.") from error
+        try:
+            shutil.copyfile(path, partial)
+            partial.replace(place)
+        finally:
+            partial.unlink(missing_ok=True)
+    except (OSError, BotoCoreError, S3UploadFailedError) as error:
+        raise PlaceError(f"{place} can't be written: {str(error).rstrip('.')}.") from error
+
+
+def deliver_or_keep(s3: Any, finished: Mapping[str, Path]) -> None:
+    """Deliver finished files by their places; what can't be is kept on this machine: it took a job to make.
+
+    Raises
+    ------
+    PlaceError
+        When one could not be delivered; says where it is kept.
+    """
+    problems = []
+    for place, path in finished.items():
+        try:
+            deliver(s3, path, place)
+        except PlaceError as error:
+            # Readable by its owner alone, and on the same disk, so that it takes no more room
+            kept = path.replace(Path(tempfile.mkdtemp(prefix="score-")) / name_of(place))
+            problems.append(f"{error} It is kept as {kept}.")
+    if problems:
+        raise PlaceError(f"The portfolio is scored, but {' '.join(problems)}")
 
 
 def remove(s3: Any, place: str) -> None:
-    """Remove a file; there need not be one."""
-    if place.startswith(SCHEME):
-        bucket, key = split_uri(place)
-        s3.delete_object(Bucket=bucket, Key=key)
-    else:
-        Path(place).unlink(missing_ok=True)
+    """Remove a file; there need not be one.
+
+    Raises
+    ------
+    PlaceError
+        When it can't be removed.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        if place.startswith(SCHEME):
+            bucket, key = split_uri(place)
+            s3.delete_object(Bucket=bucket, Key=key)
+        else:
+            Path(place).unlink(missing_ok=True)
+    except (OSError, BotoCoreError, ClientError) as error:
+        raise PlaceError(f"{place} can't be removed: {str(error).rstrip('.')}.") from error
+
+
+def is_same(place: str, other: str) -> bool:
+    """Tell whether two places are one."""
+    if place.startswith(SCHEME) or other.startswith(SCHEME):
+        return place == other
+    return Path(place).resolve() == Path(other).resolve()
 
 
 def keys_below(s3: Any, bucket: str, prefix: str) -> list[str]:

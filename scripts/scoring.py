@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from scripts import places
 from scripts.contracts import published_version
-from scripts.places import check_target, deliver, keys_below, name_of, opened, remove, remove_below, split_uri
 from scripts.portfolio import (
     BadLine,
     Company,
@@ -115,7 +115,7 @@ def choose_model(aws: Aws, version: int | None) -> Model:
         )
     arn = known[wanted]["ModelPackageArn"]
     described = sagemaker.describe_model_package(ModelPackageName=arn)
-    bucket, key = split_uri(described["CustomerMetadataProperties"]["ContractUri"])
+    bucket, key = places.split_uri(described["CustomerMetadataProperties"]["ContractUri"])
     contract = json.load(s3.get_object(Bucket=bucket, Key=key)["Body"])
     return Model(arn, wanted, tuple(feature["name"] for feature in contract["features"]))
 
@@ -153,17 +153,21 @@ def score(aws: Aws, order: Order, model: Model, on_progress: OnProgress) -> Summ
     Raises
     ------
     ScoringError, PortfolioError, PlaceError
-        When nothing could be scored; nothing is written then, and nothing stays in the account.
+        When nothing could be scored; nothing is written then, and nothing stays in the account. Also when
+        all is scored and can't be delivered; then it is kept on this machine, and the error says where.
     """
     source_form, target_form = form_of(order.source), form_of(order.target)
-    if order.source == order.target or order.target.lower().endswith(".gz"):
+    if order.target.lower().endswith(".gz"):
         raise PortfolioError(f"The result can't be written to {order.target}; name another file, not packed.")
-    check_target(aws.client("s3"), order.target)
+    for written in (order.target, errors_name(order.target)):
+        if places.is_same(order.source, written):
+            raise PortfolioError(f"{written} would be written over the portfolio; name another result.")
+    places.check_target(aws.client("s3"), order.target)
     summary = Summary(model.version)
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="score-")))
         # Companies' numbers stay in the bucket no longer than they are needed.
-        stack.callback(remove_below, aws.client("s3"), aws.project.bucket, f"runs/score/{order.name}/")
+        stack.callback(places.remove_below, aws.client("s3"), aws.project.bucket, f"runs/score/{order.name}/")
         with _timed(summary, "prepare"):
             prepared = _prepare(aws, order, source_form, model, scratch, on_progress)
         summary.bad = prepared.bad
@@ -204,8 +208,8 @@ def _prepare(
 ) -> _Prepared:
     """Write the good lines in parts to S3, each with its number first; keep what the model doesn't take."""
     with ExitStack() as stack:
-        raw = stack.enter_context(opened(aws.client("s3"), order.source))
-        text = stack.enter_context(open_text(raw, name_of(order.source)))
+        raw = stack.enter_context(places.opened(aws.client("s3"), order.source))
+        text = stack.enter_context(open_text(raw, places.name_of(order.source)))
         portfolio = read(text, form, model.features, order.keep)
         prepared = _Prepared(portfolio.kept, scratch / "kept.jsonl", scratch / "errors.csv")
         kept = stack.enter_context(prepared.kept_values.open("w", encoding="utf-8"))
@@ -299,32 +303,28 @@ def _transform(aws: Aws, order: Order, model: Model, prepared: _Prepared, on_pro
     )
     with ExitStack() as stack:
         stack.callback(_unless_ended, sagemaker.delete_model, ModelName=order.name)
-        sagemaker.create_transform_job(
-            TransformJobName=order.name,
-            ModelName=order.name,
-            TransformInput={
-                "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"{base}/in/"}},
-                "ContentType": "text/csv",
-                "SplitType": "Line",
-            },
-            TransformOutput={
-                "S3OutputPath": f"{base}/out",
-                "Accept": "text/csv",
-                "AssembleWith": "Line",
-            },
-            # The line's number goes past the model and comes back before what the model says of the line:
-            # prediction, probability of no bankruptcy, probability of bankruptcy, risk level, confidence.
-            DataProcessing={
-                "InputFilter": "$[1:]",
-                "JoinSource": "Input",
-                "OutputFilter": f"$[0,{width + 1},{width + 3},{width + 4}]",
-            },
-            TransformResources={
-                "InstanceType": order.fleet.instance_type,
-                "InstanceCount": order.fleet.instances,
-            },
-        )
         try:
+            sagemaker.create_transform_job(
+                TransformJobName=order.name,
+                ModelName=order.name,
+                TransformInput={
+                    "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"{base}/in/"}},
+                    "ContentType": "text/csv",
+                    "SplitType": "Line",
+                },
+                TransformOutput={"S3OutputPath": f"{base}/out", "Accept": "text/csv", "AssembleWith": "Line"},
+                # The line's number goes past the model and comes back before what the model says of the
+                # line: prediction, probability of no bankruptcy, of bankruptcy, risk level, confidence.
+                DataProcessing={
+                    "InputFilter": "$[1:]",
+                    "JoinSource": "Input",
+                    "OutputFilter": f"$[0,{width + 1},{width + 3},{width + 4}]",
+                },
+                TransformResources={
+                    "InstanceType": order.fleet.instance_type,
+                    "InstanceCount": order.fleet.instances,
+                },
+            )
             _wait(aws, order, prepared, on_progress)
         except BaseException:
             _stop(aws, order.name)
@@ -332,11 +332,11 @@ def _transform(aws: Aws, order: Order, model: Model, prepared: _Prepared, on_pro
 
 
 def _wait(aws: Aws, order: Order, prepared: _Prepared, on_progress: OnProgress) -> None:
-    sagemaker = aws.client("sagemaker")
+    sagemaker, s3 = aws.client("sagemaker"), aws.client("s3")
     total = sum(prepared.parts)
     while True:
         described = sagemaker.describe_transform_job(TransformJobName=order.name)
-        done = keys_below(aws.client("s3"), aws.project.bucket, f"runs/score/{order.name}/out/")
+        done = places.keys_below(s3, aws.project.bucket, f"runs/score/{order.name}/out/")
         on_progress("transform", sum(count for count, _ in zip(prepared.parts, done, strict=False)), total)
         status = described["TransformJobStatus"]
         if status == "Completed":
@@ -354,19 +354,23 @@ def _stop(aws: Aws, name: str) -> None:
     """Stop the job and wait until it has ended: what it reads and writes is removed next."""
     sagemaker = aws.client("sagemaker")
     _unless_ended(sagemaker.stop_transform_job, TransformJobName=name)
-    while sagemaker.describe_transform_job(TransformJobName=name)["TransformJobStatus"] not in _ENDED:
+    while True:
+        described = _unless_ended(sagemaker.describe_transform_job, TransformJobName=name)
+        if described is None or described["TransformJobStatus"] in _ENDED:
+            return
         _pause(aws)
 
 
-def _unless_ended(call: Callable[..., object], **request: str) -> None:
-    """Make a call that may come too late: the job has ended by itself, or the model was removed by others."""
+def _unless_ended(call: Callable[..., Any], **request: str) -> Any:
+    """Make a call that may come too late, or about a job that was refused: then return None."""
     from botocore.exceptions import ClientError
 
     try:
-        call(**request)
+        return call(**request)
     except ClientError as error:
-        if error.response["Error"]["Code"] != "ValidationException":
+        if error.response["Error"]["Code"] not in {"ResourceNotFound", "ValidationException"}:
             raise
+        return None
 
 
 def _pause(aws: Aws) -> None:
@@ -400,6 +404,7 @@ def _collect(
     on_progress: OnProgress,
 ) -> None:
     """Write the results in order, each beside what was kept of its line, and say so if one is missing."""
+    s3 = aws.client("s3")
     result = scratch / "result"
     total = sum(prepared.parts)
     with ExitStack() as stack:
@@ -408,7 +413,7 @@ def _collect(
         kept = stack.enter_context(prepared.kept_values.open(encoding="utf-8"))
         for number, count in enumerate(prepared.parts):
             key = f"{_part_key(order, number).replace('/in/', '/out/')}.out"
-            body = aws.client("s3").get_object(Bucket=aws.project.bucket, Key=key)["Body"]
+            body = s3.get_object(Bucket=aws.project.bucket, Key=key)["Body"]
             answers = list(csv.reader(_lines(body)))
             remembered = json.loads(next(kept))
             # As numbers: that batch transform writes them as it was given them is nowhere promised.
@@ -419,14 +424,18 @@ def _collect(
             summary.levels.update(cells[-1] for cells in answers)
             summary.scored += count
             on_progress("collect", summary.scored, total)
-    s3 = aws.client("s3")
-    deliver(s3, result, order.target)
     errors = errors_name(order.target)
+    finished = {order.target: result}
     if prepared.bad:
-        deliver(s3, prepared.errors, errors)
         summary.errors = errors
+        finished[errors] = prepared.errors
     else:
-        remove(s3, errors)  # what an earlier run left
+        try:
+            places.remove(s3, errors)  # what an earlier run left
+        except places.PlaceError:
+            # Who may write but not remove gets it without lines.
+            finished[errors] = prepared.errors
+    places.deliver_or_keep(s3, finished)
 
 
 def errors_name(target: str) -> str:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import re
 import tarfile
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
 from local_cloud import ROLE, Cloud
 from typer.testing import CliRunner
 
@@ -19,6 +22,7 @@ from local_aws.server import LocalAws
 from scripts import scoring
 from scripts.cli import app
 from scripts.places import PlaceError
+from scripts.portfolio import PortfolioError
 from scripts.scoring import Model, Order, ScoringError, Summary, choose_model, score
 from scripts.session import Aws, connect, use_local_aws
 from scripts.teardown import destroy
@@ -175,15 +179,96 @@ def test_where_nothing_can_be_scored_nothing_is_left(
     assert not target.exists()
 
 
-@pytest.mark.parametrize("target", ["{folder}/none/out.csv", "s3://no-such-bucket/out.csv"])
+@pytest.mark.parametrize("target", ["{folder}/none/out.csv", "s3://no-such-bucket/out.csv", "{folder}/d.csv"])
 def test_a_place_for_the_result_that_is_not_there_costs_no_job(
     aws: Aws, register: Callable[[str], None], tmp_path: Path, target: str
 ) -> None:
     register("Approved")
     (tmp_path / "in.csv").write_text("id,a,b\n1,0.5,1\n")
-    with pytest.raises(PlaceError, match=r"can't be written: there is no (folder|bucket)"):
+    (tmp_path / "d.csv").mkdir()
+    with pytest.raises(PlaceError, match=r"can't be written: (there is no (folder|bucket)|it is a folder)"):
         run(aws, str(tmp_path / "in.csv"), target.format(folder=tmp_path))
     assert aws.client("sagemaker").list_transform_jobs()["TransformJobSummaries"] == []
+
+
+def test_a_result_that_cannot_be_delivered_is_kept_and_where_is_said(
+    aws: Aws, register: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN places that turn out to be taken by folders only when the job has run
+    register("Approved")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    (tmp_path / "in.csv").write_text("id,a,b\nC1,0.75,1\nC2,x,1\n")
+
+    def take(stage: str, *_: object) -> None:
+        if stage == "collect":
+            (tmp_path / "out.csv").mkdir()
+            (tmp_path / "out.errors.csv").mkdir()
+
+    order = Order(str(tmp_path / "in.csv"), str(tmp_path / "out.csv"), None, "scoring-score-test", ROLE)
+    # WHEN the finished files go there
+    with pytest.raises(PlaceError, match=r"out\.csv can't be written: .* It is kept as .*out\.csv") as failed:
+        score(aws, order, choose_model(aws, None), take)
+    # THEN both are on this machine, whole, where the error says
+    kept, kept_errors = (Path(found) for found in re.findall(r"It is kept as (\S+)\.", str(failed.value)))
+    assert kept.read_text().splitlines()[1:] == ["2,C1,1,0.75,high"]
+    assert kept_errors.read_text().splitlines()[1:] == ["3,a,is not a number"]
+    assert kept.parent.stat().st_mode & 0o077 == 0
+    # AND neither half of them nor anything in the account
+    assert list(tmp_path.glob("*.partial")) == []
+    assert left_over(aws) == ([], [])
+
+
+def test_a_result_that_s3_does_not_take_is_kept(
+    aws: Aws, register: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN a service that loses its connection when all is done
+    register("Approved")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    (tmp_path / "in.csv").write_text("id,a,b\nC1,0.75,1\n")
+
+    def lose(params: dict[str, Any], **_: Any) -> None:
+        if params["Key"] == "out.csv":
+            raise EndpointConnectionError(endpoint_url="https://s3")
+
+    aws.session.events.register("provide-client-params.s3.PutObject", lose)
+    # THEN the result is kept here
+    with pytest.raises(PlaceError, match=r"Could not connect .* It is kept as .*out\.csv"):
+        run(aws, str(tmp_path / "in.csv"), f"s3://{aws.project.bucket}/out.csv")
+    assert [path.read_text().count("\n") for path in tmp_path.glob("*/out.csv")] == [2]
+
+
+def test_who_may_write_but_not_remove_gets_an_empty_list_of_bad_lines(
+    aws: Aws, register: Callable[[str], None], tmp_path: Path
+) -> None:
+    # GIVEN the bad lines of an earlier run
+    register("Approved")
+    (tmp_path / "in.csv").write_text("id,a,b\nC1,0.75,1\n")
+    s3, bucket = aws.client("s3"), aws.project.bucket
+    s3.put_object(Bucket=bucket, Key="out.errors.csv", Body=b"line,column,problem\n7,a,is empty\n")
+
+    def deny(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "DeleteObject")
+
+    aws.session.events.register("before-call.s3.DeleteObject", deny)
+    # WHEN all lines are good
+    summary = run(aws, str(tmp_path / "in.csv"), f"s3://{bucket}/out.csv")
+    # THEN nobody takes the earlier ones for this run's
+    assert s3.get_object(Bucket=bucket, Key="out.errors.csv")["Body"].read() == b"line,column,problem\n"
+    assert (summary.scored, summary.errors) == (1, None)
+
+
+@pytest.mark.parametrize(
+    ("source", "target"), [("in.csv", "x/../in.csv"), ("out.errors.csv", "out.csv"), ("in.csv", "out.csv.gz")]
+)
+def test_the_input_is_never_overwritten(aws: Aws, tmp_path: Path, source: str, target: str) -> None:
+    (tmp_path / "x").mkdir()
+    with pytest.raises(PortfolioError, match="name another"):
+        run_unseen(aws, str(tmp_path / source), str(tmp_path / target))
+
+
+def run_unseen(aws: Aws, source: str, target: str) -> None:
+    model = Model("arn", 1, ("a",))
+    score(aws, Order(source, target, None, "scoring-score-test", ROLE), model, lambda *_: None)
 
 
 def test_the_served_version_scores_else_the_newest_approved_one(
@@ -226,6 +311,42 @@ def test_an_interrupted_job_is_stopped(
     job = cloud.sagemaker.describe_transform_job(TransformJobName=order.name)
     assert job["TransformJobStatus"] == "Stopped"
     # AND nothing is left of what it could still have written
+    assert left_over(aws) == ([], [])
+
+
+def test_a_job_that_starts_while_it_is_interrupted_is_stopped(
+    aws: Aws, cloud: Cloud, register: Callable[[str], None], tmp_path: Path
+) -> None:
+    # GIVEN Ctrl-C while SageMaker answers that it has made the job
+    register("Approved")
+    source = tmp_path / "in.csv"
+    source.write_text("id,a,b\nC1,1,300\n")
+
+    def interrupt(**_: Any) -> None:
+        raise KeyboardInterrupt
+
+    aws.session.events.register("after-call.sagemaker.CreateTransformJob", interrupt)
+    # THEN nobody pays for it
+    with pytest.raises(KeyboardInterrupt):
+        run(aws, str(source), str(tmp_path / "out.csv"))
+    job = cloud.sagemaker.describe_transform_job(TransformJobName="scoring-score-test")
+    assert job["TransformJobStatus"] == "Stopped"
+    assert left_over(aws) == ([], [])
+
+
+def test_a_job_that_is_refused_leaves_nothing(
+    aws: Aws, register: Callable[[str], None], tmp_path: Path
+) -> None:
+    register("Approved")
+    (tmp_path / "in.csv").write_text("id,a,b\nC1,1,1\n")
+
+    def refuse(**_: Any) -> None:
+        error = {"Code": "ResourceLimitExceeded", "Message": "no such instances for you"}
+        raise ClientError({"Error": error}, "CreateTransformJob")
+
+    aws.session.events.register("before-call.sagemaker.CreateTransformJob", refuse)
+    with pytest.raises(ClientError, match="no such instances for you"):
+        run(aws, str(tmp_path / "in.csv"), str(tmp_path / "out.csv"))
     assert left_over(aws) == ([], [])
 
 
