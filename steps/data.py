@@ -262,6 +262,6 @@ def _describe(name: str, problems: Sequence[str]) -> str:
             f"The data file {name} can't be used: it has {count}{first}.",
             *problems[:SHOWN],
             f"Expected: comma-separated, a header (row 1), {TARGET!r} as 0 or 1, and the {len(RATIOS)} "
-            "ratios as finite numbers within ±{LARGEST:g}. Nothing was written.",
+            f"ratios as finite numbers within ±{LARGEST:g}. Nothing was written.",
         ]
     )
