@@ -75,6 +75,8 @@ class Container:
         self.last_line = ""
         self._logs = logs
         self._timeout = timeout
+        self._ending = threading.Lock()
+        self._ended = False
         self._idle: deque[http.client.HTTPConnection] = deque()
         reading, writing = os.pipe()
         try:
@@ -156,16 +158,21 @@ class Container:
         self.kill()
 
     def kill(self) -> None:
-        """End the child's whole process group and close the connections to it."""
-        with suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-        self.reader.join(timeout=5)
-        for stream in (self.process.stdin, self.process.stdout):
-            if stream is not None:
-                stream.close()
-        while self._idle:
-            self._idle.pop().close()
+        """End the child's whole process group and close the connections to it; a second call does nothing."""
+        with self._ending:
+            if self._ended:
+                return
+            self._ended = True
+            # The group is gone; macOS says "not permitted" for one of zombies only
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            self.reader.join(timeout=5)
+            for stream in (self.process.stdin, self.process.stdout):
+                if stream is not None:
+                    stream.close()
+            while self._idle:
+                self._idle.pop().close()
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import tarfile
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ from botocore.exceptions import ClientError
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from local_aws.endpoint_host import EndpointError, EndpointHost, ModelSpec
+from local_aws.containers import Container, Log
+from local_aws.endpoint_host import EndpointError, EndpointHost, ModelSpec, unpack_model
+from local_aws.endpoint_host_logs import LogShipper
 from local_aws.endpoint_host_runtime import invocations_app
 
 REGION = "eu-west-1"
@@ -327,6 +330,30 @@ def test_a_body_beyond_six_megabytes_is_refused(cloud: Cloud) -> None:
         invoke(cloud, "large", b"x" * 6_291_457)
 
     assert caught.value.response["OriginalStatusCode"] == 413
+
+
+def test_a_container_is_ended_once_however_many_end_it(tmp_path: Path, cloud: Cloud) -> None:
+    # GIVEN a container whose process is ended by two at a time, on a system that says of a group that has
+    # ended that ending it is not permitted
+    unpack_model(cloud.client("s3"), cloud.model("twice"), tmp_path / "model")
+    account = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+    shipper = LogShipper({"AWS_ENDPOINT_URL": cloud.url, "AWS_REGION": REGION, **account})
+    container = Container(tmp_path, ENVIRONMENT, REGION, Log(shipper, "group", "stream"))
+    groups: list[int] = []
+
+    def killpg(group: int, number: int) -> None:
+        groups.append(group)
+        os.kill(group, number)
+        raise PermissionError
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("local_aws.containers.os.killpg", killpg)
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda _: container.kill(), range(8)))
+    shipper.close()
+    # THEN only one signal went out: its number may be another group's by the second
+    assert groups == [container.process.pid]
+    assert container.process.returncode == -signal.SIGKILL
 
 
 def test_closing_ends_every_child(tmp_path: Path, cloud: Cloud) -> None:
