@@ -93,6 +93,11 @@ class Contract:
             raise ArtifactError(
                 f"The contract's risk levels hold from {list(bounds)}; they must rise from 0."
             )
+        if not all(level.isprintable() and level and not set(level) & set(',"') for level in levels):
+            raise ArtifactError(
+                f"The contract's risk levels' names are {list(levels)}; they must be printable, without "
+                "comma and quotation mark, for they are cells of CSV."
+            )
         if len(medians) not in (0, len(names)) or not all(map(isfinite, medians)):
             raise ArtifactError("The contract must state a finite median of every feature, or of none.")
         return cls(stated, names, threshold, levels, bounds, medians, dict(facts))

@@ -196,6 +196,14 @@ DAMAGES: list[tuple[str, Callable[[Path], object], str]] = [
         lambda f: change(f, lambda d: d["contract"]["features"][0].update(name="\ud800")),
         "contract is damaged",
     ),
+    *(
+        (
+            f"level {level!a}",
+            lambda f, level=level: change(f, lambda d: d["contract"]["risk_levels"][0].update(level=level)),
+            "risk levels' names",
+        )
+        for level in ("", "low,", 'l"w', "l\now", "l\row", "\ud800")
+    ),
     ("no levels", lambda f: change(f, lambda d: d["contract"].update(risk_levels=[])), "must rise from 0"),
     (
         "same names",
