@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import tempfile
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -65,6 +66,9 @@ def score(
             summary = scoring.score(aws, order, model, _shown(progress))
     except (DeploymentError, PlaceError, PortfolioError, scoring.ScoringError) as error:
         fail(str(error))
+    except OSError as error:
+        room = f"The folder for temporary files, {tempfile.gettempdir()}, needs room for the result"
+        fail(f"The portfolio could not be scored: {error}. {room}; TMPDIR names another one.")
     _tell(summary, target)
 
 

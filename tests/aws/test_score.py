@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import json
@@ -19,7 +20,7 @@ from local_cloud import ROLE, Cloud
 from typer.testing import CliRunner
 
 from local_aws.server import LocalAws
-from scripts import scoring
+from scripts import deployment, scoring
 from scripts.cli import app
 from scripts.places import PlaceError
 from scripts.portfolio import PortfolioError
@@ -366,6 +367,16 @@ def test_a_destroyed_service_scores_no_longer(
         score(aws, order, choose_model(aws, None), destroy_it)
     assert left_over(aws) == ([], [])
     assert not Path(order.target).exists()
+
+
+def test_a_full_disk_is_told_as_such(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(deployment, "read_outputs", full)
+    result = CliRunner().invoke(app, ["score", "in.csv", "out.csv", "--project", aws.project.name])
+    assert result.exit_code == 1
+    assert "No space left on device. The folder for temporary files, /" in result.output
 
 
 def test_the_command_says_what_is_missing(aws: Aws) -> None:
