@@ -16,6 +16,8 @@ ROWS: Final = 64
 PAIRS: Final = 2**16
 # Steps after which walks that have reached their leaf are set aside
 STEPS: Final = 4
+# Each few steps are a call within a call. Trees on ten thousand companies have some thirty levels
+MOST_LEVELS: Final = 500
 LEAVES: Final = 8
 
 
@@ -133,7 +135,7 @@ class Forest:
         self._is_inner = ~is_leaf
         self._probabilities = probabilities
         self._smallest = smallest
-        self._levels = _levels(self._roots, left, is_leaf)
+        self.levels = _levels(self._roots, left, is_leaf)
 
     @classmethod
     def build(cls, parameters: Parameters, width: int) -> Forest:
@@ -153,7 +155,13 @@ class Forest:
         thresholds = parameters.array("thresholds", (count,)).astype(np.float32)
         probabilities = np.zeros(count)
         probabilities[is_leaf] = parameters.array("leaves", (int(is_leaf.sum()),))
-        return cls(trees, columns, thresholds, left, probabilities, smallest)
+        forest = cls(trees, columns, thresholds, left, probabilities, smallest)
+        if forest.levels > MOST_LEVELS:
+            raise ArtifactError(
+                f"The stage {parameters.kind!r} has trees of {forest.levels} levels; at most {MOST_LEVELS} are "
+                "served."
+            )
+        return forest
 
     def __call__(self, X: Floats) -> Floats:
         """Return the logits, (n, 1)."""
@@ -164,7 +172,7 @@ class Forest:
             # Trees come first, so that neighbours walk through the same tree
             nodes = np.repeat(self._roots, len(rows))
             offsets = np.tile(np.arange(len(rows)) * rows.shape[1], len(self._roots))
-            nodes = self._walk(rows.ravel(), nodes, offsets, self._levels)
+            nodes = self._walk(rows.ravel(), nodes, offsets, self.levels)
             reached = self._probabilities.take(nodes).reshape(-1, len(rows))
             means[start : start + size, 0] = reached.mean(axis=0)
         p = np.clip(means, self._smallest, 1 - self._smallest)

@@ -286,6 +286,25 @@ def test_arrays_with_any_bytes_changed_or_cut_are_refused_or_whole(tmp_path: Pat
     assert refused > 60
 
 
+def test_a_tree_that_is_a_chain_is_refused(tmp_path: Path) -> None:
+    # GIVEN a tree of which each node's right child has children again, thousands of times
+    inner = np.arange(0, 12_000, 2)
+    left = np.arange(12_001, dtype=np.uint32)
+    left[inner] = inner + 1
+    arrays = {
+        "wood.columns": np.zeros(len(left), np.uint16),
+        "wood.thresholds": np.zeros(len(left), np.float32),
+        "wood.left": left,
+        "wood.leaves": np.full(len(inner) + 1, 0.5),
+    }
+    stages = [
+        {"kind": "forest", "arrays": "wood", "trees": 1, "smallest": 1e-6},
+        {"kind": "sigmoid", "slope": 1.0, "intercept": 0.0},
+    ]
+    with pytest.raises(inference.ArtifactError, match="has trees of 6000 levels; at most 500 are served"):
+        write_model(tmp_path, ServedModel(arrays, {"stages": stages}), CONTRACT, None)
+
+
 @pytest.mark.parametrize("flag", [0x1, 0x20, 0x40])
 def test_archives_of_another_kind_are_refused(folder: Path, flag: int) -> None:
     # GIVEN members marked as encrypted or patched
