@@ -124,7 +124,9 @@ class BackgroundJobs(ABC, Generic[AnyJob]):
             job.on_change(state)
         finally:
             with self._lock:
-                del self._jobs[job.name]
+                # Of one that outlived a reset, another may have the name by now
+                if self._jobs.get(job.name) is job:
+                    del self._jobs[job.name]
 
     def _broken(self, job: AnyJob, error: Exception) -> JobState:
         if job.stopping.is_set():
