@@ -158,8 +158,8 @@ class Forest:
         forest = cls(trees, columns, thresholds, left, probabilities, smallest)
         if forest.levels > MOST_LEVELS:
             raise ArtifactError(
-                f"The stage {parameters.kind!r} has trees of {forest.levels} levels; at most {MOST_LEVELS} are "
-                "served."
+                f"The stage {parameters.kind!r} has trees of {forest.levels} levels; at most {MOST_LEVELS} "
+                "are served."
             )
         return forest
 
