@@ -83,28 +83,31 @@ def candidates_table(evaluation: dict[str, Any], *, is_sample: bool) -> Table:
 
     test = evaluation["test"]
     what = "sample data, one split" if is_sample else "one split"
+    # As wide as a terminal of 80 columns, with nothing cut off.
     table = Table(
         title=f"{test['companies']:,} unseen companies, {test['bankruptcies']} of them bankrupt ({what})",
         title_justify="left",
+        caption="← handed on: the better one out of fold; the unseen companies only judge.",
+        caption_justify="left",
+        box=None,
+        pad_edge=False,
     )
-    for heading in ("candidate", "estimator"):
-        table.add_column(heading)
-    for heading in ("ROC-AUC", "95 % interval", "PR-AUC", "Brier", "recall at 5 % FPR", "out of fold"):
-        table.add_column(heading, justify="right")
+    table.add_column("", no_wrap=True)
+    table.add_column("candidate", no_wrap=True, vertical="bottom")
+    for heading in ("ROC-AUC", "95 %\ninterval", "PR-AUC", "Brier", "recall,\n5 % FPR", "out of\nfold"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for name, figures in evaluation["candidates"].items():
         chosen = name == evaluation["winner"]["candidate"]
         roc_auc = figures["roc_auc"]
         table.add_row(
-            f"[bold]{name} ←[/]" if chosen else name,
-            figures["estimator"],
+            "←" if chosen else "",
+            f"{name} {figures['estimator']}",
             f"{roc_auc['value']:.3f}",
             f"{roc_auc['low']:.3f}–{roc_auc['high']:.3f}",
             f"{figures['pr_auc']:.3f}",
             f"{figures['brier']:.4f}",
             f"{figures['recall_at_5_percent_fpr']:.2f}",
             f"{figures['out_of_fold_roc_auc']:.3f}",
+            style="bold" if chosen else "",
         )
-    table.caption = (
-        "← handed on: the better one out of fold on the training companies; the unseen only judge."
-    )
     return table
