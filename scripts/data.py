@@ -285,8 +285,9 @@ def first_bankrupt_company(path: Path) -> dict[str, float]:
 
 
 def upload(s3: "S3Client", bucket: str, path: Path) -> str:
-    """Put the CSV of a data file, decompressed, under its own hash, unless it is there; return its S3 URI.
+    """Put the CSV of a data file, decompressed, under its own hash; return its S3 URI.
 
+    What is there is put again: that makes it the newest, which is what an execution takes.
     Sample data keeps its name, and the object has the metadata ``sample: true``.
 
     Raises
@@ -294,22 +295,15 @@ def upload(s3: "S3Client", bucket: str, path: Path) -> str:
     DataError
         If the file can't be read.
     """
-    from botocore.exceptions import ClientError
-
     csv = read_csv_file(path)
     key = f"data/{csv.sha256}/{csv.name}"
-    try:
-        s3.head_object(Bucket=bucket, Key=key)
-    except ClientError as error:
-        if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
-            raise
-        s3.put_object(
-            Bucket=bucket,
-            Key=key,
-            Body=csv.content,
-            ContentType="text/csv",
-            Metadata={"sample": "true"} if csv.is_sample else {},
-        )
+    s3.put_object(
+        Bucket=bucket,
+        Key=key,
+        Body=csv.content,
+        ContentType="text/csv",
+        Metadata={"sample": "true"} if csv.is_sample else {},
+    )
     return f"s3://{bucket}/{key}"
 
 

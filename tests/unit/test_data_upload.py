@@ -1,5 +1,6 @@
 import gzip
 import hashlib
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,15 +41,17 @@ def test_a_compressed_file_is_uploaded_as_csv_under_its_hash(s3: "S3Client", tmp
     assert stored["Metadata"] == {}
 
 
-def test_what_is_there_is_not_uploaded_again(s3: "S3Client", tmp_path: Path) -> None:
-    path = tmp_path / "companies.csv"
-    path.write_bytes(CSV)
-    s3.put_object(Bucket="bucket", Key=f"data/{SHA256}/companies.csv", Body=CSV, Metadata={"by": "other"})
+def test_a_file_uploaded_again_is_the_newest_again(s3: "S3Client", tmp_path: Path) -> None:
+    right, wrong = tmp_path / "right.csv", tmp_path / "wrong.csv"
+    right.write_bytes(CSV)
+    wrong.write_bytes(CSV.replace(b"0.5", b"0.75"))
 
-    upload(s3, "bucket", path)
-
-    head = s3.head_object(Bucket="bucket", Key=f"data/{SHA256}/companies.csv")
-    assert head["Metadata"] == {"by": "other"}
+    uris = []
+    for path in (right, wrong, right):
+        uris.append(upload(s3, "bucket", path))
+        assert newest_upload(s3, "bucket") == uris[-1]
+        time.sleep(1.05)  # S3 notes the time of an object in whole seconds
+    assert uris[0] == uris[2] != uris[1]
 
 
 def test_sample_data_stays_marked(s3: "S3Client", tmp_path: Path) -> None:
