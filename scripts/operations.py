@@ -12,7 +12,7 @@ from botocore.config import Config
 
 from scripts.contracts import published_version
 from scripts.deployment import Outputs, is_local, read_outputs
-from scripts.status import EndpointState, paused_parameter, read_endpoint, read_packages
+from scripts.status import EndpointState, is_paused, paused_parameter, read_endpoint, read_packages
 
 if TYPE_CHECKING:
     import boto3
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 TIMEOUT_SECONDS = 1800.0
 MOVING = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"})
+# In these it answers, or soon will.
+_SERVING_SOON = frozenset({"Creating", "InService", "RollingBack", "SystemUpdating", "Updating"})
 # The function may run for 120 s; giving up on it earlier would call it twice.
 _PATIENT = Config(read_timeout=130)
 _FAILED_CALLS = 3
@@ -118,6 +120,38 @@ def resume(
     patience = _patience(session, on_change, timeout, sleep, clock)
     _reconcile_until(session, project, outputs, served, patience, f"version {wanted} is served", wanted)
     return wanted
+
+
+def check_endpoint(session: boto3.Session, project: Project, options: str = "") -> None:
+    """Check that an endpoint which does not answer will do so before long.
+
+    Parameters
+    ----------
+    options
+        What the commands in the message need, such as `` --local``.
+
+    Raises
+    ------
+    OperationError
+        If the service is paused, or the endpoint is absent, going or failed.
+    """
+    outputs = read_outputs(session.client("cloudformation"), project)
+    if is_paused(session, outputs):
+        raise OperationError(
+            f"The service is paused: there is no model to ask. `bankruptcy resume{options}` brings it back."
+        )
+    endpoint = read_endpoint(session, project)
+    if endpoint.status is None:
+        raise OperationError(
+            f"There is no endpoint {project.endpoint}: no model is deployed. "
+            f"`bankruptcy model approve --wait{options}` deploys one."
+        )
+    if endpoint.status not in _SERVING_SOON:
+        reason = f" ({endpoint.failure_reason})" if endpoint.failure_reason else ""
+        raise OperationError(
+            f"The endpoint {project.endpoint} is {endpoint.status}{reason}. "
+            f"`bankruptcy status{options}` says more."
+        )
 
 
 def _patience(

@@ -20,6 +20,7 @@ MOST_CONTRACTS = 3
 LONGEST_WAIT = 60.0  # seconds between two attempts
 
 _TRY_AGAIN = (0, 429, 500, 502, 503, 504)
+_NOT_SERVED = ("endpoint_unavailable", "no_model")
 _FINAL_CODES = ("quota_exceeded",)  # a 429 that lasts until next month
 # What lies at the request itself: other companies may fare better. Everything else concerns them all.
 _OF_THESE_COMPANIES = (400, 413, 422, 500, 502, 504)
@@ -101,6 +102,8 @@ class Predictions:
         Whether each prediction shall say what moves it most.
     on_wait
         Told the seconds and the reason before each wait.
+    check_endpoint
+        Called when the API has no model to ask; raises an error where waiting would not help.
     """
 
     def __init__(
@@ -110,12 +113,15 @@ class Predictions:
         *,
         explain: bool = False,
         on_wait: Callable[[float, str], None] = lambda _seconds, _reason: None,
+        check_endpoint: Callable[[], None] = lambda: None,
     ) -> None:
         self._client = client
         self._companies = companies
         self._explain = explain
         self._on_wait = on_wait
+        self._check_endpoint = check_endpoint
         self._lock = threading.Lock()
+        self._endpoint_lock = threading.Lock()
         self._stopped = threading.Event()
         self._contract = self._read_contract()
 
@@ -190,6 +196,7 @@ class Predictions:
                 is_final = error.status not in _TRY_AGAIN or error.code in _FINAL_CODES
                 if is_final or attempt == MOST_ATTEMPTS or self._stopped.is_set():
                     raise
+                self._look_at_endpoint(error)
                 seconds = min(error.retry_after or 2.0 ** (attempt - 1), LONGEST_WAIT)
                 self._on_wait(seconds, str(error))
             self._stopped.wait(seconds)
@@ -201,8 +208,18 @@ class Predictions:
             if self._contract is refused:
                 self._contract = self._read_contract()
 
+    def _look_at_endpoint(self, error: ApiError) -> None:
+        if error.code in _NOT_SERVED:
+            # One at a time: requests that wait side by side would otherwise all ask.
+            with self._endpoint_lock:
+                self._check_endpoint()
+
     def _read_contract(self) -> _Contract:
-        model = self._client.get("/model")
+        try:
+            model = self._client.get("/model")
+        except ApiError as error:
+            self._look_at_endpoint(error)
+            raise
         contract = _Contract(model["contract"], tuple(feature["name"] for feature in model["features"]))
         self._companies.check(contract.hash, contract.names)
         return contract

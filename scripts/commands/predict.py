@@ -17,7 +17,7 @@ from scripts.console import console, fail
 from scripts.session import DEFAULT_PROJECT, LocalOption, ProjectOption, RegionOption, connect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from rich.console import Console
 
@@ -65,17 +65,26 @@ def predict(
     from scripts.api_client import ApiError, client_of
     from scripts.companies import InputError
     from scripts.deployment import DeploymentError
+    from scripts.operations import OperationError, check_endpoint
 
     if (source is None) == (row is None):
         fail(
             "Give either a file or --row N: `bankruptcy predict companies.csv`, `bankruptcy predict --row 0`."
         )
     aws = connect(project, local=local, region=region)
+    options = _options(project, local=local, region=region)
     try:
         client = client_of(aws)
         companies = _row(data, row) if row is not None else _file(source)
-        summary = _predict(client, companies, form or _default_form(output), output, explain=explain)
-    except (ApiError, DeploymentError, InputError) as error:
+        summary = _predict(
+            client,
+            companies,
+            form or _default_form(output),
+            output,
+            explain=explain,
+            check_endpoint=lambda: check_endpoint(aws.session, aws.project, options),
+        )
+    except (ApiError, DeploymentError, InputError, OperationError) as error:
         fail(str(error))
     except BrokenPipeError:
         # Whoever read the answers has seen enough; Python must not write the rest at its end.
@@ -92,6 +101,7 @@ def _predict(
     path: Path | None,
     *,
     explain: bool,
+    check_endpoint: Callable[[], None],
 ) -> Summary:
     from scripts.prediction_output import CsvOutput, JsonOutput, Summary, TableOutput
     from scripts.predictions import Predictions
@@ -105,7 +115,9 @@ def _predict(
             Form.JSON: JsonOutput(stream, companies.unit),
         }
         summary = Summary(companies.unit)
-        results = Predictions(client, companies, explain=explain, on_wait=_Notice(err))
+        results = Predictions(
+            client, companies, explain=explain, on_wait=_Notice(err), check_endpoint=check_endpoint
+        )
         # Answers that run over the screen leave no place for a bar.
         is_quiet = path is None and form is not Form.TABLE and sys.stdout.isatty()
         for result in results if is_quiet else _with_progress(results, companies, err):
@@ -168,6 +180,15 @@ def _default_form(output: Path | None) -> Form:
     if output is not None:
         return Form.JSON if output.suffix in (".json", ".jsonl") else Form.CSV
     return Form.TABLE if sys.stdout.isatty() else Form.CSV
+
+
+def _options(project: str, *, local: bool, region: str | None) -> str:
+    """Return what another command needs to be about the same service."""
+    return (
+        (" --local" if local else "")
+        + (f" --project {project}" if project != DEFAULT_PROJECT else "")
+        + (f" --region {region}" if region else "")
+    )
 
 
 def _row(data: Path | None, row: int) -> ListedCompanies:

@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from pipeline.project import Project
 from scripts import prices
 from scripts.deployment import Outputs
-from scripts.operations import OperationError, pause, resume
+from scripts.operations import OperationError, check_endpoint, pause, resume
 from scripts.status import EndpointState, LastExecution, PackageState, Status, read_endpoint
 
 PROJECT = Project("bankruptcy", "123456789012", "eu-west-1")
@@ -196,6 +196,30 @@ def test_resume_says_why_it_can_not(
     with pytest.raises(OperationError) as raised:
         resume(session, PROJECT, timeout=100, sleep=clock.sleep, clock=clock)
     assert message in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("paused", "state", "told"),
+    [
+        ("true", None, "`bankruptcy resume --local` brings it back"),
+        ("true", "Deleting", "`bankruptcy resume --local` brings it back"),
+        ("false", None, "`bankruptcy model approve --wait --local` deploys one"),
+        ("false", "Failed", r"is Failed \(no capacity\). `bankruptcy status --local` says more"),
+    ],
+)
+def test_an_endpoint_that_will_not_answer_is_told_with_what_helps(
+    client: Client, session: boto3.Session, paused: str, state: str | None, told: str
+) -> None:
+    client.paused = [paused]
+    client.endpoint = {**endpoint(state), "FailureReason": "no capacity"} if state else None
+    with pytest.raises(OperationError, match=told):
+        check_endpoint(session, PROJECT, " --local")
+
+
+@pytest.mark.parametrize("state", ["Creating", "Updating", "InService"])
+def test_an_endpoint_that_comes_is_waited_for(client: Client, session: boto3.Session, state: str) -> None:
+    client.endpoint = endpoint(state)
+    check_endpoint(session, PROJECT)
 
 
 def test_one_failure_of_the_function_is_no_failure(client: Client, session: boto3.Session) -> None:

@@ -15,7 +15,9 @@ from rich.console import Console
 
 from scripts import predictions
 from scripts.api_client import ApiError
+from scripts.commands.predict import _options
 from scripts.companies import CsvCompanies, InputError, ListedCompanies, read_json
+from scripts.operations import OperationError
 from scripts.prediction_output import CsvOutput, JsonOutput, Summary, TableOutput
 from scripts.predictions import Predictions, Result
 
@@ -169,6 +171,31 @@ def test_an_api_that_stays_away_ends_it(companies: Any) -> None:
     errors = [ApiError(503, "endpoint_unavailable", "Paused.", [], 0.001) for _ in range(9)]
     with pytest.raises(ApiError, match="Paused"):
         list(Predictions(Api(*errors), companies("assets,debt\n0.1,1\n")))
+
+
+def test_a_service_that_is_away_is_not_waited_for(companies: Any) -> None:
+    def refuse() -> None:
+        raise OperationError("paused")
+
+    waits: list[tuple[float, str]] = []
+    api = Api(ApiError(503, "endpoint_unavailable", "Away.", [], 30))
+    found = companies("assets,debt\n0.1,1\n")
+    with pytest.raises(OperationError, match="paused"):
+        list(Predictions(api, found, on_wait=lambda *told: waits.append(told), check_endpoint=refuse))
+    assert (len(api.bodies), waits) == (1, [])
+
+    # AND so it is before the first model
+    def no_model(_path: str) -> dict[str, Any]:
+        raise ApiError(503, "no_model", "None yet.", [], 60)
+
+    api.get = no_model  # type: ignore[method-assign]
+    with pytest.raises(OperationError, match="paused"):
+        Predictions(api, found, check_endpoint=refuse)
+
+
+def test_hints_are_about_the_service_that_was_asked() -> None:
+    assert _options("bankruptcy", local=False, region=None) == ""
+    assert _options("other", local=True, region="eu-west-1") == " --local --project other --region eu-west-1"
 
 
 def test_a_quota_that_is_used_up_is_not_waited_for(companies: Any) -> None:
