@@ -210,13 +210,17 @@ class _Fleet:
         """Return the request's settings; what it leaves open the container may say."""
         settings = self._job.settings
         answer = self._containers[0].request("GET", "/execution-parameters", b"", {})
-        said = json.loads(answer.body) if answer.status == http.client.OK else {}
-        payload = said.get("MaxPayloadInMB", DEFAULT_PAYLOAD_MB)
-        strategy = _STRATEGIES.get(settings.strategy or "", said.get("BatchStrategy", "MULTI_RECORD"))
-        concurrency = settings.concurrency or said.get("MaxConcurrentTransforms", DEFAULT_CONCURRENCY)
-        return _Plan(
-            strategy, payload if settings.payload_mb is None else settings.payload_mb, int(concurrency)
-        )
+        try:
+            said = json.loads(answer.body) if answer.status == http.client.OK else {}
+            payload = said.get("MaxPayloadInMB", DEFAULT_PAYLOAD_MB)
+            strategy = _STRATEGIES.get(settings.strategy or "", said.get("BatchStrategy", "MULTI_RECORD"))
+            at_once = said.get("MaxConcurrentTransforms", DEFAULT_CONCURRENCY)
+            concurrency = settings.concurrency or int(at_once)
+        except (ValueError, TypeError, AttributeError) as error:
+            raise JobError(
+                f"AlgorithmError: The container's answer to GET /execution-parameters is no plan ({error})"
+            ) from error
+        return _Plan(strategy, payload if settings.payload_mb is None else settings.payload_mb, concurrency)
 
     def results(self, stream: Any) -> Iterator[list[bytes]]:
         """Yield the lines of output of an object's mini-batches, in order.

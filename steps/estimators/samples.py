@@ -17,11 +17,11 @@ def stratified(y: NDArray[np.integer], share: float, random: np.random.Generator
     Returns
     -------
     array of int
-        Their positions, class by class, drawn without replacement.
+        Their positions, class by class, drawn without replacement; at least one of each class.
     """
     share = min(share, LARGEST_SAMPLE / len(y))
     parts = [np.flatnonzero(y == label) for label in np.unique(y)]
-    drawn = [random.choice(part, round(share * len(part)), replace=False) for part in parts]
+    drawn = [random.choice(part, max(1, round(share * len(part))), replace=False) for part in parts]
     return np.concatenate(drawn)
 
 

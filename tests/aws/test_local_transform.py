@@ -46,6 +46,8 @@ def output_fn(rows, accept):
     return "".join(json.dumps({"twice": row}) + "\\n" for row in rows), accept
 
 def execution_parameters_fn():
+    if os.environ.get("WORD") == "no plan":
+        return ["no", "plan"]
     return {"MaxConcurrentTransforms": 2, "BatchStrategy": "SINGLE_RECORD", "MaxPayloadInMB": 3}
 """
 ENVIRONMENT = {"SAGEMAKER_PROGRAM": "serve.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"}
@@ -238,6 +240,14 @@ def test_whole_objects_and_the_containers_environment(cloud: Cloud) -> None:
     )
     assert described["TransformJobStatus"] == "Completed", described
     assert results(cloud) == {"x.csv.out": "SINGLE_RECORD it is"}
+
+
+@pytest.mark.usefixtures("model")
+def test_a_container_that_gives_no_plan_fails_the_job(cloud: Cloud) -> None:
+    cloud.put("in/x.csv", "1\n")
+    described = run(cloud, Environment={"WORD": "no plan"})
+    assert described["TransformJobStatus"] == "Failed"
+    assert described["FailureReason"].startswith("AlgorithmError: The container's answer to GET /execution-p")
 
 
 @pytest.mark.usefixtures("model")

@@ -24,6 +24,11 @@ def test_a_sample_keeps_the_classes_shares_and_its_bound(monkeypatch: pytest.Mon
     assert np.bincount(Y[bounded]) == pytest.approx(np.bincount(Y) / 4, abs=1)
 
 
+def test_a_class_of_few_is_not_lost() -> None:
+    y = np.array([0] * 1000 + [1])
+    assert samples.stratified(y, 0.1, np.random.default_rng(1))[-1] == 1000
+
+
 def test_all_companies_are_taken_up_to_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(samples, "LARGEST_SAMPLE", len(Y))
     assert samples.bounded(Y, 3).tolist() == list(range(len(Y)))
