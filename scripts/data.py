@@ -284,6 +284,23 @@ def first_bankrupt_company(path: Path) -> dict[str, float]:
     return read_company(path, int((table[TARGET] == 1).to_numpy().argmax()))
 
 
+def check(path: Path) -> None:
+    """Check a data file as the pipeline's first step would, which is minutes or a deployment later.
+
+    Raises
+    ------
+    DataError
+        Listing what is wrong with the header and the cells.
+    """
+    from steps.data import DataError as StepError
+    from steps.data import read_data
+
+    try:
+        read_data(path)
+    except StepError as error:
+        raise DataError(str(error)) from error
+
+
 def upload(s3: "S3Client", bucket: str, path: Path) -> str:
     """Put the CSV of a data file, decompressed, under its own hash; return its S3 URI.
 

@@ -58,13 +58,14 @@ def upload(
     local: LocalOption = False,
     region: RegionOption = None,
 ) -> None:
-    """Put a data file under its own hash into the bucket and print its URI (InputDataUri)."""
-    from scripts.data import DataError, resolve
+    """Check a data file, put it under its own hash into the bucket and print its URI."""
+    from scripts.data import DataError, check, resolve
     from scripts.data import upload as put
 
     aws = connect(project, local=local, region=region)
     try:
         source = resolve(data)
+        check(source.path)
         uri = put(aws.client("s3"), aws.project.bucket, source.path)
     except DataError as error:
         fail(str(error))

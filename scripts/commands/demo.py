@@ -26,11 +26,12 @@ def demo(
 ) -> None:
     """Run everything here, without AWS: pipeline, gate, approval, deployment, a prediction over HTTP."""
     from local_aws.server import LocalAws
-    from scripts.data import DataError, resolve
+    from scripts.data import DataError, check, resolve
 
     out = console()
     try:
         source = resolve(data)
+        check(source.path)
     except DataError as error:
         fail(str(error))
     out.print(f"[bold]Data[/]       {source.description}", soft_wrap=True)

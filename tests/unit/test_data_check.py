@@ -1,0 +1,93 @@
+"""What `data upload` and `demo` refuse before anything is uploaded or deployed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pandas as pd
+import pytest
+from moto import mock_aws
+from typer.testing import CliRunner
+
+from scripts.cli import app
+
+BUCKET = "bankruptcy-123456789012-eu-west-1"
+RUNNER = CliRunner(env={"TERM": "dumb"})
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Any:
+    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE", "BANKRUPTCY_PROJECT"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    with mock_aws():
+        s3 = boto3.client("s3")
+        s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+        yield s3
+
+
+def _without_target(text: str) -> str:
+    return text.replace("Bankrupt?", "Failed?", 1)
+
+
+def _with_text(text: str) -> str:
+    header, first, rest = text.split("\n", 2)
+    return "\n".join([header, first.rpartition(",")[0] + ",high", rest])
+
+
+@pytest.fixture(
+    params=[
+        (_without_target, "Bankrupt?"),
+        (_with_text, "is not a number"),
+        (lambda text: text.replace(",", ";"), "comma-separated"),
+        (lambda _: "", "Bankrupt?"),
+    ],
+    ids=["no target", "text in a cell", "semicolons", "empty"],
+)
+def spoilt(
+    request: pytest.FixtureRequest, companies: Callable[..., pd.DataFrame], data_file: Any, tmp_path: Path
+) -> tuple[Path, str]:
+    """A file that the pipeline's first step refuses, and a part of what it says."""
+    spoil, told = request.param
+    path = data_file(tmp_path / "mine.csv", companies(rows=20, bankrupt=4))
+    path.write_text(spoil(path.read_text(encoding="utf-8")), encoding="utf-8")
+    return path, told
+
+
+def test_a_file_that_the_pipeline_refuses_is_not_uploaded(aws: Any, spoilt: tuple[Path, str]) -> None:
+    result = RUNNER.invoke(app, ["data", "upload", "--data", str(spoilt[0])])
+
+    assert result.exit_code == 1
+    assert "The data file mine.csv can't be used" in result.output
+    assert spoilt[1] in result.output
+    assert aws.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
+
+
+def test_a_file_that_the_pipeline_takes_is_uploaded(
+    aws: Any, companies: Callable[..., pd.DataFrame], data_file: Any, tmp_path: Path
+) -> None:
+    path = data_file(tmp_path / "mine.csv", companies(rows=20, bankrupt=4))
+
+    result = RUNNER.invoke(app, ["data", "upload", "--data", str(path)])
+
+    assert result.exit_code == 0, result.output
+    assert aws.list_objects_v2(Bucket=BUCKET)["Contents"][0]["Key"].endswith("/mine.csv")
+
+
+def test_the_demo_deploys_nothing_for_a_file_that_the_pipeline_refuses(
+    spoilt: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(**_: Any) -> Any:
+        raise AssertionError("local AWS was started")
+
+    monkeypatch.setattr("local_aws.server.LocalAws", start)
+
+    result = RUNNER.invoke(app, ["demo", "--data", str(spoilt[0])])
+
+    assert result.exit_code == 1
+    assert spoilt[1] in result.output
