@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from pipeline.project import Project
 
 SHOWN_PACKAGES = 5
+_MOST_DEPLOYMENTS = 3  # then deploy_model gives a version up
+_SERVING = frozenset({"InService", "RollingBack", "SystemUpdating", "Updating"})
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,11 @@ class EndpointState:
     memory_mb: int | None = None
     max_concurrency: int | None = None
     failure_reason: str | None = None
+
+    @property
+    def serves(self) -> bool:
+        """Whether it answers requests."""
+        return self.status in _SERVING
 
 
 @dataclass(frozen=True)
@@ -193,11 +200,25 @@ def read_packages(
     return tuple(sorted(found, key=lambda package: -package.version))
 
 
+def next_version(session: boto3.Session, project: Project, without: int) -> int | None:
+    """Return the version that deploy_model would serve if `without` were not approved."""
+    for package in read_packages(session, project):
+        if package.approval == "Approved" and package.version != without:
+            attempts = _metadata(session, package).get("DeploymentFailedAttempts", "0")
+            if int(attempts) < _MOST_DEPLOYMENTS:
+                return package.version
+    return None
+
+
+def _metadata(session: boto3.Session, package: PackageState) -> dict[str, str]:
+    described = session.client("sagemaker").describe_model_package(ModelPackageName=package.arn)
+    return described.get("CustomerMetadataProperties", {})
+
+
 def _failure(session: boto3.Session, package: PackageState) -> str | None:
     if package.approval != "Approved":
         return None
-    described = session.client("sagemaker").describe_model_package(ModelPackageName=package.arn)
-    notes = described.get("CustomerMetadataProperties", {})
+    notes = _metadata(session, package)
     if "DeploymentFailedReason" not in notes:
         return None
     return f"deployment failed {notes['DeploymentFailedAttempts']} ×: {notes['DeploymentFailedReason']}"

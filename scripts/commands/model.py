@@ -20,6 +20,7 @@ app = typer.Typer(help="The model registry: list, show, approve, reject.", no_ar
 VersionArgument = Annotated[int | None, typer.Argument(help="Version; default: the newest.")]
 WaitOption = Annotated[bool, typer.Option("--wait", help="Wait until the endpoint serves it.")]
 YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask when the columns change.")]
+RejectYesOption = Annotated[bool, typer.Option("--yes", help="Do not ask when the version is served.")]
 NoteOption = Annotated[str, typer.Option("--note", help="Why; kept in the registry.")]
 
 
@@ -108,15 +109,29 @@ def approve(
 def reject(
     version: VersionArgument = None,
     note: NoteOption = "",
+    yes: RejectYesOption = False,
     project: ProjectOption = DEFAULT_PROJECT,
     local: LocalOption = False,
     region: RegionOption = None,
 ) -> None:
     """Reject a version; where it is running, the newest approved one takes its place."""
+    from scripts.status import next_version, read_endpoint
+
     aws = connect(project, local=local, region=region)
     package = find(aws, version)
+    number = package["ModelPackageVersion"]
+    if read_endpoint(aws.session, aws.project).version == str(number):
+        other = next_version(aws.session, aws.project, without=number)
+        what = (
+            "no approved version is left: the endpoint is removed and the API answers 503"
+            if other is None
+            else f"version {other} takes over"
+        )
+        console().print(f"[yellow]Version {number} is the one that is served;[/] {what}.", soft_wrap=True)
+        if not yes and not typer.confirm("Reject it?"):
+            raise typer.Abort
     set_approval(aws, package, "Rejected", note)
-    console().print(f"Version {package['ModelPackageVersion']} is rejected.")
+    console().print(f"Version {number} is rejected.")
 
 
 def _warn(version: int, change: ContractChange) -> None:

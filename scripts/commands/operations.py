@@ -147,7 +147,7 @@ def status_table(found: Status) -> Table:
         ("last execution", ran),
         ("newest versions", "\n".join(versions) or "none yet"),
         ("endpoint", _endpoint_text(found.endpoint)),
-        ("API's model", f"version {found.published_version}" if found.published_version else "none yet"),
+        ("API's model", _model_text(found)),
         ("paused", "[yellow]yes; `bankruptcy resume` brings it back[/]" if found.paused else "no"),
         ("API", found.api_url),
         ("alarms", alarms),
@@ -178,6 +178,13 @@ def checks_table(checks: list[Check]) -> Table:
             escape(check.remark),
         )
     return table
+
+
+def _model_text(found: Status) -> str:
+    if found.published_version is None:
+        return "none yet"
+    served = "" if found.endpoint.serves else "  [yellow]nothing serves it: /predict answers 503[/]"
+    return f"version {found.published_version}{served}"
 
 
 def _endpoint_text(endpoint: EndpointState) -> str:

@@ -227,6 +227,7 @@ def test_commands(service: Service, tmp_path: Path) -> None:
     code, output = run("status")
     assert "deployment failed 1 ×: No capacity" in output
     assert (code, "yes; `bankruptcy resume`" in output, "$0.000 an hour" in output) == (0, True, True)
+    assert "version 2  nothing serves it: /predict answers 503" in output
 
 
 def test_the_deployers_policy_allows_what_was_called(service: Service) -> None:

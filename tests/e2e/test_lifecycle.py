@@ -112,7 +112,7 @@ def test_from_nothing_to_nothing(service: Service, companies: pd.DataFrame, tmp_
     run("model", "approve", "2", "--yes", "--wait")
     assert answering_version(service, client) == "2"
     # AND when it is rejected, the first one answers again
-    run("model", "reject", "2", "--note", "a test")
+    run("model", "reject", "2", "--yes", "--note", "a test")
     run("resume")  # waits until the newest approved version serves
     assert answering_version(service, client) == "1"
 
