@@ -14,10 +14,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from multiprocessing import get_context
@@ -25,11 +25,16 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from rich.markdown import Markdown
+
+from benchmarks.pages import put
 from benchmarks.scale import SOURCE, measure
+from scripts.console import console
 from scripts.places import name_of
 from scripts.sample_data import ROWS, generate
 
 RESULTS = Path(__file__).with_name("results") / "batch.json"
+DOCS = Path(__file__).parents[1] / "docs" / "batch.md"
 PROJECT = "bench-batch"
 ROLE = "arn:aws:iam::123456789012:role/bench"
 ENVIRONMENT = {"SAGEMAKER_PROGRAM": "serve.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"}
@@ -46,8 +51,8 @@ class Scored:
         By stage: preparing and uploading, the transform job, collecting the results.
     cpu_seconds
         Of computing, by process: scoring, and local AWS with the model's containers.
-    client_mib
-        The most memory that the scoring process held.
+    client_mib, local_aws_mib
+        The most memory that the scoring process held, and that local AWS has held until its end.
     """
 
     companies: int
@@ -56,6 +61,7 @@ class Scored:
     cpu_seconds: dict[str, float]
     companies_per_second: int
     client_mib: int
+    local_aws_mib: int = 0
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -65,6 +71,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--companies", type=int, nargs=2, default=[100_000, 400_000])
     parser.add_argument("--folder", type=Path, default=SOURCE / "build" / "batch", help="for data and models")
     parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--docs", type=Path, default=DOCS, help="page that shows the figures")
     args = parser.parse_args(argv)
     from steps.export import unpack_model  # noqa: PLC0415 (The scoring process, too, imports this module.)
 
@@ -72,9 +79,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     model = archive.parent / "unpacked"
     unpack_model(archive, model)
     handlers = handler_costs(model)
-    _say(f"{args.estimator}: microseconds a company in the container, of mini-batches of {MINI_BATCH_ROWS}")
-    for name, cost in handlers.items():
-        _say(f"  {name:<12} {cost:>8.1f}")
     runs = []
     with local_aws() as server:
         register(model)
@@ -85,15 +89,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
                 scored = pool.submit(score_one, str(portfolio), companies).result()
             scored.cpu_seconds["local AWS and containers"] = round(cpu_seconds(server) - before, 2)
-            runs.append(scored)
-            core_seconds = sum(scored.cpu_seconds.values())
-            stages = ", ".join(f"{name} {seconds:.1f}" for name, seconds in scored.seconds.items())
-            _say(
-                f"{scored.companies:>9,} companies ({scored.mebibytes:,} MiB): "
-                f"{scored.companies_per_second:>7,} a second, {companies / core_seconds:,.0f} a second "
-                f"of computing; seconds: {stages}; computing: {scored.cpu_seconds}; "
-                f"client {scored.client_mib:,} MiB, local AWS {peak_mib(server):,} MiB"
-            )
+            runs.append(replace(scored, local_aws_mib=peak_mib(server)))
     document = {
         "machine": f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}",
         "measured": f"{datetime.now(UTC):%Y-%m-%d}",
@@ -104,6 +100,29 @@ def main(argv: Sequence[str] | None = None) -> None:
     }
     args.results.parent.mkdir(parents=True, exist_ok=True)
     args.results.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    put(args.docs, "bench-batch", chapter(document))
+    console().print(Markdown(chapter(document)))
+
+
+def chapter(document: Mapping[str, Any]) -> str:
+    """Return the stored figures as docs/batch.md shows them."""
+    measured = f"{document['estimator']}, {document['data']}, {document['measured']}, {document['machine']}"
+    names = ("prepare", "transform", "collect")
+    lines = [
+        f"| companies | a second | {' | '.join(f'{name}, s' for name in names)} | "
+        "a second of computing | scoring holds | local AWS holds |",
+        f"|{'---:|' * 8}",
+    ]
+    for one in document["portfolios"]:
+        seconds = " | ".join(f"{one['seconds'][name]:.1f}" for name in names)
+        of_computing = one["companies"] / sum(one["cpu_seconds"].values())
+        lines.append(
+            f"| {one['companies']:,} | {one['companies_per_second']:,} | {seconds} | {of_computing:,.0f} | "
+            f"{one['client_mib']:,} MiB | {one['local_aws_mib']:,} MiB |"
+        )
+    costs = document["container_microseconds_a_company"]
+    handlers = ", ".join(f"`{name}` {cost} µs" for name, cost in costs.items())
+    return "\n".join([*lines, "", f"Of a company's time in the container: {handlers} ({measured})."])
 
 
 def trained(folder: Path, estimator: str) -> Path:
@@ -270,11 +289,6 @@ def peak_mib(pid: int) -> int:
     except OSError:
         return 0
     return next((int(line.split()[1]) // 2**10 for line in lines if line.startswith("VmHWM:")), 0)
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks import scale, scale_page, serving, serving_tables
+from benchmarks import batch, scale, scale_page, serving, serving_tables
 from benchmarks.pages import put
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -88,5 +88,7 @@ def test_pages_show_the_stored_figures() -> None:
     stored = json.loads(scale.RESULTS.read_text(encoding="utf-8"))
     assert scale_page.chapter(stored) in scale_page.PAGE.read_text(encoding="utf-8")
     assert scale_page.PAGE.with_suffix(".svg").read_text(encoding="utf-8") == scale_page.curves(stored) + "\n"
+    stored = json.loads(batch.RESULTS.read_text(encoding="utf-8"))
+    assert batch.chapter(stored) in batch.DOCS.read_text(encoding="utf-8")
     stored = json.loads(serving.RESULTS.read_text(encoding="utf-8"))
     assert serving_tables.chapter(stored) in serving.DOCS.read_text(encoding="utf-8")
