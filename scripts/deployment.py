@@ -162,10 +162,12 @@ def read_outputs(cloudformation: CloudFormationClient, project: Project) -> Outp
     wanted = {field.name: _camel(field.name) for field in fields(Outputs)}
     missing = sorted(set(wanted.values()) - set(present))
     if missing:
+        from scripts.session import command
+
         where = f"account {project.account}, {project.region}"
         told = f"lacks {', '.join(missing)}" if present else "does not exist or is not complete"
         raise DeploymentError(
-            f"The stack {project.service_stack} ({where}) {told}. Run `bankruptcy deploy` first."
+            f"The stack {project.service_stack} ({where}) {told}. Run `{command('deploy')}` first."
         )
     values = {name: present[key] for name, key in wanted.items()}
     if is_local(cloudformation):

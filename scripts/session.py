@@ -30,6 +30,8 @@ RegionOption = Annotated[
     str | None, typer.Option("--region", help="AWS region; default: that of your AWS configuration.")
 ]
 DEFAULT_PROJECT = "bankruptcy"
+# The options that `connect` was given, for the commands that messages name.
+_given: list[str] = []
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,14 @@ class Aws:
         return "AWS_ENDPOINT_URL" in os.environ
 
 
+def command(words: str) -> str:
+    """Return ``bankruptcy <words>`` with the project, account and region of the command that runs.
+
+    Without its ``--local`` a command that a person copies would act on a real account.
+    """
+    return " ".join(["bankruptcy", words, *_given])
+
+
 def connect(project: str, *, local: bool = False, region: str | None = None) -> Aws:
     """Resolve credentials, region and account.
 
@@ -63,11 +73,15 @@ def connect(project: str, *, local: bool = False, region: str | None = None) -> 
 
     from pipeline.project import Project
 
+    _remember(project, local=local, region=region)
     if local:
         use_local_aws(f"http://127.0.0.1:{LOCAL_PORT}", region)
     session = boto3.Session(region_name=region)
     if session.region_name is None:
-        fail("No AWS region is set. Pass --region, or set AWS_DEFAULT_REGION, for example eu-west-1.")
+        fail(
+            "No AWS region is set. Pass --region, or set AWS_DEFAULT_REGION, for example eu-west-1; "
+            "or pass --local for this machine."
+        )
     try:
         account = session.client("sts").get_caller_identity()["Account"]
     except (BotoCoreError, ClientError) as error:
@@ -85,6 +99,16 @@ def connect(project: str, *, local: bool = False, region: str | None = None) -> 
     except ValueError as error:
         fail(str(error))
     return Aws(session, named)
+
+
+def _remember(project: str, *, local: bool, region: str | None) -> None:
+    _given.clear()
+    if project != os.environ.get("BANKRUPTCY_PROJECT", DEFAULT_PROJECT):
+        _given.extend(["--project", project])
+    if local:
+        _given.append("--local")
+    if region is not None:
+        _given.extend(["--region", region])
 
 
 def use_local_aws(url: str, region: str | None = None) -> None:

@@ -36,11 +36,16 @@ def start(
         signal.signal(number, lambda *_: stopped.set())
     out = console()
     out.print(f"[bold green]Local AWS[/] answers at [bold]{server.url}[/] (in memory; Ctrl-C ends it)\n")
-    out.print("For any AWS client in another terminal:\n")
+    out.print("In another terminal, any AWS client and [bold]bankruptcy[/] use it after\n")
     settings = {"AWS_ENDPOINT_URL": server.url, **LOCAL_CREDENTIALS, "AWS_DEFAULT_REGION": LOCAL_REGION}
     for name, value in settings.items():
         out.print(f"  export {name}={value}")
-    out.print("\nThen [bold]bankruptcy deploy[/], [bold]… data upload[/], [bold]… pipeline start --wait[/].")
+    # --local knows one port only.
+    if port == LOCAL_PORT:
+        out.print("\nor, for bankruptcy alone, pass [bold]--local[/] to each command.")
+    option = " --local" if port == LOCAL_PORT else ""
+    steps = (f"bankruptcy {words}{option}" for words in ("deploy", "data upload", "pipeline start --wait"))
+    out.print(f"\nFor example: [bold]{', then '.join(steps)}[/]", soft_wrap=True)
     try:
         stopped.wait()
     finally:

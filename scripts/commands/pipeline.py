@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scripts.console import console, fail
-from scripts.session import DEFAULT_PROJECT, Aws, LocalOption, ProjectOption, RegionOption, connect
+from scripts.session import DEFAULT_PROJECT, Aws, LocalOption, ProjectOption, RegionOption, command, connect
 
 if TYPE_CHECKING:
     from pipeline.service import Execution
@@ -64,7 +64,7 @@ def start(
     if "InputDataUri" not in parameters:
         newest = newest_upload(aws.client("s3"), aws.project.bucket)
         if newest is None:
-            fail(f"s3://{aws.project.bucket}/data/ holds no data yet. Run `bankruptcy data upload` first.")
+            fail(f"s3://{aws.project.bucket}/data/ holds no data yet. Run `{command('data upload')}` first.")
         parameters["InputDataUri"] = newest
     try:
         arn = start_execution(aws.client("sagemaker"), aws.project, parameters)
@@ -88,7 +88,7 @@ def follow(aws: Aws, arn: str) -> Execution:
     if evaluation is not None:
         console().print(candidates_table(evaluation, is_sample=uses_sample(execution)))
     if execution.status != "Succeeded":
-        judged = "" if evaluation is None else " `bankruptcy report` shows what was judged."
+        judged = "" if evaluation is None else f" `{command('report')}` shows what was judged."
         fail(f"The execution ended as {execution.status}.{judged}")
     return execution
 
@@ -177,7 +177,8 @@ def stop(
         stop_execution(aws.client("sagemaker"), arn)
     except ClientError as error:
         fail(f"It was not stopped: {error.response['Error']['Message']}")
-    console().print(f"Stopping {arn.rpartition('/')[2]}; `bankruptcy pipeline status` shows when it has.")
+    shows = f"`{command('pipeline status')}` shows when it has."
+    console().print(f"Stopping {arn.rpartition('/')[2]}; {shows}", soft_wrap=True)
 
 
 def resolve_execution(aws: Aws, given: str | None) -> str:
@@ -191,5 +192,7 @@ def resolve_execution(aws: Aws, given: str | None) -> str:
         if given is None or item.arn.endswith(f"/{given}"):
             return item.arn
     if given is None:
-        fail(f"Pipeline {aws.project.pipeline} has no execution yet; `bankruptcy pipeline start` starts one.")
-    fail(f"No execution {given} among the newest {len(known)}; `bankruptcy pipeline list` shows them.")
+        starts = f"`{command('pipeline start')}` starts one."
+        fail(f"Pipeline {aws.project.pipeline} has no execution yet; {starts}")
+    shows = f"`{command('pipeline list')}` shows them."
+    fail(f"No execution {given} among the newest {len(known)}; {shows}")

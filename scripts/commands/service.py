@@ -8,7 +8,7 @@ import typer
 
 from scripts.commands.pipeline import parse_parameters
 from scripts.console import console, fail
-from scripts.session import DEFAULT_PROJECT, Aws, LocalOption, ProjectOption, RegionOption, connect
+from scripts.session import DEFAULT_PROJECT, Aws, LocalOption, ProjectOption, RegionOption, command, connect
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,9 +96,10 @@ def _tell(aws: Aws, outputs: Outputs) -> None:
     out.print(f"\nAPI       [bold]{outputs.api_url}[/]", soft_wrap=True)
     gateway = aws.client("apigateway").meta
     endpoint = f"--endpoint-url {gateway.endpoint_url} " if aws.is_local else ""
-    command = f"aws {endpoint}--region {gateway.region_name} apigateway get-api-key --include-value"
-    shown = f"{command} --api-key {outputs.api_key_id} --query value --output text"
+    asked = f"aws {endpoint}--region {gateway.region_name} apigateway get-api-key --include-value"
+    shown = f"{asked} --api-key {outputs.api_key_id} --query value --output text"
     out.print(f"API key   KEY=$({shown})", soft_wrap=True)
     out.print(f"Try it    curl {outputs.api_url}/health", soft_wrap=True)
     out.print(f'With key  curl -H "x-api-key: $KEY" {outputs.api_url}/model', soft_wrap=True)
-    out.print("Next      bankruptcy data upload, then bankruptcy pipeline start --wait")
+    upload, start = command("data upload"), command("pipeline start --wait")
+    out.print(f"Next      {upload}, then {start}", soft_wrap=True)

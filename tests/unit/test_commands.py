@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import typer
@@ -18,6 +19,7 @@ RUNNER = CliRunner(env={"TERM": "dumb"})
 def _no_aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_DEFAULT_REGION", "AWS_REGION", "BANKRUPTCY_PROJECT"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("scripts.session._given", [])
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
 
@@ -33,6 +35,7 @@ def test_help_names_every_command() -> None:
     ("arguments", "told"),
     [
         (["pipeline", "list"], "No AWS region is set"),
+        (["pipeline", "list"], "or pass --local for this machine"),
         (["pipeline", "list", "--local"], "Start it with `bankruptcy local start`"),
         (["predict"], "Give either a file or --row N"),
         (["data", "describe", "--data", "nowhere.csv"], "nowhere.csv"),
@@ -65,6 +68,23 @@ def test_local_start_says_that_a_port_is_taken() -> None:
         result = RUNNER.invoke(app, ["local", "start", "--port", str(taken.getsockname()[1])])
     assert result.exit_code == 1
     assert "is not free" in result.output
+
+
+@pytest.mark.parametrize("port", [4600, 4601])
+def test_local_start_names_both_ways_to_use_it(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = SimpleNamespace(url=f"http://127.0.0.1:{port}", start=lambda: None, stop=lambda: None)
+    monkeypatch.setattr("local_aws.server.LocalAws", lambda **_: server)
+    ended = SimpleNamespace(wait=lambda: None)
+    monkeypatch.setattr("scripts.commands.local.threading", SimpleNamespace(Event=lambda: ended))
+    monkeypatch.setattr("scripts.commands.local.signal.signal", lambda *_: None)
+
+    result = RUNNER.invoke(app, ["local", "start", "--port", str(port)])
+
+    assert result.exit_code == 0, result.output
+    assert f"export AWS_ENDPOINT_URL={server.url}\n" in result.output
+    # --local knows one port only.
+    assert ("pass --local to each command" in result.output) == (port == 4600)
+    assert ("bankruptcy data upload --local" in result.output) == (port == 4600)
 
 
 def _free_port() -> int:
