@@ -12,19 +12,26 @@ TOOLKIT := .venv-toolkit
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
+# In words that any Python understands: a resolver would answer with a riddle.
+define check-python
+@$(PYTHON) -c 'import sys; v = sys.version_info; (3, 11) <= v[:2] <= (3, 13) or sys.exit("Python 3.11, 3.12 or 3.13 is needed; $(PYTHON) is %d.%d.%d. Try: make $(MAKECMDGOALS) PYTHON=python3.12" % v[:3])'
+endef
+
 $(UV):
+	$(check-python)
 	$(PYTHON) -m venv $(VENV)/uv
 	$(VENV)/uv/bin/pip install --quiet --disable-pip-version-check uv==0.13.9
 
 # Compiled here, once, rather than by the first execution's jobs.
 $(READY): requirements.lock setup.cfg pyproject.toml | $(UV)
+	$(check-python)
 	$(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV)
 	VIRTUAL_ENV=$(VENV) $(UV) pip sync --quiet --require-hashes --compile-bytecode requirements.lock
 	VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $(READY)
 
 demo: $(READY)  ## the whole workflow on this machine, without AWS (DATA=path for a data file of yours)
-	$(BIN)/bankruptcy demo $(if $(DATA),--data $(DATA))
+	$(BIN)/bankruptcy demo $(if $(DATA),--data "$(DATA)")
 
 test: $(READY)  ## every test
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
@@ -42,6 +49,7 @@ test-api-inputs: $(READY)  ## 24,000 requests, right, nearly right and absurd, a
 	EXAMPLES=4000 $(BIN)/python -m pytest tests/unit/test_predict_api_fuzz.py
 
 $(TOOLKIT)/.ready: tests/toolkit/requirements.lock | $(UV)
+	$(check-python)
 	$(UV) venv --quiet --allow-existing --python $(PYTHON) $(TOOLKIT)
 	VIRTUAL_ENV=$(TOOLKIT) $(UV) pip sync --quiet --require-hashes --compile-bytecode tests/toolkit/requirements.lock
 	@# AWS's image mends its toolkit for today's Python in the same way.
@@ -53,13 +61,13 @@ test-toolkit: $(READY) $(TOOLKIT)/.ready  ## the model and a training job in AWS
 	$(BIN)/python -m pytest tests/toolkit/toolkit_serving.py tests/toolkit/toolkit_training.py
 
 bench-serving: $(READY)  ## predicting against scikit-learn, one request's cost, a worker, the local endpoint (DATA=path)
-	$(BIN)/python -m benchmarks.serving $(if $(DATA),--data $(DATA))
+	$(BIN)/python -m benchmarks.serving $(if $(DATA),--data "$(DATA)")
 
 model-card: $(READY)  ## train on the real file and write the figures of docs/model-card.md (DATA=path)
-	$(BIN)/python -m benchmarks.model_card $(DATA)
+	$(BIN)/python -m benchmarks.model_card $(if $(DATA),"$(DATA)")
 
 bench-judge: $(READY)  ## served against audited probabilities, and the refusal of a worse model (DATA=path)
-	$(BIN)/python -m benchmarks.judge $(DATA)
+	$(BIN)/python -m benchmarks.judge $(if $(DATA),"$(DATA)")
 
 bench-functions: $(READY)  ## cold imports of the functions, and their zips
 	$(BIN)/python -m benchmarks.functions
@@ -71,7 +79,7 @@ bench-api: $(READY)  ## the REST API on local AWS against its targets, and where
 	$(BIN)/python -m benchmarks.api
 
 bench-quality: $(READY)  ## honest figures of every recipe, and the leak (DATA=path unless UCI can be reached; half an hour)
-	$(BIN)/python -m benchmarks.quality $(DATA) --write
+	$(BIN)/python -m benchmarks.quality $(if $(DATA),"$(DATA)") --write
 
 bench-batch: $(READY)  ## scoring a portfolio from CSV to CSV on local AWS: companies a second, and where the time goes
 	$(BIN)/python -m benchmarks.batch
