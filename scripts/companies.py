@@ -13,6 +13,8 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
+from scripts.columns import problem_of_header
+
 _LONGEST_QUOTE = 30
 
 
@@ -31,7 +33,7 @@ class CsvCompanies:
     Raises
     ------
     InputError
-        If it can't be read or has no header.
+        If it can't be read or is empty.
     """
 
     unit = "line"
@@ -40,7 +42,9 @@ class CsvCompanies:
         self._path = path
         self._file: BinaryIO | None = None
         with self._opened() as text:
-            header = self._next(csv.reader(text)) or []
+            header = self._next(csv.reader(text))
+        if header is None:
+            raise InputError(f"{path} is empty.")
         self.size = path.stat().st_size
         self.count = 0
         self._header = [heading.strip() for heading in header]
@@ -60,16 +64,9 @@ class CsvCompanies:
         InputError
             If it lacks columns, or has one more than once.
         """
-        missing = [name for name in names if name not in self._places]
-        if missing:
-            listed = ", ".join(map(repr, missing[:5])) + (", …" if len(missing) > 5 else "")
-            raise InputError(
-                f"{self._path} lacks {len(missing)} of the model's {len(names)} columns: {listed}. Its first "
-                "line must name the columns."
-            )
-        repeated = [name for name in names if self._header.count(name) > 1]
-        if repeated:
-            raise InputError(f"{self._path} has more than one column {repeated[0]!r}; name each once.")
+        problem = problem_of_header(self._header, names)
+        if problem:
+            raise InputError(f"{self._path} {problem}")
 
     def __iter__(self) -> Iterator[tuple[int, list[str]]]:
         """Return each line's number and cells; empty lines are skipped."""
@@ -206,7 +203,10 @@ def read_json(path: Path) -> ListedCompanies:
         If it can't be read or is no such file.
     """
     try:
-        content = json.loads(path.read_bytes())
+        text = path.read_bytes()
+        if not text.strip():
+            raise InputError(f"{path} is empty.")
+        content = json.loads(text)
     except OSError as error:
         raise InputError(
             f"{path} can't be read ({error.strerror}); give a CSV with a header or a JSON file."

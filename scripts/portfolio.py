@@ -9,7 +9,7 @@ import io
 import json
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
@@ -18,10 +18,13 @@ from operator import itemgetter
 from pathlib import Path
 from typing import IO, Any, NamedTuple, TextIO
 
+from scripts.columns import no_such_name, problem_of_header
+
 # No ratio is near it, and a model's arithmetic has room above it.
 LARGEST = 1e150
 BLOCK_LINES = 4000
 _UNWRITABLE = "holds half a character, which no file can be written with"
+_EMPTY = "The portfolio is empty."
 # What the model says of a company.
 RESULT = ("prediction", "probability_bankrupt", "risk_level")
 
@@ -127,20 +130,18 @@ def read(lines: TextIO, form: Form, features: Sequence[str], keep: Sequence[str]
 
 
 def _read_csv(lines: TextIO, features: Sequence[str], keep: Sequence[str] | None) -> Portfolio:
+    first = next(lines, "")
+    if not first:
+        raise PortfolioError(_EMPTY)
     try:
-        header = [name.strip() for name in _cells(next(lines, ""))]
+        header = [name.strip() for name in _cells(first)]
     except csv.Error as error:
         raise PortfolioError(f"The header is not CSV: {error}.") from error
     if keep is None:
         keep = [] if header[0] in features else header[:1]
-    for name in (*features, *keep):
-        if header.count(name) != 1:
-            missing = [each for each in features if each not in header]
-            raise PortfolioError(
-                f"The header has {name!r} {header.count(name)} times, where it must stand once; "
-                f"{len(missing)} of the model's {len(features)} "
-                "columns are missing. Cells are separated by commas."
-            )
+    problem = problem_of_header(header, features, keep)
+    if problem:
+        raise PortfolioError(f"The portfolio {problem}")
     taken = _picker([header.index(name) for name in features])
     kept = _picker([header.index(name) for name in keep])
     return Portfolio(tuple(keep), _checked(_csv_rows(lines, len(header), taken, kept), features))
@@ -215,6 +216,8 @@ def _check(row: Company, features: Sequence[str]) -> Row:
 
 def _read_lines(lines: TextIO, features: Sequence[str], keep: Sequence[str] | None) -> Portfolio:
     first = lines.readline()
+    if not first:
+        raise PortfolioError(_EMPTY)
     if keep is None:
         try:
             name = next(iter(json.loads(first).keys()))
@@ -226,7 +229,18 @@ def _read_lines(lines: TextIO, features: Sequence[str], keep: Sequence[str] | No
         keep = [] if name in features or name == "features" else [name]
         if not _is_writable(name):
             raise PortfolioError(f"The name {name!r} {_UNWRITABLE}.")
+    else:
+        _check_kept(first, features, keep)
     return Portfolio(tuple(keep), _checked(_json_rows(first, lines, features, keep), features))
+
+
+def _check_kept(first: str, features: Sequence[str], keep: Sequence[str]) -> None:
+    """Refuse names that the first line doesn't have: each line would be without them in the result."""
+    with suppress(ValueError, RecursionError):  # then it is told as a bad line
+        given = json.loads(first)
+        for name in keep if isinstance(given, dict) else ():
+            if name not in given:
+                raise PortfolioError(f"The first line {no_such_name(name, given, features)}")
 
 
 def _json_rows(first: str, lines: TextIO, features: Sequence[str], keep: Sequence[str]) -> Iterator[Row]:

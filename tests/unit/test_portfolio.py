@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 
 import pytest
 
@@ -82,11 +83,43 @@ def test_bytes_that_are_not_utf8_pass_where_they_are_only_kept() -> None:
 
 
 @pytest.mark.parametrize(
-    "header", ["", "id;ROA(C);Debt ratio %", "id,ROA(C)", "id,ROA(C),ROA(C),Debt ratio %"]
+    ("header", "told"),
+    [
+        ("", "The portfolio lacks 2 of the model's 2 columns: 'Debt ratio %', 'ROA(C)'. .* has 0 columns"),
+        ("id,ROA(C)", "lacks 1 of the model's 2 columns: 'Debt ratio %'. Its first line, .* has 2 columns"),
+        ("id, ROA(C),Dept Ratio %", "'Debt ratio %' (the file has 'Dept Ratio %')"),
+        ("Debt ratiö %,ROA(C)", "'Debt ratio %' (the file has 'Debt ratiö %')"),
+        ("id;ROA(C);Debt ratio %", "looks separated by ';'; commas are needed"),
+        ("id\tROA(C)\tDebt, of all\tx", "looks separated by tabs; commas are needed"),
+        ("id|x", r"looks separated by '|'; commas are needed"),
+        ("id,ROA(C),ROA(C),Debt ratio %", "has more than one column 'ROA(C)'; name each once"),
+        ("id,ROA(C),name,Debt ratio %", "has no 'year'; it has 'id', 'name', 'ROA(C)', 'Debt ratio %'."),
+    ],
 )
-def test_a_header_that_lacks_a_column_is_an_error(header: str) -> None:
-    with pytest.raises(PortfolioError, match="must stand once"):
-        portfolio(f"{header}\n1,2,3\n", keep=[])
+def test_what_is_wrong_with_a_header_is_said(header: str, told: str) -> None:
+    with pytest.raises(PortfolioError, match=re.escape(told).replace(r"\.\*", ".*")):
+        portfolio(f"{header}\n1,2,3\n", keep=["year"])
+
+
+@pytest.mark.parametrize("form", Form)
+def test_an_empty_portfolio_is_told_as_such(form: Form) -> None:
+    with pytest.raises(PortfolioError, match="is empty"):
+        portfolio("", form)
+
+
+def test_a_wide_header_is_not_told_whole() -> None:
+    header = ",".join(["ROA(C)", "Debt ratio %", *(f"column {number}" for number in range(300)), "x" * 999])
+    with pytest.raises(PortfolioError, match=r"'column 9' and 293 more\.$"):
+        portfolio(f"{header}\n", keep=["id"])
+
+
+def test_a_name_that_json_lines_lack_is_told_with_theirs() -> None:
+    line = '{"id": 1, "ROA(C)": 1, "Debt ratio %": 2}\n'
+    with pytest.raises(PortfolioError, match="The first line has no 'ID'; it has 'id', "):
+        portfolio(line, Form.LINES, keep=["ID"])
+    # A first line that is bad is told by its number as any other.
+    found = portfolio("{\n" + line, Form.LINES, keep=["id"])
+    assert [type(row) for row in found.rows] == [BadLine, Company]
 
 
 def test_json_lines_flat_or_as_the_api_takes_them() -> None:

@@ -216,8 +216,12 @@ def test_a_failed_request_costs_its_own_companies_alone(
 
 
 def test_what_is_wrong_with_a_file_is_said(companies: Any, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"lacks 1 of the model's 2 columns: 'debt'"):
+    with pytest.raises(InputError, match=r"lacks 1 of the model's 2 columns: 'debt' \(the file has 'dept'\)"):
         Predictions(Api(), companies("assets,dept\n0.1,1\n"))
+    for empty in ("companies.csv", "companies.json"):
+        (tmp_path / empty).write_text("")
+        with pytest.raises(InputError, match=f"{empty} is empty"):
+            read_json(tmp_path / empty) if empty.endswith(".json") else CsvCompanies(tmp_path / empty)
     with pytest.raises(InputError, match="can't be read"):
         CsvCompanies(tmp_path / "nowhere.csv")
     path = tmp_path / "companies.json"
