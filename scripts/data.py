@@ -334,6 +334,22 @@ def newest_upload(s3: "S3Client", bucket: str) -> str | None:
     return f"s3://{bucket}/{max(objects, key=lambda item: item['LastModified'])['Key']}"
 
 
+def is_there(s3: "S3Client", uri: str) -> bool:
+    """Whether an S3 URI names an object or the beginning of some, which is how a job takes it.
+
+    What this caller may not list, the pipeline's role may read: it counts as there.
+    """
+    from botocore.exceptions import ClientError
+
+    bucket, _, prefix = uri.removeprefix("s3://").partition("/")
+    try:
+        return bool(s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1).get("KeyCount"))
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] != 403:
+            raise
+        return True
+
+
 def _describe_source(path: Path) -> DataSource:
     csv = read_csv_file(path)
     if csv.is_sample:

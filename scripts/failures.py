@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError  # noqa: A004
 
+from scripts.session import command
+
 _DENIED = {"403", "AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
 _THROTTLED = {
     "RequestLimitExceeded",
@@ -53,5 +55,11 @@ def _refused(error: ClientError) -> str:
         return (
             f"AWS does not accept the credentials ({code}: {message}). Sign in again, with "
             "`aws sso login` or new keys, then run the command again."
+        )
+    if code == "NoSuchBucket":
+        bucket = error.response["Error"].get("BucketName", "of that name")
+        return (
+            f"There is no bucket {bucket}. If it should be the project's own, "
+            f"run `{command('deploy')}` first, which makes it."
         )
     return f"AWS refused {operation} ({code}): {message}"

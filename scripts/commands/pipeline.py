@@ -61,7 +61,9 @@ def start(
     parameters = parse_parameters(parameter or [])
     if data_uri:
         parameters["InputDataUri"] = data_uri
-    if "InputDataUri" not in parameters:
+    if "InputDataUri" in parameters:
+        _check_uri(aws, parameters["InputDataUri"])
+    else:
         newest = newest_upload(aws.client("s3"), aws.project.bucket)
         if newest is None:
             fail(f"s3://{aws.project.bucket}/data/ holds no data yet. Run `{command('data upload')}` first.")
@@ -77,6 +79,20 @@ def start(
         follow(aws, arn)
     else:
         print(arn)  # noqa: T201 - alone on stdout, for scripts
+
+
+def _check_uri(aws: Aws, uri: str) -> None:
+    """End with a message where no data lies: an execution would fail there only after minutes."""
+    from shlex import quote
+
+    from scripts.data import is_there
+
+    if not uri.startswith("s3://"):
+        upload = command(f"data upload --data {quote(uri)}")
+        fail(f"{uri} is no S3 URI (s3://bucket/key). Upload the file, which prints its URI: `{upload}`.")
+    if not uri.removeprefix("s3://").partition("/")[0] or not is_there(aws.client("s3"), uri):
+        upload = command("data upload --data PATH")
+        fail(f"Nothing lies at {uri}. Upload the file, which prints its URI: `{upload}`.")
 
 
 def follow(aws: Aws, arn: str) -> Execution:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from local_cloud import Cloud
 from typer.testing import CliRunner, Result
 
 from local_aws.server import LocalAws
@@ -51,3 +52,44 @@ def test_executions_name_the_commands_that_help(deployed: Result) -> None:
     assert f"Run `bankruptcy data upload {OPTIONS}` first." in run("pipeline", "start").output
     assert f"`bankruptcy pipeline start {OPTIONS}` starts one" in run("pipeline", "status").output
     assert f"`bankruptcy pipeline list {OPTIONS}` shows them" in run("pipeline", "stop", "x").output
+
+
+@pytest.mark.usefixtures("_local_port")
+@pytest.mark.parametrize("words", ["pipeline start", "pipeline start --data-uri s3://none-of-ours/data.csv"])
+def test_a_bucket_that_is_not_there_is_no_riddle(words: str) -> None:
+    result = CliRunner(env={"TERM": "dumb"}).invoke(app, [*words.split(), "--local", "--project", "never"])
+    assert result.exit_code == 1
+    bucket = "none-of-ours" if "none-of-ours" in words else "never-123456789012-eu-west-1"
+    assert f"There is no bucket {bucket}. " in result.output
+    assert "`bankruptcy deploy --project never --local` first" in result.output
+
+
+@pytest.mark.parametrize(
+    ("uri", "told"),
+    [
+        ("my data.csv", f"`bankruptcy data upload --data 'my data.csv' {OPTIONS}`"),
+        ("s3://", f"`bankruptcy data upload --data PATH {OPTIONS}`"),
+        ("s3://hinted-123456789012-eu-west-1/nowhere.csv", f"`bankruptcy data upload --data PATH {OPTIONS}`"),
+    ],
+)
+@pytest.mark.parametrize("option", ["--data-uri {}", "-p InputDataUri={}"])
+def test_no_execution_is_started_on_what_is_not_there(
+    uri: str, told: str, option: str, deployed: Result
+) -> None:
+    flag, _, value = option.format(uri).partition(" ")
+    result = run("pipeline", "start", flag, value)
+    assert result.exit_code == 1
+    assert uri in result.output
+    assert told in result.output
+
+
+@pytest.mark.parametrize("key", ["given/here.csv", "given", "given/"])
+def test_an_execution_is_started_on_a_file_and_on_a_folder(
+    key: str, deployed: Result, running_aws: LocalAws
+) -> None:
+    cloud = Cloud(running_aws)
+    bucket = "hinted-123456789012-eu-west-1"
+    cloud.s3.put_object(Bucket=bucket, Key="given/here.csv", Body=b"Bankrupt?\n")
+    result = run("pipeline", "start", "--data-uri", f"s3://{bucket}/{key}")
+    assert result.exit_code == 0, result.output
+    cloud.close()
