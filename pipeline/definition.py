@@ -182,6 +182,9 @@ def _gate(jobs: Jobs, parameters: Parameters, evaluate: Any, report: Any) -> Any
         description="Lets a model through that is good enough and not worse than the reigning one",
         conditions=[
             ConditionGreaterThanOrEqualTo(left=reported("gate.roc_auc"), right=parameters.min_roc_auc),
+            ConditionGreaterThanOrEqualTo(
+                left=reported("gate.out_of_fold_roc_auc"), right=parameters.min_roc_auc
+            ),
             ConditionGreaterThanOrEqualTo(left=reported("gate.not_worse_than_reigning"), right=1),
         ],
         if_steps=[_register(jobs, parameters, _output(evaluate, "model"), report_uri, reported)],

@@ -251,12 +251,17 @@ class TestSteps:
 
 
 class TestGate:
-    def test_both_conditions_must_hold(self, steps: dict[str, Any]) -> None:
+    def test_all_conditions_must_hold(self, steps: dict[str, Any]) -> None:
         report = {"Get": "Steps.Evaluate.PropertyFiles.EvaluationReport"}
         assert steps["CheckRocAuc"]["Arguments"]["Conditions"] == [
             {
                 "Type": "GreaterThanOrEqualTo",
                 "LeftValue": {"Std:JsonGet": {"PropertyFile": report, "Path": "gate.roc_auc"}},
+                "RightValue": {"Get": "Parameters.MinRocAuc"},
+            },
+            {
+                "Type": "GreaterThanOrEqualTo",
+                "LeftValue": {"Std:JsonGet": {"PropertyFile": report, "Path": "gate.out_of_fold_roc_auc"}},
                 "RightValue": {"Get": "Parameters.MinRocAuc"},
             },
             {

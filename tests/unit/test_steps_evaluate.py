@@ -221,6 +221,26 @@ def test_significantly_worse_than_the_reigning_model(execution: Execution) -> No
     )
 
 
+def test_the_minimum_holds_out_of_fold_too(execution: Execution) -> None:
+    # GIVEN a model that does well on unseen companies, but did not out of fold
+    folder = execution.root / "odd"
+    unpack_model(execution.root / "recommended" / "model.tar.gz", folder)
+    contract = json.loads((folder / "model.json").read_text())["contract"]
+    contract["out_of_fold"]["roc_auc"] = 0.7501
+    audit = execution.audit("recommended")
+    write_model(folder, export_pipeline(audit["pipeline"], audit["calibration"]), contract, audit)
+    pack_model(folder, execution.root / "recommended" / "model.tar.gz")
+    # WHEN it is judged THEN it is refused below its figure out of fold, and passes above
+    gate = execution.run("--register-candidate", "recommended", "--min-roc-auc", "0.76")["gate"]
+    assert gate["roc_auc"] > 0.76
+    assert (gate["out_of_fold_roc_auc"], gate["passed"]) == (0.7501, False)
+    said = "reaches MinRocAuc 0.76; 0.750 out of fold, on the training companies, is below it"
+    assert said in gate["reason"]
+    gate = execution.run("--register-candidate", "recommended", "--min-roc-auc", "0.75")["gate"]
+    assert gate["passed"] is True
+    assert "out of fold" not in gate["reason"]
+
+
 def test_a_model_trained_on_shuffled_labels_is_refused_though_it_passes_a_low_minimum(
     execution: Execution, companies: Callable[..., pd.DataFrame]
 ) -> None:
