@@ -21,6 +21,7 @@ _UNKNOWN_CALLER = {
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
 }
+_OF_THE_PIPELINE = {"ListPipelineExecutions", "StartPipelineExecution"}
 # S3 answers these without a word; the actions that allow them have other names.
 _SILENT = {"HeadBucket": "s3:ListBucket", "HeadObject": "s3:GetObject and s3:ListBucket"}
 
@@ -62,4 +63,6 @@ def _refused(error: ClientError) -> str:
             f"There is no bucket {bucket}. If it should be the project's own, "
             f"run `{command('deploy')}` first, which makes it."
         )
+    if code == "ResourceNotFound" and operation in _OF_THE_PIPELINE:
+        return f"{message.rstrip('.')}. Run `{command('deploy')}` first."
     return f"AWS refused {operation} ({code}): {message}"

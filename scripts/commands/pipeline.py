@@ -71,6 +71,8 @@ def start(
     try:
         arn = start_execution(aws.client("sagemaker"), aws.project, parameters)
     except ClientError as error:
+        if error.response["Error"]["Code"] == "ResourceNotFound":
+            raise  # told as for every command that asks for the pipeline
         fail(f"The execution was not started: {error.response['Error']['Message']}")
     console().print(
         f"Started [bold]{arn.rpartition('/')[2]}[/] on {parameters['InputDataUri']}", soft_wrap=True

@@ -64,6 +64,19 @@ def test_a_bucket_that_is_not_there_is_no_riddle(words: str) -> None:
     assert "`bankruptcy deploy --project never --local` first" in result.output
 
 
+@pytest.mark.usefixtures("_local_port")
+def test_a_pipeline_that_is_not_there_names_the_command_for_it(running_aws: LocalAws) -> None:
+    cloud = Cloud(running_aws)
+    where = {"LocationConstraint": running_aws.region}
+    cloud.s3.create_bucket(Bucket="half-123456789012-eu-west-1", CreateBucketConfiguration=where)
+    cloud.s3.put_object(Bucket="half-123456789012-eu-west-1", Key="data/x.csv", Body=b"Bankrupt?\n")
+    cloud.close()
+    for words in ("start", "list", "status"):
+        result = CliRunner().invoke(app, ["pipeline", words, "--local", "--project", "half"])
+        assert result.exit_code == 1
+        assert "Pipeline 'half' does not exist. Run `bankruptcy deploy --project half" in result.output
+
+
 @pytest.mark.parametrize(
     ("uri", "told"),
     [
