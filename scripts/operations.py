@@ -12,6 +12,7 @@ from botocore.config import Config
 
 from scripts.contracts import published_version
 from scripts.deployment import Outputs, is_local, read_outputs
+from scripts.session import command
 from scripts.status import EndpointState, is_paused, paused_parameter, read_endpoint, read_packages
 
 if TYPE_CHECKING:
@@ -122,13 +123,8 @@ def resume(
     return wanted
 
 
-def check_endpoint(session: boto3.Session, project: Project, options: str = "") -> None:
+def check_endpoint(session: boto3.Session, project: Project) -> None:
     """Check that an endpoint which does not answer will do so before long.
-
-    Parameters
-    ----------
-    options
-        What the commands in the message need, such as `` --local``.
 
     Raises
     ------
@@ -138,19 +134,19 @@ def check_endpoint(session: boto3.Session, project: Project, options: str = "") 
     outputs = read_outputs(session.client("cloudformation"), project)
     if is_paused(session, outputs):
         raise OperationError(
-            f"The service is paused: there is no model to ask. `bankruptcy resume{options}` brings it back."
+            f"The service is paused: there is no model to ask. `{command('resume')}` brings it back."
         )
     endpoint = read_endpoint(session, project)
     if endpoint.status is None:
         raise OperationError(
             f"There is no endpoint {project.endpoint}: no model is deployed. "
-            f"`bankruptcy model approve --wait{options}` deploys one."
+            f"`{command('model approve --wait')}` deploys one."
         )
     if endpoint.status not in _SERVING_SOON:
         reason = f" ({endpoint.failure_reason})" if endpoint.failure_reason else ""
         raise OperationError(
             f"The endpoint {project.endpoint} is {endpoint.status}{reason}. "
-            f"`bankruptcy status{options}` says more."
+            f"`{command('status')}` says more."
         )
 
 

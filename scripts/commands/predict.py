@@ -72,7 +72,6 @@ def predict(
             "Give either a file or --row N: `bankruptcy predict companies.csv`, `bankruptcy predict --row 0`."
         )
     aws = connect(project, local=local, region=region)
-    options = _options(project, local=local, region=region)
     try:
         client = client_of(aws)
         companies = _row(data, row) if row is not None else _file(source)
@@ -82,7 +81,7 @@ def predict(
             form or _default_form(output),
             output,
             explain=explain,
-            check_endpoint=lambda: check_endpoint(aws.session, aws.project, options),
+            check_endpoint=lambda: check_endpoint(aws.session, aws.project),
         )
     except (ApiError, DeploymentError, InputError, OperationError) as error:
         fail(str(error))
@@ -180,15 +179,6 @@ def _default_form(output: Path | None) -> Form:
     if output is not None:
         return Form.JSON if output.suffix in (".json", ".jsonl") else Form.CSV
     return Form.TABLE if sys.stdout.isatty() else Form.CSV
-
-
-def _options(project: str, *, local: bool, region: str | None) -> str:
-    """Return what another command needs to be about the same service."""
-    return (
-        (" --local" if local else "")
-        + (f" --project {project}" if project != DEFAULT_PROJECT else "")
-        + (f" --region {region}" if region else "")
-    )
 
 
 def _row(data: Path | None, row: int) -> ListedCompanies:

@@ -208,12 +208,18 @@ def test_resume_says_why_it_can_not(
     ],
 )
 def test_an_endpoint_that_will_not_answer_is_told_with_what_helps(
-    client: Client, session: boto3.Session, paused: str, state: str | None, told: str
+    client: Client,
+    session: boto3.Session,
+    monkeypatch: pytest.MonkeyPatch,
+    paused: str,
+    state: str | None,
+    told: str,
 ) -> None:
+    monkeypatch.setattr("scripts.session._given", ["--local"])
     client.paused = [paused]
     client.endpoint = {**endpoint(state), "FailureReason": "no capacity"} if state else None
     with pytest.raises(OperationError, match=told):
-        check_endpoint(session, PROJECT, " --local")
+        check_endpoint(session, PROJECT)
 
 
 @pytest.mark.parametrize("state", ["Creating", "Updating", "InService"])

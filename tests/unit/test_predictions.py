@@ -15,7 +15,6 @@ from rich.console import Console
 
 from scripts import predictions
 from scripts.api_client import ApiError
-from scripts.commands.predict import _options
 from scripts.companies import CsvCompanies, InputError, ListedCompanies, read_json
 from scripts.operations import OperationError
 from scripts.prediction_output import CsvOutput, JsonOutput, Summary, TableOutput
@@ -191,11 +190,6 @@ def test_a_service_that_is_away_is_not_waited_for(companies: Any) -> None:
     api.get = no_model  # type: ignore[method-assign]
     with pytest.raises(OperationError, match="paused"):
         Predictions(api, found, check_endpoint=refuse)
-
-
-def test_hints_are_about_the_service_that_was_asked() -> None:
-    assert _options("bankruptcy", local=False, region=None) == ""
-    assert _options("other", local=True, region="eu-west-1") == " --local --project other --region eu-west-1"
 
 
 def test_a_quota_that_is_used_up_is_not_waited_for(companies: Any) -> None:
