@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from scripts.commands.data import DataOption
 from scripts.console import console, fail
-from scripts.session import LOCAL_REGION, Aws, connect, use_local_aws
+from scripts.session import LOCAL_CREDENTIALS, LOCAL_REGION, Aws, connect, use_local_aws
 
 if TYPE_CHECKING:
     from scripts.data import DataSource
@@ -36,16 +37,32 @@ def demo(
         fail(str(error))
     out.print(f"[bold]Data[/]       {source.description}", soft_wrap=True)
     began = time.monotonic()
-    with LocalAws(region=LOCAL_REGION) as server:
-        use_local_aws(server.url, LOCAL_REGION)
-        aws = connect(PROJECT)
-        out.print(f"[bold]Local AWS[/]  {server.url}, up in {time.monotonic() - began:.1f} s")
-        _run(aws, source)
-        if keep:
-            out.print(
-                f"\nStill running. In another terminal: export AWS_ENDPOINT_URL={server.url}; Ctrl-C ends it."
-            )
-            _wait_for_interrupt()
+    try:
+        with LocalAws(region=LOCAL_REGION) as server:
+            use_local_aws(server.url, LOCAL_REGION)
+            aws = connect(PROJECT)
+            out.print(f"[bold]Local AWS[/]  {server.url}, up in {time.monotonic() - began:.1f} s")
+            _run(aws, source)
+            if keep:
+                _tell_how_to_use(server.url)
+                _wait_for_interrupt()
+    except KeyboardInterrupt:
+        out.print("Local AWS has ended.")
+        raise
+    if keep:
+        out.print("Local AWS has ended.")
+
+
+def _tell_how_to_use(url: str) -> None:
+    settings = {
+        "AWS_ENDPOINT_URL": url,
+        **LOCAL_CREDENTIALS,
+        "AWS_DEFAULT_REGION": LOCAL_REGION,
+        "BANKRUPTCY_PROJECT": PROJECT,
+    }
+    exports = " ".join(f"{name}={value}" for name, value in settings.items())
+    console().print("\nStill running, until Ctrl-C. In another terminal, to use it:")
+    console().print(f"  export {exports}", soft_wrap=True)
 
 
 def _run(aws: Aws, source: DataSource) -> None:
@@ -95,8 +112,6 @@ def _first_bankrupt(source: DataSource) -> dict[str, Any]:
 
 
 def _wait_for_interrupt() -> None:
-    try:
+    with suppress(KeyboardInterrupt):
         while True:
             time.sleep(3600)
-    except KeyboardInterrupt:
-        console().print("Local AWS has ended.")

@@ -78,9 +78,19 @@ def start(
         f"Started [bold]{arn.rpartition('/')[2]}[/] on {parameters['InputDataUri']}", soft_wrap=True
     )
     if wait:
-        follow(aws, arn)
+        _wait(aws, arn)
     else:
         print(arn)  # noqa: T201 - alone on stdout, for scripts
+
+
+def _wait(aws: Aws, arn: str) -> None:
+    try:
+        follow(aws, arn)
+    except KeyboardInterrupt:
+        status, stop = command("pipeline status"), command("pipeline stop").replace("bankruptcy", "…", 1)
+        told = f"Execution {arn.rpartition('/')[2]} goes on: `{status}`, `{stop}`."
+        console(stderr=True).print(told, soft_wrap=True)
+        raise
 
 
 def _check_uri(aws: Aws, uri: str) -> None:
