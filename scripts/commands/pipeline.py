@@ -91,6 +91,8 @@ def _wait(aws: Aws, arn: str) -> None:
         told = f"Execution {arn.rpartition('/')[2]} goes on: `{status}`, `{stop}`."
         console(stderr=True).print(told, soft_wrap=True)
         raise
+    report, approve = command("report"), command("model approve --wait")
+    console().print(f"Next  {report}, then {approve}", soft_wrap=True)
 
 
 def _check_uri(aws: Aws, uri: str) -> None:
@@ -126,8 +128,8 @@ def uses_sample(execution: Execution) -> bool:
     return execution.parameters.get("InputDataUri", "").endswith("/sample-data.csv")
 
 
-def parse_parameters(given: list[str]) -> dict[str, str]:
-    """Split Name=Value options.
+def parse_parameters(given: list[str], example: str = "MinRocAuc=0.9") -> dict[str, str]:
+    """Split Name=Value options; the example is for who has given another form.
 
     Raises
     ------
@@ -138,7 +140,7 @@ def parse_parameters(given: list[str]) -> dict[str, str]:
     for item in given:
         name, equals, value = item.partition("=")
         if not equals or not name:
-            fail(f"--parameter takes Name=Value, for example MinRocAuc=0.9; given: {item!r}")
+            fail(f"--parameter takes Name=Value, for example {example}; given: {item!r}")
         parameters[name] = value
     return parameters
 

@@ -34,6 +34,7 @@ def deploy(
     from scripts.deployment import deploy as bring
 
     aws = connect(project, local=local, region=region)
+    given = parse_parameters(parameter or [], example="InstanceType=ml.m5.large")
 
     def confirm(changes: Sequence[Change]) -> bool:
         for change in changes:
@@ -46,7 +47,7 @@ def deploy(
             aws.project,
             confirm=confirm,
             on_event=_show,
-            parameters=parse_parameters(parameter or []),
+            parameters=given,
         )
     except DeploymentError as error:
         fail(str(error))

@@ -61,6 +61,20 @@ def test_a_parameter_without_an_equals_sign_is_refused() -> None:
         parse_parameters(["MinRocAuc"])
 
 
+@pytest.mark.parametrize(
+    ("arguments", "example"),
+    [(["deploy"], "InstanceType=ml.m5.large"), (["pipeline", "start"], "MinRocAuc=0.9")],
+)
+def test_a_parameter_that_is_refused_gets_an_example_of_its_own(
+    arguments: list[str], example: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("service", "pipeline"):
+        monkeypatch.setattr(f"scripts.commands.{module}.connect", lambda *_, **__: SimpleNamespace())
+    result = RUNNER.invoke(app, [*arguments, "-p", "InstanceType"])
+    assert result.exit_code == 1
+    assert f"for example {example}; given: 'InstanceType'" in result.output
+
+
 def test_local_start_says_that_a_port_is_taken() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -38,6 +38,17 @@ def test_ctrl_c_leaves_the_execution_and_says_so(monkeypatch: pytest.MonkeyPatch
     assert result.stderr.splitlines() == [told]
 
 
+@pytest.mark.usefixtures("_started")
+def test_the_end_of_an_execution_names_the_next_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scripts.commands.pipeline.follow", lambda *_: None)
+
+    result = RUNNER.invoke(app, ["pipeline", "start", "--wait"])
+
+    assert result.exit_code == 0, result.output
+    told = "Next  bankruptcy report --local, then bankruptcy model approve --wait --local"
+    assert result.stdout.splitlines()[-1] == told
+
+
 @pytest.mark.parametrize(("during", "status"), [("_run", 130), ("time.sleep", 0)])
 def test_ctrl_c_ends_local_aws_and_the_demo_says_so(
     during: str, status: int, monkeypatch: pytest.MonkeyPatch
