@@ -29,6 +29,7 @@ UCI_SHA256 = (
 UCI_FILE_NAME = "taiwanese-bankruptcy.csv"
 SAMPLE_FILE_NAME = "sample-data.csv"
 TARGET = "Bankrupt?"
+SHOWN_CHARACTERS = 60  # of a column's name; the longest of the UCI file has fewer
 FORMATS = (".csv", ".csv.gz", ".csv.xz", ".zip")
 
 TIMEOUT_SECONDS = 10.0
@@ -101,6 +102,7 @@ class DataSummary:
     sha256: str
     is_uci: bool
     is_sample: bool
+    separator: str = ","  # what the header looks separated by
 
     @property
     def bankrupt_share(self) -> float | None:
@@ -119,15 +121,19 @@ class DataSummary:
             UCI_NAME if self.is_uci else "sample data (generated)" if self.is_sample else "not the UCI file"
         )
         highest = max((column.high for column in self.mixed_columns), default=0.0)
+        separators = [] if self.separator == "," else [("separator", _separated(self.separator))]
+        constant = ", ".join(map(_shortened, self.constant_columns))
+        duplicates = ", ".join(f"{_shortened(a)} = {_shortened(b)}" for a, b in self.duplicate_columns)
         return [
+            *separators,
             ("companies", f"{self.rows:,}"),
             ("columns", f"{self.columns}, with the target"),
             (
                 "bankrupt",
                 f"no column {TARGET!r}" if share is None else f"{self.bankrupt:,} ({share:.2%})",
             ),
-            ("constant columns", ", ".join(self.constant_columns) or "none"),
-            ("duplicate columns", ", ".join(f"{a} = {b}" for a, b in self.duplicate_columns) or "none"),
+            ("constant columns", constant or "none"),
+            ("duplicate columns", duplicates or "none"),
             ("columns above 1", f"{len(self.mixed_columns)}" + (f", up to {highest:.3g}" if highest else "")),
             ("cells that are no number", f"{self.non_numeric_cells}"),
             ("empty cells", f"{self.missing_cells}"),
@@ -249,6 +255,7 @@ def describe(path: Path) -> DataSummary:
         sha256=csv.sha256,
         is_uci=csv.is_uci,
         is_sample=csv.is_sample,
+        separator=_separator(csv),
     )
 
 
@@ -375,8 +382,23 @@ def _parse(csv: CsvFile, path: Path) -> "pd.DataFrame":
     try:
         table = pd.read_csv(io.BytesIO(csv.content), encoding="utf-8-sig", low_memory=False)
     except ValueError as error:  # pandas' parser errors and Unicode errors are ValueErrors
-        raise DataError(f"The data file {path} can't be read as CSV ({error}).") from error
+        hint = "" if (separator := _separator(csv)) == "," else f" The file {_separated(separator)}"
+        raise DataError(f"The data file {path} can't be read as CSV ({error}).{hint}") from error
     return table.rename(columns=str.strip)
+
+
+def _separator(csv: CsvFile) -> str:
+    """Return the usual separator that the header has most of."""
+    header = csv.content.partition(b"\n")[0]
+    return max((",", ";", "\t", "|"), key=lambda separator: header.count(separator.encode()))
+
+
+def _separated(separator: str) -> str:
+    return f"looks separated by {separator!r}; the pipeline takes commas."
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= SHOWN_CHARACTERS else f"{name[: SHOWN_CHARACTERS - 1]}…"
 
 
 def _download(opener: Opener) -> bytes:

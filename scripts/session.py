@@ -69,7 +69,7 @@ def connect(project: str, *, local: bool = False, region: str | None = None) -> 
         After a message, when there are no credentials, no region, or nothing answers.
     """
     import boto3
-    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError
 
     from pipeline.project import Project
 
@@ -86,8 +86,10 @@ def connect(project: str, *, local: bool = False, region: str | None = None) -> 
         account = session.client("sts").get_caller_identity()["Account"]
     except (BotoCoreError, ClientError) as error:
         if "AWS_ENDPOINT_URL" in os.environ:
+            # Its text is no more than the address again.
+            why = "" if isinstance(error, EndpointConnectionError) else f": {error}".rstrip(".")
             fail(
-                f"Local AWS does not answer at {os.environ['AWS_ENDPOINT_URL']}: {error}. "
+                f"Local AWS does not answer at {os.environ['AWS_ENDPOINT_URL']}{why}. "
                 "Start it with `bankruptcy local start`."
             )
         fail(

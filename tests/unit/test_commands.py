@@ -50,6 +50,7 @@ def test_errors_say_what_to_do_next(arguments: list[str], told: str, monkeypatch
     result = RUNNER.invoke(app, arguments)
     assert result.exit_code == 1
     assert told in result.output
+    assert "endpoint URL" not in result.output  # the address is told once
     assert "Traceback" not in result.output
 
 

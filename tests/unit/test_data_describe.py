@@ -86,3 +86,29 @@ def test_a_company_that_is_not_there_is_an_error(tmp_path: Path) -> None:
         read_company(write(tmp_path, "Bankrupt?,A\n0,high\n", "text.csv"), 0)
     with pytest.raises(DataError, match="no bankrupt company"):
         first_bankrupt_company(write(tmp_path, "Bankrupt?,A\n0,0.5\n", "solvent.csv"))
+
+
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+def test_describe_says_that_a_file_looks_separated_by_something_else(tmp_path: Path, separator: str) -> None:
+    text = CSV.replace(",", separator)
+    # A text file where numbers have decimal commas, too, and not in every row.
+    for given in (text, text.replace("0.25", "0,25")):
+        try:
+            told = "\n".join(" ".join(row) for row in describe(write(tmp_path, given)).as_rows())
+        except DataError as error:
+            told = str(error)
+        assert f"looks separated by {separator!r}" in told
+
+
+def test_describe_shortens_names_that_are_whole_headers(tmp_path: Path) -> None:
+    header = ";".join(f"Ratio {number}" for number in range(95))
+    rows = dict(describe(write(tmp_path, f"{header}\n1;2\n1;2\n")).as_rows())
+
+    assert rows["constant columns"].startswith("Ratio 0;Ratio 1;")
+    assert rows["constant columns"].endswith("…")
+    assert len(rows["constant columns"]) == 60
+    assert all(len(value) <= 110 for value in rows.values())
+
+
+def test_describe_says_nothing_of_separators_where_they_are_commas(tmp_path: Path) -> None:
+    assert "separator" not in dict(describe(write(tmp_path, CSV.replace("Mixed", "Mixed; or not"))).as_rows())
