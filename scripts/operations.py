@@ -145,8 +145,7 @@ def check_endpoint(session: boto3.Session, project: Project) -> None:
     if endpoint.status not in _SERVING_SOON:
         reason = f" ({endpoint.failure_reason})" if endpoint.failure_reason else ""
         raise OperationError(
-            f"The endpoint {project.endpoint} is {endpoint.status}{reason}. "
-            f"`{command('status')}` says more."
+            f"The endpoint {project.endpoint} is {endpoint.status}{reason}. `{command('status')}` says more."
         )
 
 
