@@ -27,6 +27,7 @@ from scripts.portfolio import (
     result_writer,
     text_file,
 )
+from scripts.transform import ENDED, last_log_lines, pause, stop, unless_ended
 
 if TYPE_CHECKING:
     from scripts.session import Aws
@@ -35,9 +36,6 @@ if TYPE_CHECKING:
 # several instances busy, and memory flat here.
 PART_BYTES = 32 * 1024 * 1024
 UPLOADS = 2
-_ENDED = frozenset({"Completed", "Failed", "Stopped"})
-_LOG_GROUP = "/aws/sagemaker/TransformJobs"
-_SHOWN_LINES = 5
 
 
 class ScoringError(Exception):
@@ -54,11 +52,12 @@ class Fleet:
 
 @dataclass(frozen=True)
 class Model:
-    """A registered version, and what it takes."""
+    """A registered version, what it takes, and what its jobs may run on: anything if that is empty."""
 
     arn: str
     version: int
     features: tuple[str, ...]
+    instance_types: tuple[str, ...] = ()
 
 
 @dataclass
@@ -117,7 +116,8 @@ def choose_model(aws: Aws, version: int | None) -> Model:
     described = sagemaker.describe_model_package(ModelPackageName=arn)
     bucket, key = places.split_uri(described["CustomerMetadataProperties"]["ContractUri"])
     contract = json.load(s3.get_object(Bucket=bucket, Key=key)["Body"])
-    return Model(arn, wanted, tuple(feature["name"] for feature in contract["features"]))
+    allowed = described.get("InferenceSpecification", {}).get("SupportedTransformInstanceTypes", [])
+    return Model(arn, wanted, tuple(feature["name"] for feature in contract["features"]), tuple(allowed))
 
 
 @dataclass(frozen=True)
@@ -162,6 +162,11 @@ def score(aws: Aws, order: Order, model: Model, on_progress: OnProgress) -> Summ
     for written in (order.target, errors_name(order.target)):
         if places.is_same(order.source, written):
             raise PortfolioError(f"{written} would be written over the portfolio; name another result.")
+    if model.instance_types and order.fleet.instance_type not in model.instance_types:
+        raise ScoringError(
+            f"Version {model.version} can't be run on {order.fleet.instance_type!r}. Its jobs run on: "
+            f"{', '.join(model.instance_types)}."
+        )
     places.check_target(aws.client("s3"), order.target)
     summary = Summary(model.version)
     with ExitStack() as stack:
@@ -302,7 +307,7 @@ def _transform(aws: Aws, order: Order, model: Model, prepared: _Prepared, on_pro
         EnableNetworkIsolation=True,
     )
     with ExitStack() as stack:
-        stack.callback(_unless_ended, sagemaker.delete_model, ModelName=order.name)
+        stack.callback(unless_ended, sagemaker.delete_model, ModelName=order.name)
         try:
             sagemaker.create_transform_job(
                 TransformJobName=order.name,
@@ -327,7 +332,7 @@ def _transform(aws: Aws, order: Order, model: Model, prepared: _Prepared, on_pro
             )
             _wait(aws, order, prepared, on_progress)
         except BaseException:
-            _stop(aws, order.name)
+            stop(aws, order.name)
             raise
 
 
@@ -341,57 +346,13 @@ def _wait(aws: Aws, order: Order, prepared: _Prepared, on_progress: OnProgress) 
         status = described["TransformJobStatus"]
         if status == "Completed":
             return
-        if status in _ENDED:
-            said = _last_log_lines(aws, order.name)
+        if status in ENDED:
+            said = last_log_lines(aws, order.name)
             raise ScoringError(
                 f"The transform job {order.name} ended as {status}: "
                 f"{described.get('FailureReason', 'it was stopped')}.{said}"
             )
-        _pause(aws)
-
-
-def _stop(aws: Aws, name: str) -> None:
-    """Stop the job and wait until it has ended: what it reads and writes is removed next."""
-    sagemaker = aws.client("sagemaker")
-    _unless_ended(sagemaker.stop_transform_job, TransformJobName=name)
-    while True:
-        described = _unless_ended(sagemaker.describe_transform_job, TransformJobName=name)
-        if described is None or described["TransformJobStatus"] in _ENDED:
-            return
-        _pause(aws)
-
-
-def _unless_ended(call: Callable[..., Any], **request: str) -> Any:
-    """Make a call that may come too late, or about a job that was refused: then return None."""
-    from botocore.exceptions import ClientError
-
-    try:
-        return call(**request)
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in {"ResourceNotFound", "ValidationException"}:
-            raise
-        return None
-
-
-def _pause(aws: Aws) -> None:
-    time.sleep(0.2 if aws.is_local else 10)
-
-
-def _last_log_lines(aws: Aws, name: str) -> str:
-    """Return the end of what the platform says of the job's data, for an error."""
-    from botocore.exceptions import ClientError
-
-    logs = aws.client("logs")
-    try:
-        streams = logs.describe_log_streams(logGroupName=_LOG_GROUP, logStreamNamePrefix=f"{name}/")
-        names = [each["logStreamName"] for each in streams["logStreams"]]
-        chosen = next((each for each in names if each.endswith("data-log")), None)
-        if chosen is None:
-            return ""
-        events = logs.get_log_events(logGroupName=_LOG_GROUP, logStreamName=chosen, limit=_SHOWN_LINES)
-    except ClientError as error:
-        return f" Its log in {_LOG_GROUP} can't be read ({error.response['Error']['Code']})."
-    return "".join(f"\n  {event['message']}" for event in events["events"])
+        pause(aws)
 
 
 def _collect(

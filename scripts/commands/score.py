@@ -53,7 +53,6 @@ def score(
     try:
         outputs = read_outputs(aws.client("cloudformation"), aws.project)
         model = scoring.choose_model(aws, version)
-        console().print(f"Scoring with version {model.version} of {aws.project.model_package_group}.")
         order = scoring.Order(
             source,
             target,
@@ -62,8 +61,9 @@ def score(
             role_arn=outputs.transform_role_arn,
             fleet=scoring.Fleet(instance_type, instances),
         )
+        title = f"Scoring with version {model.version} of {aws.project.model_package_group}."
         with Progress(*columns, console=console(stderr=True)) as progress:
-            summary = scoring.score(aws, order, model, _shown(progress))
+            summary = scoring.score(aws, order, model, _shown(progress, title))
     except (DeploymentError, PlaceError, PortfolioError, scoring.ScoringError) as error:
         fail(str(error))
     except OSError as error:
@@ -72,7 +72,8 @@ def score(
     _tell(summary, target)
 
 
-def _shown(progress: object) -> OnProgress:
+def _shown(progress: object, title: str) -> OnProgress:
+    """Return what draws a bar for each stage, with a title once there is something to score."""
     from rich.progress import Progress, TaskID
 
     tasks: dict[str, TaskID] = {}
@@ -80,6 +81,8 @@ def _shown(progress: object) -> OnProgress:
 
     def on_progress(stage: str, done: int, total: int | None) -> None:
         if stage not in tasks:
+            if stage == "transform":
+                console().print(title)
             tasks[stage] = bars.add_task(_STAGES[stage], total=total)
         bars.update(tasks[stage], completed=done, total=total)
 

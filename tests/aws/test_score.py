@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ from scripts import deployment, scoring
 from scripts.cli import app
 from scripts.places import PlaceError
 from scripts.portfolio import PortfolioError
-from scripts.scoring import Model, Order, ScoringError, Summary, choose_model, score
+from scripts.scoring import Fleet, Model, Order, ScoringError, Summary, choose_model, score
 from scripts.session import Aws, connect, use_local_aws
 from scripts.teardown import destroy
 
@@ -92,7 +93,11 @@ def register(aws: Aws) -> Callable[[str], None]:
         aws.client("sagemaker").create_model_package(
             ModelPackageGroupName="scoring",
             ModelApprovalStatus=approval,
-            InferenceSpecification={"Containers": [container], "SupportedContentTypes": ["text/csv"]},
+            InferenceSpecification={
+                "Containers": [container],
+                "SupportedContentTypes": ["text/csv"],
+                "SupportedTransformInstanceTypes": ["ml.m5.large", "ml.m5.xlarge"],
+            },
             CustomerMetadataProperties={"ContractUri": f"s3://{bucket}/models/contract.json"},
         )
 
@@ -279,7 +284,8 @@ def test_the_served_version_scores_else_the_newest_approved_one(
         choose_model(aws, None)
     for approval in ("Approved", "Approved", "Rejected"):
         register(approval)
-    assert choose_model(aws, None) == Model(choose_model(aws, 2).arn, 2, ("b", "a"))
+    types = ("ml.m5.large", "ml.m5.xlarge")
+    assert choose_model(aws, None) == Model(choose_model(aws, 2).arn, 2, ("b", "a"), types)
     aws.client("s3").put_object(
         Bucket=aws.project.bucket, Key="reigning/contract.json", Body=json.dumps({"version": "1"})
     )
@@ -383,3 +389,35 @@ def test_the_command_says_what_is_missing(aws: Aws) -> None:
     result = CliRunner().invoke(app, ["score", "in.csv", "out.csv", "--project", aws.project.name])
     assert result.exit_code == 1
     assert "bankruptcy deploy" in result.output
+
+
+def test_an_instance_that_the_model_is_not_for_is_refused_before_the_work(
+    aws: Aws, register: Callable[[str], None], tmp_path: Path
+) -> None:
+    register("Approved")
+    (tmp_path / "in.csv").write_text("id,a,b\nC1,0.5,1\n")
+    target = str(tmp_path / "out.csv")
+    order = Order(str(tmp_path / "in.csv"), target, None, "scoring-score-test", ROLE, Fleet("ml.m5.huge"))
+    seen: list[tuple[Any, ...]] = []
+    with pytest.raises(ScoringError, match=r"'ml.m5.huge'. Its jobs run on: ml.m5.large, ml.m5.xlarge\."):
+        score(aws, order, choose_model(aws, None), lambda *step: seen.append(step))
+    assert seen == []
+
+
+def score_command(aws: Aws, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> tuple[int, str]:
+    """Run the command where no service is deployed, but the model is there."""
+    monkeypatch.setattr(deployment, "read_outputs", lambda *_: SimpleNamespace(transform_role_arn=ROLE))
+    result = CliRunner().invoke(app, ["score", *arguments, "--project", aws.project.name])
+    return result.exit_code, " ".join(result.output.split())
+
+
+def test_what_scores_is_said_only_where_something_is_scored(
+    aws: Aws, register: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register("Approved")
+    target = str(tmp_path / "out.csv")
+    code, output = score_command(aws, monkeypatch, str(tmp_path / "nothere.csv"), target)
+    assert (code, "can't be read" in output, "Scoring with" in output) == (1, True, False)
+    (tmp_path / "in.csv").write_text("id,a,b\nC1,0.5,1\nC2,0.5,x\n")
+    code, output = score_command(aws, monkeypatch, str(tmp_path / "in.csv"), target)
+    assert (code, "Scoring with version 1 of scoring." in output) == (0, True)
