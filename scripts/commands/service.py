@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,7 +17,56 @@ if TYPE_CHECKING:
     from scripts.deployment import Outputs
     from scripts.stacks import Change, Event
 
+VerboseOption = Annotated[
+    bool, typer.Option("--verbose", help="List every event; without a terminal that is done anyway.")
+]
 YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask before something is replaced or removed.")]
+# What a change set does to a resource.
+_CHANGES = {"Add", "Modify", "Replace", "Remove"}
+
+
+class Watch:
+    """Shows what happens: on a terminal a live line and in full what matters, elsewhere every event."""
+
+    def __init__(self, *, verbose: bool = False) -> None:
+        out = console()
+        self.line = "Looking at what is there …"
+        self._status = out.status(self.line) if out.is_terminal and not verbose else None
+        self._planned: Counter[str] = Counter()
+        self._done: dict[str, set[str]] = defaultdict(set)
+
+    def __enter__(self) -> Watch:
+        if self._status:
+            self._status.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._status:
+            self._status.stop()
+
+    def __call__(self, event: Event) -> None:
+        """Show an event."""
+        of_stack = event.subject == event.source
+        if event.status in _CHANGES:
+            self._planned[event.source] += 1
+        elif event.status.endswith("_COMPLETE") and not of_stack:
+            self._done[event.source].add(event.subject)
+        routine = event.status in {"Add", "Modify"} or (event.status.isupper() and not of_stack)
+        if self._status is None or not routine or _is_bad(event):
+            _show(event)
+        if self._status:
+            planned = self._planned[event.source]
+            count = f"{len(self._done[event.source])}{f'/{planned}' if planned else ''}"
+            self.line = f"{event.source} {count}  {event.subject}  {event.status}"
+            self._status.update(self.line)
+
+    def ask(self, question: str) -> bool:
+        """Ask a person, who could not answer below a line that is drawn anew all the time."""
+        self.__exit__()
+        try:
+            return typer.confirm(question)
+        finally:
+            self.__enter__()
 
 
 def deploy(
@@ -25,6 +75,7 @@ def deploy(
         typer.Option("--parameter", "-p", help="Name=Value of infra/service.yaml; may be given again."),
     ] = None,
     yes: YesOption = False,
+    verbose: VerboseOption = False,
     project: ProjectOption = DEFAULT_PROJECT,
     local: LocalOption = False,
     region: RegionOption = None,
@@ -39,16 +90,11 @@ def deploy(
     def confirm(changes: Sequence[Change]) -> bool:
         for change in changes:
             console().print(f"  {change.action} {change.resource} ({change.type})")
-        return yes or typer.confirm("Replace or remove these?")
+        return yes or watch.ask("Replace or remove these?")
 
     try:
-        deployment = bring(
-            aws.session,
-            aws.project,
-            confirm=confirm,
-            on_event=_show,
-            parameters=given,
-        )
+        with Watch(verbose=verbose) as watch:
+            deployment = bring(aws.session, aws.project, confirm=confirm, on_event=watch, parameters=given)
     except DeploymentError as error:
         fail(str(error))
     if not deployment.changed:
@@ -61,6 +107,7 @@ def destroy(
         bool, typer.Option("--delete-data", help="Remove data, models and model packages too.")
     ] = False,
     yes: YesOption = False,
+    verbose: VerboseOption = False,
     project: ProjectOption = DEFAULT_PROJECT,
     local: LocalOption = False,
     region: RegionOption = None,
@@ -74,18 +121,22 @@ def destroy(
     if not yes and not typer.confirm(f"Remove {what} of {project} from account {aws.project.account}?"):
         raise typer.Abort
     try:
-        teardown = remove(aws.session, aws.project, delete_data=delete_data, on_event=_show)
+        with Watch(verbose=verbose) as watch:
+            teardown = remove(aws.session, aws.project, delete_data=delete_data, on_event=watch)
     except DeploymentError as error:
         fail(str(error))
     for kept in teardown.kept:
         console().print(f"kept: {kept}", soft_wrap=True)
 
 
+def _is_bad(event: Event) -> bool:
+    return event.status.endswith(("FAILED", "ROLLBACK_IN_PROGRESS"))
+
+
 def _show(event: Event) -> None:
     from rich.markup import escape
 
-    bad = event.status.endswith(("FAILED", "ROLLBACK_IN_PROGRESS"))
-    colour = "red" if bad else "green" if event.status.endswith("COMPLETE") else "default"
+    colour = "red" if _is_bad(event) else "green" if event.status.endswith("COMPLETE") else "default"
     reason = f"  {escape(event.reason)}" if event.reason else ""
     console().print(
         f"[dim]{event.source}[/]  {event.subject}  [{colour}]{event.status}[/]{reason}", soft_wrap=True
