@@ -55,9 +55,9 @@ class Watch:
         if self._status is None or not routine or _is_bad(event):
             _show(event)
         if self._status:
-            planned = self._planned[event.source]
-            count = f"{len(self._done[event.source])}{f'/{planned}' if planned else ''}"
-            self.line = f"{event.source} {count}  {event.subject}  {event.status}"
+            done, planned = len(self._done[event.source]), self._planned[event.source]
+            count = f" {done}/{planned}" if planned else f" {done}" if done else ""
+            self.line = f"{event.source}{count}  {event.subject}  {event.status}"
             self._status.update(self.line)
 
     def ask(self, question: str) -> bool:

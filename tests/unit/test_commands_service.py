@@ -64,6 +64,17 @@ def test_a_pipe_and_verbose_have_every_event(
     assert set(lines) > IN_FULL
 
 
+def test_only_stacks_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "scripts.commands.service.console", lambda: Console(file=io.StringIO(), force_terminal=True)
+    )
+    with Watch() as watch:
+        watch(EVENTS[0])
+        assert watch.line == "code  predict_api.zip  uploaded"
+        watch(Event("b-service", "Api", "DELETE_COMPLETE"))
+        assert watch.line == "b-service 1  Api  DELETE_COMPLETE"
+
+
 def test_a_question_is_asked_without_the_live_line(monkeypatch: pytest.MonkeyPatch) -> None:
     out = Console(file=io.StringIO(), force_terminal=True)
     monkeypatch.setattr("scripts.commands.service.console", lambda: out)
