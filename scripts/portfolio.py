@@ -26,6 +26,7 @@ BLOCK_LINES = 4000
 _UNWRITABLE = "holds half a character, which no file can be written with"
 _EMPTY = "The portfolio is empty."
 # What the model says of a company.
+LINE = "line"
 RESULT = ("prediction", "probability_bankrupt", "risk_level")
 
 
@@ -126,7 +127,17 @@ def read(lines: TextIO, form: Form, features: Sequence[str], keep: Sequence[str]
     PortfolioError
         When there is no line, or the header lacks what is needed.
     """
+    for name in keep or ():
+        _check_name(name)
     return (_read_csv if form is Form.CSV else _read_lines)(lines, features, keep)
+
+
+def _check_name(name: str) -> None:
+    if name in (LINE, *RESULT):
+        raise PortfolioError(
+            f"{name!r} can't be kept: the result has a column of that name. Rename it in the portfolio, or "
+            "name another column with --id."
+        )
 
 
 def _read_csv(lines: TextIO, features: Sequence[str], keep: Sequence[str] | None) -> Portfolio:
@@ -138,7 +149,8 @@ def _read_csv(lines: TextIO, features: Sequence[str], keep: Sequence[str] | None
     except csv.Error as error:
         raise PortfolioError(f"The header is not CSV: {error}.") from error
     if keep is None:
-        keep = [] if header[0] in features else header[:1]
+        # The line's number is in the result all the same.
+        keep = [] if header[0] in (*features, LINE, *RESULT) else header[:1]
     problem = problem_of_header(header, features, keep)
     if problem:
         raise PortfolioError(f"The portfolio {problem}")
@@ -226,7 +238,7 @@ def _read_lines(lines: TextIO, features: Sequence[str], keep: Sequence[str] | No
                 "The first line is not a JSON object of names and values, such as "
                 '{"id": "A-17", "Debt ratio %": 0.4, …}.'
             ) from None
-        keep = [] if name in features or name == "features" else [name]
+        keep = [] if name in (*features, "features", LINE, *RESULT) else [name]
         if not _is_writable(name):
             raise PortfolioError(f"The name {name!r} {_UNWRITABLE}.")
     else:
@@ -328,11 +340,11 @@ def result_writer(
     form: Form, target: TextIO, kept: Sequence[str]
 ) -> Callable[[Sequence[Any], Sequence[str]], None]:
     """Return what writes a result: the line's number and what was kept, and the text of `RESULT`."""
-    names = ["line", *kept]
+    names = [LINE, *kept]
     if form is Form.CSV:
         writer = csv.writer(target, lineterminator="\n")
         writer.writerow([*names, *RESULT])
-        return lambda values, cells: writer.writerow([*values, *cells])
+        return lambda values, cells: writer.writerow([*map(_as_cell, values), *cells])
 
     def write(values: Sequence[Any], cells: Sequence[str]) -> None:
         prediction, probability, level = cells
@@ -341,6 +353,11 @@ def result_writer(
         target.write(json.dumps(row, ensure_ascii=False) + "\n")
 
     return write
+
+
+def _as_cell(value: Any) -> Any:
+    """Return what of JSON Lines is kept as a cell of CSV: texts and numbers as they are, the rest as JSON."""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, bool | dict | list) else value
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from scripts import places
 from scripts.contracts import published_version
 from scripts.portfolio import (
+    RESULT,
     BadLine,
     Company,
     Form,
@@ -69,6 +70,7 @@ class Summary:
     bad: int = 0
     levels: Counter[str] = field(default_factory=Counter)
     errors: str | None = None
+    warning: str | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -172,7 +174,7 @@ def score(aws: Aws, order: Order, model: Model, on_progress: OnProgress) -> Summ
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="score-")))
         # Companies' numbers stay in the bucket no longer than they are needed.
-        stack.callback(places.remove_below, aws.client("s3"), aws.project.bucket, f"runs/score/{order.name}/")
+        stack.callback(_clean_up, aws, order, summary)
         with _timed(summary, "prepare"):
             prepared = _prepare(aws, order, source_form, model, scratch, on_progress)
         summary.bad = prepared.bad
@@ -187,6 +189,17 @@ def score(aws: Aws, order: Order, model: Model, on_progress: OnProgress) -> Summ
         with _timed(summary, "collect"):
             _collect(aws, order, target_form, prepared, scratch, summary, on_progress)
     return summary
+
+
+def _clean_up(aws: Aws, order: Order, summary: Summary) -> None:
+    """Remove the job's folder; that this fails hides neither a result nor what went wrong before."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    folder = f"runs/score/{order.name}/"
+    try:
+        places.remove_below(aws.client("s3"), aws.project.bucket, folder)
+    except (places.PlaceError, BotoCoreError, ClientError) as error:
+        summary.warning = f"s3://{aws.project.bucket}/{folder} could not be removed ({error}); remove it."
 
 
 @contextmanager
@@ -378,7 +391,7 @@ def _collect(
             answers = list(csv.reader(_lines(body)))
             remembered = json.loads(next(kept))
             # As numbers: that batch transform writes them as it was given them is nowhere promised.
-            if [float(cells[0]) for cells in answers] != [line for line, _ in remembered]:
+            if [_number(cells) for cells in answers] != [line for line, _ in remembered]:
                 raise ScoringError(f"The results in {key} are not those of its {count:,} companies.")
             for cells, (line, values) in zip(answers, remembered, strict=True):
                 write([line, *values], cells[1:])
@@ -402,6 +415,14 @@ def _collect(
 def errors_name(target: str) -> str:
     """Return where the numbers of bad lines stand: beside the result."""
     return f"{target[: target.rindex('.')]}.errors.csv"
+
+
+def _number(cells: list[str]) -> float | None:
+    """Return the line's number that a result begins with, None where it is no whole result."""
+    try:
+        return float(cells[0]) if len(cells) == len(RESULT) + 1 else None
+    except ValueError:
+        return None
 
 
 def _lines(body: Any) -> Iterator[str]:

@@ -90,11 +90,15 @@ def _shown(progress: object, title: str) -> OnProgress:
 
 
 def _tell(summary: Summary, target: str) -> None:
+    from rich.markup import escape
+
     seconds = sum(summary.seconds.values())
     levels = ", ".join(f"{count:,} {level}" for level, count in summary.levels.items())
     pace = f"{seconds:.1f} s ({summary.scored / seconds:,.0f} a second)"
     console().print(f"{summary.scored:,} companies in {pace}: {levels}", soft_wrap=True)
     console().print(f"Result: [bold]{target}[/]", soft_wrap=True)
+    if summary.warning:
+        console(stderr=True).print(f"[yellow]Warning:[/] {escape(summary.warning)}", soft_wrap=True)
     if summary.errors:
         console().print(
             f"[yellow]{summary.bad:,} lines could not be scored;[/] their numbers and why: "

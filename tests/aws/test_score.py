@@ -21,7 +21,7 @@ from local_cloud import ROLE, Cloud
 from typer.testing import CliRunner
 
 from local_aws.server import LocalAws
-from scripts import deployment, scoring
+from scripts import deployment, places, scoring
 from scripts.cli import app
 from scripts.places import PlaceError
 from scripts.portfolio import PortfolioError
@@ -398,10 +398,8 @@ def test_an_instance_that_the_model_is_not_for_is_refused_before_the_work(
     (tmp_path / "in.csv").write_text("id,a,b\nC1,0.5,1\n")
     target = str(tmp_path / "out.csv")
     order = Order(str(tmp_path / "in.csv"), target, None, "scoring-score-test", ROLE, Fleet("ml.m5.huge"))
-    seen: list[tuple[Any, ...]] = []
     with pytest.raises(ScoringError, match=r"'ml.m5.huge'. Its jobs run on: ml.m5.large, ml.m5.xlarge\."):
-        score(aws, order, choose_model(aws, None), lambda *step: seen.append(step))
-    assert seen == []
+        score(aws, order, choose_model(aws, None), lambda *_: pytest.fail("the work began"))
 
 
 def score_command(aws: Aws, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> tuple[int, str]:
@@ -421,3 +419,32 @@ def test_what_scores_is_said_only_where_something_is_scored(
     (tmp_path / "in.csv").write_text("id,a,b\nC1,0.5,1\nC2,0.5,x\n")
     code, output = score_command(aws, monkeypatch, str(tmp_path / "in.csv"), target)
     assert (code, "Scoring with version 1 of scoring." in output) == (0, True)
+
+
+def test_what_can_not_be_removed_is_warned_of_where_the_result_is_there(
+    aws: Aws, register: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(*_: Any) -> None:
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "DeleteObjects")
+
+    register("Approved")
+    monkeypatch.setattr(places, "remove_below", denied)
+    (tmp_path / "in.csv").write_text("id,a,b\nC1,0.5,1\n")
+    code, output = score_command(aws, monkeypatch, str(tmp_path / "in.csv"), str(tmp_path / "out.csv"))
+    assert (code, (tmp_path / "out.csv").exists()) == (0, True)
+    assert "Warning: s3://" in output
+    # AND what went wrong before is told rather than this
+    (tmp_path / "in.csv").write_text("id,a,b\nC1,0.5,x\n")
+    with pytest.raises(ScoringError, match="None of the 1 line"):
+        run(aws, str(tmp_path / "in.csv"), str(tmp_path / "out.csv"))
+
+
+@pytest.mark.parametrize("line", ["", "x,0,0.5,low", "2,0.5"])
+def test_results_that_are_none_are_refused(
+    aws: Aws, register: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    register("Approved")
+    (tmp_path / "in.csv").write_text("id,a,b\nC1,0.5,1\n")
+    monkeypatch.setattr(scoring, "_lines", lambda _: [f"{line}\n"])
+    with pytest.raises(ScoringError, match="are not those of its 1 compan"):
+        run(aws, str(tmp_path / "in.csv"), str(tmp_path / "out.csv"))

@@ -207,6 +207,28 @@ def test_packed_files_and_names() -> None:
             list(read(lines, Form.CSV, FEATURES, None).rows)
 
 
+@pytest.mark.parametrize("name", ["line", "prediction", "probability_bankrupt", "risk_level"])
+@pytest.mark.parametrize(
+    ("form", "text"),
+    [
+        (Form.CSV, "%s,ROA(C),Debt ratio %%\n7,1,2\n"),
+        (Form.LINES, '{"%s": 7, "ROA(C)": 1, "Debt ratio %%": 2}\n'),
+    ],
+)
+def test_what_the_result_has_itself_is_not_kept(name: str, form: Form, text: str) -> None:
+    with pytest.raises(PortfolioError, match=f"'{name}' can't be kept: the result has a column of that name"):
+        portfolio(text % name, form, keep=[name])
+    # AND where nobody asked for it, it is left out
+    assert portfolio(text % name, form).kept == ()
+
+
+def test_json_is_kept_as_json_in_csv() -> None:
+    written = io.StringIO()
+    write = result_writer(Form.CSV, written, ("a", "b", "c", "d"))
+    write([2, {"ä": [None]}, [1], True, None], ["1", "0.5", "low"])
+    assert written.getvalue().splitlines()[1] == '2,"{""ä"": [null]}",[1],true,,1,0.5,low'
+
+
 def test_results_in_both_forms() -> None:
     cells = ["1", "0.75", "high"]
     written = io.StringIO()
