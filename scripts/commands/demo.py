@@ -47,7 +47,7 @@ def demo(
                 _tell_how_to_use(server.url)
                 _wait_for_interrupt()
     except KeyboardInterrupt:
-        out.print("Local AWS has ended.")
+        out.print("\nLocal AWS has ended.")  # off a terminal the table's last line is open
         raise
     if keep:
         out.print("Local AWS has ended.")

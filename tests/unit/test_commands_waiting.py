@@ -76,4 +76,4 @@ def test_ctrl_c_ends_local_aws_and_the_demo_says_so(
     result = RUNNER.invoke(app, ["demo", "--keep"])
 
     assert result.exit_code == status
-    assert said[-2:] == ["stopped", "Local AWS has ended."]
+    assert [line.strip() for line in said[-2:]] == ["stopped", "Local AWS has ended."]
