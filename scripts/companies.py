@@ -127,7 +127,8 @@ class CsvCompanies:
             return next(reader, None)
         except UnicodeDecodeError as error:
             raise InputError(
-                f"{self._path} is not UTF-8: {error.reason} after line {reader.line_num}."
+                f"{self._path} is no text in UTF-8 ({error.reason} after line {reader.line_num}); "
+                "export it as CSV."
             ) from error
         except csv.Error as error:
             raise InputError(f"{self._path}, line {reader.line_num}: this is no CSV ({error}).") from error

@@ -35,6 +35,9 @@ class Form(StrEnum):
     JSON = "json"
 
 
+_FORMS = {".csv": Form.CSV, ".json": Form.JSON, ".jsonl": Form.JSON}
+
+
 def predict(
     source: Annotated[
         Path | None, typer.Argument(help="CSV with a header, or a JSON file as POST /predict takes it.")
@@ -52,7 +55,8 @@ def predict(
         ),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write the answers to this file (.csv, .json).")
+        Path | None,
+        typer.Option("--output", "-o", help="Write answers to this file (.csv, .json, .jsonl)."),
     ] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Say which features move each company's risk most.")
@@ -71,6 +75,7 @@ def predict(
         fail(
             "Give either a file or --row N: `bankruptcy predict companies.csv`, `bankruptcy predict --row 0`."
         )
+    chosen = form or _default_form(output)
     aws = connect(project, local=local, region=region)
     try:
         client = client_of(aws)
@@ -78,7 +83,7 @@ def predict(
         summary = _predict(
             client,
             companies,
-            form or _default_form(output),
+            chosen,
             output,
             explain=explain,
             check_endpoint=lambda: check_endpoint(aws.session, aws.project),
@@ -177,7 +182,13 @@ def _opened(path: Path | None) -> AbstractContextManager[TextIO]:
 
 def _default_form(output: Path | None) -> Form:
     if output is not None:
-        return Form.JSON if output.suffix in (".json", ".jsonl") else Form.CSV
+        ending = output.suffix.lower()
+        if ending not in _FORMS:
+            fail(
+                f"{output} must end in {', '.join(_FORMS)}, which says what to write into it; "
+                "or say it with --format."
+            )
+        return _FORMS[ending]
     return Form.TABLE if sys.stdout.isatty() else Form.CSV
 
 

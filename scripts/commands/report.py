@@ -36,6 +36,8 @@ def report(
     """Fetch an execution's report and open it: figures, curves, features, drift, provenance."""
     import webbrowser
 
+    if output is not None and not output.parent.is_dir():
+        fail(f"{output} can't be written: there is no folder {output.parent}.")
     aws = connect(project, local=local, region=region)
     found = _find(aws, execution)
     path = save(aws, found, output)
@@ -71,9 +73,10 @@ def save(aws: Aws, execution: Execution, path: Path | None = None) -> Path:
         page = aws.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
     except ClientError as error:
         fail(f"s3://{bucket}/{key} can't be read: {error.response['Error']['Message']}")
-    path = path or cache_folder() / "reports" / f"{execution.id}.html"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if path is None:
+            path = cache_folder() / "reports" / f"{execution.id}.html"
+            path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(page)
     except OSError as error:
         fail(f"{path} can't be written ({error.strerror}). Name another file with --output.")
