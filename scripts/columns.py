@@ -42,6 +42,12 @@ def no_such_name(name: str, there: Iterable[str], names: Sequence[str]) -> str:
     return f"has no {name!r}; it has {_listed(known, _LISTED_NAMES)}."
 
 
+def counted(count: int, thing: str) -> str:
+    """Return a count with its noun, in the plural unless it is one."""
+    several = f"{thing[:-1]}ies" if thing.endswith("y") else f"{thing}s"
+    return f"{count:,} {thing if count == 1 else several}"
+
+
 def _lacks(header: Sequence[str], names: Sequence[str], missing: list[str]) -> str:
     others = {name.casefold(): name for name in header[:_COMPARED] if name and name not in names}
     told = []
@@ -49,10 +55,10 @@ def _lacks(header: Sequence[str], names: Sequence[str], missing: list[str]) -> s
         near = get_close_matches(name.casefold(), others, n=1, cutoff=0.75)
         told.append(f"{name!r} (the file has {_quoted(others[near[0]])})" if near else repr(name))
     count = len(list(filter(None, header)))
-    columns = "1 column" if count == 1 else f"{count:,} columns"
     return (
         f"lacks {len(missing)} of the model's {len(names)} columns: {', '.join(told)}"
-        f"{', …' if len(missing) > _LISTED else ''}. Its first line, which must name them, has {columns}."
+        f"{', …' if len(missing) > _LISTED else ''}. Its first line, which must name them, has "
+        f"{counted(count, 'column')}."
     )
 
 

@@ -13,7 +13,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
-from scripts.columns import problem_of_header
+from scripts.columns import counted, problem_of_header
 
 _LONGEST_QUOTE = 30
 
@@ -103,7 +103,7 @@ class CsvCompanies:
 
     def _problem(self, cells: list[str], names: tuple[str, ...]) -> str:
         if len(cells) != len(self._header):
-            return f"has {len(cells)} cells where the header has {len(self._header)}"
+            return f"has {counted(len(cells), 'cell')} where the header has {len(self._header)}"
         for name in names:
             cell = cells[self._places[name]].strip()
             if not cell:

@@ -18,7 +18,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import IO, Any, NamedTuple, TextIO
 
-from scripts.columns import no_such_name, problem_of_header
+from scripts.columns import counted, no_such_name, problem_of_header
 
 # No ratio is near it, and a model's arithmetic has room above it.
 LARGEST = 1e150
@@ -175,7 +175,7 @@ def _csv_rows(
         if len(cells) == width:
             yield Company(number, ",".join(taken(cells)), kept(cells))
         elif text:
-            yield BadLine(number, "", f"has {len(cells)} cells where the header has {width}")
+            yield BadLine(number, "", f"has {counted(len(cells), 'cell')} where the header has {width}")
 
 
 def _checked(rows: Iterator[Row], features: Sequence[str]) -> Iterator[Row]:
@@ -222,7 +222,8 @@ def _check(row: Company, features: Sequence[str]) -> Row:
     if not found:
         return row
     name, problem = found[0]
-    others = f" (and {len(found) - 1} more columns are wrong)" if len(found) > 1 else ""
+    more = len(found) - 1
+    others = f" (and {counted(more, 'more column')} {'is' if more == 1 else 'are'} wrong)" if more else ""
     return BadLine(row.line, name, problem + others)
 
 

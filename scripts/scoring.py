@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from scripts import places
+from scripts.columns import counted
 from scripts.contracts import published_version
 from scripts.portfolio import (
     RESULT,
@@ -180,7 +181,8 @@ def score(aws: Aws, order: Order, model: Model, on_progress: OnProgress) -> Summ
         summary.bad = prepared.bad
         if not prepared.parts:
             raise ScoringError(
-                f"None of the {prepared.bad:,} lines can be scored; the first: {prepared.first_problem}"
+                f"None of the {counted(prepared.bad, 'line')} can be scored; the first: "
+                f"{prepared.first_problem}"
                 if prepared.bad
                 else f"{order.source} holds no company."
             )
@@ -392,7 +394,7 @@ def _collect(
             remembered = json.loads(next(kept))
             # As numbers: that batch transform writes them as it was given them is nowhere promised.
             if [_number(cells) for cells in answers] != [line for line, _ in remembered]:
-                raise ScoringError(f"The results in {key} are not those of its {count:,} companies.")
+                raise ScoringError(f"The results in {key} are not those of its {counted(count, 'company')}.")
             for cells, (line, values) in zip(answers, remembered, strict=True):
                 write([line, *values], cells[1:])
             summary.levels.update(cells[-1] for cells in answers)

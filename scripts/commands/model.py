@@ -33,14 +33,16 @@ def list_(
 
     aws = connect(project, local=local, region=region)
     table = Table(box=None, pad_edge=False)
-    for heading in ("version", "approval", "created", "description"):
+    for heading in ("version", "approval", "created", "ROC-AUC", "candidate"):
         table.add_column(heading)
     for package in _packages(aws):
+        metadata = _described(aws, package).get("CustomerMetadataProperties", {})
         table.add_row(
             str(package["ModelPackageVersion"]),
             package.get("ModelApprovalStatus", ""),
             f"{package['CreationTime']:%Y-%m-%d %H:%M:%S}",
-            package.get("ModelPackageDescription", ""),
+            figure(metadata.get("RocAuc", "")),
+            metadata.get("Candidate", ""),
         )
     console().print(table)
 
@@ -176,10 +178,7 @@ def find(aws: Aws, version: int | None) -> dict[str, Any]:
         )
     for package in known:
         if version is None or package["ModelPackageVersion"] == version:
-            described: dict[str, Any] = aws.client("sagemaker").describe_model_package(
-                ModelPackageName=package["ModelPackageArn"]
-            )
-            return described
+            return _described(aws, package)
     fail(f"There is no version {version}; known: {', '.join(str(p['ModelPackageVersion']) for p in known)}.")
 
 
@@ -236,6 +235,21 @@ def _endpoint_state(aws: Aws) -> str:
             raise
         return "not there yet"
     return state
+
+
+def figure(text: str) -> str:
+    """Return a figure of the metadata with four places; as it stands there if it is none."""
+    try:
+        return f"{float(text):.4f}"
+    except ValueError:
+        return text
+
+
+def _described(aws: Aws, package: dict[str, Any]) -> dict[str, Any]:
+    described: dict[str, Any] = aws.client("sagemaker").describe_model_package(
+        ModelPackageName=package["ModelPackageArn"]
+    )
+    return described
 
 
 def _packages(aws: Aws) -> list[dict[str, Any]]:

@@ -92,16 +92,18 @@ def _shown(progress: object, title: str) -> OnProgress:
 def _tell(summary: Summary, target: str) -> None:
     from rich.markup import escape
 
+    from scripts.columns import counted
+
     seconds = sum(summary.seconds.values())
     levels = ", ".join(f"{count:,} {level}" for level, count in summary.levels.items())
     pace = f"{seconds:.1f} s ({summary.scored / seconds:,.0f} a second)"
-    console().print(f"{summary.scored:,} companies in {pace}: {levels}", soft_wrap=True)
+    console().print(f"{counted(summary.scored, 'company')} in {pace}: {levels}", soft_wrap=True)
     console().print(f"Result: [bold]{target}[/]", soft_wrap=True)
     if summary.warning:
         console(stderr=True).print(f"[yellow]Warning:[/] {escape(summary.warning)}", soft_wrap=True)
     if summary.errors:
         console().print(
-            f"[yellow]{summary.bad:,} lines could not be scored;[/] their numbers and why: "
+            f"[yellow]{counted(summary.bad, 'line')} could not be scored;[/] numbers and reasons: "
             f"[bold]{summary.errors}[/]",
             soft_wrap=True,
         )

@@ -169,7 +169,7 @@ def test_json_lines_from_and_to_s3(aws: Aws, register: Callable[[str], None]) ->
     ("content", "said"),
     [
         ("id,a,b\n1,0.5,500\n", "ended as Failed: AlgorithmError: See job logs"),
-        ("id,a,b\n1,0.5,x\n", "None of the 1 lines can be scored; the first: line 2 b is not a number"),
+        ("id,a,b\n1,0.5,x\n", "None of the 1 line can be scored; the first: line 2 b is not a number"),
         ("id,a,b\n", "holds no company"),
     ],
 )
@@ -395,9 +395,7 @@ def test_an_instance_that_the_model_is_not_for_is_refused_before_the_work(
     aws: Aws, register: Callable[[str], None], tmp_path: Path
 ) -> None:
     register("Approved")
-    (tmp_path / "in.csv").write_text("id,a,b\nC1,0.5,1\n")
-    target = str(tmp_path / "out.csv")
-    order = Order(str(tmp_path / "in.csv"), target, None, "scoring-score-test", ROLE, Fleet("ml.m5.huge"))
+    order = Order("in.csv", str(tmp_path / "out.csv"), None, "scoring-score-test", ROLE, Fleet("ml.m5.huge"))
     with pytest.raises(ScoringError, match=r"'ml.m5.huge'. Its jobs run on: ml.m5.large, ml.m5.xlarge\."):
         score(aws, order, choose_model(aws, None), lambda *_: pytest.fail("the work began"))
 
@@ -419,6 +417,7 @@ def test_what_scores_is_said_only_where_something_is_scored(
     (tmp_path / "in.csv").write_text("id,a,b\nC1,0.5,1\nC2,0.5,x\n")
     code, output = score_command(aws, monkeypatch, str(tmp_path / "in.csv"), target)
     assert (code, "Scoring with version 1 of scoring." in output) == (0, True)
+    assert re.search("1 company in .* 1 line could not be scored", output)
 
 
 def test_what_can_not_be_removed_is_warned_of_where_the_result_is_there(
@@ -446,5 +445,5 @@ def test_results_that_are_none_are_refused(
     register("Approved")
     (tmp_path / "in.csv").write_text("id,a,b\nC1,0.5,1\n")
     monkeypatch.setattr(scoring, "_lines", lambda _: [f"{line}\n"])
-    with pytest.raises(ScoringError, match="are not those of its 1 compan"):
+    with pytest.raises(ScoringError, match="are not those of its 1 company"):
         run(aws, str(tmp_path / "in.csv"), str(tmp_path / "out.csv"))

@@ -62,6 +62,14 @@ def test_the_served_version_is_not_rejected_unasked(registry: Registry) -> None:
     assert registry.rejected == ["arn:of:3", "arn:of:3"]
 
 
+def test_the_list_tells_the_versions_apart_by_their_figures(registry: Registry) -> None:
+    registry.approved = [2, 1]
+    registry.metadata["arn:of:2"] = {"RocAuc": "0.9412345678", "Candidate": "forest"}
+    code, output = run("list")
+    assert code == 0
+    assert "2 Approved 2026-01-01 00:00:00 0.9412 forest 1 Approved 2026-01-01 00:00:00" in output
+
+
 def test_that_the_last_served_version_goes_is_said(registry: Registry) -> None:
     registry.approved = [3]
     registry.endpoint = endpoint("InService", 3)

@@ -54,7 +54,7 @@ def test_what_is_kept_can_be_chosen_and_is_nothing_where_the_model_takes_the_fir
         ("a,١,1", "ROA(C)", "is not a number"),
         ("a,nan,1", "ROA(C)", "is not a finite number"),
         ("a,1,1e999", "Debt ratio %", "is not a finite number"),
-        ("a,-1e200,1e200", "Debt ratio %", "is beyond ±1e+150 (and 1 more columns are wrong)"),
+        ("a,-1e200,1e200", "Debt ratio %", "is beyond ±1e+150 (and 1 more column is wrong)"),
         ('a,"1,5",2', "", "has a comma within a number"),
         ('a,"""1""",2', "ROA(C)", "is not a number"),
         ("a,1", "", "has 2 cells where the header has 3"),

@@ -123,7 +123,7 @@ def test_a_bad_line_is_told_by_its_number_and_costs_no_other(companies: Any) -> 
     assert said(Predictions(Api(), companies(text))) == [
         (2, 0.1),
         (3, "'debt' is 'n/a', which is no finite number"),
-        (5, "has 1 cells where the header has 2"),
+        (5, "has 1 cell where the header has 2"),
         (7, 0.4),
         (8, "'assets' is empty"),
         (9, "'debt' is 'inf', which is no finite number"),
