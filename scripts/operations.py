@@ -221,7 +221,7 @@ def _refuse_given_up(step: dict[str, Any], wanted: str | None) -> None:
         return
     raise OperationError(
         f"Version {wanted} was given up: {reason or 'its deployment failed too often'}. "
-        f"`bankruptcy model show {wanted}` has the notes. Reject it, and an older approved version is "
+        f"`{command(f'model show {wanted}')}` has the notes. Reject it, and an older approved version is "
         "served; or reject and approve it again for new tries."
     )
 

@@ -29,6 +29,7 @@ from scripts.portfolio import (
     result_writer,
     text_file,
 )
+from scripts.session import command
 from scripts.transform import ENDED, last_log_lines, pause, stop, unless_ended
 
 if TYPE_CHECKING:
@@ -105,14 +106,14 @@ def choose_model(aws: Aws, version: int | None) -> Model:
         wanted = int(served) if served and int(served) in approved else max(approved, default=None)
     if wanted is None:
         raise ScoringError(
-            "No version of the model is approved yet. Approve one with `bankruptcy model approve`."
+            f"No version of the model is approved yet. Approve one with `{command('model approve')}`."
         )
     if wanted not in known:
         raise ScoringError(f"There is no version {wanted}; known: {', '.join(map(str, sorted(known)))}.")
     if wanted not in approved:
         raise ScoringError(
             f"Version {wanted} is not approved, and SageMaker makes models of approved ones. Approve it "
-            f"with `bankruptcy model approve {wanted}`, or name another: "
+            f"with `{command(f'model approve {wanted}')}`, or name another: "
             f"{', '.join(map(str, sorted(approved))) or 'none is approved'}."
         )
     arn = known[wanted]["ModelPackageArn"]
@@ -181,7 +182,7 @@ def score(aws: Aws, order: Order, model: Model, on_progress: OnProgress) -> Summ
         summary.bad = prepared.bad
         if not prepared.parts:
             raise ScoringError(
-                f"None of the {counted(prepared.bad, 'line')} can be scored; the first: "
+                f"No company can be scored: {counted(prepared.bad, 'bad line')}, the first: "
                 f"{prepared.first_problem}"
                 if prepared.bad
                 else f"{order.source} holds no company."

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from scripts.console import console, fail
-from scripts.session import DEFAULT_PROJECT, Aws, LocalOption, ProjectOption, RegionOption, connect
+from scripts.session import DEFAULT_PROJECT, Aws, LocalOption, ProjectOption, RegionOption, command, connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -174,7 +174,7 @@ def find(aws: Aws, version: int | None) -> dict[str, Any]:
     if not known:
         fail(
             f"Group {aws.project.model_package_group} holds no model yet. "
-            "`bankruptcy pipeline start --wait` registers one when it passes the gate."
+            f"`{command('pipeline start --wait')}` registers one when it passes the gate."
         )
     for package in known:
         if version is None or package["ModelPackageVersion"] == version:

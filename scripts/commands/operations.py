@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scripts.console import console, fail
-from scripts.session import DEFAULT_PROJECT, LocalOption, ProjectOption, RegionOption, connect
+from scripts.session import DEFAULT_PROJECT, LocalOption, ProjectOption, RegionOption, command, connect
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -61,7 +61,9 @@ def pause(
     except (DeploymentError, OperationError) as error:
         fail(str(error))
     what = "its endpoint is deleted" if was_there else "there was no endpoint"
-    console().print(f"[bold]{project}[/] is paused; {what}. `bankruptcy resume` brings it back.")
+    console().print(
+        f"[bold]{project}[/] is paused; {what}. `{command('resume')}` brings it back.", soft_wrap=True
+    )
 
 
 def resume(
@@ -148,7 +150,7 @@ def status_table(found: Status) -> Table:
         ("newest versions", "\n".join(versions) or "none yet"),
         ("endpoint", _endpoint_text(found.endpoint)),
         ("API's model", _model_text(found)),
-        ("paused", "[yellow]yes; `bankruptcy resume` brings it back[/]" if found.paused else "no"),
+        ("paused", f"[yellow]yes; `{command('resume')}` brings it back[/]" if found.paused else "no"),
         ("API", found.api_url),
         ("alarms", alarms),
         ("dead letters", dead),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scripts.console import console, fail
-from scripts.session import DEFAULT_PROJECT, Aws, LocalOption, ProjectOption, RegionOption, connect
+from scripts.session import DEFAULT_PROJECT, Aws, LocalOption, ProjectOption, RegionOption, command, connect
 
 if TYPE_CHECKING:
     from pipeline.service import Execution
@@ -97,7 +97,7 @@ def _find(aws: Aws, given: str | None) -> Execution:
             return execution
     fail(
         f"None of the newest {len(known)} executions of {aws.project.pipeline} has a report. "
-        "`bankruptcy pipeline start --wait` makes one."
+        f"`{command('pipeline start --wait')}` makes one."
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import secrets
 import tempfile
 from datetime import UTC, datetime
@@ -67,6 +68,8 @@ def score(
     except (DeploymentError, PlaceError, PortfolioError, scoring.ScoringError) as error:
         fail(str(error))
     except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
         room = f"The folder for temporary files, {tempfile.gettempdir()}, needs room for the result"
         fail(f"The portfolio could not be scored: {error}. {room}; TMPDIR names another one.")
     _tell(summary, target)

@@ -26,7 +26,6 @@ def session_of(server: LocalAws, patch: pytest.MonkeyPatch) -> boto3.Session:
         patch.delenv(name)
     for name, value in server.environment().items():
         patch.setenv(name, value)
-    patch.setattr("scripts.session._given", [])
     return boto3.Session()
 
 

@@ -21,7 +21,6 @@ def _local_port(running_aws: LocalAws) -> Iterator[None]:
             patch.setenv(name, "eu-west-1")  # remembered, so that --local leaves no trace
         patch.delenv("BANKRUPTCY_PROJECT", raising=False)
         patch.setattr("scripts.session.LOCAL_PORT", int(running_aws.url.rpartition(":")[2]))
-        patch.setattr("scripts.session._given", [])
         yield
 
 
@@ -52,6 +51,14 @@ def test_executions_name_the_commands_that_help(deployed: Result) -> None:
     assert f"Run `bankruptcy data upload {OPTIONS}` first." in run("pipeline", "start").output
     assert f"`bankruptcy pipeline start {OPTIONS}` starts one" in run("pipeline", "status").output
     assert f"`bankruptcy pipeline list {OPTIONS}` shows them" in run("pipeline", "stop", "x").output
+    assert f"`bankruptcy pipeline start --wait {OPTIONS}` makes one" in run("report").output
+
+
+def test_the_registry_names_the_commands_that_help(deployed: Result) -> None:
+    assert f"`bankruptcy pipeline start --wait {OPTIONS}` registers one" in run("model", "show").output
+    assert f"with `bankruptcy model approve {OPTIONS}`" in run("score", "in.csv", "out.csv").output
+    assert f"`bankruptcy resume {OPTIONS}` brings it back" in run("pause").output
+    assert f"`bankruptcy resume {OPTIONS}` brings it back" in " ".join(run("status").output.split())
 
 
 @pytest.mark.usefixtures("_local_port")

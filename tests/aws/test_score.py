@@ -169,7 +169,7 @@ def test_json_lines_from_and_to_s3(aws: Aws, register: Callable[[str], None]) ->
     ("content", "said"),
     [
         ("id,a,b\n1,0.5,500\n", "ended as Failed: AlgorithmError: See job logs"),
-        ("id,a,b\n1,0.5,x\n", "None of the 1 line can be scored; the first: line 2 b is not a number"),
+        ("id,a,b\n1,0.5,x\n", "No company can be scored: 1 bad line, the first: line 2 b is not a number"),
         ("id,a,b\n", "holds no company"),
     ],
 )
@@ -434,7 +434,7 @@ def test_what_can_not_be_removed_is_warned_of_where_the_result_is_there(
     assert "Warning: s3://" in output
     # AND what went wrong before is told rather than this
     (tmp_path / "in.csv").write_text("id,a,b\nC1,0.5,x\n")
-    with pytest.raises(ScoringError, match="None of the 1 line"):
+    with pytest.raises(ScoringError, match="No company can be scored: 1 bad line"):
         run(aws, str(tmp_path / "in.csv"), str(tmp_path / "out.csv"))
 
 

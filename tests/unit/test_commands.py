@@ -19,7 +19,6 @@ RUNNER = CliRunner(env={"TERM": "dumb"})
 def _no_aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_DEFAULT_REGION", "AWS_REGION", "BANKRUPTCY_PROJECT"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr("scripts.session._given", [])
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
 
