@@ -7,7 +7,6 @@ import http.client
 import io
 import itertools
 import json
-import logging
 import os
 import tempfile
 import time
@@ -26,8 +25,6 @@ from local_aws.executions import now
 from local_aws.job_files import JobError, list_keys, relative_key, split_uri
 from local_aws.transform_data import MEBIBYTE, SPLITTERS, TransformDataError, mini_batches
 from local_aws.transform_settings import Settings
-
-logger = logging.getLogger(__name__)
 
 LOG_GROUP = "/aws/sagemaker/TransformJobs"
 # SageMaker's own defaults where neither the request nor the container says.

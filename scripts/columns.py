@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
+from scripts.console import counted
+
 _LISTED = 5
 _LISTED_NAMES = 10
 _LONGEST_NAME = 60
@@ -40,12 +42,6 @@ def no_such_name(name: str, there: Iterable[str], names: Sequence[str]) -> str:
     """Return that a file lacks a name that it was asked for, and which it has; the model's come last."""
     known = sorted(filter(None, there), key=lambda each: each in names)
     return f"has no {name!r}; it has {_listed(known, _LISTED_NAMES)}."
-
-
-def counted(count: int, thing: str) -> str:
-    """Return a count with its noun, in the plural unless it is one."""
-    several = f"{thing[:-1]}ies" if thing.endswith("y") else f"{thing}s"
-    return f"{count:,} {thing if count == 1 else several}"
 
 
 def _lacks(header: Sequence[str], names: Sequence[str], missing: list[str]) -> str:

@@ -13,7 +13,8 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
-from scripts.columns import counted, problem_of_header
+from scripts.columns import problem_of_header
+from scripts.console import counted
 
 _LONGEST_QUOTE = 30
 

@@ -1,4 +1,4 @@
-"""How every command speaks: one console, one form of error."""
+"""How every command speaks: one console, one form of error, one of counts."""
 
 from __future__ import annotations
 
@@ -25,3 +25,9 @@ def fail(message: str) -> NoReturn:
 
     console(stderr=True).print(f"[bold red]Error:[/] {escape(message)}", soft_wrap=True)
     raise typer.Exit(1)
+
+
+def counted(count: int, thing: str) -> str:
+    """Return a count with its noun, in the plural unless it is one."""
+    several = f"{thing[:-1]}ies" if thing.endswith("y") else f"{thing}s"
+    return f"{count:,} {thing if count == 1 else several}"

@@ -1,6 +1,9 @@
-"""What a person is told when AWS refuses a request or does not answer it."""
+"""AWS's refusals and silences: what a person is told of them, and which are none."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError  # noqa: A004
 
@@ -66,3 +69,13 @@ def _refused(error: ClientError) -> str:
     if code == "ResourceNotFound" and operation in _OF_THE_PIPELINE:
         return f"{message.rstrip('.')}. Run `{command('deploy')}` first."
     return f"AWS refused {operation} ({code}): {message}"
+
+
+def unless_changed(call: Callable[..., Any], **request: Any) -> Any:
+    """Make a call that may come too late: of what ended, went or was changed meanwhile, return None."""
+    try:
+        return call(**request)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in {"ResourceNotFound", "ValidationException"}:
+            raise
+        return None

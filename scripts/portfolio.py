@@ -18,10 +18,10 @@ from operator import itemgetter
 from pathlib import Path
 from typing import IO, Any, NamedTuple, TextIO
 
-from scripts.columns import counted, no_such_name, problem_of_header
+from scripts.columns import no_such_name, problem_of_header
+from scripts.console import counted
+from steps.schema import LARGEST
 
-# No ratio is near it, and a model's arithmetic has room above it.
-LARGEST = 1e150
 BLOCK_LINES = 4000
 _UNWRITABLE = "holds half a character, which no file can be written with"
 _EMPTY = "The portfolio is empty."

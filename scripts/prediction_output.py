@@ -9,6 +9,8 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
+from scripts.console import counted
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -186,7 +188,7 @@ class Summary:
         counts.append(f"[{'red' if self.errors else 'dim'}]errors {self.errors:,}[/]")
         rate = f", {self.companies / seconds:,.0f} a second" if self.companies > 1 else ""
         version = f", model version {' and '.join(self._versions)}" if self._versions else ""
-        out.print(f"[bold]{self.companies:,} companies[/] in {seconds:.1f} s{rate}{version}")
+        out.print(f"[bold]{counted(self.companies, 'company')}[/] in {seconds:.1f} s{rate}{version}")
         out.print("  ".join(counts))
         if path is not None:
             out.print(f"written to {escape(str(path))}", soft_wrap=True)

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from scripts import places
-from scripts.columns import counted
+from scripts.console import counted
 from scripts.contracts import published_version
+from scripts.failures import unless_changed
 from scripts.portfolio import (
     RESULT,
     BadLine,
@@ -30,7 +31,7 @@ from scripts.portfolio import (
     text_file,
 )
 from scripts.session import command
-from scripts.transform import ENDED, last_log_lines, pause, stop, unless_ended
+from scripts.transform import ENDED, last_log_lines, pause, stop
 
 if TYPE_CHECKING:
     from scripts.session import Aws
@@ -323,7 +324,7 @@ def _transform(aws: Aws, order: Order, model: Model, prepared: _Prepared, on_pro
         EnableNetworkIsolation=True,
     )
     with ExitStack() as stack:
-        stack.callback(unless_ended, sagemaker.delete_model, ModelName=order.name)
+        stack.callback(unless_changed, sagemaker.delete_model, ModelName=order.name)
         try:
             sagemaker.create_transform_job(
                 TransformJobName=order.name,
@@ -348,7 +349,7 @@ def _transform(aws: Aws, order: Order, model: Model, prepared: _Prepared, on_pro
             )
             _wait(aws, order, prepared, on_progress)
         except BaseException:
-            stop(aws, order.name)
+            stop(sagemaker, order.name, lambda: pause(aws))
             raise
 
 

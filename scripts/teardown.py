@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from scripts import transform
 from scripts.deployment import BEING_DESTROYED, LOG_ROLE
+from scripts.failures import unless_changed
 from scripts.places import PlaceError, remove_below
 from scripts.stacks import DeploymentError, Event, OnEvent, Stack, ignore
 
@@ -117,7 +119,7 @@ class _Work:
         stopped: set[str] = set()
         while running := self._running():
             for arn in sorted(running - stopped):
-                _unless_changed(lambda arn=arn: stop(self._sagemaker, arn))  # type: ignore[misc]
+                unless_changed(stop, sagemaker=self._sagemaker, arn=arn)
                 stopped.add(arn)
                 self._on_event(Event("destroy", f"execution {arn.rpartition('/')[2]}", "stopping"))
             self._sleep(_PAUSE)
@@ -133,7 +135,7 @@ class _Work:
                     self.removed("endpoint", name)
                 return
             if endpoint["EndpointStatus"] in {"InService", "Failed", "OutOfService", "UpdateRollbackFailed"}:
-                _unless_changed(lambda: self._sagemaker.delete_endpoint(EndpointName=name))
+                unless_changed(self._sagemaker.delete_endpoint, EndpointName=name)
                 asked = True
                 # On local AWS it is gone at once.
                 self._sleep(0.1)
@@ -154,22 +156,12 @@ class _Work:
             )
             names = [item[key] for page in pages for item in page[items]]
             for name in filter(ours.fullmatch, names):
-                if kind == "model":
-                    self._stop_scoring(name)
+                # The transform job of a model's name would go on, and cost.
+                if kind == "model" and transform.stop(self._sagemaker, name, lambda: self._sleep(_PAUSE)):
+                    self._on_event(Event("destroy", f"transform job {name}", "stopped"))
                 delete = getattr(self._sagemaker, f"delete_{operation}")
                 if _unless_gone(lambda delete=delete, key=key, name=name: delete(**{key: name})):  # type: ignore[misc]
                     self.removed(kind, name)
-
-    def _stop_scoring(self, job: str) -> None:
-        """Stop the transform job of a model's name, if there is one: it would go on, and cost."""
-        while True:
-            found = _unless_gone(lambda: self._sagemaker.describe_transform_job(TransformJobName=job))
-            if not found or found["TransformJobStatus"] not in {"InProgress", "Stopping"}:
-                return
-            if found["TransformJobStatus"] == "InProgress":
-                _unless_changed(lambda: self._sagemaker.stop_transform_job(TransformJobName=job))
-                self._on_event(Event("destroy", f"transform job {job}", "stopping"))
-            self._sleep(_PAUSE)
 
     def delete_pipeline(self) -> None:
         name = self._project.pipeline
@@ -263,15 +255,6 @@ def _unless_gone(call: Callable[[], Any]) -> Any:
         if _is_gone(error):
             return None
         raise
-
-
-def _unless_changed(call: Callable[[], Any]) -> None:
-    """Make a call that may come too late: it ended, went or was changed meanwhile, as the next look tells."""
-    try:
-        call()
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in {"ResourceNotFound", "ValidationException"}:
-            raise
 
 
 def _is_gone(error: ClientError) -> bool:

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from scripts.failures import unless_changed
+
 if TYPE_CHECKING:
     from scripts.session import Aws
 
@@ -14,27 +16,26 @@ _LOG_GROUP = "/aws/sagemaker/TransformJobs"
 _SHOWN_LINES = 5
 
 
-def stop(aws: Aws, name: str) -> None:
-    """Stop the job and wait until it has ended: what it reads and writes is removed next."""
-    sagemaker = aws.client("sagemaker")
-    unless_ended(sagemaker.stop_transform_job, TransformJobName=name)
-    while True:
-        described = unless_ended(sagemaker.describe_transform_job, TransformJobName=name)
-        if described is None or described["TransformJobStatus"] in ENDED:
-            return
-        pause(aws)
+def stop(sagemaker: Any, name: str, pause: Callable[[], None]) -> bool:
+    """Stop a job and wait until it has ended: what it reads and writes is removed next.
+
+    Returns
+    -------
+    bool
+        Whether it ran; there need be no such job.
+    """
+    ran = is_running(sagemaker, name)
+    if ran:
+        unless_changed(sagemaker.stop_transform_job, TransformJobName=name)
+    while is_running(sagemaker, name):
+        pause()
+    return ran
 
 
-def unless_ended(call: Callable[..., Any], **request: str) -> Any:
-    """Make a call that may come too late, or about a job that was refused: then return None."""
-    from botocore.exceptions import ClientError
-
-    try:
-        return call(**request)
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in {"ResourceNotFound", "ValidationException"}:
-            raise
-        return None
+def is_running(sagemaker: Any, name: str) -> bool:
+    """Tell whether there is a job of that name which has not ended."""
+    described = unless_changed(sagemaker.describe_transform_job, TransformJobName=name)
+    return described is not None and described["TransformJobStatus"] not in ENDED
 
 
 def pause(aws: Aws) -> None:

@@ -23,14 +23,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from steps.job import JobError, require_file
-from steps.schema import RATIOS, TARGET
+from steps.schema import LARGEST, RATIOS, TARGET
 
 Floats = NDArray[np.float64]
 
 KINDS = (".csv", ".csv.gz", ".csv.xz", ".zip")
 SHOWN = 20
-# No ratio is near it, and the arithmetic of scaling has room above it: squares stay finite.
-LARGEST = 1e150
 _OPEN: dict[str, Callable[[Path], Any]] = {".gz": gzip.open, ".xz": lzma.open}
 # How a damaged file shows; zipfile raises RuntimeError for an encrypted member or an unknown compression.
 _DAMAGED = (OSError, EOFError, lzma.LZMAError, zipfile.BadZipFile, zlib.error, RuntimeError)

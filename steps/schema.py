@@ -1,6 +1,8 @@
-"""The data file's columns: the target and the 95 ratios of UCI 572, names stripped of white space."""
+"""The data file's columns, the target and the 95 ratios of UCI 572, names stripped, and their bounds."""
 
 TARGET = "Bankrupt?"
+# No ratio is near it, and the arithmetic of scaling has room above it: squares stay finite.
+LARGEST = 1e150
 
 # In the file's own order, misspelling included. Everything that orders columns follows this order.
 RATIOS = (

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scripts.console import console, fail
+from scripts.console import console, counted, fail
 from scripts.session import DEFAULT_PROJECT, LocalOption, ProjectOption, RegionOption, connect
 
 if TYPE_CHECKING:
@@ -94,8 +94,6 @@ def _shown(progress: object, title: str) -> OnProgress:
 
 def _tell(summary: Summary, target: str) -> None:
     from rich.markup import escape
-
-    from scripts.columns import counted
 
     seconds = sum(summary.seconds.values())
     levels = ", ".join(f"{count:,} {level}" for level, count in summary.levels.items())
