@@ -1,4 +1,4 @@
-"""What is told when a file's header is not what the model needs: `predict` and `score` say the same."""
+"""What is told when a file's header is not what is needed: every command says the same."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _LISTED = 5
 _LISTED_NAMES = 10
 _LONGEST_NAME = 60
 _COMPARED = 1000  # columns that are looked through for one with nearly the name
-_OTHER_SEPARATORS = (";", "\t", "|")
+_SEPARATORS = (",", ";", "\t", "|")
 
 
 def problem_of_header(header: Sequence[str], names: Sequence[str], keep: Sequence[str] = ()) -> str | None:
@@ -29,7 +29,8 @@ def problem_of_header(header: Sequence[str], names: Sequence[str], keep: Sequenc
     there = set(header)
     missing = [name for name in names if name not in there]
     if missing:
-        return _separator(header, names) or _lacks(header, names, missing)
+        separator = separator_of(",".join(header))
+        return _lacks(header, names, missing) if separator == "," else looks_separated(separator)
     for name in (*names, *keep):
         if header.count(name) > 1:
             return f"has more than one column {name!r}; name each once."
@@ -44,6 +45,16 @@ def no_such_name(name: str, there: Iterable[str], names: Sequence[str]) -> str:
     return f"has no {name!r}; it has {_listed(known, _LISTED_NAMES)}."
 
 
+def separator_of(header: str) -> str:
+    """Return the usual separator that a header's line has most of."""
+    return max(_SEPARATORS, key=header.count)
+
+
+def looks_separated(separator: str) -> str:
+    """Return that a file looks separated by something else than commas, as the rest of a sentence."""
+    return f"looks separated by {'tabs' if separator == chr(9) else repr(separator)}; commas are needed."
+
+
 def _lacks(header: Sequence[str], names: Sequence[str], missing: list[str]) -> str:
     others = {name.casefold(): name for name in header[:_COMPARED] if name and name not in names}
     told = []
@@ -56,16 +67,6 @@ def _lacks(header: Sequence[str], names: Sequence[str], missing: list[str]) -> s
         f"{', …' if len(missing) > _LISTED else ''}. Its first line, which must name them, has "
         f"{counted(count, 'column')}."
     )
-
-
-def _separator(header: Sequence[str], names: Sequence[str]) -> str | None:
-    line = ",".join(header)
-    for mark in _OTHER_SEPARATORS:
-        cells = {cell.strip().strip('"').strip() for cell in line.split(mark)}
-        if len(cells) > 1 and (len(header) == 1 or not cells.isdisjoint(names)):
-            shown = "tabs" if mark == "\t" else repr(mark)
-            return f"looks separated by {shown}; commas are needed."
-    return None
 
 
 def _listed(names: list[str], most: int) -> str:

@@ -1,4 +1,4 @@
-"""Get, look at and upload the data set: the UCI file, a file of the user's, or generated sample data."""
+"""Get and look at the data set: the UCI file, a file of the user's, or generated sample data."""
 
 import gzip
 import hashlib
@@ -15,9 +15,11 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.request import urlopen
 
+from scripts.columns import looks_separated, separator_of
+from steps.schema import TARGET
+
 if TYPE_CHECKING:
     import pandas as pd
-    from mypy_boto3_s3 import S3Client
 
 UCI_URL = "https://archive.ics.uci.edu/static/public/572/taiwanese+bankruptcy+prediction.zip"
 UCI_NAME = "UCI 572, Taiwanese Bankruptcy Prediction"
@@ -28,7 +30,6 @@ UCI_SHA256 = (
 )
 UCI_FILE_NAME = "taiwanese-bankruptcy.csv"
 SAMPLE_FILE_NAME = "sample-data.csv"
-TARGET = "Bankrupt?"
 SHOWN_CHARACTERS = 60  # of a column's name; the longest of the UCI file has fewer
 FORMATS = (".csv", ".csv.gz", ".csv.xz", ".zip")
 
@@ -121,7 +122,7 @@ class DataSummary:
             UCI_NAME if self.is_uci else "sample data (generated)" if self.is_sample else "not the UCI file"
         )
         highest = max((column.high for column in self.mixed_columns), default=0.0)
-        separators = [] if self.separator == "," else [("separator", _separated(self.separator))]
+        separators = [] if self.separator == "," else [("separator", looks_separated(self.separator))]
         constant = ", ".join(map(_shortened, self.constant_columns))
         duplicates = ", ".join(f"{_shortened(a)} = {_shortened(b)}" for a, b in self.duplicate_columns)
         return [
@@ -291,72 +292,6 @@ def first_bankrupt_company(path: Path) -> dict[str, float]:
     return read_company(path, int((table[TARGET] == 1).to_numpy().argmax()))
 
 
-def check(path: Path) -> None:
-    """Check a data file as the pipeline's first step would, which is minutes or a deployment later.
-
-    Raises
-    ------
-    DataError
-        Listing what is wrong with the header and the cells.
-    """
-    from steps.data import DataError as StepError
-    from steps.data import read_data
-
-    try:
-        read_data(path)
-    except StepError as error:
-        raise DataError(str(error)) from error
-
-
-def upload(s3: "S3Client", bucket: str, path: Path) -> str:
-    """Put the CSV of a data file, decompressed, under its own hash; return its S3 URI.
-
-    What is there is put again: that makes it the newest, which is what an execution takes.
-    Sample data keeps its name, and the object has the metadata ``sample: true``.
-
-    Raises
-    ------
-    DataError
-        If the file can't be read.
-    """
-    csv = read_csv_file(path)
-    key = f"data/{csv.sha256}/{csv.name}"
-    s3.put_object(
-        Bucket=bucket,
-        Key=key,
-        Body=csv.content,
-        ContentType="text/csv",
-        Metadata={"sample": "true"} if csv.is_sample else {},
-    )
-    return f"s3://{bucket}/{key}"
-
-
-def newest_upload(s3: "S3Client", bucket: str) -> str | None:
-    """Return the S3 URI of the data file uploaded last, or None if there is none."""
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="data/")
-    objects = [item for page in pages for item in page.get("Contents", [])]
-    objects = [item for item in objects if item["Key"].lower().endswith(".csv")]
-    if not objects:
-        return None
-    return f"s3://{bucket}/{max(objects, key=lambda item: item['LastModified'])['Key']}"
-
-
-def is_there(s3: "S3Client", uri: str) -> bool:
-    """Whether an S3 URI names an object or the beginning of some, which is how a job takes it.
-
-    What this caller may not list, the pipeline's role may read: it counts as there.
-    """
-    from botocore.exceptions import ClientError
-
-    bucket, _, prefix = uri.removeprefix("s3://").partition("/")
-    try:
-        return bool(s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1).get("KeyCount"))
-    except ClientError as error:
-        if error.response["ResponseMetadata"]["HTTPStatusCode"] != 403:
-            raise
-        return True
-
-
 def _describe_source(path: Path) -> DataSource:
     csv = read_csv_file(path)
     if csv.is_sample:
@@ -382,19 +317,13 @@ def _parse(csv: CsvFile, path: Path) -> "pd.DataFrame":
     try:
         table = pd.read_csv(io.BytesIO(csv.content), encoding="utf-8-sig", low_memory=False)
     except ValueError as error:  # pandas' parser errors and Unicode errors are ValueErrors
-        hint = "" if (separator := _separator(csv)) == "," else f" The file {_separated(separator)}"
+        hint = "" if (separator := _separator(csv)) == "," else f" The file {looks_separated(separator)}"
         raise DataError(f"The data file {path} can't be read as CSV ({error}).{hint}") from error
     return table.rename(columns=str.strip)
 
 
 def _separator(csv: CsvFile) -> str:
-    """Return the usual separator that the header has most of."""
-    header = csv.content.partition(b"\n")[0]
-    return max((",", ";", "\t", "|"), key=lambda separator: header.count(separator.encode()))
-
-
-def _separated(separator: str) -> str:
-    return f"looks separated by {separator!r}; the pipeline takes commas."
+    return separator_of(csv.content.partition(b"\n")[0].decode("utf-8", "replace"))
 
 
 def _shortened(name: str) -> str:

@@ -59,8 +59,9 @@ def upload(
     region: RegionOption = None,
 ) -> None:
     """Check a data file, put it under its own hash into the bucket and print its URI."""
-    from scripts.data import DataError, check, resolve
-    from scripts.data import upload as put
+    from scripts.data import DataError, resolve
+    from scripts.uploads import check
+    from scripts.uploads import upload as put
 
     aws = connect(project, local=local, region=region)
     try:

@@ -27,7 +27,8 @@ def demo(
 ) -> None:
     """Run everything here, without AWS: pipeline, gate, approval, deployment, a prediction over HTTP."""
     from local_aws.server import LocalAws
-    from scripts.data import DataError, check, resolve
+    from scripts.data import DataError, resolve
+    from scripts.uploads import check
 
     out = console()
     try:
@@ -71,8 +72,8 @@ def _run(aws: Aws, source: DataSource) -> None:
     from scripts.commands.model import find, set_approval, wait_until_served
     from scripts.commands.pipeline import follow
     from scripts.commands.report import save
-    from scripts.data import upload
     from scripts.deployment import deploy
+    from scripts.uploads import upload
 
     out = console()
     deployed = time.monotonic()

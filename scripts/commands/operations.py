@@ -216,7 +216,8 @@ def _show_state(state: str) -> None:
 
 def _companies(path: Path) -> dict[str, dict[str, float]]:
     """Return the first healthy company of a data file and the first that went bankrupt."""
-    from scripts.data import TARGET, DataError, first_bankrupt_company, read_company, read_csv_file
+    from scripts.data import DataError, first_bankrupt_company, read_company, read_csv_file
+    from steps.schema import TARGET
 
     lines = csv.DictReader(io.StringIO(read_csv_file(path).content.decode("utf-8-sig")))
     healthy = (row for row, line in enumerate(lines) if line.get(TARGET, "").strip() in {"0", "0.0"})

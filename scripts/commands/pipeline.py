@@ -55,7 +55,7 @@ def start(
     from botocore.exceptions import ClientError
 
     from pipeline.service import start as start_execution
-    from scripts.data import newest_upload
+    from scripts.uploads import newest_upload
 
     aws = connect(project, local=local, region=region)
     parameters = parse_parameters(parameter or [])
@@ -99,7 +99,7 @@ def _check_uri(aws: Aws, uri: str) -> None:
     """End with a message where no data lies: an execution would fail there only after minutes."""
     from shlex import quote
 
-    from scripts.data import is_there
+    from scripts.uploads import is_there
 
     if not uri.startswith("s3://"):
         upload = command(f"data upload --data {quote(uri)}")

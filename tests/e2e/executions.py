@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline.service import Execution, describe, start, watch
-from scripts.data import upload
 from scripts.session import Aws
+from scripts.uploads import upload
 
 
 def upload_frame(aws: Aws, frame: pd.DataFrame, path: Path) -> str:

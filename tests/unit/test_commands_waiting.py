@@ -23,7 +23,7 @@ def _started(monkeypatch: pytest.MonkeyPatch) -> None:
     aws = SimpleNamespace(client=lambda _: None, project=SimpleNamespace(bucket="bucket"))
     monkeypatch.setattr("scripts.commands.pipeline.connect", lambda *_, **__: aws)
     monkeypatch.setattr("scripts.session._given", ["--local"])
-    monkeypatch.setattr("scripts.data.newest_upload", lambda *_: "s3://bucket/data/x.csv")
+    monkeypatch.setattr("scripts.uploads.newest_upload", lambda *_: "s3://bucket/data/x.csv")
     monkeypatch.setattr("pipeline.service.start", lambda *_: ARN)
 
 
@@ -66,7 +66,7 @@ def test_ctrl_c_ends_local_aws_and_the_demo_says_so(
 
     monkeypatch.setattr("local_aws.server.LocalAws", lambda **_: Server())
     monkeypatch.setattr("scripts.data.resolve", lambda _: SimpleNamespace(path=None, description="data"))
-    monkeypatch.setattr("scripts.data.check", lambda _: None)
+    monkeypatch.setattr("scripts.uploads.check", lambda _: None)
     for name in ("use_local_aws", "connect", "_run"):
         monkeypatch.setattr(f"scripts.commands.demo.{name}", lambda *_: None)
     console = SimpleNamespace(print=lambda text, **_: said.append(text))

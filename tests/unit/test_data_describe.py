@@ -88,8 +88,10 @@ def test_a_company_that_is_not_there_is_an_error(tmp_path: Path) -> None:
         first_bankrupt_company(write(tmp_path, "Bankrupt?,A\n0,0.5\n", "solvent.csv"))
 
 
-@pytest.mark.parametrize("separator", [";", "\t", "|"])
-def test_describe_says_that_a_file_looks_separated_by_something_else(tmp_path: Path, separator: str) -> None:
+@pytest.mark.parametrize(("separator", "named"), [(";", "';'"), ("\t", "tabs"), ("|", "'|'")])
+def test_describe_says_that_a_file_looks_separated_by_something_else(
+    tmp_path: Path, separator: str, named: str
+) -> None:
     text = CSV.replace(",", separator)
     # A text file where numbers have decimal commas, too, and not in every row.
     for given in (text, text.replace("0.25", "0,25")):
@@ -97,7 +99,7 @@ def test_describe_says_that_a_file_looks_separated_by_something_else(tmp_path: P
             told = "\n".join(" ".join(row) for row in describe(write(tmp_path, given)).as_rows())
         except DataError as error:
             told = str(error)
-        assert f"looks separated by {separator!r}" in told
+        assert f"looks separated by {named}; commas are needed" in told
 
 
 def test_describe_shortens_names_that_are_whole_headers(tmp_path: Path) -> None:

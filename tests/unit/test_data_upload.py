@@ -9,7 +9,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from scripts.data import newest_upload, upload
+from scripts.uploads import newest_upload, upload
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
