@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import urllib3
 
+from scripts.api_client import read_key
 from scripts.contracts import published_version
 from scripts.status import is_paused
 
@@ -100,10 +101,9 @@ def describe_api(aws: Aws) -> Api:
     outputs = read_outputs(cloudformation, aws.project)
     stack = Stack(cloudformation, aws.project.service_stack).describe() or {}
     parameters = {item["ParameterKey"]: item["ParameterValue"] for item in stack.get("Parameters", [])}
-    key = aws.client("apigateway").get_api_key(apiKey=outputs.api_key_id, includeValue=True)["value"]
     return Api(
         url=outputs.api_url,
-        key=key,
+        key=read_key(aws, outputs),
         needs_key=parameters.get("ApiKeyRequired", "true") == "true",
         paused=is_paused(aws.session, outputs),
         has_contract=published_version(aws.client("s3"), outputs.bucket_name) is not None,

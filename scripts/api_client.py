@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import urllib3
 
 if TYPE_CHECKING:
+    from scripts.deployment import Outputs
     from scripts.session import Aws
 
 
@@ -111,7 +112,10 @@ def client_of(aws: Aws) -> ApiClient:
     from scripts.deployment import read_outputs
 
     outputs = read_outputs(aws.client("cloudformation"), aws.project)
-    key = None
-    if outputs.api_key_id:
-        key = aws.client("apigateway").get_api_key(apiKey=outputs.api_key_id, includeValue=True)["value"]
-    return ApiClient(outputs.api_url, key)
+    return ApiClient(outputs.api_url, read_key(aws, outputs) if outputs.api_key_id else None)
+
+
+def read_key(aws: Aws, outputs: Outputs) -> str:
+    """Return the key that clients of the API send."""
+    found = aws.client("apigateway").get_api_key(apiKey=outputs.api_key_id, includeValue=True)
+    return str(found["value"])

@@ -62,11 +62,13 @@ class Watch:
 
     def ask(self, question: str) -> bool:
         """Ask a person, who could not answer below a line that is drawn anew all the time."""
-        self.__exit__()
+        if self._status is None:
+            return typer.confirm(question)
+        self._status.stop()
         try:
             return typer.confirm(question)
         finally:
-            self.__enter__()
+            self._status.start()
 
 
 def deploy(
@@ -129,6 +131,16 @@ def destroy(
         console().print(f"kept: {kept}", soft_wrap=True)
 
 
+def _key(aws: Aws, outputs: Outputs) -> str:
+    """Return what a shell takes for the API key: itself where it is no secret, else how to ask for it."""
+    from scripts.api_client import read_key
+
+    if aws.is_local:
+        return read_key(aws, outputs)
+    asked = f"aws --region {aws.project.region} apigateway get-api-key --include-value"
+    return f"$({asked} --api-key {outputs.api_key_id} --query value --output text)"
+
+
 def _is_bad(event: Event) -> bool:
     return event.status.endswith(("FAILED", "ROLLBACK_IN_PROGRESS"))
 
@@ -146,11 +158,7 @@ def _show(event: Event) -> None:
 def _tell(aws: Aws, outputs: Outputs) -> None:
     out = console()
     out.print(f"\nAPI       [bold]{outputs.api_url}[/]", soft_wrap=True)
-    gateway = aws.client("apigateway").meta
-    endpoint = f"--endpoint-url {gateway.endpoint_url} " if aws.is_local else ""
-    asked = f"aws {endpoint}--region {gateway.region_name} apigateway get-api-key --include-value"
-    shown = f"{asked} --api-key {outputs.api_key_id} --query value --output text"
-    out.print(f"API key   KEY=$({shown})", soft_wrap=True)
+    out.print(f"API key   KEY={_key(aws, outputs)}", soft_wrap=True)
     out.print(f"Try it    curl {outputs.api_url}/health", soft_wrap=True)
     out.print(f'With key  curl -H "x-api-key: $KEY" {outputs.api_url}/model', soft_wrap=True)
     upload, start = command("data upload"), command("pipeline start --wait")

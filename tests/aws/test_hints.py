@@ -47,6 +47,15 @@ def test_deploy_names_the_next_commands(deployed: Result) -> None:
     assert next_.split(None, 1) == ["Next", f"{upload}, then {start}"]
 
 
+def test_deploy_tells_the_api_key_of_local_aws(deployed: Result, running_aws: LocalAws) -> None:
+    cloud = Cloud(running_aws)
+    (key,) = cloud.apigateway.get_api_keys(includeValues=True)["items"]
+    assert [f"KEY={key['value']}"] == [
+        line.split()[-1] for line in deployed.output.splitlines() if "KEY=" in line
+    ]
+    cloud.close()
+
+
 def test_executions_name_the_commands_that_help(deployed: Result) -> None:
     assert f"Run `bankruptcy data upload {OPTIONS}` first." in run("pipeline", "start").output
     assert f"`bankruptcy pipeline start {OPTIONS}` starts one" in run("pipeline", "status").output

@@ -226,7 +226,8 @@ def test_commands(service: Service, tmp_path: Path) -> None:
     assert (code, "is paused; its endpoint is deleted" in output) == (0, True)
     code, output = run("status")
     assert "deployment failed 1 ×: No capacity" in output
-    assert (code, "yes; `bankruptcy resume`" in output, "$0.000 an hour" in output) == (0, True, True)
+    resumes = f"yes; `bankruptcy resume --project {PROJECT}`"
+    assert (code, resumes in output, "$0.000 an hour" in output) == (0, True, True)
     assert "version 2  nothing serves it: /predict answers 503" in output
 
 

@@ -124,7 +124,7 @@ def test_from_nothing_to_nothing(service: Service, companies: pd.DataFrame, tmp_
     assert cached_steps(third) == TRAINED
     run("model", "approve", "3", "--yes")
     assert refused(client, smoke(service)) == (503, "endpoint_unavailable")
-    assert "yes; `bankruptcy resume` brings it back" in run("status")
+    assert f"yes; `bankruptcy resume --project {PROJECT}` brings it back" in run("status")
 
     # WHEN it is resumed, THEN the third version answers, and the API passes its checks
     run("resume")
