@@ -7,7 +7,6 @@ same test companies: the evidence for how many companies a member of an ensemble
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +20,7 @@ from benchmarks.scale import SOURCE
 from steps.data import read_frame, target, values
 from steps.estimators.recipes import ESTIMATORS
 from steps.features import feature_names
-from steps.job import one_thread
+from steps.job import one_thread, say
 from steps.logits import pipeline_logit
 from steps.metrics import average_precision, roc_auc
 from steps.resample import resample
@@ -44,8 +43,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     X, y = values(train, names), target(train)
     # Of any length the first rows have both classes in their shares: the sample is in random order.
     order = np.random.default_rng(0).permutation(len(y))
-    _say("| estimator | companies | ROC-AUC | PR-AUC | seconds of computing |")
-    _say("|---|---|---|---|---|")
+    say("| estimator | companies | ROC-AUC | PR-AUC | seconds of computing |")
+    say("|---|---|---|---|---|")
     for estimator in args.estimators:
         for companies in args.companies:
             seen = order[:companies]
@@ -55,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                 seconds = time.process_time() - started
                 logit = pipeline_logit(pipeline, values(test, names))
             figures = f"{roc_auc(target(test), logit):.4f} | {average_precision(target(test), logit):.3f}"
-            _say(f"| {estimator} | {len(seen):,} | {figures} | {seconds:.1f} |")
+            say(f"| {estimator} | {len(seen):,} | {figures} | {seconds:.1f} |")
 
 
 def fitted(estimator: str, names: Sequence[str], X: NDArray[np.float64], y: NDArray[np.int8]) -> Pipeline:
@@ -65,11 +64,6 @@ def fitted(estimator: str, names: Sequence[str], X: NDArray[np.float64], y: NDAr
     scaler = StandardScaler().fit(X)
     network = published_network(SEED).fit(*resample("smote-tomek", scaler.transform(X), y, SEED))
     return Pipeline([("scale", scaler), ("mlp", network)])
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

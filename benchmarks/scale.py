@@ -22,8 +22,9 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.scale_page import write
+from benchmarks.scale_page import PAGE, write
 from scripts.sample_data import ROWS, generate
+from steps.job import say
 
 SOURCE = Path(__file__).parents[1]
 RESULTS = Path(__file__).with_name("results") / "scale.json"
@@ -63,14 +64,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--estimators", nargs="*", choices=ESTIMATORS, default=["logistic", "blend"])
     parser.add_argument("--folder", type=Path, default=SOURCE / "build" / "scale", help="for data and models")
     parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--docs", type=Path, default=PAGE, help="page that shows the figures")
     args = parser.parse_args(argv)
     for factor in args.factors:
         for measured in measure(args.folder / str(factor), factor, args.steps, args.estimators):
             store(args.results, measured)
-            sys.stdout.write(f"{_line(measured)}\n")
-            sys.stdout.flush()
-    if args.results == RESULTS:
-        write(RESULTS)
+            say(_line(measured))
+    write(args.results, args.docs)
 
 
 def measure(folder: Path, factor: int, steps: Sequence[str], estimators: Sequence[str]) -> Iterator[Measured]:

@@ -45,7 +45,7 @@ svg { font-family: system-ui, sans-serif; --ink: #1b2430; --muted: #5b6675; --gr
 """
 
 
-def write(results: Path, page: Path = PAGE) -> None:
+def write(results: Path, page: Path) -> None:
     """Put the table into the page and the curves beside it."""
     measured = json.loads(results.read_text(encoding="utf-8"))
     put(page, "bench-scale", chapter(measured))

@@ -104,6 +104,14 @@ def register(aws: Aws) -> Callable[[str], None]:
     return create
 
 
+@pytest.fixture
+def endless(tmp_path: Path) -> str:
+    """A portfolio whose job runs until somebody stops it."""
+    source = tmp_path / "endless.csv"
+    source.write_text("id,a,b\nC1,1,300\n")
+    return str(source)
+
+
 def run(aws: Aws, source: str, target: str, seen: list[tuple[Any, ...]] | None = None) -> Summary:
     order = Order(source, target, None, "scoring-score-test", ROLE)
     log = [] if seen is None else seen
@@ -302,12 +310,10 @@ def test_the_served_version_scores_else_the_newest_approved_one(
 
 
 def test_an_interrupted_job_is_stopped(
-    aws: Aws, cloud: Cloud, register: Callable[[str], None], tmp_path: Path
+    aws: Aws, cloud: Cloud, register: Callable[[str], None], endless: str, tmp_path: Path
 ) -> None:
     register("Approved")
-    source = tmp_path / "in.csv"
-    source.write_text("id,a,b\nC1,1,300\n")
-    order = Order(str(source), str(tmp_path / "out.csv"), None, "scoring-score-test", ROLE)
+    order = Order(endless, str(tmp_path / "out.csv"), None, "scoring-score-test", ROLE)
 
     def interrupt(stage: str, *_: object) -> None:
         if stage == "transform":
@@ -322,12 +328,10 @@ def test_an_interrupted_job_is_stopped(
 
 
 def test_a_job_that_starts_while_it_is_interrupted_is_stopped(
-    aws: Aws, cloud: Cloud, register: Callable[[str], None], tmp_path: Path
+    aws: Aws, cloud: Cloud, register: Callable[[str], None], endless: str, tmp_path: Path
 ) -> None:
     # GIVEN Ctrl-C while SageMaker answers that it has made the job
     register("Approved")
-    source = tmp_path / "in.csv"
-    source.write_text("id,a,b\nC1,1,300\n")
 
     def interrupt(**_: Any) -> None:
         raise KeyboardInterrupt
@@ -335,7 +339,7 @@ def test_a_job_that_starts_while_it_is_interrupted_is_stopped(
     aws.session.events.register("after-call.sagemaker.CreateTransformJob", interrupt)
     # THEN nobody pays for it
     with pytest.raises(KeyboardInterrupt):
-        run(aws, str(source), str(tmp_path / "out.csv"))
+        run(aws, endless, str(tmp_path / "out.csv"))
     job = cloud.sagemaker.describe_transform_job(TransformJobName="scoring-score-test")
     assert job["TransformJobStatus"] == "Stopped"
     assert left_over(aws) == ([], [])
@@ -358,12 +362,10 @@ def test_a_job_that_is_refused_leaves_nothing(
 
 
 def test_a_destroyed_service_scores_no_longer(
-    aws: Aws, cloud: Cloud, register: Callable[[str], None], tmp_path: Path
+    aws: Aws, cloud: Cloud, register: Callable[[str], None], endless: str, tmp_path: Path
 ) -> None:
     register("Approved")
-    source = tmp_path / "in.csv"
-    source.write_text("id,a,b\nC1,1,300\n")
-    order = Order(str(source), str(tmp_path / "out.csv"), None, "scoring-score-20261123-101500-0a1b", ROLE)
+    order = Order(endless, str(tmp_path / "out.csv"), None, "scoring-score-20261123-101500-0a1b", ROLE)
 
     def destroy_it(stage: str, *_: object) -> None:
         if stage == "transform" and cloud.sagemaker.list_models()["Models"]:

@@ -1,7 +1,7 @@
 import gzip
 import hashlib
-import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,16 +41,18 @@ def test_a_compressed_file_is_uploaded_as_csv_under_its_hash(s3: "S3Client", tmp
     assert stored["Metadata"] == {}
 
 
-def test_a_file_uploaded_again_is_the_newest_again(s3: "S3Client", tmp_path: Path) -> None:
+def test_a_file_uploaded_again_is_the_newest_again(
+    s3: "S3Client", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     right, wrong = tmp_path / "right.csv", tmp_path / "wrong.csv"
     right.write_bytes(CSV)
     wrong.write_bytes(CSV.replace(b"0.5", b"0.75"))
 
     uris = []
-    for path in (right, wrong, right):
+    for day, path in enumerate((right, wrong, right), start=1):
+        monkeypatch.setattr("moto.s3.models.utcnow", lambda day=day: datetime(2026, 1, day))  # noqa: DTZ001
         uris.append(upload(s3, "bucket", path))
         assert newest_upload(s3, "bucket") == uris[-1]
-        time.sleep(1.05)  # S3 notes the time of an object in whole seconds
     assert uris[0] == uris[2] != uris[1]
 
 
