@@ -1,3 +1,5 @@
+"""What is told of a data file before it is used."""
+
 import hashlib
 from pathlib import Path
 

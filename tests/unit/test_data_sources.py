@@ -1,3 +1,5 @@
+"""Where data come from: a file, the cache, UCI's archive, or generated sample data."""
+
 import gzip
 import hashlib
 import http.server

@@ -1,3 +1,5 @@
+"""Data files in the bucket: under their own hash, the last one the newest, sample data marked."""
+
 import gzip
 import hashlib
 from collections.abc import Iterator

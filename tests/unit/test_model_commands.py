@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import boto3
 import pytest
+from deploy_model.registry import FAILED_ATTEMPTS, MAX_ATTEMPTS
 from test_operations_pause_resume import PROJECT, Client, Session, endpoint
 from typer.testing import CliRunner
 
@@ -47,10 +48,11 @@ def run(*arguments: str, answer: str | None = None) -> tuple[int, str]:
 
 
 def test_the_served_version_is_not_rejected_unasked(registry: Registry) -> None:
-    # GIVEN the newest version served, before it one that was given up, and an older one
+    # GIVEN the newest version served, before it one that deploy_model gave up, and one that it would try again
     registry.approved = [3, 2, 1]
     registry.endpoint = endpoint("InService", 3)
-    registry.metadata["arn:of:2"] = {"DeploymentFailedAttempts": "3"}
+    registry.metadata["arn:of:2"] = {FAILED_ATTEMPTS: str(MAX_ATTEMPTS)}
+    registry.metadata["arn:of:1"] = {FAILED_ATTEMPTS: str(MAX_ATTEMPTS - 1)}
     # WHEN nobody is there to answer, or the answer is no, THEN it stays
     for answer in (None, "n\n"):
         code, output = run("reject", answer=answer)

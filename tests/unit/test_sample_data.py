@@ -1,3 +1,5 @@
+"""Sample data: the same shape as the real file, the same for the same seed, and learnable."""
+
 from pathlib import Path
 
 import numpy as np
