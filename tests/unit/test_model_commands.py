@@ -48,7 +48,7 @@ def run(*arguments: str, answer: str | None = None) -> tuple[int, str]:
 
 
 def test_the_served_version_is_not_rejected_unasked(registry: Registry) -> None:
-    # GIVEN the newest version served, before it one that deploy_model gave up, and one that it would try again
+    # GIVEN the newest version served, then one that deploy_model gave up, and one that it would try again
     registry.approved = [3, 2, 1]
     registry.endpoint = endpoint("InService", 3)
     registry.metadata["arn:of:2"] = {FAILED_ATTEMPTS: str(MAX_ATTEMPTS)}
