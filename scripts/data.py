@@ -289,7 +289,7 @@ def first_bankrupt_company(path: Path) -> dict[str, float]:
     table = _parse(read_csv_file(path), path)
     if TARGET not in table or not (table[TARGET] == 1).any():
         raise DataError(f"{path} holds no bankrupt company: no row has 1 in the column {TARGET!r}.")
-    return read_company(path, int((table[TARGET] == 1).to_numpy().argmax()))
+    return read_company(path, (table[TARGET] == 1).tolist().index(True))
 
 
 def _describe_source(path: Path) -> DataSource:

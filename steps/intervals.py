@@ -43,7 +43,7 @@ def figure_intervals(y: Labels, probability: Floats, seed: int) -> dict[str, Int
         return {
             "roc_auc": area_under_roc(found, wrong),
             "pr_auc": area_under_steps(found, wrong),
-            "brier": errors / len(y),
+            "brier": np.asarray(errors / len(y)),
             "recall_at_1_percent_fpr": recall_within(found, wrong, 0.01),
             "recall_at_5_percent_fpr": recall_within(found, wrong, 0.05),
             "recall_at_10_percent_fpr": recall_within(found, wrong, 0.10),
@@ -78,8 +78,7 @@ def log_loss_increase(y: Labels, probability: Floats, other: Floats, seed: int) 
 
     def increase(drawn: Drawn) -> Floats:
         one, base = (sum(np.sum(loss[companies], axis=-1) for companies in drawn) for loss in losses)
-        relative: Floats = one / base - 1
-        return relative
+        return np.asarray(one / base - 1)
 
     value = float(increase(_all_once(y))[0])
     return _interval(value, np.concatenate([increase(drawn) for drawn in _resamples(y, seed)]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,8 @@ STEPS: Final = 4
 # Each few steps are a call within a call. Trees on ten thousand companies have some thirty levels
 MOST_LEVELS: Final = 500
 LEAVES: Final = 8
+# The bits set in all; of any type, since numpy's own types of it differ between its releases
+_in_all: Any = np.bitwise_and.reduce
 
 
 class BoostedTrees:
@@ -71,7 +73,7 @@ class BoostedTrees:
         """Read the stage from a model's parameters."""
         columns = parameters.integers("columns", (None, None), width)
         masks = parameters.integers("masks", columns.shape, 256).astype(np.uint8)
-        if (np.bitwise_and.reduce(masks, axis=0) == 0).any():
+        if (_in_all(masks, axis=0) == 0).any():
             raise ArtifactError(f"The stage {parameters.kind!r} has a tree that can lose all its leaves.")
         return cls(
             columns,
@@ -89,7 +91,7 @@ class BoostedTrees:
             values = np.ascontiguousarray(X[start : start + ROWS].T)
             goes_left = values.take(self._columns, axis=0) <= self._thresholds
             kept = np.negative(goes_left.view(np.uint8)) | self._masks
-            remaining = np.bitwise_and.reduce(kept.reshape(self._nodes, self._trees, -1), axis=0)
+            remaining = _in_all(kept.reshape(self._nodes, self._trees, -1), axis=0)
             reached = self._leftmost.take(remaining)
             reached += self._first_leaf
             logits[start : start + ROWS, 0] = self._leaves.take(reached).sum(axis=0)
