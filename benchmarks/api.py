@@ -29,11 +29,11 @@ from benchmarks.api_tables import CLIENTS, File, show
 from benchmarks.batch import ENVIRONMENT, handler_seconds, local_aws, peak_mib, trained, write_portfolio
 from benchmarks.scale import SOURCE
 from benchmarks.serving_endpoint import children, cpu_seconds
-from scripts.api_client import client_of
+from scripts.aws.session import Aws, connect
 from scripts.commands.model import wait_until_served
-from scripts.deployment import deploy
-from scripts.sample_data import generate
-from scripts.session import Aws, connect
+from scripts.data.sample import generate
+from scripts.deploy.deployment import deploy
+from scripts.predict.client import client_of
 
 RESULTS = Path(__file__).with_name("results") / "api.json"
 PROJECT = "bench-api"
@@ -123,7 +123,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--results", type=Path, default=RESULTS)
     args = parser.parse_args(argv)
     from inference import handlers  # noqa: PLC0415
-    from steps.export import unpack_model  # noqa: PLC0415
+    from steps.export.files import unpack_model  # noqa: PLC0415
     from steps.job import one_thread  # noqa: PLC0415
 
     archive = trained(args.folder, args.estimator)

@@ -29,9 +29,9 @@ from rich.markdown import Markdown
 
 from benchmarks.pages import put
 from benchmarks.scale import SOURCE, measure
-from scripts.console import console
-from scripts.places import name_of
-from scripts.sample_data import ROWS, generate
+from scripts.aws.files import name_of
+from scripts.data.sample import ROWS, generate
+from scripts.terminal.console import console
 
 RESULTS = Path(__file__).with_name("results") / "batch.json"
 DOCS = Path(__file__).parents[1] / "docs" / "batch.md"
@@ -73,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--docs", type=Path, default=DOCS, help="page that shows the figures")
     args = parser.parse_args(argv)
-    from steps.export import unpack_model  # noqa: PLC0415 (The scoring process, too, imports this module.)
+    from steps.export.files import unpack_model  # noqa: PLC0415 (The scoring process, too, imports this module.)
 
     archive = trained(args.folder, args.estimator)
     model = archive.parent / "unpacked"
@@ -192,8 +192,8 @@ def score_one(portfolio: str, companies: int) -> Scored:
     """Score a portfolio, in a process of its own."""
     import resource  # noqa: PLC0415 (Not on Windows.)
 
-    from scripts.scoring import Order, choose_model, score  # noqa: PLC0415
-    from scripts.session import connect  # noqa: PLC0415
+    from scripts.aws.session import connect  # noqa: PLC0415
+    from scripts.score.scoring import Order, choose_model, score  # noqa: PLC0415
 
     aws = connect(PROJECT)
     started = time.process_time()
@@ -223,7 +223,7 @@ def local_aws() -> Iterator[int]:
     server = subprocess.Popen([*command, "--port", str(port)], cwd=SOURCE, stdout=subprocess.DEVNULL)
     try:
         _wait_for(port)
-        from scripts.session import use_local_aws  # noqa: PLC0415
+        from scripts.aws.session import use_local_aws  # noqa: PLC0415
 
         use_local_aws(f"http://127.0.0.1:{port}")
         yield server.pid
@@ -245,7 +245,7 @@ def _wait_for(port: int) -> None:
 
 def register(model: Path) -> None:
     """Put a model into bucket and registry, as an execution and a person's approval do."""
-    from scripts.session import connect  # noqa: PLC0415
+    from scripts.aws.session import connect  # noqa: PLC0415
 
     aws = connect(PROJECT)
     s3, sagemaker = aws.client("s3"), aws.client("sagemaker")

@@ -22,8 +22,8 @@ from benchmarks.scale import SOURCE
 from inference import load
 from inference.explain import MAX_COMPANIES, explain
 from inference.forward.stage import Floats
-from scripts.sample_data import generate
-from steps.export import unpack_model
+from scripts.data.sample import generate
+from steps.export.files import unpack_model
 
 TARGET_MS = 5.0
 TURNS = 200

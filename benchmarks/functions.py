@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
-from scripts.packaging import FUNCTIONS, LARGEST, pack
+from scripts.deploy.packaging import FUNCTIONS, LARGEST, pack
 
 TARGET_SECONDS = {"predict_api": 0.6, "deploy_model": 0.5}
 RUNS = 9

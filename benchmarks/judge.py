@@ -26,15 +26,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 import inference
-from scripts.data import DataError, resolve
-from steps import evaluate, resample, select_features, train_published, train_recommended
-from steps.data import find_data_file, read_data, values
+from scripts.data.source import DataError, resolve
+from steps import evaluate, resample, select_features, train_baseline, train_recommended
+from steps.dataset.columns import TARGET
 from steps.estimators.recipes import ESTIMATORS
-from steps.export import pack_model
+from steps.export.files import pack_model
+from steps.frames import find_data_file, read_data, values
 from steps.job import one_thread, say
-from steps.judging import PARITY
-from steps.logits import pipeline_logit
-from steps.schema import TARGET
+from steps.judging.judging import PARITY
+from steps.measures.logits import pipeline_logit
 
 Floats = NDArray[np.float64]
 
@@ -111,7 +111,7 @@ class Space:
         options = ["--train", str(self.folder(companies)), *self._options("features")]
         options += ["--random-seed", str(seed), "--model-dir", str(self.folder(f"{name}-{companies}"))]
         if name == "published":
-            _silently(train_published.main, [*options, *self._options("resampled")])
+            _silently(train_baseline.main, [*options, *self._options("resampled")])
         else:
             _silently(train_recommended.main, [*options, "--estimator", name])
 

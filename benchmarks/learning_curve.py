@@ -17,14 +17,14 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks.scale import SOURCE
-from steps.data import read_frame, target, values
 from steps.estimators.recipes import ESTIMATORS
 from steps.features import feature_names
+from steps.frames import read_frame, target, values
 from steps.job import one_thread, say
-from steps.logits import pipeline_logit
-from steps.metrics import average_precision, roc_auc
+from steps.measures.logits import pipeline_logit
+from steps.measures.metrics import average_precision, roc_auc
 from steps.resample import resample
-from steps.train_published import published_network
+from steps.train_baseline import published_network
 
 SEED = 42
 

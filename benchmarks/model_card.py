@@ -18,7 +18,7 @@ from typing import Any
 
 from benchmarks.judge import Space
 from benchmarks.pages import put
-from scripts.data import DataError, resolve
+from scripts.data.source import DataError, resolve
 from steps.job import say
 
 CARD = Path(__file__).parent.parent / "docs" / "model-card.md"

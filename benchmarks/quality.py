@@ -26,17 +26,23 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks.quality_table import Figures, Result, store, table
-from scripts.data import DataError, resolve
-from steps.calibration import Calibration, fit_calibration
-from steps.data import read_data, target, values
+from scripts.data.source import DataError, resolve
+from steps.dataset.columns import RATIOS
 from steps.estimators.recipes import ESTIMATORS
+from steps.frames import read_data, target, values
 from steps.job import one_thread, say
-from steps.logits import pipeline_logit
-from steps.metrics import average_precision, brier_score, expected_calibration_error, recall_at, roc_auc
+from steps.measures.calibration import Calibration, fit_calibration
+from steps.measures.logits import pipeline_logit
+from steps.measures.metrics import (
+    average_precision,
+    brier_score,
+    expected_calibration_error,
+    recall_at,
+    roc_auc,
+)
 from steps.resample import resample
-from steps.schema import RATIOS
 from steps.select_features import select
-from steps.train_published import published_network
+from steps.train_baseline import published_network
 from steps.training import available_cores
 
 Floats = NDArray[np.float64]

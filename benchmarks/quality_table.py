@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.pages import put
-from steps.schema import RATIOS
+from steps.dataset.columns import RATIOS
 
 # What the table shows of one fit, by name.
 Figures = dict[str, float]

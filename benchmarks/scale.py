@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.scale_page import PAGE, write
-from scripts.sample_data import ROWS, generate
+from scripts.data.sample import ROWS, generate
 from steps.job import say
 
 SOURCE = Path(__file__).parents[1]
@@ -94,7 +94,7 @@ def measure(folder: Path, factor: int, steps: Sequence[str], estimators: Sequenc
         yield step("Resample", "", "steps.resample", *train, *resampled)
     if "TrainPublished" in steps:
         model = ["--model-dir", str(folder / "published" / "model")]
-        yield step("TrainPublished", "mlp", "steps.train_published", *train, *resampled, *model)
+        yield step("TrainPublished", "mlp", "steps.train_baseline", *train, *resampled, *model)
         pack(folder / "published")
     for estimator in estimators:
         kept = folder / estimator
@@ -124,7 +124,7 @@ def write_data(path: Path, factor: int) -> None:
 
 def pack(folder: Path) -> None:
     """Archive a trained model as SageMaker does; not part of what is measured."""
-    from steps.export import pack_model  # noqa: PLC0415 (scikit-learn; the measuring process stays small.)
+    from steps.export.files import pack_model  # noqa: PLC0415 (scikit-learn; the measuring process stays small.)
 
     if (folder / "model" / "model.json").exists():
         pack_model(folder / "model", folder / "model.tar.gz")

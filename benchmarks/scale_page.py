@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.pages import put
-from scripts.sample_data import ROWS
+from scripts.data.sample import ROWS
 from steps.report.markup import Markup, element
 from steps.report.plot import HEIGHT, WIDTH, Axis, Plot
 

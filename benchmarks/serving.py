@@ -32,10 +32,10 @@ from benchmarks.serving_forward import (
     parts_of_a_request,
 )
 from benchmarks.serving_tables import chapter
-from scripts.console import console
-from scripts.data import DataError, resolve
-from steps.data import read_data, target, values
-from steps.export import pack_model
+from scripts.data.source import DataError, resolve
+from scripts.terminal.console import console
+from steps.export.files import pack_model
+from steps.frames import read_data, target, values
 from steps.job import one_thread
 from steps.select_features import select
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from local_aws.containers import Container, Log
-from local_aws.endpoint_host_logs import LogShipper
+from local_aws.base.logs import LogShipper
+from local_aws.endpoints.containers import Container, Log
 
 ENVIRONMENT = {
     "SAGEMAKER_PROGRAM": "serve.py",

@@ -19,10 +19,11 @@ from sklearn.preprocessing import StandardScaler
 import inference
 from inference import handlers
 from inference.request import JSON
-from steps.calibration import Calibration
 from steps.estimators import recipes
-from steps.export import export_pipeline, write_model
-from steps.train_published import published_network
+from steps.export.files import write_model
+from steps.export.served import export_pipeline
+from steps.measures.calibration import Calibration
+from steps.train_baseline import published_network
 
 Floats = NDArray[np.float64]
 Call = Callable[[], object]

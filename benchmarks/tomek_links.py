@@ -16,8 +16,8 @@ from imblearn.over_sampling import SMOTE
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks.scale import SOURCE
-from steps.data import read_frame, target, values
 from steps.features import feature_names
+from steps.frames import read_frame, target, values
 from steps.job import one_thread, say
 from steps.resample import LARGEST_BLOCK, without_tomek_links
 

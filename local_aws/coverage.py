@@ -5,8 +5,8 @@ from __future__ import annotations
 from botocore.session import get_session
 from moto.core.utils import camelcase_to_underscores
 
-from local_aws.cloudformation_stack import TYPES
-from local_aws.sagemaker_api import PRETENDED, LocalSageMaker
+from local_aws.cloudformation.stack import TYPES
+from local_aws.sagemaker.api import PRETENDED, LocalSageMaker
 
 BEGIN = "<!-- generated: python -m local_aws.coverage -->"
 END = "<!-- end of the generated part -->"

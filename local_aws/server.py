@@ -15,19 +15,23 @@ from moto.core.base_backend import BackendDict
 from moto.core.model_instances import reset_model_data
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from local_aws import autoscaling, cloudformation, events, lambda_api, sagemaker_api
-from local_aws.clients import ACCESS_KEY, SECRET_KEY, Clients
-from local_aws.endpoint_host import EndpointHost
-from local_aws.endpoint_host_runtime import invocations_app
-from local_aws.events import Delivery
-from local_aws.executor import Executor
+from local_aws.base.clients import ACCESS_KEY, SECRET_KEY, Clients
+from local_aws.cloudformation import api as cloudformation_api
+from local_aws.endpoints.host import EndpointHost
+from local_aws.endpoints.runtime_api import invocations_app
+from local_aws.events import delivery
+from local_aws.events.delivery import Delivery
 from local_aws.front import Front
-from local_aws.gateway import Gateway
+from local_aws.functions import api as functions_api
+from local_aws.functions.runtime import LambdaRuntime
+from local_aws.gateway.gateway import Gateway
 from local_aws.http_server import Server
-from local_aws.jobs import JobRunner
-from local_aws.lambda_runtime import LambdaRuntime
-from local_aws.sagemaker_base import Plane, backend_of
-from local_aws.transform_jobs import TransformRunner
+from local_aws.jobs.runner import JobRunner
+from local_aws.jobs.transform_runner import TransformRunner
+from local_aws.pipelines.executor import Executor
+from local_aws.sagemaker import api as sagemaker_api
+from local_aws.sagemaker import autoscaling
+from local_aws.sagemaker.plane import Plane, backend_of
 
 HOST = "127.0.0.1"
 # botocore's and moto's models are half a million objects that never go. At Python's default of 10, looking
@@ -144,11 +148,11 @@ class LocalAws:
             endpoints=EndpointHost(url, region, root),
             emit=self._delivery.emit,
         )
-        self._invoker = lambda_api.install(self._functions, self._clients)
+        self._invoker = functions_api.install(self._functions, self._clients)
         self._gateway = Gateway(url, region, self._invoker.invoke_arn)
         sagemaker_api.install(self._plane)
-        events.install(self._delivery)
-        cloudformation.install()
+        delivery.install(self._delivery)
+        cloudformation_api.install()
         autoscaling.install()
         return Front(
             moto=DomainDispatcherApplication(_backend_app),

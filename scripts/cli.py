@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from scripts.commands import data, demo, local, model, operations, pipeline, predict, report, score, service
-from scripts.console import fail
+from scripts.terminal.console import fail
 
 
 class Commands(TyperGroup):
@@ -19,7 +19,7 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except Exception as error:
-            from scripts.failures import explain
+            from scripts.aws.failures import explain
 
             told = explain(error)
             if told is None:

@@ -16,18 +16,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from steps.data import read_frame, target, values
-from steps.drift import drift
+from steps.dataset.columns import TARGET
 from steps.features import read_features
-from steps.gate import COMPARE_CHOICES, Comparison, Reigning, compare, gate, judge_reigning
-from steps.importance import permutation_importance
+from steps.frames import read_frame, target, values
 from steps.job import Arguments, JobError, one_thread, processing_input, processing_output, run, say
-from steps.judging import Judged, judge, require_parity
-from steps.metrics import Floats, Labels, confusion
-from steps.model_quality import model_quality
+from steps.judging.gate import COMPARE_CHOICES, Comparison, Reigning, compare, gate, judge_reigning
+from steps.judging.judging import Judged, judge, require_parity
+from steps.judging.model_quality import model_quality
+from steps.measures.drift import drift
+from steps.measures.importance import permutation_importance
+from steps.measures.metrics import Floats, Labels, confusion
 from steps.provenance import code_sha256, versions
-from steps.report import Subject, render
-from steps.schema import TARGET
+from steps.report.page import render
+from steps.report.subject import Subject
 
 CANDIDATES = ("published", "recommended")
 CHOICES = ("best", *CANDIDATES)

@@ -14,11 +14,11 @@ from imblearn.under_sampling import TomekLinks
 from numpy.typing import NDArray
 from sklearn.preprocessing import StandardScaler
 
-from steps.data import read_frame, target, values
+from steps.dataset.columns import TARGET
 from steps.estimators.samples import bounded
 from steps.features import feature_names
+from steps.frames import read_frame, target, values
 from steps.job import Arguments, JobError, one_thread, processing_input, processing_output, run, say
-from steps.schema import TARGET
 from steps.split import FOLDS
 
 # The UCI file's companies, resampled, fit into one block, so of it every link is found; see docs/scale.md.

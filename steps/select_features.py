@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from steps.data import DataError, csv_sha256, find_data_file, read_data, target, values
+from steps.dataset.columns import RATIOS
+from steps.frames import DataError, csv_sha256, find_data_file, read_data, target, values
 from steps.job import Arguments, JobError, one_thread, processing_input, processing_output, run, say
-from steps.schema import RATIOS
 from steps.split import FOLDS, RULE, split
 
 Floats = NDArray[np.float64]

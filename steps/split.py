@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from steps.data import DataError, target
-from steps.schema import RATIOS
+from steps.dataset.columns import RATIOS
+from steps.frames import DataError, target
 
 TEST_SHARE = 0.2
 FOLDS = 5

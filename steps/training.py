@@ -14,17 +14,18 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
 from inference import contract_hash
-from steps.calibration import fit_calibration
-from steps.data import read_frame, target, values
-from steps.drift import profile
-from steps.export import export_pipeline, write_model
+from steps.dataset.columns import TARGET
+from steps.export.files import write_model
+from steps.export.served import export_pipeline
 from steps.features import feature_names, read_features
+from steps.frames import read_frame, target, values
 from steps.job import one_thread, say
-from steps.logits import pipeline_logit
-from steps.metrics import average_precision, brier_score, expected_calibration_error, roc_auc
-from steps.operating_points import operating_points
+from steps.measures.calibration import fit_calibration
+from steps.measures.drift import profile
+from steps.measures.logits import pipeline_logit
+from steps.measures.metrics import average_precision, brier_score, expected_calibration_error, roc_auc
+from steps.measures.operating_points import operating_points
 from steps.provenance import code_sha256, versions
-from steps.schema import TARGET
 from steps.split import FOLDS
 
 Floats = NDArray[np.float64]

@@ -13,4 +13,4 @@ os.environ["COLUMNS"] = "200"
 @pytest.fixture(autouse=True)
 def _no_options(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forget the options of commands that other tests have run; messages repeat those."""
-    monkeypatch.setattr("scripts.session._given", [])
+    monkeypatch.setattr("scripts.aws.session._given", [])

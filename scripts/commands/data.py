@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from scripts.console import console, fail
-from scripts.session import DEFAULT_PROJECT, LocalOption, ProjectOption, RegionOption, connect
+from scripts.aws.session import DEFAULT_PROJECT, LocalOption, ProjectOption, RegionOption, connect
+from scripts.terminal.console import console, fail
 
 app = typer.Typer(help="Get, look at and upload the data set.", no_args_is_help=True)
 
@@ -20,8 +20,8 @@ DataOption = Annotated[
 @app.command()
 def fetch() -> None:
     """Download the UCI file, check its hash and keep it in the cache."""
-    from scripts.data import DataError, cache_folder
-    from scripts.data import fetch as download
+    from scripts.data.source import DataError, cache_folder
+    from scripts.data.source import fetch as download
 
     try:
         path = download(cache_folder())
@@ -35,8 +35,8 @@ def describe(data: DataOption = None) -> None:
     """Show what is in a data file: rows, classes, columns that deserve a look."""
     from rich.table import Table
 
-    from scripts.data import DataError, resolve
-    from scripts.data import describe as look
+    from scripts.data.source import DataError, resolve
+    from scripts.data.source import describe as look
 
     try:
         source = resolve(data)
@@ -59,9 +59,9 @@ def upload(
     region: RegionOption = None,
 ) -> None:
     """Check a data file, put it under its own hash into the bucket and print its URI."""
-    from scripts.data import DataError, resolve
-    from scripts.uploads import check
-    from scripts.uploads import upload as put
+    from scripts.data.source import DataError, resolve
+    from scripts.data.upload import check
+    from scripts.data.upload import upload as put
 
     aws = connect(project, local=local, region=region)
     try:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from scripts.aws.session import LOCAL_CREDENTIALS, LOCAL_REGION, Aws, connect, use_local_aws
 from scripts.commands.data import DataOption
-from scripts.console import console, fail
-from scripts.session import LOCAL_CREDENTIALS, LOCAL_REGION, Aws, connect, use_local_aws
+from scripts.terminal.console import console, fail
 
 if TYPE_CHECKING:
-    from scripts.data import DataSource
+    from scripts.data.source import DataSource
 
 PROJECT = "bankruptcy-demo"
 
@@ -27,8 +27,8 @@ def demo(
 ) -> None:
     """Run everything here, without AWS: pipeline, gate, approval, deployment, a prediction over HTTP."""
     from local_aws.server import LocalAws
-    from scripts.data import DataError, resolve
-    from scripts.uploads import check
+    from scripts.data.source import DataError, resolve
+    from scripts.data.upload import check
 
     out = console()
     try:
@@ -68,12 +68,12 @@ def _tell_how_to_use(url: str) -> None:
 
 def _run(aws: Aws, source: DataSource) -> None:
     from pipeline.service import start
-    from scripts.api_client import client_of
     from scripts.commands.model import find, set_approval, wait_until_served
     from scripts.commands.pipeline import follow
     from scripts.commands.report import save
-    from scripts.deployment import deploy
-    from scripts.uploads import upload
+    from scripts.data.upload import upload
+    from scripts.deploy.deployment import deploy
+    from scripts.predict.client import client_of
 
     out = console()
     deployed = time.monotonic()
@@ -107,7 +107,7 @@ def _run(aws: Aws, source: DataSource) -> None:
 
 
 def _first_bankrupt(source: DataSource) -> dict[str, Any]:
-    from scripts.data import first_bankrupt_company
+    from scripts.data.source import first_bankrupt_company
 
     return first_bankrupt_company(source.path)
 

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from scripts.console import console, fail
-from scripts.session import LOCAL_CREDENTIALS, LOCAL_PORT, LOCAL_REGION
+from scripts.aws.session import LOCAL_CREDENTIALS, LOCAL_PORT, LOCAL_REGION
+from scripts.terminal.console import console, fail
 
 app = typer.Typer(help="AWS on this machine, in memory.", no_args_is_help=True)
 

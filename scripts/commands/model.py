@@ -7,13 +7,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scripts.console import console, fail
-from scripts.session import DEFAULT_PROJECT, Aws, LocalOption, ProjectOption, RegionOption, command, connect
+from scripts.aws.session import (
+    DEFAULT_PROJECT,
+    Aws,
+    LocalOption,
+    ProjectOption,
+    RegionOption,
+    command,
+    connect,
+)
+from scripts.terminal.console import console, fail
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from scripts.contracts import ContractChange
+    from scripts.model.contracts import ContractChange
 
 app = typer.Typer(help="The model registry: list, show, approve, reject.", no_args_is_help=True)
 
@@ -87,7 +95,7 @@ def approve(
     region: RegionOption = None,
 ) -> None:
     """Approve a version: the registry's event makes deploy_model deploy it."""
-    from scripts.contracts import contract_change
+    from scripts.model.contracts import contract_change
 
     aws = connect(project, local=local, region=region)
     package = find(aws, version)
@@ -117,7 +125,7 @@ def reject(
     region: RegionOption = None,
 ) -> None:
     """Reject a version; where it is running, the newest approved one takes its place."""
-    from scripts.status import next_version, read_endpoint
+    from scripts.operate.status import next_version, read_endpoint
 
     aws = connect(project, local=local, region=region)
     package = find(aws, version)
@@ -202,7 +210,7 @@ def wait_until_served(
     on_change : callable
         Called with every new state of the endpoint.
     """
-    from scripts.contracts import published_version
+    from scripts.model.contracts import published_version
 
     s3 = aws.client("s3")
     deadline = time.monotonic() + timeout

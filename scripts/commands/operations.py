@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scripts.console import console, fail
-from scripts.session import DEFAULT_PROJECT, LocalOption, ProjectOption, RegionOption, command, connect
+from scripts.aws.session import DEFAULT_PROJECT, LocalOption, ProjectOption, RegionOption, command, connect
+from scripts.terminal.console import console, fail
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from scripts.api_checks import Check
-    from scripts.prices import Estimate
-    from scripts.status import EndpointState, Status
+    from scripts.operate.api_checks import Check
+    from scripts.operate.prices import Estimate
+    from scripts.operate.status import EndpointState, Status
 
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON on stdout, for scripts.")]
 TimeoutOption = Annotated[float, typer.Option("--timeout", min=1, help="Seconds to wait at most.")]
@@ -30,8 +30,8 @@ def status(
     region: RegionOption = None,
 ) -> None:
     """Show pipeline, models, endpoint, alarms and what it costs."""
-    from scripts.stacks import DeploymentError
-    from scripts.status import read_status
+    from scripts.aws.stacks import DeploymentError
+    from scripts.operate.status import read_status
 
     aws = connect(project, local=local, region=region)
     try:
@@ -51,9 +51,9 @@ def pause(
     region: RegionOption = None,
 ) -> None:
     """Take the endpoint down, and with it its cost; the API answers 503 until `resume`."""
-    from scripts.operations import OperationError
-    from scripts.operations import pause as take_down
-    from scripts.stacks import DeploymentError
+    from scripts.aws.stacks import DeploymentError
+    from scripts.operate.pausing import OperationError
+    from scripts.operate.pausing import pause as take_down
 
     aws = connect(project, local=local, region=region)
     try:
@@ -73,9 +73,9 @@ def resume(
     region: RegionOption = None,
 ) -> None:
     """Bring the newest approved version back and wait until it serves."""
-    from scripts.operations import OperationError
-    from scripts.operations import resume as bring_back
-    from scripts.stacks import DeploymentError
+    from scripts.aws.stacks import DeploymentError
+    from scripts.operate.pausing import OperationError
+    from scripts.operate.pausing import resume as bring_back
 
     aws = connect(project, local=local, region=region)
     try:
@@ -102,9 +102,9 @@ def try_out(
     region: RegionOption = None,
 ) -> None:
     """Try the API out as a client would: good requests and bad ones; ends with 1 if any check fails."""
-    from scripts.api_checks import check_api, describe_api
-    from scripts.data import DataError
-    from scripts.stacks import DeploymentError
+    from scripts.aws.stacks import DeploymentError
+    from scripts.data.source import DataError
+    from scripts.operate.api_checks import check_api, describe_api
 
     aws = connect(project, local=local, region=region)
     source = data or _fetched()
@@ -216,8 +216,8 @@ def _show_state(state: str) -> None:
 
 def _companies(path: Path) -> dict[str, dict[str, float]]:
     """Return the first healthy company of a data file and the first that went bankrupt."""
-    from scripts.data import DataError, first_bankrupt_company, read_company, read_csv_file
-    from steps.schema import TARGET
+    from scripts.data.source import DataError, first_bankrupt_company, read_company, read_csv_file
+    from steps.dataset.columns import TARGET
 
     lines = csv.DictReader(io.StringIO(read_csv_file(path).content.decode("utf-8-sig")))
     healthy = (row for row, line in enumerate(lines) if line.get(TARGET, "").strip() in {"0", "0.0"})
@@ -229,7 +229,7 @@ def _companies(path: Path) -> dict[str, dict[str, float]]:
 
 def _fetched() -> Path | None:
     """Return the UCI file if it was fetched before; a test is no reason to download it."""
-    from scripts.data import UCI_FILE_NAME, cache_folder
+    from scripts.data.source import UCI_FILE_NAME, cache_folder
 
     path = cache_folder() / UCI_FILE_NAME
     return path if path.is_file() else None

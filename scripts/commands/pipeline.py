@@ -6,8 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scripts.console import console, fail
-from scripts.session import DEFAULT_PROJECT, Aws, LocalOption, ProjectOption, RegionOption, command, connect
+from scripts.aws.session import (
+    DEFAULT_PROJECT,
+    Aws,
+    LocalOption,
+    ProjectOption,
+    RegionOption,
+    command,
+    connect,
+)
+from scripts.terminal.console import console, fail
 
 if TYPE_CHECKING:
     from pipeline.service import Execution
@@ -24,7 +32,7 @@ def upsert(
     project: ProjectOption = DEFAULT_PROJECT, local: LocalOption = False, region: RegionOption = None
 ) -> None:
     """Upload the steps' code and create or update the pipeline."""
-    from scripts.deployment import DeploymentError, publish_pipeline, read_outputs
+    from scripts.deploy.deployment import DeploymentError, publish_pipeline, read_outputs
 
     aws = connect(project, local=local, region=region)
     try:
@@ -55,7 +63,7 @@ def start(
     from botocore.exceptions import ClientError
 
     from pipeline.service import start as start_execution
-    from scripts.uploads import newest_upload
+    from scripts.data.upload import newest_upload
 
     aws = connect(project, local=local, region=region)
     parameters = parse_parameters(parameter or [])
@@ -99,7 +107,7 @@ def _check_uri(aws: Aws, uri: str) -> None:
     """End with a message where no data lies: an execution would fail there only after minutes."""
     from shlex import quote
 
-    from scripts.uploads import is_there
+    from scripts.data.upload import is_there
 
     if not uri.startswith("s3://"):
         upload = command(f"data upload --data {quote(uri)}")
@@ -111,7 +119,7 @@ def _check_uri(aws: Aws, uri: str) -> None:
 
 def follow(aws: Aws, arn: str) -> Execution:
     """Show an execution until it ends, then its figures; exit with 1 unless it succeeded."""
-    from scripts.progress import candidates_table, read_evaluation, show_progress
+    from scripts.terminal.progress import candidates_table, read_evaluation, show_progress
 
     execution = show_progress(aws, arn)
     evaluation = read_evaluation(aws, execution)
@@ -156,7 +164,7 @@ def status(
     from datetime import UTC, datetime
 
     from pipeline.service import describe
-    from scripts.progress import candidates_table, read_evaluation, steps_table
+    from scripts.terminal.progress import candidates_table, read_evaluation, steps_table
 
     aws = connect(project, local=local, region=region)
     found = describe(aws.client("sagemaker"), resolve_execution(aws, execution))

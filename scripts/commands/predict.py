@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
+from scripts.aws.session import DEFAULT_PROJECT, LocalOption, ProjectOption, RegionOption, connect
 from scripts.commands.data import DataOption
-from scripts.console import console, fail
-from scripts.session import DEFAULT_PROJECT, LocalOption, ProjectOption, RegionOption, connect
+from scripts.terminal.console import console, fail
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from rich.console import Console
 
-    from scripts.api_client import ApiClient
-    from scripts.companies import CsvCompanies, ListedCompanies
-    from scripts.prediction_output import Output, Summary
-    from scripts.predictions import Result
+    from scripts.companies.company_file import CsvCompanies, ListedCompanies
+    from scripts.predict.client import ApiClient
+    from scripts.predict.output import Output, Summary
+    from scripts.predict.predictions import Result
 
 
 class Form(StrEnum):
@@ -66,10 +66,10 @@ def predict(
     region: RegionOption = None,
 ) -> None:
     """Ask the deployed API for the bankruptcy risk of companies; end with 1 if some have no answer."""
-    from scripts.api_client import ApiError, client_of
-    from scripts.companies import InputError
-    from scripts.deployment import DeploymentError
-    from scripts.operations import OperationError, check_endpoint
+    from scripts.companies.company_file import InputError
+    from scripts.deploy.deployment import DeploymentError
+    from scripts.operate.pausing import OperationError, check_endpoint
+    from scripts.predict.client import ApiError, client_of
 
     if (source is None) == (row is None):
         fail(
@@ -107,8 +107,8 @@ def _predict(
     explain: bool,
     check_endpoint: Callable[[], None],
 ) -> Summary:
-    from scripts.prediction_output import CsvOutput, JsonOutput, Summary, TableOutput
-    from scripts.predictions import Predictions
+    from scripts.predict.output import CsvOutput, JsonOutput, Summary, TableOutput
+    from scripts.predict.predictions import Predictions
 
     err = console(stderr=True)
     began = time.monotonic()
@@ -193,8 +193,8 @@ def _default_form(output: Path | None) -> Form:
 
 
 def _row(data: Path | None, row: int) -> ListedCompanies:
-    from scripts.companies import ListedCompanies
-    from scripts.data import DataError, read_company, resolve
+    from scripts.companies.company_file import ListedCompanies
+    from scripts.data.source import DataError, read_company, resolve
 
     try:
         source = resolve(data)
@@ -206,7 +206,7 @@ def _row(data: Path | None, row: int) -> ListedCompanies:
 
 
 def _file(source: Path | None) -> CsvCompanies | ListedCompanies:
-    from scripts.companies import CsvCompanies, read_json
+    from scripts.companies.company_file import CsvCompanies, read_json
 
     if source is None:
         raise ValueError("a file or a row")

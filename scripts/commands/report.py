@@ -9,8 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scripts.console import console, fail
-from scripts.session import DEFAULT_PROJECT, Aws, LocalOption, ProjectOption, RegionOption, command, connect
+from scripts.aws.session import (
+    DEFAULT_PROJECT,
+    Aws,
+    LocalOption,
+    ProjectOption,
+    RegionOption,
+    command,
+    connect,
+)
+from scripts.terminal.console import console, fail
 
 if TYPE_CHECKING:
     from pipeline.service import Execution
@@ -59,7 +67,7 @@ def save(aws: Aws, execution: Execution, path: Path | None = None) -> Path:
     from botocore.exceptions import ClientError
 
     from pipeline.service import evaluation_uri
-    from scripts.data import cache_folder
+    from scripts.data.source import cache_folder
 
     uri = evaluation_uri(aws.client("sagemaker"), execution)
     if uri is None:

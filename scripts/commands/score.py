@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scripts.console import console, counted, fail
-from scripts.session import DEFAULT_PROJECT, LocalOption, ProjectOption, RegionOption, connect
+from scripts.aws.session import DEFAULT_PROJECT, LocalOption, ProjectOption, RegionOption, connect
+from scripts.terminal.console import console, fail
+from scripts.text import counted
 
 if TYPE_CHECKING:
-    from scripts.scoring import OnProgress, Summary
+    from scripts.score.scoring import OnProgress, Summary
 
 _STAGES = {"prepare": "preparing", "transform": "scoring", "collect": "collecting"}
 
@@ -44,10 +45,10 @@ def score(
     """Score a portfolio of any size; lines that can't be scored are listed beside the result."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from scripts import scoring
-    from scripts.deployment import DeploymentError, read_outputs
-    from scripts.places import PlaceError
-    from scripts.portfolio import PortfolioError
+    from scripts.aws.files import PlaceError
+    from scripts.deploy.deployment import DeploymentError, read_outputs
+    from scripts.score import scoring
+    from scripts.score.portfolio import PortfolioError
 
     aws = connect(project, local=local, region=region)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())

@@ -7,15 +7,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from scripts.aws.session import (
+    DEFAULT_PROJECT,
+    Aws,
+    LocalOption,
+    ProjectOption,
+    RegionOption,
+    command,
+    connect,
+)
 from scripts.commands.pipeline import parse_parameters
-from scripts.console import console, fail
-from scripts.session import DEFAULT_PROJECT, Aws, LocalOption, ProjectOption, RegionOption, command, connect
+from scripts.terminal.console import console, fail
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from scripts.deployment import Outputs
-    from scripts.stacks import Change, Event
+    from scripts.aws.stacks import Change, Event
+    from scripts.deploy.deployment import Outputs
 
 VerboseOption = Annotated[
     bool, typer.Option("--verbose", help="List every event; without a terminal that is done anyway.")
@@ -83,8 +91,8 @@ def deploy(
     region: RegionOption = None,
 ) -> None:
     """Bring the account to what this repository says: storage, functions, API, events, pipeline."""
-    from scripts.deployment import DeploymentError
-    from scripts.deployment import deploy as bring
+    from scripts.deploy.deployment import DeploymentError
+    from scripts.deploy.deployment import deploy as bring
 
     aws = connect(project, local=local, region=region)
     given = parse_parameters(parameter or [], example="InstanceType=ml.m5.large")
@@ -115,8 +123,8 @@ def destroy(
     region: RegionOption = None,
 ) -> None:
     """Take the service out of the account again; data, models and packages stay unless told otherwise."""
-    from scripts.stacks import DeploymentError
-    from scripts.teardown import destroy as remove
+    from scripts.aws.stacks import DeploymentError
+    from scripts.deploy.teardown import destroy as remove
 
     aws = connect(project, local=local, region=region)
     what = "the service, its data and its models" if delete_data else "the service (data and models stay)"
@@ -133,7 +141,7 @@ def destroy(
 
 def _key(aws: Aws, outputs: Outputs) -> str:
     """Return what a shell takes for the API key: itself where it is no secret, else how to ask for it."""
-    from scripts.api_client import read_key
+    from scripts.predict.client import read_key
 
     if aws.is_local:
         return read_key(aws, outputs)

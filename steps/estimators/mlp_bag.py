@@ -12,7 +12,7 @@ from sklearn.neural_network import MLPClassifier
 
 from steps.estimators.logit_classifier import Floats, LogitClassifier
 from steps.estimators.samples import bounded
-from steps.logits import network_logit
+from steps.measures.logits import network_logit
 
 
 class MlpBag(LogitClassifier):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from steps.metrics import Confusion, Floats, Labels, curve
+from steps.measures.metrics import Confusion, Floats, Labels, curve
 from steps.report.markup import Markup, element, percent
 from steps.report.plot import Axis, Plot, log_odds
 

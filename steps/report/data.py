@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from steps.metrics import Floats
+from steps.measures.metrics import Floats
 from steps.report import charts
 from steps.report.markup import Markup, element, percent
 from steps.report.subject import Subject

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from steps.metrics import Floats, confusion
+from steps.measures.metrics import Floats, confusion
 from steps.report import charts
 from steps.report.markup import Child, Markup, element, percent
 from steps.report.subject import Subject

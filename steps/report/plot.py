@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from steps.metrics import Floats
+from steps.measures.metrics import Floats
 from steps.report.markup import Markup, element
 
 WIDTH, HEIGHT = 440, 340

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from steps.importance import Importance
-from steps.judging import Judged
-from steps.metrics import Floats, Labels
+from steps.judging.judging import Judged
+from steps.measures.importance import Importance
+from steps.measures.metrics import Floats, Labels
 
 # Of UCI data set 572, as UCI's archive has it (Windows line ends) and with Unix line ends.
 UCI_SHA256 = (

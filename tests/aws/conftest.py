@@ -1,32 +1,5 @@
 """A running local AWS, empty at the start of each test."""
 
-from __future__ import annotations
+from support.running_aws import cloud, local_aws, running_aws
 
-from collections.abc import Iterator
-
-import pytest
-from local_cloud import Cloud
-
-from local_aws.server import LocalAws
-
-
-# For a module, not the session: one process holds one local AWS at a time, and other modules start their own.
-@pytest.fixture(scope="module")
-def running_aws() -> Iterator[LocalAws]:
-    with LocalAws() as aws:
-        yield aws
-
-
-@pytest.fixture
-def local_aws(running_aws: LocalAws) -> Iterator[LocalAws]:
-    running_aws.reset()
-    yield running_aws
-    running_aws.reset()
-
-
-@pytest.fixture
-def cloud(local_aws: LocalAws) -> Iterator[Cloud]:
-    made = Cloud(local_aws)
-    made.make_bucket()
-    yield made
-    made.close()
+__all__ = ["cloud", "local_aws", "running_aws"]

@@ -7,14 +7,22 @@ from collections.abc import Iterator
 
 import boto3
 import pytest
-from deployments import LOG_ROLE, accept, functions_of, leftovers, make_endpoint, make_model, session_of
-from local_cloud import Cloud
+from support.deployments import (
+    LOG_ROLE,
+    accept,
+    functions_of,
+    leftovers,
+    make_endpoint,
+    make_model,
+    session_of,
+)
+from support.local_cloud import Cloud
 
 from local_aws.server import LocalAws
 from pipeline.project import Project
-from scripts.deployment import Deployment, DeploymentError, deploy
-from scripts.stacks import Change, Event
-from scripts.teardown import destroy
+from scripts.aws.stacks import Change, Event
+from scripts.deploy.deployment import Deployment, DeploymentError, deploy
+from scripts.deploy.teardown import destroy
 
 ALARMS_SHOWN = [
     "endpoint-errors",

@@ -6,13 +6,13 @@ import json
 
 import boto3
 import pytest
-from deployments import accept, session_of
-from local_cloud import Cloud
+from support.deployments import accept, session_of
+from support.local_cloud import Cloud
 
 from local_aws.server import LocalAws
 from pipeline.project import Project
-from scripts.deployment import DeploymentError, deploy, read_outputs
-from scripts.stacks import Event, Stack
+from scripts.aws.stacks import Event, Stack
+from scripts.deploy.deployment import DeploymentError, deploy, read_outputs
 
 
 @pytest.fixture

@@ -10,13 +10,23 @@ from dataclasses import dataclass
 
 import pytest
 from botocore.exceptions import ClientError
-from disturbed import KEPT, NAME, REST, Service, disturbed_service
-from faults import Fault, Killed, at_operation, denied, from_request, killed, lost, throttled, unreachable
+from support.disturbed import KEPT, NAME, REST, Service, disturbed_service
+from support.faults import (
+    Fault,
+    Killed,
+    at_operation,
+    denied,
+    from_request,
+    killed,
+    lost,
+    throttled,
+    unreachable,
+)
 from typer.testing import CliRunner
 
 from local_aws.server import LocalAws
+from scripts.aws.failures import explain
 from scripts.cli import app
-from scripts.failures import explain
 
 
 @pytest.fixture(scope="module")

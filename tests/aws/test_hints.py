@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from local_cloud import Cloud
+from support.local_cloud import Cloud
 from typer.testing import CliRunner, Result
 
 from local_aws.server import LocalAws
@@ -20,7 +20,7 @@ def _local_port(running_aws: LocalAws) -> Iterator[None]:
         for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
             patch.setenv(name, "eu-west-1")  # remembered, so that --local leaves no trace
         patch.delenv("BANKRUPTCY_PROJECT", raising=False)
-        patch.setattr("scripts.session.LOCAL_PORT", int(running_aws.url.rpartition(":")[2]))
+        patch.setattr("scripts.aws.session.LOCAL_PORT", int(running_aws.url.rpartition(":")[2]))
         yield
 
 

@@ -6,7 +6,6 @@ import io
 import json
 import os
 import re
-import sys
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,19 +13,17 @@ from typing import Any
 
 import pytest
 import urllib3
+from support.deployer_policy import actions_of, denied
 from typer.testing import CliRunner
 
 from local_aws.server import LocalAws
-from scripts.api_checks import Check, check_api, describe_api
+from scripts.aws.session import Aws, connect
 from scripts.cli import app
-from scripts.deployment import deploy
-from scripts.operations import pause, resume
-from scripts.session import Aws, connect
-from scripts.status import read_status
-from scripts.teardown import destroy
-
-sys.path.append(str(Path(__file__).resolve().parents[1] / "unit"))
-from deployer_policy import actions_of, denied
+from scripts.deploy.deployment import deploy
+from scripts.deploy.teardown import destroy
+from scripts.operate.api_checks import Check, check_api, describe_api
+from scripts.operate.pausing import pause, resume
+from scripts.operate.status import read_status
 
 PROJECT = "operations"
 # A model that says 25 % of everyone, as any model says it.

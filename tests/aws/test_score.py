@@ -17,17 +17,19 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
-from local_cloud import ROLE, Cloud
+from support.local_cloud import ROLE, Cloud
 from typer.testing import CliRunner
 
 from local_aws.server import LocalAws
-from scripts import deployment, places, scoring
+from scripts.aws import files
+from scripts.aws.files import PlaceError
+from scripts.aws.session import Aws, connect, use_local_aws
 from scripts.cli import app
-from scripts.places import PlaceError
-from scripts.portfolio import PortfolioError
-from scripts.scoring import Fleet, Model, Order, ScoringError, Summary, choose_model, score
-from scripts.session import Aws, connect, use_local_aws
-from scripts.teardown import destroy
+from scripts.deploy import deployment
+from scripts.deploy.teardown import destroy
+from scripts.score import scoring
+from scripts.score.portfolio import PortfolioError
+from scripts.score.scoring import Fleet, Model, Order, ScoringError, Summary, choose_model, score
 
 # The probability is the second number; a line whose first number is 500 makes the container fail, one with
 # 300 keeps it busy.
@@ -429,7 +431,7 @@ def test_what_can_not_be_removed_is_warned_of_where_the_result_is_there(
         raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "DeleteObjects")
 
     register("Approved")
-    monkeypatch.setattr(places, "remove_below", denied)
+    monkeypatch.setattr(files, "remove_below", denied)
     (tmp_path / "in.csv").write_text("id,a,b\nC1,0.5,1\n")
     code, output = score_command(aws, monkeypatch, str(tmp_path / "in.csv"), str(tmp_path / "out.csv"))
     assert (code, (tmp_path / "out.csv").exists()) == (0, True)

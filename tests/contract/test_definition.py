@@ -19,27 +19,21 @@ import boto3
 import botocore.session
 import pytest
 from botocore.validate import ParamValidator
-from service_model import violations
+from support.definitions import CODE, JOB_ROLE, PROJECT, build
+from support.service_model import violations
 
-from local_aws.model_card import problems
+from local_aws.sagemaker.model_card import problems
 from pipeline.bundles import STEP_MODULES
 from pipeline.definition import build_definition
 from pipeline.project import Project
 
 GOLDEN = Path(__file__).with_name("golden_definition.json")
-PROJECT = Project("bankruptcy", "123456789012", "eu-west-1")
-JOB_ROLE = "arn:aws:iam::123456789012:role/bankruptcy-job"
-CODE = {step: f"s3://{PROJECT.bucket}/code/{number:064x}/" for number, step in enumerate(STEP_MODULES)}
 JOB_STEPS = list(STEP_MODULES)
-
-
-def _build() -> str:
-    return build_definition(PROJECT, JOB_ROLE, CODE)
 
 
 @pytest.fixture(scope="module")
 def definition() -> dict[str, Any]:
-    parsed: dict[str, Any] = json.loads(_build())
+    parsed: dict[str, Any] = json.loads(build())
     return parsed
 
 
@@ -65,9 +59,9 @@ class TestBuild:
             "def refuse(*_args, **_kwargs):\n"
             "    sys.exit('the build used the network')\n"
             "socket.socket.connect = socket.getaddrinfo = refuse\n"
-            f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
-            "import test_definition\n"
-            "sys.stdout.write(test_definition._build())\n"
+            f"sys.path.insert(0, {str(Path(__file__).parents[1])!r})\n"
+            "from support.definitions import build\n"
+            "sys.stdout.write(build())\n"
         )
         kept = {
             name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAGEMAKER_"))
@@ -81,10 +75,10 @@ class TestBuild:
             check=False,
         )
         assert fresh.stderr == b""
-        assert fresh.stdout.decode() == _build()
+        assert fresh.stdout.decode() == build()
 
     def test_is_the_golden_copy(self) -> None:
-        assert _build() == GOLDEN.read_text(), (
+        assert build() == GOLDEN.read_text(), (
             "run `python tests/contract/test_definition.py`, then review the diff"
         )
 
@@ -93,7 +87,7 @@ class TestBuild:
         monkeypatch.setenv("SAGEMAKER_VALIDATE_ROLE", "mine")
         environment, root = dict(os.environ), logging.getLogger()
         before = (boto3.DEFAULT_SESSION, list(root.handlers), root.level, root.manager.disable)
-        _build()
+        build()
         assert dict(os.environ) == environment
         assert (boto3.DEFAULT_SESSION, root.handlers, root.level, root.manager.disable) == before
 
@@ -343,7 +337,7 @@ def test_the_console_offers_what_the_steps_take(definition: dict[str, Any]) -> N
     # pipeline/ must not import steps/, so that the choices stand in both.
     from steps.estimators.recipes import ESTIMATORS
     from steps.evaluate import CHOICES
-    from steps.gate import COMPARE_CHOICES
+    from steps.judging.gate import COMPARE_CHOICES
     from steps.resample import RESAMPLERS
 
     offered = {item["Name"]: item.get("EnumValues") for item in definition["Parameters"]}
@@ -373,7 +367,7 @@ def test_the_api_takes_every_steps_request(steps: dict[str, Any], name: str) -> 
 
 def test_the_definition_itself_is_within_the_apis_limits() -> None:
     model = botocore.session.get_session().get_service_model("sagemaker")
-    assert list(violations(_build(), model.shape_for("PipelineDefinition"))) == []
+    assert list(violations(build(), model.shape_for("PipelineDefinition"))) == []
 
 
 def test_the_validator_finds_wrong_values() -> None:
@@ -431,4 +425,4 @@ def _resolve_get(path: str) -> Any:
 
 
 if __name__ == "__main__":
-    GOLDEN.write_text(_build())
+    GOLDEN.write_text(build())

@@ -14,7 +14,8 @@ import pytest
 
 import inference
 from inference.artifact import CHUNK_ROWS
-from steps.export import ServedModel, write_model
+from steps.export.files import write_model
+from steps.export.served import ServedModel
 
 NAMES = ["ROA(C) before interest and depreciation before interest", "Revenue Per Share (Yuan ¥)"]
 CONTRACT = {

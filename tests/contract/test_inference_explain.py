@@ -11,7 +11,8 @@ import pytest
 
 import inference
 from inference.handlers import input_fn, model_fn, output_fn, predict_fn
-from steps.export import ServedModel, write_model
+from steps.export.files import write_model
+from steps.export.served import ServedModel
 
 NAMES = ["assets", "debt", "sales", "cash", "profit", "wages", "product"]
 MEDIANS = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]

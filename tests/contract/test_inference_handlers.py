@@ -11,7 +11,8 @@ import pytest
 
 import inference
 from inference.handlers import input_fn, model_fn, output_fn, predict_fn
-from steps.export import ServedModel, write_model
+from steps.export.files import write_model
+from steps.export.served import ServedModel
 
 NAMES = ["Debt ratio %", "Cash flow per share", "ROA(A)"]
 HASH = inference.contract_hash(NAMES)

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import pandas as pd
 import pytest
-from executions import upload_frame
+from support.executions import upload_frame
 
 from local_aws.server import LocalAws
-from scripts.deployment import deploy
-from scripts.sample_data import generate
-from scripts.session import Aws, connect, use_local_aws
+from scripts.aws.session import Aws, connect, use_local_aws
+from scripts.data.sample import generate
+from scripts.deploy.deployment import deploy
 
 REGION = "eu-west-1"
 ROWS = 2400  # about 77 bankruptcies: enough for ten on the unseen side

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from executions import ended, run, upload_frame
+from support.executions import ended, run, upload_frame
 
 from pipeline import bundles
 from pipeline.definition import build_definition
 from pipeline.service import Execution, describe, start, stop, upsert
-from scripts.deployment import read_outputs
-from scripts.session import Aws
+from scripts.aws.session import Aws
+from scripts.deploy.deployment import read_outputs
 
 ROOT = Path(bundles.__file__).resolve().parent.parent
 TARGET = "Bankrupt?"

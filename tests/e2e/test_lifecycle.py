@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from api_stage import check_documented_client, check_documented_errors
-from inventory import inventory
+from support.api_stage import check_documented_client, check_documented_errors
+from support.inventory import inventory
 from typer.testing import CliRunner
 
 from local_aws.server import LocalAws
 from pipeline.service import Execution, describe
-from scripts.api_client import ApiClient, ApiError, client_of
+from scripts.aws.session import Aws, connect, use_local_aws
 from scripts.cli import app
 from scripts.commands.model import find
-from scripts.progress import read_evaluation
-from scripts.session import Aws, connect, use_local_aws
+from scripts.predict.client import ApiClient, ApiError, client_of
+from scripts.terminal.progress import read_evaluation
 
 PROJECT = "bankruptcy-life"
 STEPS = {

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 import inference
-from steps.export import ServedModel, write_model
+from steps.export.files import write_model
+from steps.export.served import ServedModel
 
 NAMES = ["Debt ratio %", "Cash flow per share", "ROA(A)"]
 HASH = inference.contract_hash(NAMES)

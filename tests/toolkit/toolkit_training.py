@@ -11,7 +11,7 @@ from conftest import toolkit_environment
 
 import inference
 from pipeline.bundles import build_bundles
-from scripts.sample_data import generate
+from scripts.data.sample import generate
 from steps import select_features
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from steps.schema import RATIOS, TARGET
+from steps.dataset.columns import RATIOS, TARGET
 
 CONSTANT = "Net Income Flag"
 DUPLICATE, ORIGINAL = "Current Liability to Liability", "Current Liabilities/Liability"
@@ -67,15 +67,15 @@ class Workspace:
 
 def run_training_side(root: Path, frame: pd.DataFrame) -> Workspace:
     """Run every step but Evaluate, as the pipeline does."""
-    from steps import resample, select_features, train_published, train_recommended
-    from steps.export import pack_model
+    from steps import resample, select_features, train_baseline, train_recommended
+    from steps.export.files import pack_model
 
     space = Workspace(root)
     write_data(root / "data" / "companies.csv", frame)
     select_features.main([*space.arguments("data", "train", "test", "features"), "--feature-count", "20"])
     resample.main(space.arguments("train", "features", "resampled"))
     shared = space.arguments("train", "features")
-    train_published.main(
+    train_baseline.main(
         [
             *shared,
             *space.arguments("resampled"),

@@ -1,0 +1,1 @@
+"""Creates, updates and deletes CloudFormation stacks through change sets."""

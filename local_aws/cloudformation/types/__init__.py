@@ -1,0 +1,1 @@
+"""The resource types that local CloudFormation can create."""

@@ -1,0 +1,202 @@
+"""Containers: child processes that serve a model with the model's own handlers, as SageMaker's image does."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import logging
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from local_aws.base.logs import LogShipper
+
+LOGGER = logging.getLogger(__name__)
+SERVER = Path(__file__).with_name("model_server.py")
+START_SECONDS = 60.0
+INVOCATION_SECONDS = 60.0
+PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+
+
+class ContainerError(Exception):
+    """A container that does not answer its health check; the message is the last line of its log."""
+
+
+@dataclass(frozen=True)
+class EndpointAnswer:
+    """The container's answer; status 0 means that none came in time."""
+
+    status: int
+    body: bytes
+    content_type: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Container:
+    """One running child process, with a pool of connections to it.
+
+    Parameters
+    ----------
+    base : Path
+        Its /opt/ml, with the unpacked model.
+    environment : Mapping[str, str]
+        The model's environment.
+    region : str
+        Told to the model, as SageMaker does.
+    logs : Log
+        Takes each line that the child writes.
+    timeout : float
+        Seconds that the answer to a request may take.
+
+    Raises
+    ------
+    ContainerError
+        When the model does not load or the health check is not answered.
+    """
+
+    def __init__(
+        self,
+        base: Path,
+        environment: Mapping[str, str],
+        region: str,
+        logs: Log,
+        timeout: float = INVOCATION_SECONDS,
+    ) -> None:
+        self.in_flight = 0
+        self.last_line = ""
+        self._logs = logs
+        self._timeout = timeout
+        self._ending = threading.Lock()
+        self._ended = False
+        self._idle: deque[http.client.HTTPConnection] = deque()
+        reading, writing = os.pipe()
+        try:
+            self.process = subprocess.Popen(
+                [sys.executable, "-P", "-u", str(SERVER), str(writing)],
+                stdin=subprocess.PIPE,  # held open; its end tells the child that we are gone
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                cwd=base,
+                env=_container_environment(base, environment, region),
+                pass_fds=[writing],
+                process_group=0,
+            )
+        finally:
+            os.close(writing)
+        self.reader = threading.Thread(target=self._read_output, daemon=True)
+        self.reader.start()
+        with os.fdopen(reading) as report:
+            ready, _, _ = select.select([report], [], [], START_SECONDS)
+            said = report.read() if ready else ""
+        self.port = int(json.loads(said)["port"]) if said else 0
+        if not said or not self._answers_ping():
+            self.kill()
+            raise ContainerError(
+                self.last_line or f"the container did not answer within {START_SECONDS:.0f} seconds"
+            )
+
+    def _answers_ping(self) -> bool:
+        try:
+            return self.request("GET", "/ping", b"", {}).status == http.client.OK
+        except (OSError, http.client.HTTPException) as error:
+            LOGGER.warning("the container ended at its first ping: %r", error)
+            return False
+
+    def request(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> EndpointAnswer:
+        """Send one request on a pooled connection.
+
+        Raises
+        ------
+        OSError, http.client.HTTPException
+            When the child dies; TimeoutError when it takes too long.
+        """
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self._timeout)
+        try:
+            connection.request(method, path, body, dict(headers))
+            response = connection.getresponse()
+            content = response.read()
+        except BaseException:
+            connection.close()
+            raise
+        self._idle.append(connection)
+        answered = dict(response.getheaders())
+        return EndpointAnswer(response.status, content, answered.get("Content-Type", ""), answered)
+
+    def _read_output(self) -> None:
+        stream = self.process.stdout
+        for raw in stream or ():
+            line = raw.decode(errors="replace").rstrip()
+            if line:
+                self.last_line = line
+            self._logs.write(line)
+
+    def has_ended(self, patience: float) -> bool:
+        """Tell whether the child ends by itself within that many seconds."""
+        try:
+            self.process.wait(patience)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def drain(self) -> None:
+        """End the child once its requests are answered, or when they have had their time."""
+        deadline = time.monotonic() + INVOCATION_SECONDS
+        while self.in_flight and time.monotonic() < deadline:
+            time.sleep(0.02)
+        self.kill()
+
+    def kill(self) -> None:
+        """End the child's whole process group and close the connections to it; a second call does nothing."""
+        with self._ending:
+            if self._ended:
+                return
+            self._ended = True
+            # The group is gone; macOS says "not permitted" for one of zombies only
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            self.reader.join(timeout=5)
+            for stream in (self.process.stdin, self.process.stdout):
+                if stream is not None:
+                    stream.close()
+            while self._idle:
+                self._idle.pop().close()
+
+
+@dataclass(frozen=True)
+class Log:
+    """One log stream."""
+
+    shipper: LogShipper
+    group: str
+    stream: str
+
+    def write(self, line: str) -> None:
+        """Queue one line."""
+        self.shipper.write(self.group, self.stream, line)
+
+
+def _container_environment(base: Path, environment: Mapping[str, str], region: str) -> dict[str, str]:
+    inherited = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    return {
+        **inherited,
+        "PYTHONUNBUFFERED": "1",
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+        "SM_MODEL_DIR": str(base / "model"),
+        "SAGEMAKER_MODEL_SERVER_TIMEOUT": f"{INVOCATION_SECONDS:.0f}",
+        **environment,
+        "SAGEMAKER_BASE_DIR": str(base),
+    }

@@ -1,0 +1,1 @@
+"""Delivers EventBridge events to the targets of their rules."""

@@ -1,0 +1,228 @@
+"""Adapter: makes moto's Lambda `Invoke` run the function, at once or asynchronously with retries."""
+
+import base64
+import json
+import logging
+import threading
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+from urllib.parse import unquote
+
+import moto.awslambda.urls
+from botocore.exceptions import BotoCoreError, ClientError
+from moto.awslambda.exceptions import LambdaClientError, UnknownFunctionException
+from moto.awslambda.models import LambdaFunction
+from moto.awslambda.responses import LambdaResponse
+from moto.awslambda_simple.models import lambda_simple_backends
+from moto.core.config import default_user_config
+
+from local_aws.base.clients import Clients
+from local_aws.functions.runtime import FunctionNotFoundError, FunctionSpec, Invocation, LambdaRuntime
+
+LOGGER = logging.getLogger(__name__)
+LARGEST_PAYLOAD = 6_291_556
+LARGEST_EVENT = 1_048_576
+MOST_RETRIES = 2
+# AWS waits one and two minutes.
+RETRY_SECONDS = (1.0, 2.0)
+
+
+class FunctionInvoker:
+    """Invokes the functions that moto stores.
+
+    Parameters
+    ----------
+    runtime : LambdaRuntime
+        Runs them.
+    clients : Clients
+        Reach the destinations of asynchronous invocations.
+    retry_seconds : sequence of float
+        How long to wait before the first and the second retry of an asynchronous invocation.
+    """
+
+    def __init__(
+        self, runtime: LambdaRuntime, clients: Clients, retry_seconds: Sequence[float] = RETRY_SECONDS
+    ) -> None:
+        self._runtime = runtime
+        self._clients = clients
+        self._retry_seconds = retry_seconds
+        self._closing = threading.Event()
+
+    def invoke_arn(self, arn: str, payload: bytes) -> Invocation:
+        """Run a function by its ARN and wait for the answer.
+
+        Raises
+        ------
+        FunctionNotFoundError
+            When there is no such function.
+        """
+        parts = arn.split(":")
+        if len(parts) < 7 or parts[5] != "function":
+            raise FunctionNotFoundError(f"{arn!r} is no ARN of a Lambda function.")
+        try:
+            function = lambda_simple_backends[parts[4]][parts[3]].get_function(arn)
+        except UnknownFunctionException as error:
+            raise FunctionNotFoundError(f"Function not found: {arn}") from error
+        return self.invoke(function, payload)
+
+    def invoke(self, function: LambdaFunction, payload: bytes) -> Invocation:
+        """Run a function and wait for the answer."""
+        return self._runtime.invoke(_spec(function), payload)
+
+    def invoke_later(self, function: LambdaFunction, payload: bytes, request_id: str) -> None:
+        """Run a function in the background, retry it, and tell the destination how it ended."""
+        threading.Thread(
+            target=self._run_event, args=(function, payload, request_id), name="lambda-event", daemon=True
+        ).start()
+
+    def close(self) -> None:
+        """Start no further retry."""
+        self._closing.set()
+
+    def _run_event(self, function: LambdaFunction, payload: bytes, request_id: str) -> None:
+        configured = function.event_invoke_config
+        # moto appends each PutFunctionEventInvokeConfig; the last one counts.
+        config: dict[str, Any] = configured[-1].config if configured else {}
+        retries = int(config.get("MaximumRetryAttempts", MOST_RETRIES))
+        count = 0
+        while True:
+            count += 1
+            if self._closing.is_set():
+                return
+            try:
+                answer = self._runtime.invoke(_spec(function), payload, request_id)
+            except RuntimeError as error:
+                LOGGER.warning("the event for %s was dropped: %s", function.function_name, error)
+                return
+            if answer.error is None or count > retries:
+                break
+            self._closing.wait(self._retry_seconds[count - 1])
+        outcome = "OnSuccess" if answer.error is None else "OnFailure"
+        destination = config.get("DestinationConfig", {}).get(outcome, {}).get("Destination")
+        if destination:
+            record = _record(function, payload, answer, request_id, count)
+            self._send(destination, record, function.function_name)
+
+    def _send(self, destination: str, record: dict[str, Any], function: str) -> None:
+        parts = destination.split(":")
+        service, name = parts[2], parts[-1]
+        message = json.dumps(record)
+        try:
+            if service == "sqs":
+                sqs = self._clients.get("sqs")
+                sqs.send_message(QueueUrl=sqs.get_queue_url(QueueName=name)["QueueUrl"], MessageBody=message)
+            elif service == "sns":
+                self._clients.get("sns").publish(TopicArn=destination, Message=message)
+            else:
+                LOGGER.warning(
+                    "%s: local AWS sends records of events to SQS and SNS, not to %s", function, destination
+                )
+        except (BotoCoreError, ClientError) as error:
+            LOGGER.warning("%s: the record was not delivered to %s: %s", function, destination, error)
+
+
+class LocalLambda(LambdaResponse):  # type: ignore[misc]
+    """moto's Lambda actions, with an `Invoke` that runs the function."""
+
+    invoker: ClassVar[FunctionInvoker]
+
+    def invoke(self) -> tuple[int, dict[str, str], bytes]:
+        """Answer Invoke for the invocation types RequestResponse, Event and DryRun."""
+        name = unquote(self.path.rsplit("/", 2)[-2])
+        function = self.backend.get_function(name, self._get_param("Qualifier"))
+        payload = self.body.encode() if isinstance(self.body, str) else bytes(self.body or b"")
+        kind = self.headers.get("X-Amz-Invocation-Type") or "RequestResponse"
+        _check_payload(payload, kind)
+        request_id = str(uuid.uuid4())
+        headers = {"x-amzn-requestid": request_id, "X-Amz-Executed-Version": function.version or "$LATEST"}
+        # moto takes the status from this header alone.
+        if kind == "DryRun":
+            return 204, {**headers, "status": "204"}, b""
+        if kind == "Event":
+            self.invoker.invoke_later(function, payload, request_id)
+            return 202, {**headers, "status": "202"}, b""
+        answer = self.invoker.invoke(function, payload)
+        headers["Content-Type"] = "application/json"
+        if answer.error:
+            headers["X-Amz-Function-Error"] = answer.error
+        if self.headers.get("X-Amz-Log-Type") == "Tail":
+            headers["X-Amz-Log-Result"] = base64.b64encode(answer.log_tail.encode()).decode()
+        return 200, headers, answer.payload
+
+    @staticmethod
+    def _enrich_response(headers: dict[str, str], body: Any) -> tuple[dict[str, str], Any]:
+        """Keep the request id of an invocation: the function and its records show the same one."""
+        given = headers.get("x-amzn-requestid")
+        enriched, body = LambdaResponse._enrich_response(headers, body)
+        return ({**enriched, "x-amzn-requestid": given} if given else enriched), body
+
+
+def install(
+    runtime: LambdaRuntime, clients: Clients, retry_seconds: Sequence[float] = RETRY_SECONDS
+) -> FunctionInvoker:
+    """Make moto's server run functions; call it before moto's application is created.
+
+    Returns
+    -------
+    FunctionInvoker
+        Its `invoke_arn` is what the gateway and the event rules call.
+    """
+    default_user_config["lambda"] = {"use_docker": False}
+    for path in moto.awslambda.urls.url_paths:
+        moto.awslambda.urls.url_paths[path] = LocalLambda.dispatch
+    LocalLambda.invoker = FunctionInvoker(runtime, clients, retry_seconds)
+    return LocalLambda.invoker
+
+
+def _spec(function: LambdaFunction) -> FunctionSpec:
+    return FunctionSpec(
+        name=function.function_name,
+        arn=function.function_arn,
+        handler=function.handler,
+        code=function.code_bytes,
+        code_sha256=function.code_sha_256,
+        timeout=int(function.timeout),
+        memory=int(function.memory_size),
+        environment={key: str(value) for key, value in function.environment_vars.items()},
+    )
+
+
+def _check_payload(payload: bytes, kind: str) -> None:
+    limit = LARGEST_EVENT if kind == "Event" else LARGEST_PAYLOAD
+    if len(payload) > limit:
+        error = LambdaClientError(
+            "RequestEntityTooLargeException",
+            f"Request must be smaller than {limit} bytes for the InvokeFunction operation",
+        )
+        error.code = 413
+        raise error
+    try:
+        json.loads(payload or b"{}")
+    except ValueError as error:
+        raise LambdaClientError(
+            "InvalidRequestContentException", f"Could not parse request body into json: {error}"
+        ) from error
+
+
+def _record(
+    function: LambdaFunction, payload: bytes, answer: Invocation, request_id: str, count: int
+) -> dict[str, Any]:
+    """Return the invocation record that Lambda sends to a destination."""
+    response_context: dict[str, Any] = {"statusCode": 200, "executedVersion": "$LATEST"}
+    if answer.error:
+        response_context["functionError"] = answer.error
+    return {
+        "version": "1.0",
+        "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "requestContext": {
+            "requestId": request_id,
+            "functionArn": f"{function.function_arn}:$LATEST",
+            "condition": "RetriesExhausted" if answer.error else "Success",
+            "approximateInvokeCount": count,
+        },
+        "requestPayload": json.loads(payload or b"{}"),
+        "responseContext": response_context,
+        "responsePayload": json.loads(answer.payload or b"null"),
+    }

@@ -1,0 +1,309 @@
+"""Runs Lambda functions: a function's zip in warm child processes, as many as are invoked at once."""
+
+import io
+import itertools
+import json
+import logging
+import os
+import shutil
+import sys
+import threading
+import time
+import uuid
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from local_aws.base.logs import LogShipper
+from local_aws.functions.worker import Outcome, Request, Worker, WorkerEndedError, error_document
+
+LOGGER = logging.getLogger(__name__)
+MOST_WORKERS = 10  # of one function; further invocations wait for a free one
+LARGEST_ANSWER = 6_291_556
+LOG_TAIL_BYTES = 4096
+PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+
+
+class FunctionNotFoundError(LookupError):
+    """A function that does not exist."""
+
+
+@dataclass(frozen=True)
+class FunctionSpec:
+    """A function's code and configuration; `timeout` in seconds, `memory` in MB (told, not enforced)."""
+
+    name: str
+    arn: str
+    handler: str
+    code: bytes
+    code_sha256: str
+    timeout: int
+    memory: int
+    environment: dict[str, str]
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What a warm worker was started with; another key needs new workers."""
+        configuration = [self.handler, self.timeout, self.memory, self.environment]
+        return self.name, self.code_sha256, json.dumps(configuration, sort_keys=True)
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """The answer to an invocation: payload, X-Amz-Function-Error (None when it went well), log."""
+
+    payload: bytes
+    error: str | None
+    log: str
+
+    @property
+    def log_tail(self) -> str:
+        """The last 4 KB of the log, as LogType=Tail returns it."""
+        return self.log.encode()[-LOG_TAIL_BYTES:].decode(errors="ignore")
+
+
+@dataclass
+class _Pool:
+    """The workers of one state of a function, and the folder of its code while there are any."""
+
+    folder: Path
+    unpacking: threading.Lock = field(default_factory=threading.Lock)
+    idle: list[tuple[Worker, str]] = field(default_factory=list)
+    count: int = 0
+    retired: bool = False
+
+
+class LambdaRuntime:
+    """All functions of one local AWS.
+
+    Parameters
+    ----------
+    environment : callable
+        Returns AWS_ENDPOINT_URL, the region and the credentials that functions get; asked when a worker
+        starts.
+    root : Path
+        A folder that is ours to fill.
+    """
+
+    def __init__(self, environment: Callable[[], dict[str, str]], root: Path) -> None:
+        self._environment = environment
+        self._root = root / "functions"
+        self._pools: dict[tuple[str, str, str], _Pool] = {}
+        self._busy: set[Worker] = set()
+        self._changed = threading.Condition()
+        self._numbers = itertools.count(1)
+        self._shipper: LogShipper | None = None
+        self._closed = False
+
+    def invoke(self, function: FunctionSpec, payload: bytes, request_id: str | None = None) -> Invocation:
+        """Run a function once; failures of the function are in the answer, as Lambda reports them.
+
+        `request_id` is for retries, which keep the id of the first attempt.
+
+        Raises
+        ------
+        RuntimeError
+            After `close`.
+        """
+        pool = self._pool(function)
+        request = Request(
+            request_id=request_id or str(uuid.uuid4()),
+            payload=payload or b"{}",
+            arn=function.arn,
+            trace_id=f"Root=1-{int(time.time()):08x}-{uuid.uuid4().hex[:24]};Sampled=0",
+            timeout=float(function.timeout),
+        )
+        worker, stream = self._acquire(pool, function)
+        init_seconds, worker.start_seconds = worker.start_seconds, None
+        started = time.monotonic()
+        try:
+            outcome = worker.invoke(request)
+            healthy = not outcome.init_error
+        except WorkerEndedError as error:
+            outcome = Outcome(error_document(error.error_type, str(error)), failed=True)
+            healthy = False
+        seconds = time.monotonic() - started
+        lines = worker.take_lines()
+        self._release(pool, worker, stream, healthy=healthy)
+        log = _framed(lines, function, request, outcome, seconds=seconds, init_seconds=init_seconds)
+        for line in log:
+            self._ship(f"/aws/lambda/{function.name}", stream, line)
+        if not outcome.failed and len(outcome.payload) > LARGEST_ANSWER:
+            message = f"Response payload size exceeded maximum allowed payload size ({LARGEST_ANSWER} bytes)."
+            outcome = Outcome(error_document("Function.ResponseSizeTooLarge", message), failed=True)
+        return Invocation(outcome.payload, "Unhandled" if outcome.failed else None, "\n".join(log) + "\n")
+
+    def close(self) -> None:
+        """End every worker, at work or not."""
+        with self._changed:
+            self._closed = True
+            workers = list(self._busy)
+            for pool in self._pools.values():
+                pool.retired = True
+                workers += [worker for worker, _ in pool.idle]
+                pool.idle.clear()
+            self._busy.clear()
+            self._pools.clear()
+            self._changed.notify_all()
+        for worker in workers:
+            worker.close()
+        if self._shipper is not None:
+            self._shipper.close()
+        shutil.rmtree(self._root, ignore_errors=True)
+
+    def _pool(self, function: FunctionSpec) -> _Pool:
+        """Return the workers of the function as it is now; those of its earlier states end."""
+        with self._changed:
+            pool = self._pools.get(function.key)
+            if pool is not None:
+                return pool
+            old = [self._pools.pop(key) for key in list(self._pools) if key[0] == function.name]
+            workers = []
+            for earlier in old:
+                earlier.retired = True
+                earlier.count -= len(earlier.idle)
+                workers += [worker for worker, _ in earlier.idle]
+                earlier.idle.clear()
+            folder = (self._root / f"{function.name}-{next(self._numbers)}").resolve()
+            pool = self._pools[function.key] = _Pool(folder)
+        for worker in workers:
+            worker.close()
+        for earlier in old:
+            self._remove_code(earlier)
+        return pool
+
+    def _unpack(self, pool: _Pool, function: FunctionSpec) -> None:
+        with pool.unpacking:
+            if pool.folder.exists():
+                return
+            try:
+                pool.folder.mkdir(parents=True)
+                with zipfile.ZipFile(io.BytesIO(function.code)) as archive:
+                    archive.extractall(pool.folder)
+            except BaseException:
+                shutil.rmtree(pool.folder, ignore_errors=True)
+                raise
+
+    def _remove_code(self, pool: _Pool) -> None:
+        """Remove a retired pool's folder once its last worker has ended."""
+        with pool.unpacking:
+            with self._changed:
+                ended = pool.retired and pool.count == 0
+            if ended:
+                shutil.rmtree(pool.folder, ignore_errors=True)
+
+    def _acquire(self, pool: _Pool, function: FunctionSpec) -> tuple[Worker, str]:
+        with self._changed:
+            while True:
+                self._changed.wait_for(lambda: self._closed or pool.idle or pool.count < MOST_WORKERS)
+                if self._closed:
+                    raise _stopped(function)
+                if not pool.idle:
+                    pool.count += 1
+                    break
+                worker, stream = pool.idle.pop()
+                if worker.alive:
+                    self._busy.add(worker)
+                    return worker, stream
+                pool.count -= 1
+                worker.close()
+        stream = f"{time.strftime('%Y/%m/%d', time.gmtime())}/[$LATEST]{uuid.uuid4().hex}"
+        try:
+            self._unpack(pool, function)
+            worker = Worker(function.handler, pool.folder, self._worker_environment(function, pool, stream))
+        except Exception as error:
+            with self._changed:
+                pool.count -= 1
+                self._changed.notify_all()
+                closed = self._closed
+            if closed:
+                raise _stopped(function) from error
+            raise
+        with self._changed:
+            closed = self._closed
+            if closed:
+                pool.count -= 1
+            else:
+                self._busy.add(worker)
+        if closed:  # while the worker started, which close() could not know of
+            worker.close()
+            self._remove_code(pool)
+            raise _stopped(function)
+        return worker, stream
+
+    def _release(self, pool: _Pool, worker: Worker, stream: str, *, healthy: bool) -> None:
+        with self._changed:
+            ours = worker in self._busy  # else close() has ended it
+            self._busy.discard(worker)
+            keep = ours and healthy and not pool.retired
+            if keep:
+                pool.idle.append((worker, stream))
+            else:
+                pool.count -= 1
+            self._changed.notify_all()
+        if ours and not keep:
+            worker.close()
+            self._remove_code(pool)
+
+    def _worker_environment(self, function: FunctionSpec, pool: _Pool, stream: str) -> dict[str, str]:
+        return {
+            **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
+            **self._environment(),
+            "TZ": "UTC",
+            "PYTHONPATH": str(pool.folder),
+            "LAMBDA_TASK_ROOT": str(pool.folder),
+            "_HANDLER": function.handler,
+            "AWS_EXECUTION_ENV": f"AWS_Lambda_python3.{sys.version_info.minor}",
+            "AWS_LAMBDA_FUNCTION_NAME": function.name,
+            "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),
+            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+            "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{function.name}",
+            "AWS_LAMBDA_LOG_STREAM_NAME": stream,
+            **function.environment,
+        }
+
+    def _ship(self, group: str, stream: str, line: str) -> None:
+        with self._changed:
+            if self._shipper is None:
+                self._shipper = LogShipper(self._environment())
+        self._shipper.write(group, stream, line)
+
+
+def _stopped(function: FunctionSpec) -> RuntimeError:
+    return RuntimeError(f"Local AWS is stopped; function {function.name} cannot be invoked.")
+
+
+def _framed(
+    lines: list[str],
+    function: FunctionSpec,
+    request: Request,
+    outcome: Outcome,
+    *,
+    seconds: float,
+    init_seconds: float | None,
+) -> list[str]:
+    """Put Lambda's START, END and REPORT around what the function wrote."""
+    milliseconds = seconds * 1000
+    report = (
+        f"REPORT RequestId: {request.request_id}\tDuration: {milliseconds:.2f} ms\t"
+        f"Billed Duration: {int(milliseconds) + 1} ms\tMemory Size: {function.memory} MB"
+    )
+    if init_seconds is not None:
+        report += f"\tInit Duration: {init_seconds * 1000:.2f} ms"
+    if outcome.failed:
+        report += f"\tStatus: error\tError Type: {_error_type(outcome)}"
+    return [
+        f"START RequestId: {request.request_id} Version: $LATEST",
+        *lines,
+        f"END RequestId: {request.request_id}",
+        report,
+    ]
+
+
+def _error_type(outcome: Outcome) -> str:
+    try:
+        return str(json.loads(outcome.payload)["errorType"])
+    except (ValueError, KeyError, TypeError):
+        return "Unknown"

@@ -1,0 +1,1 @@
+"""Serves the REST APIs that are declared in API Gateway."""

@@ -1,0 +1,187 @@
+"""What a SageMaker container finds when it starts: files below /opt/ml, environment, command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from local_aws.base.clients import ACCOUNT
+from local_aws.jobs.files import JobError, download, relocate, unpack, write_json
+
+_HOST = "algo-1"
+
+
+@dataclass(frozen=True)
+class ProcessRequest:
+    """What to start, where and with which environment beyond the machine's own."""
+
+    command: list[str]
+    folder: Path
+    environment: dict[str, str]
+
+
+def prepare_processing(s3: Any, request: Mapping[str, Any], base: Path, arn: str) -> ProcessRequest:
+    """Fetch a processing job's inputs, make its output folders, and say how to run it.
+
+    Raises
+    ------
+    JobError
+        When an input is not there, or the request asks for what local AWS cannot do.
+    """
+    base.mkdir(parents=True)
+    (base / "output").mkdir()
+    for each in request.get("ProcessingInputs") or []:
+        if "S3Input" not in each:
+            raise JobError(f"ClientError: Input {each['InputName']}: local AWS takes S3Input alone.")
+        download(s3, each["S3Input"]["S3Uri"], _below(base, each["S3Input"]["LocalPath"]))
+    for each in (request.get("ProcessingOutputConfig") or {}).get("Outputs", []):
+        _below(base, each["S3Output"]["LocalPath"]).mkdir(parents=True, exist_ok=True)
+    write_json(base / "config" / "processingjobconfig.json", {"ProcessingJobArn": arn, **request})
+    write_json(base / "config" / "resourceconfig.json", {"current_host": _HOST, "hosts": [_HOST]})
+    specification = request["AppSpecification"]
+    entrypoint = specification.get("ContainerEntrypoint")
+    if not entrypoint:
+        raise JobError("ClientError: AppSpecification has no ContainerEntrypoint; local AWS runs no image.")
+    environment = {
+        "PROCESSING_JOB_NAME": request["ProcessingJobName"],
+        "PROCESSING_JOB_ARN": arn,
+        **_common(request, base),
+    }
+    arguments = specification.get("ContainerArguments") or []
+    return ProcessRequest(_command([*entrypoint, *arguments], base), base, environment)
+
+
+def prepare_training(s3: Any, request: Mapping[str, Any], base: Path, region: str) -> ProcessRequest:
+    """Fetch a training job's channels, write its configuration, and say how to run it.
+
+    Raises
+    ------
+    JobError
+        When an input is not there, or the request asks for what local AWS cannot do.
+    """
+    base.mkdir(parents=True)
+    for name in ("model", "output/data", "input/config", "code"):
+        (base / name).mkdir(parents=True)
+    channels = {}
+    for each in request.get("InputDataConfig") or []:
+        source = each["DataSource"].get("S3DataSource")
+        if source is None:
+            raise JobError(f"ClientError: Channel {each['ChannelName']}: local AWS takes S3DataSource alone.")
+        channels[each["ChannelName"]] = {
+            "TrainingInputMode": each.get("InputMode", "File"),
+            "S3DistributionType": source.get("S3DataDistributionType", "FullyReplicated"),
+            "RecordWrapperType": each.get("RecordWrapperType", "None"),
+        }
+        download(s3, source["S3Uri"], base / "input" / "data" / each["ChannelName"])
+    raw = dict(request.get("HyperParameters") or {})
+    resources = {
+        "current_host": _HOST,
+        "current_instance_type": request["ResourceConfig"].get("InstanceType", "local"),
+        "hosts": [_HOST],
+        "network_interface_name": "lo",
+    }
+    write_json(base / "input" / "config" / "hyperparameters.json", raw)
+    write_json(base / "input" / "config" / "inputdataconfig.json", channels)
+    write_json(base / "input" / "config" / "resourceconfig.json", resources)
+    decoded = {name: _decode(value) for name, value in raw.items()}
+    own = {name: value for name, value in decoded.items() if not name.startswith("sagemaker_")}
+    environment = {
+        **_common(request, base),
+        **_toolkit_environment(base, channels, own, resources),
+        "TRAINING_JOB_NAME": request["TrainingJobName"],
+        "TRAINING_JOB_ARN": f"arn:aws:sagemaker:{region}:{ACCOUNT}:training-job/{request['TrainingJobName']}",
+    }
+    entrypoint = request["AlgorithmSpecification"].get("ContainerEntrypoint")
+    if entrypoint:
+        arguments = request["AlgorithmSpecification"].get("ContainerArguments") or []
+        return ProcessRequest(_command([*entrypoint, *arguments], base), base, environment)
+    program, folder = _script(s3, decoded, base)
+    arguments = [text for name in sorted(own) for text in (f"--{name}", str(own[name]))]
+    environment["SM_USER_ARGS"] = json.dumps(arguments)
+    environment["SM_USER_ENTRY_POINT"] = environment["SM_MODULE_NAME"] = program
+    environment["SM_MODULE_DIR"] = str(folder)
+    return ProcessRequest([sys.executable, program, *arguments], folder, environment)
+
+
+def _script(s3: Any, decoded: Mapping[str, Any], base: Path) -> tuple[str, Path]:
+    """Return script mode's program and its folder."""
+    program, source = decoded.get("sagemaker_program"), decoded.get("sagemaker_submit_directory")
+    if not program or not source:
+        raise JobError(
+            "ClientError: Local AWS runs no image: set the hyperparameters sagemaker_program and "
+            "sagemaker_submit_directory, or AlgorithmSpecification's ContainerEntrypoint."
+        )
+    if str(source).startswith("s3://"):
+        folder = base / "code"
+        unpack(s3, str(source), folder)
+    else:
+        folder = Path(relocate(str(source), base))
+    if not (folder / str(program)).is_file():
+        raise JobError(f"ClientError: There is no {program} in {source}, where sagemaker_program should be.")
+    return str(program), folder
+
+
+def _toolkit_environment(
+    base: Path, channels: Mapping[str, Any], own: Mapping[str, Any], resources: Mapping[str, Any]
+) -> dict[str, str]:
+    """Return the SM_* variables that SageMaker's training toolkit sets."""
+    environment = {
+        "SM_MODEL_DIR": str(base / "model"),
+        "SM_OUTPUT_DIR": str(base / "output"),
+        "SM_OUTPUT_DATA_DIR": str(base / "output" / "data"),
+        "SM_INPUT_DIR": str(base / "input"),
+        "SM_INPUT_CONFIG_DIR": str(base / "input" / "config"),
+        "SM_CHANNELS": json.dumps(sorted(channels)),
+        "SM_INPUT_DATA_CONFIG": json.dumps(channels),
+        "SM_HPS": json.dumps(own),
+        "SM_RESOURCE_CONFIG": json.dumps(resources),
+        "SM_HOSTS": json.dumps([_HOST]),
+        "SM_CURRENT_HOST": _HOST,
+        "SM_NUM_CPUS": str(os.cpu_count() or 1),
+        "SM_NUM_GPUS": "0",
+        "SM_LOG_LEVEL": "20",
+    }
+    for name in channels:
+        environment[f"SM_CHANNEL_{name.upper()}"] = str(base / "input" / "data" / name)
+    for name, value in own.items():
+        environment[f"SM_HP_{name.upper()}"] = value if isinstance(value, str) else json.dumps(value)
+    return environment
+
+
+def _common(request: Mapping[str, Any], base: Path) -> dict[str, str]:
+    given = {name: relocate(value, base) for name, value in (request.get("Environment") or {}).items()}
+    return {"SAGEMAKER_BASE_DIR": str(base), **given}
+
+
+def _command(parts: list[str], base: Path) -> list[str]:
+    command = [relocate(part, base) for part in parts]
+    if command[0] in {"python", "python3"}:
+        command[0] = sys.executable
+    return command
+
+
+def _decode(value: str) -> Any:
+    """Read a hyperparameter as the toolkit does: JSON if it is JSON, else the text itself."""
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+def _below(base: Path, path: str) -> Path:
+    """Return a container's path moved below `base`.
+
+    Raises
+    ------
+    JobError
+        When the path is not in /opt/ml.
+    """
+    moved = Path(relocate(path, base))
+    if not moved.resolve().is_relative_to(base.resolve()):
+        raise JobError(f"ClientError: LocalPath {path} must lie below /opt/ml.")
+    return moved

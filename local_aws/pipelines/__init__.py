@@ -1,0 +1,1 @@
+"""Runs pipeline executions from their JSON definition."""

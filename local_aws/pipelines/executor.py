@@ -1,0 +1,274 @@
+"""Runs pipeline executions from their definition: order, parallel steps, caching, retries, stop, failures."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local_aws.base.clients import Clients
+from local_aws.base.clock import now
+from local_aws.base.paths import PathError
+from local_aws.pipelines.caching import CachedStep, StepCache
+from local_aws.pipelines.definition import (
+    DefinitionError,
+    Resolver,
+    dependencies,
+    explicit_dependencies,
+    walk,
+)
+from local_aws.pipelines.executions import ENDED, STEP_FAILURE, Execution, StepRecord
+from local_aws.pipelines.step_runners import RUNNERS, Outcome, StepContext, StepError, StepStoppedError
+
+logger = logging.getLogger(__name__)
+
+_DEFAULT_PARALLEL_STEPS = 50
+_LONGEST_STOP_SECONDS = 5.0
+_STOP_POLL_SECONDS = 0.02
+
+
+class Executor:
+    """Runs executions, each in a thread of its own.
+
+    Parameters
+    ----------
+    url : str
+        Where local AWS listens; jobs and packages are created there.
+    region : str
+        Region of the calls.
+    """
+
+    def __init__(self, url: str, region: str) -> None:
+        self._clients = Clients(url, region)
+        self.cache = StepCache()
+        # By run, not by execution: a retry may start while the run before it is still going home.
+        self._running: dict[int, Execution] = {}
+        self._runs = itertools.count()
+        self._lock = threading.Lock()
+
+    def start(self, execution: Execution) -> None:
+        """Run an execution in the background; steps that have succeeded before are not run again."""
+        with self._lock:
+            run = next(self._runs)
+            self._running[run] = execution
+        threading.Thread(
+            target=self._run, args=(run, execution), name=f"execution-{execution.id}", daemon=True
+        ).start()
+
+    def stop(self, execution: Execution) -> bool:
+        """Ask an execution to stop: its jobs are stopped, no other starts. False if it does not run."""
+        with execution.lock:
+            if execution.status != "Executing":
+                return False
+            execution.change("Stopping")
+            execution.stopping.set()
+            return True
+
+    def stop_all(self) -> None:
+        """Stop everything that runs and forget what was cached."""
+        with self._lock:
+            for execution in self._running.values():
+                execution.stopping.set()
+        deadline = time.monotonic() + _LONGEST_STOP_SECONDS
+        while self._running and time.monotonic() < deadline:
+            time.sleep(_STOP_POLL_SECONDS)
+        self.cache.clear()
+
+    def close(self) -> None:
+        """Stop everything and drop the connections."""
+        self.stop_all()
+        self._clients.close()
+
+    def _run(self, run: int, execution: Execution) -> None:
+        try:
+            _Run(execution, self._clients, self.cache).to_the_end()
+        finally:
+            with self._lock:
+                del self._running[run]
+
+
+class _Run:
+    """One run of one execution."""
+
+    def __init__(self, execution: Execution, clients: Clients, cache: StepCache) -> None:
+        self._execution = execution
+        self._clients = clients
+        self._cache = cache
+        self._steps = {str(step["Name"]): step for step in walk(execution.definition["Steps"])}
+        self._properties: dict[str, Mapping[str, Any]] = {}
+        self._waiting = {str(step["Name"]): step for step in execution.definition["Steps"]}
+        self._skipped: set[str] = set()
+        self._active: set[str] = set()
+        self._failed = False
+        self._wake = threading.Condition()
+        self._resolver = Resolver(
+            parameters=execution.values,
+            execution=self._execution_value,
+            steps=self._properties,
+            read_json=self._read_property_file,
+            read_uri=self._read_uri,
+        )
+
+    def to_the_end(self) -> None:
+        """Run all steps that can run, then record how the execution ended."""
+        limit = (self._execution.parallelism or {}).get("MaxParallelExecutionSteps", _DEFAULT_PARALLEL_STEPS)
+        with self._wake:
+            while self._waiting or self._active:
+                if self._failed or self._execution.stopping.is_set():
+                    self._waiting.clear()
+                self._skip_unreachable()
+                ready = self._ready()
+                for name in ready[: limit - len(self._active)]:
+                    self._begin(name)
+                if not ready and not self._active:
+                    break
+                if self._active:
+                    self._wake.wait(0.5)
+        with self._execution.lock:
+            if self._failed:
+                self._execution.change("Failed", STEP_FAILURE)
+            elif self._execution.stopping.is_set():
+                self._execution.change("Stopped")
+            else:
+                self._execution.change("Succeeded")
+
+    def _skip_unreachable(self) -> None:
+        """Leave out steps that depend on one in the branch not taken, as the service does."""
+        while True:
+            names = [
+                name for name, step in self._waiting.items() if explicit_dependencies(step) & self._skipped
+            ]
+            if not names:
+                return
+            for name in names:
+                self._skip(self._waiting.pop(name))
+
+    def _skip(self, step: Mapping[str, Any]) -> None:
+        self._skipped.update(str(each["Name"]) for each in walk([step]))
+
+    def _ready(self) -> list[str]:
+        done = set(self._properties) | self._skipped
+        return [name for name, step in self._waiting.items() if dependencies(step) <= done]
+
+    def _begin(self, name: str) -> None:
+        step = self._waiting.pop(name)
+        earlier = self._execution.steps.get(name)
+        if earlier is not None and earlier.status == "Succeeded":
+            # A retried execution keeps what it has.
+            self._finish(step, earlier)
+            return
+        self._active.add(name)
+        threading.Thread(target=self._run_step, args=(step,), name=f"step-{name}", daemon=True).start()
+
+    def _run_step(self, step: Mapping[str, Any]) -> None:
+        record = self._execution.start_step(step)
+        succeeded = False
+        try:
+            self._perform(step, record)
+            succeeded = True
+        except StepStoppedError:
+            self._execution.change_step(record, "Stopped")
+        except (StepError, PathError) as error:
+            self._execution.change_step(record, "Failed", str(error))
+        except (ClientError, BotoCoreError) as error:
+            self._execution.change_step(record, "Failed", f"ClientError: {error}")
+        except Exception as error:
+            # The thread's outermost boundary: without it the execution would hang instead of failing.
+            logger.exception("Local AWS failed at step %s", record.name)
+            self._execution.change_step(record, "Failed", f"InternalServerError: {error!r}")
+        with self._wake:
+            if succeeded:
+                self._finish(step, record)
+            self._failed = self._failed or record.status == "Failed"
+            self._active.discard(record.name)
+            self._wake.notify_all()
+
+    def _perform(self, step: Mapping[str, Any], record: StepRecord) -> None:
+        if step["Type"] == "Condition":
+            self._decide(step, record)
+            return
+        arguments = self._resolver.resolve(step["Arguments"])
+        cached = self._cache.find(self._execution.pipeline_arn, step, arguments, now())
+        if cached is not None:
+            record.cached_from = cached.execution_arn
+            record.metadata, record.properties = cached.metadata, cached.properties
+            self._execution.change_step(record, "Succeeded")
+            return
+        context = StepContext(self._execution, record, step, arguments, self._clients)
+        outcome: Outcome = RUNNERS[step["Type"]](context)
+        record.metadata, record.properties = outcome.metadata, outcome.properties
+        self._execution.change_step(record, "Succeeded")
+        entry = CachedStep(self._execution.arn, now(), outcome.metadata, outcome.properties)
+        self._cache.add(self._execution.pipeline_arn, step, arguments, entry)
+
+    def _decide(self, step: Mapping[str, Any], record: StepRecord) -> None:
+        holds = all(self._resolver.holds(each) for each in step["Arguments"].get("Conditions", []))
+        record.metadata = {"Condition": {"Outcome": "True" if holds else "False"}}
+        record.properties = {"Outcome": "True" if holds else "False"}
+        self._execution.change_step(record, "Succeeded")
+
+    def _finish(self, step: Mapping[str, Any], record: StepRecord) -> None:
+        """Let others see a step's properties; a condition opens one branch and closes the other."""
+        self._properties[record.name] = record.properties
+        if step["Type"] == "Condition":
+            branches = [step["Arguments"].get("IfSteps", []), step["Arguments"].get("ElseSteps", [])]
+            taken, left = branches if record.properties["Outcome"] == "True" else reversed(branches)
+            for each in left:
+                self._skip(each)
+            if not self._failed and not self._execution.stopping.is_set():
+                self._waiting.update({str(each["Name"]): each for each in taken})
+
+    def _execution_value(self, name: str) -> Any:
+        execution = self._execution
+        values: dict[str, Callable[[], Any]] = {
+            "PipelineName": lambda: execution.pipeline_name,
+            "PipelineArn": lambda: execution.pipeline_arn,
+            "PipelineExecutionId": lambda: execution.id,
+            "PipelineExecutionArn": lambda: execution.arn,
+            "StartDateTime": execution.created.isoformat,
+            "CurrentDateTime": now().isoformat,
+        }
+        if name not in values:
+            raise DefinitionError(f"Execution.{name} has no value here.")
+        return values[name]()
+
+    def _read_property_file(self, step_name: str, file_name: str) -> Any:
+        files = self._steps[step_name].get("PropertyFiles", [])
+        found = next((each for each in files if each["PropertyFileName"] == file_name), None)
+        if found is None:
+            raise DefinitionError(f"Step {step_name} declares no property file {file_name}.")
+        outputs = self._properties[step_name]["ProcessingOutputConfig"]["Outputs"]
+        output = next((each for each in outputs if each["OutputName"] == found["OutputName"]), None)
+        if output is None:
+            raise DefinitionError(f"Step {step_name} has no output {found['OutputName']}.")
+        return self._read_uri(f"{output['S3Output']['S3Uri'].rstrip('/')}/{found['FilePath']}")
+
+    def _read_uri(self, uri: str) -> Any:
+        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        try:
+            body = self._clients.get("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+            return json.loads(body)
+        except ClientError as error:
+            raise DefinitionError(f"Failed to retrieve the property file {uri}: {error}") from error
+        except ValueError as error:
+            raise DefinitionError(f"{uri} is not JSON: {error}") from error
+
+
+def retry(executor: Executor, execution: Execution) -> None:
+    """Run what failed, was stopped or never ran in an execution that has ended."""
+    for name in [name for name, record in execution.steps.items() if record.status != "Succeeded"]:
+        del execution.steps[name]
+    execution.stopping.clear()
+    execution.change("Executing")
+    executor.start(execution)
+
+
+def can_be_retried(execution: Execution) -> bool:
+    """Tell whether an execution has ended in a way that a retry can mend."""
+    return execution.status in ENDED and execution.status != "Succeeded"

@@ -1,0 +1,1 @@
+"""Adapters that put the data plane behind moto's SageMaker API."""

@@ -1,0 +1,1 @@
+"""Company files: CSV or JSON files of companies to predict."""

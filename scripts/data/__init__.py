@@ -1,0 +1,1 @@
+"""The data set: find, check, describe and upload it, or generate sample data."""

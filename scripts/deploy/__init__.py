@@ -1,0 +1,1 @@
+"""Deploys the project's stacks and removes them again."""

@@ -1,0 +1,1 @@
+"""Model package versions: find, approve and compare their contracts."""

@@ -1,0 +1,1 @@
+"""Operates the deployed service: status, prices, pause, resume and API checks."""

@@ -1,0 +1,300 @@
+"""The REST API tried out as a client would: good requests, bad ones, and what each must be answered."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import urllib3
+
+from scripts.model.contracts import published_version
+from scripts.operate.status import is_paused
+from scripts.predict.client import read_key
+
+if TYPE_CHECKING:
+    from scripts.aws.session import Aws
+
+Companies = Mapping[str, Mapping[str, float]]
+ORIGIN = "https://client.example"
+_JSON = {"Content-Type": "application/json"}
+
+
+@dataclass(frozen=True)
+class Api:
+    """What a client has to know, and what state the API is expected in.
+
+    Parameters
+    ----------
+    url
+        Address of the stage.
+    key
+        An API key.
+    needs_key
+        Whether a request without a key must be refused.
+    paused
+        Whether the model must be unavailable.
+    has_contract
+        Whether a contract was published, as it stays while the endpoint is paused.
+    """
+
+    url: str
+    key: str | None
+    needs_key: bool = True
+    paused: bool = False
+    has_contract: bool = True
+
+
+@dataclass(frozen=True)
+class Check:
+    """One request and what came of it.
+
+    Parameters
+    ----------
+    remark
+        What the answer says, or what is wrong with it.
+    """
+
+    name: str
+    expected: str
+    status: int | None
+    latency_ms: float
+    passed: bool
+    remark: str
+
+
+@dataclass(frozen=True)
+class _Answer:
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+    @property
+    def document(self) -> dict[str, Any]:
+        found = json.loads(self.text)
+        return found if isinstance(found, dict) else {}
+
+
+# Says what is fine about an answer; raises _WrongError otherwise.
+_Judge = Callable[[_Answer], str]
+
+
+class _WrongError(Exception):
+    """The answer is not as it must be."""
+
+
+def describe_api(aws: Aws) -> Api:
+    """Return the deployed API and the state it should be in.
+
+    Raises
+    ------
+    DeploymentError
+        If the service is not deployed.
+    """
+    from scripts.aws.stacks import Stack
+    from scripts.deploy.deployment import read_outputs
+
+    cloudformation = aws.client("cloudformation")
+    outputs = read_outputs(cloudformation, aws.project)
+    stack = Stack(cloudformation, aws.project.service_stack).describe() or {}
+    parameters = {item["ParameterKey"]: item["ParameterValue"] for item in stack.get("Parameters", [])}
+    return Api(
+        url=outputs.api_url,
+        key=read_key(aws, outputs),
+        needs_key=parameters.get("ApiKeyRequired", "true") == "true",
+        paused=is_paused(aws.session, outputs),
+        has_contract=published_version(aws.client("s3"), outputs.bucket_name) is not None,
+    )
+
+
+def check_api(
+    api: Api,
+    companies: Companies = MappingProxyType({}),
+    *,
+    pool: urllib3.PoolManager | None = None,
+    clock: Callable[[], float] = time.perf_counter,
+) -> list[Check]:
+    """Try the API out and return what came of each request, in the order they were sent.
+
+    Parameters
+    ----------
+    companies
+        What to call companies, and their ratios by name; such as one that is healthy and one that went
+        bankrupt. Without any, values at the edge of what the model has seen are sent.
+    """
+    client = _Client(api, pool or urllib3.PoolManager(timeout=urllib3.Timeout(connect=5, read=35)), clock)
+    client.check("health", "200", "GET", "/health", _healthy, key=False)
+    if api.has_contract:
+        features = _features(client.check("model", "200", "GET", "/model", _describes_model))
+    else:
+        client.check("model, none deployed yet", "503", "GET", "/model", _comes_back_later)
+        features = []
+    _check_companies(client, features, companies)
+    client.check("malformed JSON", "400", "POST", "/predict", _error("invalid_json"), body=b'{"data": [1,')
+    if features:
+        one_too_few = _body([0.0] * (len(features) - 1))
+        client.check("wrong count", "422", "POST", "/predict", _error("validation_failed"), body=one_too_few)
+    client.check("unknown path", "404", "GET", "/no-such-path", _error("not_found"))
+    preflight = {
+        "Origin": ORIGIN,
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "content-type,x-api-key",
+    }
+    client.check(
+        "CORS preflight", "200 or 204", "OPTIONS", "/predict", _allows_post, headers=preflight, key=False
+    )
+    if api.needs_key:
+        client.check("no key", "403", "POST", "/predict", _error("forbidden"), body=_body([0.0]), key=False)
+    return client.checks
+
+
+def _check_companies(client: _Client, features: list[dict[str, Any]], companies: Companies) -> None:
+    """Send values that the model knows, by position, and companies by name."""
+    middle = [(feature["min"] + feature["max"]) / 2 for feature in features] or [0.0]
+    if client.api.paused or not client.api.has_contract:
+        name = "company, while paused" if client.api.paused else "company, no model yet"
+        client.check(name, "503", "POST", "/predict", _comes_back_later, body=_body(middle))
+        return
+    client.check("values in mid-range", "200", "POST", "/predict", _predicts, body=_body(middle))
+    names = [feature["name"] for feature in features]
+    known = {name: ratios for name, ratios in companies.items() if all(each in ratios for each in names)}
+    for name, ratios in known.items():
+        body = json.dumps({"features": {each: ratios[each] for each in names}}).encode()
+        client.check(name, "200", "POST", "/predict", _predicts, body=body)
+    if not known:
+        edge = _body([feature["max"] for feature in features] or [0.0])
+        client.check("values at the upper edge", "200", "POST", "/predict", _predicts, body=edge)
+
+
+class _Client:
+    """Sends requests and keeps what came of them."""
+
+    def __init__(self, api: Api, pool: urllib3.PoolManager, clock: Callable[[], float]) -> None:
+        self.api = api
+        self.checks: list[Check] = []
+        self._pool = pool
+        self._clock = clock
+
+    def check(
+        self,
+        name: str,
+        expected: str,
+        method: str,
+        path: str,
+        judge: _Judge,
+        *,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        key: bool = True,
+    ) -> _Answer | None:
+        """Send one request, judge the answer, and return it if it passed."""
+        sent = {**(_JSON if body is not None else {}), **(headers or {})}
+        if key and self.api.key:
+            sent["x-api-key"] = self.api.key
+        began = self._clock()
+        try:
+            # No retry: what a client sees first is what counts.
+            response = self._pool.request(
+                method, self.api.url + path, body=body, headers=sent, retries=False, redirect=False
+            )
+        except urllib3.exceptions.HTTPError as error:
+            self._add(name, expected, None, began, passed=False, remark=f"no answer: {error}")
+            return None
+        answer = _Answer(response.status, response.headers, response.data.decode("utf-8", "replace"))
+        try:
+            remark = _with_status(expected, answer, judge)
+        except (_WrongError, KeyError, TypeError, ValueError) as error:
+            told = str(error) if isinstance(error, _WrongError) else f"unexpected form: {error!r}"
+            self._add(name, expected, answer.status, began, passed=False, remark=told)
+            return None
+        self._add(name, expected, answer.status, began, passed=True, remark=remark)
+        return answer
+
+    def _add(
+        self, name: str, expected: str, status: int | None, began: float, *, passed: bool, remark: str
+    ) -> None:
+        latency = round((self._clock() - began) * 1000, 1)
+        self.checks.append(Check(name, expected, status, latency, passed, remark))
+
+
+def _with_status(expected: str, answer: _Answer, judge: _Judge) -> str:
+    if str(answer.status) not in expected.split(" or "):
+        raise _WrongError(_message(answer))
+    return judge(answer)
+
+
+def _body(row: list[float]) -> bytes:
+    return json.dumps({"data": row}).encode()
+
+
+def _features(answer: _Answer | None) -> list[dict[str, Any]]:
+    return [] if answer is None else list(answer.document["features"])
+
+
+def _healthy(answer: _Answer) -> str:
+    status = answer.document["status"]
+    if status != "ok":
+        raise _WrongError(f"status is {status!r}")
+    return f"status {status}"
+
+
+def _describes_model(answer: _Answer) -> str:
+    document = answer.document
+    if not all({"name", "min", "max"} <= set(feature) for feature in document["features"]):
+        raise _WrongError("a feature lacks name, min or max")
+    return f"version {document['version']}, {len(document['features'])} features"
+
+
+def _predicts(answer: _Answer) -> str:
+    document = answer.document
+    bankrupt = document["probability"]["bankrupt"]
+    total = bankrupt + document["probability"]["not_bankrupt"]
+    if not 0 <= bankrupt <= 1 or abs(total - 1) > 1e-6:
+        raise _WrongError(f"probabilities are {document['probability']}")
+    if document["prediction"] not in (0, 1):
+        raise _WrongError(f"prediction is {document['prediction']!r}")
+    return f"bankrupt {bankrupt:.1%}, risk {document['risk_level']}, version {document['model']['version']}"
+
+
+def _error(code: str) -> _Judge:
+    def judge(answer: _Answer) -> str:
+        found = answer.document["error"]
+        if found["code"] != code:
+            raise _WrongError(f"code is {found['code']!r}, not {code!r}")
+        if not found["message"]:
+            raise _WrongError("the error says nothing")
+        return str(found["code"])
+
+    return judge
+
+
+def _comes_back_later(answer: _Answer) -> str:
+    seconds = answer.headers.get("Retry-After")
+    if seconds is None or not seconds.isdigit():
+        raise _WrongError(f"Retry-After is {seconds!r}")
+    return f"{answer.document['error']['code']}, Retry-After {seconds} s"
+
+
+def _allows_post(answer: _Answer) -> str:
+    origin = answer.headers.get("Access-Control-Allow-Origin")
+    if not origin:
+        raise _WrongError("no Access-Control-Allow-Origin")
+    methods = answer.headers.get("Access-Control-Allow-Methods", "")
+    if "POST" not in methods.upper():
+        raise _WrongError(f"Access-Control-Allow-Methods is {methods!r}")
+    headers = answer.headers.get("Access-Control-Allow-Headers", "").lower()
+    missing = [name for name in ("content-type", "x-api-key") if name not in headers]
+    if missing:
+        raise _WrongError(f"Access-Control-Allow-Headers lacks {', '.join(missing)}")
+    return f"origin {origin}"
+
+
+def _message(answer: _Answer) -> str:
+    try:
+        error = answer.document["error"]
+        return f"{error['code']}: {error['message']}"
+    except (KeyError, TypeError, ValueError):
+        return answer.text[:100] or "an empty answer"

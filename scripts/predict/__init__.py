@@ -1,0 +1,1 @@
+"""Sends companies to the REST API and formats its answers."""

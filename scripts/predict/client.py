@@ -1,0 +1,121 @@
+"""A client of the REST API, as any stranger would write one: URL, key, JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import urllib3
+
+if TYPE_CHECKING:
+    from scripts.aws.session import Aws
+    from scripts.deploy.deployment import Outputs
+
+
+CONNECTIONS = 8  # kept open for requests side by side
+
+
+class ApiError(Exception):
+    """The API refused or could not answer.
+
+    Attributes
+    ----------
+    status : int
+        HTTP status; 0 if there was no answer.
+    code : str
+        The API's stable error code.
+    details : list of dict
+        Place and message of each problem with the input.
+    retry_after : float or None
+        Seconds after which the API says to try again.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        details: list[dict[str, Any]],
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(f"{status} {code}: {message}" if status else message)
+        self.status = status
+        self.code = code
+        self.details = details
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True)
+class ApiClient:
+    """Talks to one deployed API.
+
+    Attributes
+    ----------
+    url : str
+        Address of the stage, for example ``https://….amazonaws.com/prod``.
+    key : str or None
+        API key.
+    """
+
+    url: str
+    key: str | None = None
+    pool: urllib3.PoolManager = field(
+        default_factory=lambda: urllib3.PoolManager(
+            maxsize=CONNECTIONS,
+            timeout=urllib3.Timeout(connect=5, read=30),
+            # A 503 says when to come back; that is the caller's to decide, not a reason to wait silently.
+            retries=urllib3.Retry(2, respect_retry_after_header=False),
+        )
+    )
+
+    def get(self, path: str) -> dict[str, Any]:
+        """GET a path below the stage; raises ApiError unless the answer is 200."""
+        return self._request("GET", path, None)
+
+    def predict(self, body: Any, *, explain: bool = False) -> dict[str, Any]:
+        """POST a body to /predict; raises ApiError unless the answer is 200."""
+        path = "/predict?explain=true" if explain else "/predict"
+        return self._request("POST", path, json.dumps(body).encode())
+
+    def _request(self, method: str, path: str, body: bytes | None) -> dict[str, Any]:
+        headers = {"Content-Type": "application/json"} | ({"x-api-key": self.key} if self.key else {})
+        try:
+            response = self.pool.request(method, self.url + path, body=body, headers=headers)
+        except urllib3.exceptions.HTTPError as error:
+            message = f"{self.url} could not be reached: {error}"
+            raise ApiError(0, "unreachable", message, []) from error
+        try:
+            answer = json.loads(response.data)
+        except ValueError as error:
+            raise ApiError(
+                response.status, "not_json", f"{method} {path} did not answer JSON.", []
+            ) from error
+        if response.status != 200:
+            told = answer.get("error", {})
+            raise ApiError(
+                response.status,
+                told.get("code", "unknown"),
+                told.get("message", ""),
+                told.get("details", []),
+                _seconds(response.headers.get("Retry-After")),
+            )
+        return dict(answer)
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    return float(retry_after) if retry_after is not None and retry_after.isdigit() else None
+
+
+def client_of(aws: Aws) -> ApiClient:
+    """Return a client of the project's deployed API, with its key."""
+    from scripts.deploy.deployment import read_outputs
+
+    outputs = read_outputs(aws.client("cloudformation"), aws.project)
+    return ApiClient(outputs.api_url, read_key(aws, outputs) if outputs.api_key_id else None)
+
+
+def read_key(aws: Aws, outputs: Outputs) -> str:
+    """Return the key that clients of the API send."""
+    found = aws.client("apigateway").get_api_key(apiKey=outputs.api_key_id, includeValue=True)
+    return str(found["value"])

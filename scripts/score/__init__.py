@@ -1,0 +1,1 @@
+"""Scores a portfolio by SageMaker Batch Transform."""

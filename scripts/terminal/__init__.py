@@ -1,0 +1,1 @@
+"""Terminal output and command-line options; outside of commands/, the only user of typer and rich."""

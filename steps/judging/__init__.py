@@ -1,0 +1,1 @@
+"""Judges candidates on the test companies and decides whether one can be registered."""

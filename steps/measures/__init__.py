@@ -1,0 +1,1 @@
+"""Measures of predicted probabilities: ranking, calibration, intervals, drift and importance."""

@@ -1,0 +1,266 @@
+"""Clients ask while models change, the endpoint comes and goes, and processes die: `make test-chaos`.
+
+Not part of the suite, for it takes a minute. CHAOS_REQUESTS says how many requests are sent at least.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+import urllib3
+from support.small_models import register
+
+import inference
+from scripts.aws.session import Aws
+from scripts.commands.model import find, set_approval, wait_until_served
+from scripts.operate.pausing import pause, resume
+from scripts.predict.client import ApiClient, ApiError, client_of
+
+REQUESTS = int(os.environ.get("CHAOS_REQUESTS", "2000"))
+CLIENTS = 8
+GATEWAY_SECONDS = 29  # API Gateway answers within these, whatever happens behind it
+NAMES = [f"ratio {number}" for number in range(20)]
+# Version by version: the first columns, the same again, in another order, others and fewer.
+COLUMNS = {"1": NAMES, "2": NAMES, "3": [NAMES[-1], *NAMES[:-1]], "4": [*NAMES[:11], "another ratio"]}
+# What docs/api.md allows: when, besides while the model or a process changes, a client is at fault itself.
+AT_ANY_TIME = {
+    (500, "internal_error"),
+    (502, "model_error"),
+    (503, "deploying"),
+    (503, "endpoint_unavailable"),
+    (503, "unavailable"),
+    (504, "endpoint_timeout"),
+}
+WHEN_PINNED = {(409, "contract_mismatch")}
+WHEN_NOT_PINNED = {(422, "validation_failed")}
+
+Models = Mapping[str, inference.Model]
+
+
+@dataclass
+class Record:
+    """What came of all requests."""
+
+    outcomes: Counter[tuple[int, str]] = field(default_factory=Counter)
+    versions: Counter[str] = field(default_factory=Counter)
+    wrong: list[str] = field(default_factory=list)
+    slowest: float = 0.0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def count(self) -> int:
+        """How many requests have been answered."""
+        return self.outcomes.total()
+
+
+class Client:
+    """A program that reads the contract, asks by it, and reads it again when it is told so."""
+
+    def __init__(self, api: ApiClient, models: Models, record: Record, seed: int) -> None:
+        pool = urllib3.PoolManager(retries=False, timeout=GATEWAY_SECONDS + 6)
+        self._api = ApiClient(api.url, api.key, pool)
+        self._models = models
+        self._record = record
+        self._generator = np.random.default_rng(seed)
+        self._contract: dict[str, Any] | None = None
+
+    def run(self, goes_on: Callable[[], bool]) -> None:
+        """Ask until there is nothing to ask for any more."""
+        while goes_on():
+            if self._contract is None:
+                self._get_contract()
+            else:
+                self._ask(self._contract)
+
+    def _get_contract(self) -> None:
+        try:
+            self._contract = self._api.get("/model")
+        except ApiError as error:
+            self._note(error.status, error.code, allowed=AT_ANY_TIME)
+
+    def _ask(self, contract: Mapping[str, Any]) -> None:
+        names = [feature["name"] for feature in contract["features"]]
+        rows = self._generator.random((int(self._generator.integers(1, 4)), len(names)))
+        by_name = bool(self._generator.integers(2))
+        pinned = bool(self._generator.integers(2))
+        instances = [dict(zip(names, row, strict=True)) if by_name else row for row in rows.tolist()]
+        body = {"instances": instances, **({"contract": contract["contract"]} if pinned else {})}
+        started = time.monotonic()
+        try:
+            answer = self._api.predict(body)
+        except ApiError as error:
+            self._note(
+                error.status,
+                error.code,
+                allowed=AT_ANY_TIME | (WHEN_PINNED if pinned else WHEN_NOT_PINNED),
+                seconds=time.monotonic() - started,
+            )
+            if error.status in (409, 422):
+                self._contract = None
+            return
+        wrong = self._wrong(answer, instances, pinned=contract["contract"] if pinned else None)
+        self._note(200, "ok", wrong=wrong, seconds=time.monotonic() - started)
+        with self._record.lock:
+            self._record.versions[answer["model"]["version"]] += 1
+
+    def _wrong(self, answer: dict[str, Any], instances: Sequence[Any], pinned: str | None) -> str | None:
+        """Say what is wrong with an answer by the model that it names."""
+        model = self._models[answer["model"]["version"]]
+        named = answer["model"]["contract"]
+        if named != model.contract.hash or pinned not in (None, named):
+            return f"version {answer['model']['version']} with contract {named}; asked for {pinned}"
+        names = model.contract.names
+        rows = [[row[name] for name in names] if isinstance(row, dict) else row for row in instances]
+        expected = model.predict_proba(np.array(rows))
+        given = [each["probability"]["bankrupt"] for each in answer["predictions"]]
+        if len(given) != len(rows) or not np.allclose(given, expected, rtol=0, atol=1e-12):
+            return f"version {answer['model']['version']} says {given}; it is {expected.tolist()}"
+        return None
+
+    def _note(
+        self,
+        status: int,
+        code: str,
+        *,
+        allowed: set[tuple[int, str]] | None = None,
+        wrong: str | None = None,
+        seconds: float = 0.0,
+    ) -> None:
+        if allowed is not None and (status, code) not in allowed:
+            wrong = f"{status} {code}"
+        with self._record.lock:
+            self._record.outcomes[status, code] += 1
+            self._record.slowest = max(self._record.slowest, seconds)
+            if wrong is not None:
+                self._record.wrong.append(wrong)
+
+
+@pytest.fixture(scope="module")
+def models(aws: Aws, tmp_path_factory: pytest.TempPathFactory) -> Models:
+    root = tmp_path_factory.mktemp("models")
+    registered = {}
+    for version, names in COLUMNS.items():
+        folder = root / f"m{version}"
+        folder.mkdir()
+        registered[version] = register(aws, folder, names, seed=int(version))
+    assert [version for version, _ in registered.values()] == list(COLUMNS)
+    return dict(registered.values())
+
+
+def children(program: str) -> list[int]:
+    """Return the ids of this process's own children that run a program."""
+    listed = subprocess.run(
+        ["ps", "-A", "-o", "pid=,ppid=,command="], capture_output=True, text=True, check=True
+    )
+    lines = [line.split(None, 2) for line in listed.stdout.splitlines()]
+    return [int(pid) for pid, parent, command in lines if int(parent) == os.getpid() and program in command]
+
+
+def kill(program: str, count: int | None = None) -> int:
+    """Kill that many children that run a program, or all of them; return how many there were."""
+    found = children(program)[:count]
+    for pid in found:
+        os.kill(pid, signal.SIGKILL)
+    return len(found)
+
+
+def approve(aws: Aws, version: str) -> None:
+    set_approval(aws, find(aws, int(version)), "Approved", "")
+
+
+def reject(aws: Aws, version: str) -> None:
+    set_approval(aws, find(aws, int(version)), "Rejected", "")
+
+
+def disturb(aws: Aws) -> int:
+    """Do everything once that may happen to a service while it is asked; return how many functions died."""
+
+    def served(version: str) -> None:
+        wait_until_served(aws, int(version), timeout=60)
+
+    container, function = "model_server.py", "awslambdaric predict_api"
+    approve(aws, "2")
+    served("2")
+    kill(container)
+    killed = kill(function, 2)
+    approve(aws, "3")
+    served("3")
+    killed += kill(function)
+    pause(aws.session, aws.project)
+    approve(aws, "4")
+    time.sleep(0.5)
+    resume(aws.session, aws.project)
+    served("4")
+    reject(aws, "4")
+    # In the middle of a deployment: what deploys and what is being deployed both die.
+    time.sleep(0.3)
+    kill("awslambdaric deploy_model")
+    kill(container)
+    served("3")
+    pause(aws.session, aws.project)
+    resume(aws.session, aws.project)
+    kill(container)
+    reject(aws, "3")
+    served("2")
+    killed += kill(function, 1)
+    reject(aws, "2")
+    served("1")
+    return killed
+
+
+def test_every_answer_is_right_or_a_documented_error(aws: Aws, models: Models) -> None:
+    # GIVEN a service that answers
+    approve(aws, "1")
+    wait_until_served(aws, 1, timeout=60)
+    api = client_of(aws)
+    record = Record()
+    rounds = killed = 0
+    done = threading.Event()
+    clients = [Client(api, models, record, seed) for seed in range(CLIENTS)]
+
+    # WHEN everything happens to it, again and again, while clients ask
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        asking = [pool.submit(client.run, lambda: not done.is_set()) for client in clients]
+        try:
+            while rounds == 0 or (record.count < REQUESTS and not record.wrong):
+                killed += disturb(aws)
+                rounds += 1
+        finally:
+            done.set()
+        # THEN every request is answered,
+        for client in asking:
+            client.result(timeout=GATEWAY_SECONDS + 10)
+    sys.stderr.write(
+        f"\n{record.count} requests in {rounds} rounds, {killed} functions killed, "
+        f"the slowest answered in {record.slowest:.1f} s\n"
+        f"outcomes {dict(record.outcomes)}, by version {dict(record.versions)}\n"
+    )
+
+    # rightly or with an error that the documentation has,
+    assert record.wrong == []
+    assert record.slowest < GATEWAY_SECONDS
+    # (only a function that dies over a request leaves nothing better to say than that it failed)
+    assert record.outcomes[500, "internal_error"] <= killed
+    # by every version, and mostly not with an error;
+    assert set(record.versions) == set(COLUMNS)
+    assert record.outcomes[200, "ok"] > record.count / 2
+    assert record.outcomes[503, "endpoint_unavailable"] > 0
+
+    # and once all is quiet, by nothing but answers
+    calm = Record()
+    client = Client(api, models, calm, seed=99)
+    client.run(lambda: calm.count < 50)
+    assert calm.outcomes == {(200, "ok"): 50}
+    assert calm.versions == {"1": 50}

@@ -1,0 +1,48 @@
+"""Jobs in the background of local AWS."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from local_aws.jobs import background
+from local_aws.jobs.background import BackgroundJobs, Job, JobState
+
+
+class Runner(BackgroundJobs[Job]):
+    def kill(self, job: Job) -> None:
+        """Do nothing: these jobs end when they want to."""
+
+
+def test_a_job_that_outlives_a_reset_takes_no_other_jobs_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN a job that does not end when everything is stopped
+    monkeypatch.setattr(background, "GRACE_SECONDS", 0.01)
+    runner = Runner("http://127.0.0.1:9", "eu-west-1", tmp_path)
+    go_on, told = (threading.Event(), threading.Event()), (threading.Event(), threading.Event())
+
+    def start(number: int) -> Job:
+        def work(_: Job) -> JobState:
+            go_on[number].wait(10)
+            return JobState("Completed")
+
+        job = Job("same", lambda _: told[number].set(), tmp_path / str(number))
+        runner.start(job, work)
+        return job
+
+    start(0)
+    old = next(thread for thread in threading.enumerate() if thread.name == "job-same")
+    runner.stop_all()
+    # WHEN another one has its name as it ends
+    new = start(1)
+    go_on[0].set()
+    old.join(10)
+    # THEN that one is known until it ends itself
+    assert told[0].is_set()
+    assert runner.find("same") is new
+    go_on[1].set()
+    assert told[1].wait(10)
+    runner.close()

@@ -1,0 +1,221 @@
+"""Endpoints of local AWS: their states, updates and failures, with real containers, through boto3 alone."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from support.local_cloud import Cloud, eventually
+
+SERVE = """
+import json, os
+
+def model_fn(model_dir):
+    answer = open(os.path.join(model_dir, "answer.txt")).read()
+    if answer == "broken":
+        raise RuntimeError("this model does not load")
+    return answer
+
+def input_fn(body, content_type):
+    return body
+
+def predict_fn(data, model):
+    return {"answer": model, "version": os.environ.get("MODEL_PACKAGE_VERSION")}
+
+def output_fn(prediction, accept):
+    return json.dumps(prediction), "application/json"
+"""
+ENVIRONMENT = {"SAGEMAKER_PROGRAM": "serve.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"}
+
+
+def put_model(cloud: Cloud, answer: str) -> str:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        for name, text in (("answer.txt", answer), ("code/serve.py", SERVE)):
+            member = tarfile.TarInfo(name)
+            member.size = len(text)
+            archive.addfile(member, io.BytesIO(text.encode()))
+    return cloud.put(f"models/{answer}/model.tar.gz", packed.getvalue())
+
+
+def configure(cloud: Cloud, name: str, container: dict[str, Any]) -> None:
+    cloud.sagemaker.create_model(
+        ModelName=name, PrimaryContainer=container, ExecutionRoleArn="arn:aws:iam::123456789012:role/e"
+    )
+    variant = {"VariantName": "AllTraffic", "ModelName": name, "InitialInstanceCount": 1}
+    cloud.sagemaker.create_endpoint_config(
+        EndpointConfigName=name, ProductionVariants=[{**variant, "InstanceType": "ml.t2.medium"}]
+    )
+
+
+def configure_answer(cloud: Cloud, answer: str) -> None:
+    url = put_model(cloud, answer)
+    configure(cloud, answer, {"Image": "image", "ModelDataUrl": url, "Environment": ENVIRONMENT})
+
+
+def settled(cloud: Cloud) -> dict[str, Any]:
+    def look() -> dict[str, Any] | None:
+        found: dict[str, Any] = cloud.sagemaker.describe_endpoint(EndpointName="e")
+        return found if found["EndpointStatus"] not in {"Creating", "Updating"} else None
+
+    return eventually(look, 30)
+
+
+def invoke(cloud: Cloud) -> dict[str, Any]:
+    answer = cloud.sagemaker_runtime.invoke_endpoint(
+        EndpointName="e", Body=b"{}", ContentType="application/json"
+    )
+    result: dict[str, Any] = json.loads(answer["Body"].read())
+    return result
+
+
+def test_an_endpoint_is_created_updated_and_deleted(cloud: Cloud) -> None:
+    # GIVEN two configurations
+    configure_answer(cloud, "one")
+    configure_answer(cloud, "two")
+    # WHEN an endpoint is created, it is Creating until it serves
+    cloud.sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="one")
+    assert cloud.sagemaker.describe_endpoint(EndpointName="e")["EndpointStatus"] == "Creating"
+    with pytest.raises(ClientError, match="Cannot update in-progress endpoint"):
+        cloud.sagemaker.update_endpoint(EndpointName="e", EndpointConfigName="two")
+    with pytest.raises(ClientError, match="Cannot delete in-progress endpoint"):
+        cloud.sagemaker.delete_endpoint(EndpointName="e")
+    with pytest.raises(ClientError, match="Cannot create already existing endpoint"):
+        cloud.sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="one")
+    assert settled(cloud)["EndpointStatus"] == "InService"
+    assert invoke(cloud)["answer"] == "one"
+    # WHEN it is updated, it is Updating and serves the old model until the new one is there
+    cloud.sagemaker.update_endpoint(EndpointName="e", EndpointConfigName="two")
+    during = cloud.sagemaker.describe_endpoint(EndpointName="e")
+    assert during["EndpointStatus"] == "Updating"
+    assert during["EndpointConfigName"] == "one"
+    assert invoke(cloud)["answer"] in {"one", "two"}
+    after = settled(cloud)
+    assert (after["EndpointStatus"], after["EndpointConfigName"]) == ("InService", "two")
+    assert invoke(cloud)["answer"] == "two"
+    # WHEN it is deleted, it is gone
+    cloud.sagemaker.delete_endpoint(EndpointName="e")
+    with pytest.raises(ClientError, match="Could not find endpoint"):
+        cloud.sagemaker.describe_endpoint(EndpointName="e")
+    with pytest.raises(ClientError, match="Endpoint e of account 123456789012 not found"):
+        invoke(cloud)
+
+
+def test_a_failed_update_keeps_what_was_served(cloud: Cloud) -> None:
+    configure_answer(cloud, "one")
+    configure_answer(cloud, "broken")
+    cloud.sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="one")
+    settled(cloud)
+    cloud.sagemaker.update_endpoint(EndpointName="e", EndpointConfigName="broken")
+    after = settled(cloud)
+    assert (after["EndpointStatus"], after["EndpointConfigName"]) == ("InService", "one")
+    assert after["FailureReason"]
+    assert invoke(cloud)["answer"] == "one"
+
+
+def test_a_failed_creation_says_why_and_can_only_be_deleted(cloud: Cloud) -> None:
+    url = "s3://local-tests/nothing/model.tar.gz"
+    configure(cloud, "none", {"Image": "image", "ModelDataUrl": url, "Environment": ENVIRONMENT})
+    configure_answer(cloud, "one")
+    cloud.sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="none")
+    failed = settled(cloud)
+    assert failed["EndpointStatus"] == "Failed"
+    assert url in failed["FailureReason"]
+    with pytest.raises(ClientError, match="delete it and create it again"):
+        cloud.sagemaker.update_endpoint(EndpointName="e", EndpointConfigName="one")
+    cloud.sagemaker.delete_endpoint(EndpointName="e")
+    cloud.sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="one")
+    assert settled(cloud)["EndpointStatus"] == "InService"
+
+
+def test_a_model_package_brings_artefact_and_environment(cloud: Cloud) -> None:
+    cloud.sagemaker.create_model_package_group(ModelPackageGroupName="group")
+    container = {"Image": "image", "ModelDataUrl": put_model(cloud, "packed"), "Environment": ENVIRONMENT}
+    arn = cloud.sagemaker.create_model_package(
+        ModelPackageGroupName="group",
+        ModelApprovalStatus="Approved",
+        InferenceSpecification={
+            "Containers": [container],
+            "SupportedContentTypes": ["application/json"],
+            "SupportedResponseMIMETypes": ["application/json"],
+        },
+    )["ModelPackageArn"]
+    configure(cloud, "m", {"ModelPackageName": arn, "Environment": {"MODEL_PACKAGE_VERSION": "1"}})
+    cloud.sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="m")
+    settled(cloud)
+    assert invoke(cloud) == {"answer": "packed", "version": "1"}
+
+
+def test_a_model_package_without_a_container_fails_the_endpoint(cloud: Cloud) -> None:
+    package = cloud.sagemaker.create_model_package(ModelPackageName="empty")["ModelPackageArn"]
+    configure(cloud, "empty", {"ModelPackageName": package})
+    cloud.sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="empty")
+    described = settled(cloud)
+    assert described["EndpointStatus"] == "Failed"
+    assert described["FailureReason"] == "Model package empty has no container to serve."
+
+
+def test_what_does_not_exist(cloud: Cloud) -> None:
+    with pytest.raises(ClientError, match="Could not find endpoint configuration") as caught:
+        cloud.sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="none")
+    assert caught.value.response["Error"]["Code"] == "ValidationException"
+    with pytest.raises(ClientError, match="Could not find endpoint") as caught:
+        cloud.sagemaker.update_endpoint(EndpointName="e", EndpointConfigName="none")
+    assert caught.value.response["Error"]["Code"] == "ValidationException"
+    with pytest.raises(ClientError, match="Could not find endpoint"):
+        cloud.sagemaker.delete_endpoint(EndpointName="e")
+
+
+def test_an_endpoint_tells_its_states(cloud: Cloud) -> None:
+    # GIVEN a queue for the states of endpoints
+    queue = cloud.sqs.create_queue(QueueName="states")["QueueUrl"]
+    pattern = {"source": ["aws.sagemaker"], "detail-type": ["SageMaker Endpoint State Change"]}
+    cloud.events.put_rule(Name="rule", EventPattern=json.dumps(pattern))
+    arn = f"arn:aws:sqs:{cloud.aws.region}:123456789012:states"
+    cloud.events.put_targets(Rule="rule", Targets=[{"Id": "queue", "Arn": arn}])
+    # WHEN an endpoint is created and deleted
+    configure_answer(cloud, "one")
+    cloud.sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="one")
+    settled(cloud)
+    cloud.sagemaker.delete_endpoint(EndpointName="e")
+    # THEN each state was told
+    seen: list[dict[str, Any]] = []
+
+    def look() -> bool:
+        received = cloud.sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)
+        seen.extend(json.loads(each["Body"])["detail"] for each in received.get("Messages", []))
+        return len(seen) >= 3
+
+    eventually(look)
+    assert {each["EndpointStatus"] for each in seen} == {"CREATING", "IN_SERVICE", "DELETING"}
+    assert {each["EndpointConfigName"] for each in seen} == {"one"}
+
+
+def test_a_scaled_endpoint_is_updated_and_deleted_as_on_aws(cloud: Cloud) -> None:
+    # GIVEN an endpoint that is registered for scaling
+    configure_answer(cloud, "scaled")
+    cloud.sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="scaled")
+    settled(cloud)
+    autoscaling = getattr(cloud, "application-autoscaling")
+    target = {
+        "ServiceNamespace": "sagemaker",
+        "ResourceId": "endpoint/e/variant/AllTraffic",
+        "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+    }
+    autoscaling.register_scalable_target(**target, MinCapacity=1, MaxCapacity=3)
+    # WHEN its instance type shall change, THEN that is refused as long as it is registered
+    variant = {"VariantName": "AllTraffic", "ModelName": "scaled", "InitialInstanceCount": 1}
+    cloud.sagemaker.create_endpoint_config(
+        EndpointConfigName="larger", ProductionVariants=[{**variant, "InstanceType": "ml.m5.large"}]
+    )
+    with pytest.raises(ClientError, match="must be deregistered as scalable targets"):
+        cloud.sagemaker.update_endpoint(EndpointName="e", EndpointConfigName="larger")
+    # WHEN it is deleted, THEN it is no longer registered
+    cloud.sagemaker.delete_endpoint(EndpointName="e")
+    assert autoscaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"] == []
+    with pytest.raises(ClientError, match="ObjectNotFoundException"):
+        autoscaling.deregister_scalable_target(**target)

@@ -1,0 +1,304 @@
+"""Executions of pipelines on local AWS, through boto3 alone."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from support.local_cloud import (
+    BUCKET,
+    OUT,
+    ROLE,
+    WRITE,
+    Cloud,
+    eventually,
+    out_uri,
+    processing,
+    training_request,
+)
+
+
+def test_values_flow_from_parameters_through_steps(cloud: Cloud) -> None:
+    # GIVEN a step that writes a parameter, and one that copies the other's output
+    write = cloud.put_script("write", WRITE)
+    copy = cloud.put_script(
+        "copy",
+        "import os, pathlib, sys\n"
+        "base = pathlib.Path(os.environ['SAGEMAKER_BASE_DIR'])\n"
+        "text = (base / 'processing/input/first/result.json').read_text()\n"
+        "pathlib.Path(sys.argv[1], 'copied').write_text(text + sys.argv[2])\n",
+    )
+    joined = {"Std:Join": {"On": "-", "Values": [{"Get": "Parameters.Word"}, {"Get": "Parameters.Count"}]}}
+    steps = [
+        processing("Second", copy, [OUT, {"Get": "Execution.PipelineName"}], {"first": out_uri("First")}),
+        processing("First", write, [OUT, joined]),
+    ]
+    declared = [
+        {"Name": "Word", "Type": "String", "DefaultValue": "hello"},
+        {"Name": "Count", "Type": "Integer", "DefaultValue": 1},
+    ]
+    # WHEN it runs with one parameter given
+    execution = cloud.start(steps, declared=declared, given={"Count": "7"})
+    # THEN it succeeds, in the order of the data, and the values have arrived
+    assert cloud.finish(execution)["PipelineExecutionStatus"] == "Succeeded"
+    assert cloud.get("runs/First/result.json") == b"hello-7"
+    assert cloud.get("runs/Second/copied") == b"hello-7p"
+    listed = cloud.sagemaker.list_pipeline_execution_steps(
+        PipelineExecutionArn=execution, SortOrder="Ascending"
+    )["PipelineExecutionSteps"]
+    assert [each["StepName"] for each in listed] == ["First", "Second"]
+    job = listed[0]["Metadata"]["ProcessingJob"]["Arn"].rsplit("/", 1)[-1]
+    execution_id = execution.rsplit("/", 1)[-1]
+    assert job.startswith(f"pipelines-{execution_id}-First-")
+    parameters = cloud.sagemaker.list_pipeline_parameters_for_execution(PipelineExecutionArn=execution)
+    assert parameters["PipelineParameters"] == [
+        {"Name": "Word", "Value": "hello"},
+        {"Name": "Count", "Value": "7"},
+    ]
+
+
+def test_independent_steps_run_side_by_side(cloud: Cloud) -> None:
+    code = cloud.put_script("sleep", "import time; time.sleep(1)")
+    execution = cloud.start([processing("A", code), processing("B", code)])
+    assert cloud.finish(execution)["PipelineExecutionStatus"] == "Succeeded"
+    a, b = cloud.steps(execution)["A"], cloud.steps(execution)["B"]
+    assert a["StartTime"] < b["EndTime"]
+    assert b["StartTime"] < a["EndTime"]
+
+
+def test_depends_on_orders_steps_without_data(cloud: Cloud) -> None:
+    code = cloud.put_script("write", WRITE)
+    steps = [
+        processing("Late", code, [OUT, "x"], DependsOn=["Early"]),
+        processing("Early", code, [OUT, "x"]),
+    ]
+    execution = cloud.start(steps)
+    cloud.finish(execution)
+    found = cloud.steps(execution)
+    assert found["Early"]["EndTime"] <= found["Late"]["StartTime"]
+
+
+def test_a_failing_job_tells_its_reason_and_stops_what_follows(cloud: Cloud) -> None:
+    bad = cloud.put_script(
+        "bad",
+        "import os, pathlib, sys\n"
+        "out = pathlib.Path(os.environ['SAGEMAKER_BASE_DIR'], 'output')\n"
+        "(out / 'message').write_text('Column Debt holds text in row 7.')\n"
+        "sys.exit(1)",
+    )
+    steps = [processing("Bad", bad), processing("Next", bad, inputs={"x": out_uri("Bad")})]
+    execution = cloud.start(steps)
+    ended = cloud.finish(execution)
+    assert ended["PipelineExecutionStatus"] == "Failed"
+    found = cloud.steps(execution)
+    assert found["Bad"]["FailureReason"] == (
+        "ClientError: AlgorithmError: Column Debt holds text in row 7, exit code: 1"
+    )
+    assert "Next" not in found
+    summary = cloud.sagemaker.list_pipeline_executions(PipelineName="p")["PipelineExecutionSummaries"][0]
+    assert summary["PipelineExecutionStatus"] == "Failed"
+    assert summary["PipelineExecutionFailureReason"] == "Step failure: One or multiple steps failed."
+
+
+def test_retry_runs_what_failed_and_keeps_the_rest(cloud: Cloud) -> None:
+    # GIVEN an execution whose second step fails for want of an object
+    good = cloud.put_script("write", WRITE)
+    steps = [
+        processing("Good", good, [OUT, "x"]),
+        processing("Needy", good, [OUT, "y"], {"late": f"s3://{BUCKET}/late/"}, DependsOn=["Good"]),
+    ]
+    execution = cloud.start(steps)
+    assert cloud.finish(execution)["PipelineExecutionStatus"] == "Failed"
+    first = cloud.steps(execution)
+    assert "No S3 objects found" in first["Needy"]["FailureReason"]
+    # WHEN the object is there and the execution is retried
+    cloud.put("late/object", b"1")
+    cloud.sagemaker.retry_pipeline_execution(PipelineExecutionArn=execution)
+    ended = cloud.finish(execution)
+    # THEN it succeeds, and the good step was not run again
+    assert ended["PipelineExecutionStatus"] == "Succeeded"
+    assert "FailureReason" not in ended
+    second = cloud.steps(execution)
+    assert second["Good"]["Metadata"] == first["Good"]["Metadata"]
+    assert second["Needy"]["StepStatus"] == "Succeeded"
+    with pytest.raises(ClientError, match="only one that is Failed or Stopped can be retried"):
+        cloud.sagemaker.retry_pipeline_execution(PipelineExecutionArn=execution)
+
+
+def test_stop_half_way_stops_the_job_and_starts_nothing_more(cloud: Cloud) -> None:
+    slow = cloud.put_script("slow", "import time; time.sleep(60)")
+    steps = [processing("Slow", slow), processing("After", slow, inputs={"x": out_uri("Slow")})]
+    execution = cloud.start(steps)
+
+    def job_name() -> str | None:
+        step = cloud.steps(execution).get("Slow", {})
+        arn = step.get("Metadata", {}).get("ProcessingJob", {}).get("Arn")
+        return arn.rsplit("/", 1)[-1] if arn else None
+
+    job = eventually(job_name)
+    time.sleep(0.3)
+    began = time.monotonic()
+    cloud.sagemaker.stop_pipeline_execution(PipelineExecutionArn=execution)
+    assert cloud.finish(execution)["PipelineExecutionStatus"] == "Stopped"
+    assert time.monotonic() - began < 5
+    found = cloud.steps(execution)
+    assert found["Slow"]["StepStatus"] == "Stopped"
+    assert "After" not in found
+    described = cloud.sagemaker.describe_processing_job(ProcessingJobName=job)
+    assert described["ProcessingJobStatus"] == "Stopped"
+    with pytest.raises(ClientError, match="only one that is Executing can be stopped"):
+        cloud.sagemaker.stop_pipeline_execution(PipelineExecutionArn=execution)
+
+
+def cached(step: dict[str, Any], expires: str = "30d") -> dict[str, Any]:
+    return {**step, "CacheConfig": {"Enabled": True, "ExpireAfter": expires}}
+
+
+def test_an_unchanged_step_is_taken_from_the_cache(cloud: Cloud) -> None:
+    # GIVEN a cached step, whose output has a place of its own in each execution, and one that uses it
+    code = cloud.put_script("write", WRITE)
+    place = {
+        "Std:Join": {"On": "/", "Values": [f"s3://{BUCKET}/runs", {"Get": "Execution.PipelineExecutionId"}]}
+    }
+    first = processing("First", code, [OUT, "x"])
+    first["Arguments"]["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"] = place
+    second = processing("Second", code, [OUT, "y"], {"x": out_uri("First")})
+    one = cloud.start([cached(first), cached(second)])
+    assert cloud.finish(one)["PipelineExecutionStatus"] == "Succeeded"
+    # WHEN it runs again
+    two = cloud.start([cached(first), cached(second)])
+    assert cloud.finish(two)["PipelineExecutionStatus"] == "Succeeded"
+    # THEN both steps are hits: the second's input is still where the first execution put it
+    for step in ("First", "Second"):
+        found = cloud.steps(two)[step]
+        assert found["CacheHitResult"] == {"SourcePipelineExecutionArn": one}
+        assert found["Metadata"] == cloud.steps(one)[step]["Metadata"]
+    assert len(cloud.sagemaker.list_processing_jobs()["ProcessingJobSummaries"]) == 2
+    # AND a changed argument reruns its step, but not the other
+    second["Arguments"]["AppSpecification"]["ContainerArguments"] = [OUT, "z"]
+    three = cloud.start([cached(first), cached(second)])
+    cloud.finish(three)
+    assert cloud.steps(three)["First"]["CacheHitResult"] == {"SourcePipelineExecutionArn": one}
+    assert "CacheHitResult" not in cloud.steps(three)["Second"]
+
+
+def test_an_expired_or_failed_step_is_no_hit(cloud: Cloud) -> None:
+    code = cloud.put_script("write", WRITE)
+    step = processing("First", code, [OUT, "x"])
+    cloud.finish(cloud.start([cached(step)]))
+    time.sleep(1.1)
+    again = cloud.start([cached(step, "PT1S")])
+    cloud.finish(again)
+    assert "CacheHitResult" not in cloud.steps(again)["First"]
+    uncached = cloud.start([step])
+    cloud.finish(uncached)
+    assert "CacheHitResult" not in cloud.steps(uncached)["First"]
+
+
+def test_training_hands_its_model_to_the_next_step(cloud: Cloud) -> None:
+    code = cloud.put_script(
+        "train", "import os, pathlib\npathlib.Path(os.environ['SM_MODEL_DIR'], 'm').write_text('model')"
+    )
+    train = {"Name": "Train", "Type": "Training", "Arguments": training_request(code, {}, {})}
+    look = cloud.put_script(
+        "look",
+        "import os, pathlib, sys\n"
+        "base = pathlib.Path(os.environ['SAGEMAKER_BASE_DIR'], 'processing/input/model')\n"
+        "pathlib.Path(sys.argv[1], 'names').write_text(' '.join(each.name for each in base.iterdir()))",
+    )
+    artifact = {"Get": "Steps.Train.ModelArtifacts.S3ModelArtifacts"}
+    execution = cloud.start([train, processing("Look", look, [OUT], {"model": artifact})])
+    assert cloud.finish(execution)["PipelineExecutionStatus"] == "Succeeded", cloud.steps(execution)
+    assert cloud.get("runs/Look/names") == b"model.tar.gz"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"Other": "1"}, "Unknown parameters: Other. The pipeline declares: Count, Kind, Needed."),
+        ({"Count": "many", "Needed": "1"}, "Parameter Count is of type Integer; 'many' is not."),
+        ({"Kind": "c", "Needed": "1"}, "Parameter Kind is 'c'; allowed are a, b."),
+        ({}, "Parameter Needed has no default value, so a value must be given."),
+    ],
+)
+def test_parameters_are_checked_before_anything_starts(
+    cloud: Cloud, given: dict[str, str], message: str
+) -> None:
+    declared = [
+        {"Name": "Count", "Type": "Integer", "DefaultValue": 1},
+        {"Name": "Kind", "Type": "String", "DefaultValue": "a", "EnumValues": ["a", "b"]},
+        {"Name": "Needed", "Type": "String"},
+    ]
+    step = processing("A", f"s3://{BUCKET}/code/none/")
+    with pytest.raises(ClientError) as caught:
+        cloud.start([step], declared=declared, given=given)
+    assert caught.value.response["Error"] == {"Code": "ValidationException", "Message": message}
+    assert cloud.sagemaker.list_pipeline_executions(PipelineName="p")["PipelineExecutionSummaries"] == []
+
+
+def test_the_same_token_starts_one_execution(cloud: Cloud) -> None:
+    code = cloud.put_script("write", WRITE)
+    first = cloud.start([processing("A", code, [OUT, "x"])])
+    arn = cloud.sagemaker.describe_pipeline(PipelineName="p")["PipelineArn"]
+    token = "t" * 32
+    one = cloud.sagemaker.start_pipeline_execution(PipelineName=arn, ClientRequestToken=token)
+    two = cloud.sagemaker.start_pipeline_execution(PipelineName="p", ClientRequestToken=token)
+    assert one["PipelineExecutionArn"] == two["PipelineExecutionArn"] != first
+    listed = cloud.sagemaker.list_pipeline_executions(PipelineName=arn)["PipelineExecutionSummaries"]
+    assert [each["PipelineExecutionArn"] for each in listed] == [one["PipelineExecutionArn"], first]
+
+
+@pytest.mark.parametrize(
+    ("definition", "message"),
+    [
+        ("{not json", "The pipeline definition is not JSON"),
+        ('{"Version": "2020-12-01", "Steps": []}', "There is no step."),
+        (
+            '{"Version": "2020-12-01", "Steps": [{"Name": "A", "Type": "Lambda", "Arguments": {}}]}',
+            "Step 'A' has type 'Lambda'; local AWS runs Processing, Training,",
+        ),
+        (
+            '{"Version": "2020-12-01", "Steps": [{"Name": "A", "Type": "Fail", "DependsOn": ["B"],'
+            ' "Arguments": {"ErrorMessage": {"Get": "Parameters.X"}}}]}',
+            "Step 'A' refers to step 'B', which does not exist. Step 'A' uses the undeclared parameter 'X'.",
+        ),
+    ],
+)
+def test_a_definition_that_cannot_run_is_refused(cloud: Cloud, definition: str, message: str) -> None:
+    with pytest.raises(ClientError) as caught:
+        cloud.sagemaker.create_pipeline(PipelineName="p", PipelineDefinition=definition, RoleArn=ROLE)
+    assert caught.value.response["Error"]["Code"] == "ValidationException"
+    assert message in caught.value.response["Error"]["Message"]
+
+
+def test_a_definition_may_come_from_s3(cloud: Cloud) -> None:
+    step = {"Name": "No", "Type": "Fail", "Arguments": {"ErrorMessage": "no"}}
+    cloud.put("definition.json", json.dumps({"Version": "2020-12-01", "Steps": [step]}))
+    location = {"Bucket": BUCKET, "ObjectKey": "definition.json"}
+    cloud.sagemaker.create_pipeline(PipelineName="p", PipelineDefinitionS3Location=location, RoleArn=ROLE)
+    described = cloud.sagemaker.describe_pipeline(PipelineName="p")
+    assert json.loads(described["PipelineDefinition"])["Steps"] == [step]
+
+
+def test_unknown_pipelines_and_executions(cloud: Cloud) -> None:
+    with pytest.raises(ClientError) as caught:
+        cloud.sagemaker.start_pipeline_execution(PipelineName="nobody")
+    assert caught.value.response["Error"]["Code"] == "ResourceNotFound"
+    arn = "arn:aws:sagemaker:eu-west-1:123456789012:pipeline/p/execution/abc"
+    with pytest.raises(ClientError) as caught:
+        cloud.sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)
+    assert caught.value.response["Error"]["Code"] == "ResourceNotFound"
+
+
+def test_at_most_so_many_steps_at_once(cloud: Cloud) -> None:
+    code = cloud.put_script("sleep", "import time; time.sleep(0.3)")
+    cloud.finish(cloud.start([processing("A", code), processing("B", code)]))
+    execution = cloud.sagemaker.start_pipeline_execution(
+        PipelineName="p", ParallelismConfiguration={"MaxParallelExecutionSteps": 1}
+    )["PipelineExecutionArn"]
+    cloud.finish(execution)
+    first, second = sorted(cloud.steps(execution).values(), key=lambda each: each["StartTime"])
+    assert first["EndTime"] <= second["StartTime"]

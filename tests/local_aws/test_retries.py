@@ -1,0 +1,61 @@
+"""Retry policies of an execution on local AWS, and the durations that a definition may hold."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from support.local_cloud import BUCKET, OUT, WRITE, Cloud, processing
+
+from local_aws.pipelines.caching import delays, duration, exception_type
+
+
+def test_an_internal_error_is_tried_again_as_the_policy_says(cloud: Cloud) -> None:
+    # GIVEN a job that local AWS cannot prepare: one input's file is in the way of another's folder
+    cloud.put("one/nested", "file")
+    cloud.put("two/file", "file")
+    step = processing("A", cloud.put_script("write", WRITE), [OUT, "x"])
+    for name, path in (("one", "mixed"), ("two", "mixed/nested")):
+        s3_input = step["Arguments"]["ProcessingInputs"][0]["S3Input"]
+        moved = {"S3Uri": f"s3://{BUCKET}/{name}/", "LocalPath": f"/opt/ml/processing/input/{path}"}
+        step["Arguments"]["ProcessingInputs"].append({"InputName": name, "S3Input": {**s3_input, **moved}})
+    policy = {"IntervalSeconds": 1, "BackoffRate": 1.0, "MaxAttempts": 1}
+    policy["ExceptionType"] = ["SageMaker.JOB_INTERNAL_ERROR"]  # type: ignore[assignment]
+    # WHEN it runs with a policy for such errors
+    execution = cloud.start([{**step, "RetryPolicies": [policy]}])
+    # THEN it was tried twice
+    assert cloud.finish(execution)["PipelineExecutionStatus"] == "Failed"
+    failed = cloud.steps(execution)["A"]
+    assert failed["AttemptCount"] == 2
+    assert failed["FailureReason"].startswith("ClientError: InternalServerError")
+    assert len(cloud.sagemaker.list_processing_jobs()["ProcessingJobSummaries"]) == 2
+
+
+def test_delays_of_a_retry_policy() -> None:
+    throttled = {"ExceptionType": ["Step.THROTTLING"], "IntervalSeconds": 2, "BackoffRate": 3.0}
+    assert list(delays([{**throttled, "MaxAttempts": 3}], "Step.THROTTLING")) == [2.0, 6.0, 18.0]
+    assert list(delays([{**throttled, "ExpireAfterMin": 1}], "Step.THROTTLING")) == [2.0, 6.0, 18.0]
+    assert list(delays([throttled], "SageMaker.CAPACITY_ERROR")) == []
+    assert exception_type("ThrottlingException", while_creating=True) == "Step.THROTTLING"
+    assert exception_type("CapacityError: none left", while_creating=False) == "SageMaker.CAPACITY_ERROR"
+    assert exception_type("AlgorithmError: no", while_creating=False) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("30d", timedelta(days=30)),
+        ("P30D", timedelta(days=30)),
+        ("T16m", timedelta(minutes=16)),
+        ("PT1H", timedelta(hours=1)),
+        ("30dT5h", timedelta(days=30, hours=5)),
+        ("P1M", timedelta(days=30)),
+    ],
+)
+def test_durations(text: str, expected: timedelta) -> None:
+    assert duration(text) == expected
+
+
+def test_what_is_no_duration_is_refused() -> None:
+    with pytest.raises(ValueError, match="'soon' is no duration"):
+        duration("soon")

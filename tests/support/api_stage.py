@@ -1,0 +1,78 @@
+"""Checks of the REST API's stage: the documented client works, and the gateway refuses as documented."""
+
+from __future__ import annotations
+
+import io
+import re
+import runpy
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.api_errors import CASES
+
+from scripts.predict.client import ApiClient
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "api.md"
+# Of the gateway's own refusals local AWS does not enforce throttling and quotas.
+ENFORCED = {"INVALID_API_KEY", "MISSING_AUTHENTICATION_TOKEN"}
+EFFECT = re.compile(r"  (.+) (raises|lowers) it \(([+-]\d+\.\d\d)\)")
+
+
+def check_documented_client(client: ApiClient, folder: Path) -> None:
+    """The program in docs/api.md says a risk and what moves it."""
+    (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    program = folder / "client.py"
+    program.write_text(code, encoding="utf-8")
+    said = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(said):
+        patch.setenv("API_URL", client.url)
+        patch.setenv("API_KEY", str(client.key))
+        runpy.run_path(str(program))
+    risk, *effects = said.getvalue().splitlines()
+    assert re.fullmatch(r"(low|medium|high): \d+\.\d%", risk)
+    found = [EFFECT.fullmatch(line) for line in effects]
+    assert len(found) == 5
+    names = {feature["name"] for feature in client.get("/model")["features"]}
+    for effect in found:
+        assert effect is not None
+        assert effect[1] in names
+        assert (effect[2] == "raises") == (float(effect[3]) >= 0)
+    sizes = [abs(float(effect[3])) for effect in found if effect]
+    assert sizes == sorted(sizes, reverse=True)
+
+
+def check_documented_errors(client: ApiClient) -> None:
+    """What local AWS's gateway and the function behind it refuse is word for word what docs/api.md says."""
+    cases = [case for case in CASES if case.gateway in ENFORCED or case.status in (405, 413, 415)]
+    assert {case.status for case in cases} == {403, 404, 405, 413, 415}
+    for case in cases:
+        expected = case.answer()
+        headers = {"Origin": "https://a.example"}
+        if case.code != "forbidden":
+            headers["x-api-key"] = str(client.key)
+        if case.content_type is not None:
+            headers["Content-Type"] = case.content_type
+        reply = _send(client, case.method, case.path, case.body, headers)
+        assert reply.status == case.status
+        error = reply.json()["error"]
+        assert error["request_id"] == reply.headers["X-Request-Id"]
+        assert {**error, "request_id": ""} == {**expected.json["error"], "request_id": ""}
+        assert reply.headers["Access-Control-Allow-Origin"] == "*"
+        assert reply.headers["X-Content-Type-Options"] == "nosniff"
+        for name in case.headers:
+            assert reply.headers[name] == expected.headers[name.lower()]
+
+    # What the gateway refuses before the function would
+    key = {"x-api-key": str(client.key)}
+    for body, headers, refusal in (
+        ("{}", key, (415, "unsupported_media_type")),
+        (" " * 10_485_761, {**key, "Content-Type": "application/json"}, (413, "payload_too_large")),
+    ):
+        reply = _send(client, "POST", "/predict", body, headers)
+        assert (reply.status, reply.json()["error"]["code"]) == refusal
+
+
+def _send(client: ApiClient, method: str, path: str, body: str | None, headers: dict[str, str]) -> Any:
+    return client.pool.request(method, client.url + path, body=body, headers=headers)

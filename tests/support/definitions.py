@@ -1,0 +1,16 @@
+"""A pipeline definition that is built from fixed inputs, for comparison with the golden copy."""
+
+from __future__ import annotations
+
+from pipeline.bundles import STEP_MODULES
+from pipeline.definition import build_definition
+from pipeline.project import Project
+
+PROJECT = Project("bankruptcy", "123456789012", "eu-west-1")
+JOB_ROLE = "arn:aws:iam::123456789012:role/bankruptcy-job"
+CODE = {step: f"s3://{PROJECT.bucket}/code/{number:064x}/" for number, step in enumerate(STEP_MODULES)}
+
+
+def build() -> str:
+    """Return the definition as JSON text."""
+    return build_definition(PROJECT, JOB_ROLE, CODE)

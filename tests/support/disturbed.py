@@ -1,0 +1,111 @@
+"""A service whose commands are disturbed, for the tests of this folder that disturb it."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from types import SimpleNamespace
+
+import pytest
+from support.faults import Faults
+from support.inventory import inventory
+
+from local_aws.server import LocalAws
+from pipeline import bundles, definition
+from scripts.aws.session import Aws, connect
+from scripts.deploy.deployment import Deployment, deploy
+from scripts.deploy.teardown import Teardown, destroy
+
+NAME = "faulty"
+# What `destroy` leaves: without its data, and with them.
+KEPT = [
+    "bucket faulty-123456789012-eu-west-1",
+    "model package group faulty",
+    "role ApiGatewayLogs",
+    "stack faulty-storage",
+]
+REST = ["role ApiGatewayLogs"]
+
+
+class Service:
+    """A project, what its commands do, and what goes wrong meanwhile."""
+
+    def __init__(self, server: LocalAws) -> None:
+        self._server = server
+        self.aws: Aws = connect(NAME)
+        self.faults = Faults(self.aws.session)
+        # Made once: the commands run a hundred times.
+        vars(self.aws.session)["client"] = cache(self.aws.session.client)
+
+    def deploy(self) -> Deployment:
+        return deploy(self.aws.session, self.aws.project, confirm=lambda _: True, sleep=nap)
+
+    def destroy(self) -> Teardown:
+        return destroy(self.aws.session, self.aws.project, sleep=nap)
+
+    def destroy_all(self) -> Teardown:
+        return destroy(self.aws.session, self.aws.project, delete_data=True, sleep=nap)
+
+    def use(self) -> None:
+        """Leave behind what use leaves behind: a version, and an endpoint (of a model that is not there)."""
+        sagemaker, name, generation = self.aws.client("sagemaker"), NAME, f"{NAME}-v1-0a1b2c3d"
+        # deploy_model would take the endpoint away.
+        self.aws.client("events").disable_rule(Name=f"{NAME}-endpoint")
+        container = {"Image": "image", "ModelDataUrl": f"s3://{self.aws.project.bucket}/none"}
+        sagemaker.create_model_package(
+            ModelPackageGroupName=name,
+            InferenceSpecification={
+                "Containers": [container],
+                "SupportedContentTypes": ["text/csv"],
+                "SupportedResponseMIMETypes": ["text/csv"],
+            },
+        )
+        role = "arn:aws:iam::123456789012:role/endpoint"
+        sagemaker.create_model(ModelName=generation, ExecutionRoleArn=role, PrimaryContainer=container)
+        variant = {
+            "VariantName": "AllTraffic",
+            "ModelName": generation,
+            "InstanceType": "ml.t2.medium",
+            "InitialInstanceCount": 1,
+        }
+        sagemaker.create_endpoint_config(EndpointConfigName=generation, ProductionVariants=[variant])
+        sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=generation)
+
+    def holds(self) -> list[str]:
+        """What there is, without what CloudFormation appends to a role's name."""
+        return [re.sub(r"-[A-Z0-9]{12}$", "", line) for line in inventory(self.aws.client)]
+
+    def reset(self) -> None:
+        self._server.reset()
+
+
+def nap(seconds: float) -> None:
+    """Wait less: local AWS is quick."""
+    time.sleep(min(seconds, 0.1))
+
+
+@contextmanager
+def disturbed_service(server: LocalAws) -> Iterator[Service]:
+    """Give a service that is not deployed yet, on an empty local AWS."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in server.environment().items():
+            patch.setenv(name, value)
+        # Retries are what is looked at, not the time between them.
+        patch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda _: None))
+        # One file of each step's code is enough to be disturbed at; the definition takes long to make.
+        small = {
+            step: bundles.Bundle(dict(list(bundle.files.items())[:1]), bundle.sha256)
+            for step, bundle in bundles.build_bundles().items()
+        }
+        made = Service(server)
+        text = definition.build_definition(
+            made.aws.project, "arn:aws:iam::123456789012:role/job", dict.fromkeys(small, "s3://code/")
+        )
+        patch.setattr(bundles, "build_bundles", lambda: small)
+        patch.setattr(definition, "build_definition", lambda *_: text)
+        made.reset()
+        yield made
+        made.reset()

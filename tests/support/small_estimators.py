@@ -1,0 +1,14 @@
+"""A small blend, importable by the processes that train it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sklearn.pipeline import Pipeline
+
+from steps.estimators import recipes
+
+
+def small_blend(names: Sequence[str], seed: int) -> Pipeline:
+    """Return the blend with few trees and short training."""
+    return recipes.blend(names, seed, bags=2, boosted_trees=10, nets=2, epochs=3, forest_trees=10)

@@ -1,0 +1,77 @@
+"""Models that are registered without an execution, and one small enough to be made in no time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import inference
+from scripts.aws.session import Aws
+from steps.export.files import pack_model, write_model
+from steps.export.served import ServedModel
+
+SERVING = {"SAGEMAKER_PROGRAM": "serve.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"}
+
+
+def register(aws: Aws, folder: Path, names: Sequence[str], seed: int) -> tuple[str, inference.Model]:
+    """Make a linear model of features between 0 and 1, and register it without approval.
+
+    Returns
+    -------
+    tuple of str and inference.Model
+        Its version, and the model for comparison.
+    """
+    generator = np.random.default_rng(seed)
+    arrays = {
+        "0.coefficients": generator.normal(size=(len(names), 1)),
+        "0.intercept": generator.normal(size=1),
+    }
+    stages = [{"kind": "linear", "arrays": "0"}, {"kind": "sigmoid", "slope": 1.0, "intercept": 0.0}]
+    facts: dict[str, Any] = {
+        "contract": inference.contract_hash(names),
+        "features": [{"name": name, "min": 0.0, "max": 1.0, "median": 0.5} for name in names],
+        "threshold": 0.5,
+        "risk_levels": [{"level": "low", "from": 0.0}, {"level": "high", "from": 0.7}],
+        "candidate": "recommended",
+        "estimator": "logistic",
+    }
+    write_model(folder / "model", ServedModel(arrays, {"stages": stages}), facts, None)
+    return register_folder(aws, folder)
+
+
+def register_folder(aws: Aws, folder: Path) -> tuple[str, inference.Model]:
+    """Register the model in the folder `model`, without approval; return what `register` does."""
+    pack_model(folder / "model", folder / "model.tar.gz")
+    model = inference.load(folder / "model")
+    facts = model.contract.facts
+    known = list(model.contract.medians)
+    smoke_test = {"features": known, "probability": float(model.predict_proba(np.array([known]))[0])}
+    contract = json.dumps({**facts, "metrics": {}, "smoke_test": smoke_test})
+
+    s3, bucket = aws.client("s3"), aws.project.bucket
+    place = f"models/{folder.name}"
+    s3.upload_file(str(folder / "model.tar.gz"), bucket, f"{place}/model.tar.gz")
+    s3.put_object(Bucket=bucket, Key=f"{place}/contract.json", Body=contract.encode())
+    container = {
+        "Image": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/sagemaker-scikit-learn:1",
+        "ModelDataUrl": f"s3://{bucket}/{place}/model.tar.gz",
+        "Environment": SERVING,
+    }
+    made = aws.client("sagemaker").create_model_package(
+        ModelPackageGroupName=aws.project.model_package_group,
+        ModelApprovalStatus="PendingManualApproval",
+        InferenceSpecification={
+            "Containers": [container],
+            "SupportedContentTypes": ["application/json"],
+            "SupportedResponseMIMETypes": ["application/json"],
+        },
+        CustomerMetadataProperties={
+            "ContractHash": facts["contract"],
+            "ContractUri": f"s3://{bucket}/{place}/contract.json",
+        },
+    )
+    return made["ModelPackageArn"].rpartition("/")[2], model

@@ -1,0 +1,155 @@
+"""deploy_model ends in the wanted state whatever people, SageMaker and interruptions do in between."""
+
+from __future__ import annotations
+
+import pytest
+from botocore.exceptions import ClientError
+from deploy_model.publication import NoAnswerError
+from deploy_model.registry import MAX_ATTEMPTS
+from hypothesis import given, target
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from support.deploy_model_fakes import Aws, error, settings
+
+ACTIONS = st.one_of(
+    st.sampled_from(["register", "register_approved", "pause", "resume", "call", "call", "ends", "fails"]),
+    st.tuples(st.sampled_from(["Approved", "Rejected"]), st.integers(1, 4)),
+    st.tuples(st.just("interrupted"), st.integers(1, 25)),
+)
+
+
+def wanted(aws: Aws) -> str | None:
+    """The newest approved version that has not failed too often; None while paused."""
+    if aws.parameters["/bankruptcy/paused"] == "true":
+        return None
+    for version in sorted(aws.packages, key=int, reverse=True):
+        package = aws.packages[version]
+        failed = int(package["CustomerMetadataProperties"].get("DeploymentFailedAttempts", 0))
+        if package["ModelApprovalStatus"] == "Approved" and failed < MAX_ATTEMPTS:
+            return version
+    return None
+
+
+def assert_converged(aws: Aws) -> None:
+    version = wanted(aws)
+    assert aws.serving() == version
+    if version is None:
+        assert aws.endpoint is None
+        return
+    assert aws.endpoint is not None
+    assert aws.endpoint["EndpointConfigName"] == settings().name_for(int(version))
+    published = aws.published()
+    assert published is not None
+    assert published["version"] == version
+    assert aws.objects["reigning/model.tar.gz"] == f"model {version}".encode()
+    assert len(aws.configs) <= 4
+    assert len(aws.models) <= 4
+
+
+def act(aws: Aws, action: str | tuple[str, int]) -> None:
+    reconciler = aws.reconciler()
+    match action:
+        case "register":
+            aws.register("PendingManualApproval")
+        case "register_approved":
+            aws.register()
+        case "pause" | "resume":
+            aws.pause(action == "pause")
+        case "call":
+            reconciler.step()
+        case "ends" | "fails":
+            aws.settle(succeeds=action == "ends")
+        case ("interrupted", calls):
+            interrupt(aws, calls)
+        case (status, version) if str(version) in aws.packages:
+            aws.decide(str(version), status)
+
+
+def interrupt(aws: Aws, at_call: int) -> None:
+    """Call the function, and let the n-th call of AWS fail."""
+    count = 0
+
+    def fail(operation: str) -> None:
+        nonlocal count
+        count += 1
+        if count == at_call:
+            raise error("ThrottlingException", "Rate exceeded", operation)
+
+    aws.fail = fail
+    try:
+        aws.reconciler().step()
+    except (ClientError, NoAnswerError):
+        pass
+    finally:
+        aws.fail = lambda _: None
+
+
+@hypothesis_settings(max_examples=150, deadline=None)
+@given(st.lists(ACTIONS, max_size=25))
+def test_any_history_followed_by_the_schedule_ends_in_the_wanted_state(
+    history: list[str | tuple[str, int]],
+) -> None:
+    # GIVEN approvals, rejections, pauses, failures, duplicate and lost events, in any order
+    aws = Aws()
+    for action in history:
+        act(aws, action)
+    target(float(len(aws.packages)))
+    # WHEN the schedule calls, and what SageMaker does succeeds
+    aws.settle()
+    last = aws.run(aws.reconciler())
+    # THEN the newest approved version serves, and nothing is left to do
+    assert_converged(aws)
+    writes = [
+        call for call in aws.calls if call.split("_")[0] in ("create", "update", "delete", "put", "copy")
+    ]
+    assert aws.reconciler().step()["action"] == "none"
+    assert [
+        c for c in aws.calls if c.split("_")[0] in ("create", "update", "delete", "put", "copy")
+    ] == writes
+    assert last["action"] == "none"
+
+
+def test_failed_updates_never_repeat_for_ever() -> None:
+    aws = Aws()
+    aws.register()
+    aws.run(aws.reconciler())
+    aws.register()
+    for _ in range(20):
+        aws.reconciler().step()
+        aws.settle(succeeds=False)
+    assert aws.calls.count("update_endpoint") == MAX_ATTEMPTS
+    assert aws.serving() == "1"
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        "create_model",
+        "create_endpoint_config",
+        "create_endpoint",
+        "update_endpoint",
+        "add_tags",
+        "delete_endpoint",
+        "put_object",
+        "delete_endpoint_config",
+        "delete_model",
+    ],
+)
+def test_two_calls_side_by_side_do_no_harm(operation: str) -> None:
+    """Another call takes the whole step just before this one's change."""
+    aws = Aws()
+
+    def overtake(called: str) -> None:
+        if called == operation:
+            aws.fail = lambda _: None
+            aws.reconciler().step()
+
+    for change in (*[aws.register] * 5, aws.pause, lambda: aws.pause(False)):
+        change()
+        for _ in range(5):
+            aws.fail = overtake
+            aws.reconciler().step()
+            aws.fail = lambda _: None
+            aws.settle()
+        assert_converged(aws)
+    assert aws.serving() == "5"

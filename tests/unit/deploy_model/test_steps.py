@@ -1,0 +1,440 @@
+"""deploy_model, case by case: one step a call, from what is there to what is wanted."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from botocore.exceptions import ClientError
+from deploy_model.publication import NoAnswerError
+from support.deploy_model_fakes import Aws, error, settings
+
+
+@pytest.fixture
+def aws() -> Aws:
+    return Aws()
+
+
+def test_nothing_is_done_without_an_approved_package(aws: Aws) -> None:
+    aws.register("PendingManualApproval")
+    assert aws.reconciler().step() == {
+        "action": "none",
+        "reason": "There is no approved package to deploy.",
+    }
+    assert aws.endpoint is None
+
+
+def test_first_deployment_takes_three_calls(aws: Aws) -> None:
+    # GIVEN an approved package
+    aws.register()
+    reconciler = aws.reconciler()
+    config = settings().name_for(1)
+    # WHEN the function is called: the endpoint is created
+    assert reconciler.step() == {"action": "create_endpoint", "version": "1", "config": config}
+    # AND while it is being created, nothing happens
+    assert reconciler.step() == {"action": "wait", "reason": "The endpoint is Creating."}
+    # AND once it is in service, it is tested and published
+    aws.settle()
+    assert aws.published() is None
+    assert reconciler.step() == {"action": "publish", "version": "1", "config": config}
+    # THEN the deployment is done
+    assert reconciler.step() == {"action": "none", "version": "1", "config": config}
+    assert aws.serving() == "1"
+    assert aws.objects["reigning/model.tar.gz"] == b"model 1"
+    published = aws.published()
+    assert published is not None
+    assert published["version"] == "1"
+    assert published["model_package_arn"] == aws.packages["1"]["ModelPackageArn"]
+    assert published["contract"] == f"{1:016x}"
+
+
+def test_what_is_created(aws: Aws) -> None:
+    aws.register()
+    aws.reconciler().step()
+    name = settings().name_for(1)
+    assert name.startswith("bankruptcy-v1-")
+    tags = [
+        {"Key": "Project", "Value": "bankruptcy"},
+        {"Key": "ManagedBy", "Value": "deploy_model"},
+        {"Key": "ModelPackageVersion", "Value": "1"},
+    ]
+    assert aws.models[name] == {
+        "ModelName": name,
+        "ExecutionRoleArn": "arn:aws:iam::123456789012:role/endpoint",
+        "Containers": [
+            {
+                "ModelPackageName": "arn:aws:sagemaker:eu-west-1:123456789012:model-package/bankruptcy/1",
+                "Environment": {"MODEL_PACKAGE_VERSION": "1"},
+            }
+        ],
+        "EnableNetworkIsolation": True,
+        "Tags": tags,
+    }
+    assert aws.configs[name] == {
+        "EndpointConfigName": name,
+        "ProductionVariants": [
+            {
+                "VariantName": "AllTraffic",
+                "ModelName": name,
+                "InstanceType": "ml.t2.medium",
+                "InitialInstanceCount": 1,
+                "InitialVariantWeight": 1.0,
+            }
+        ],
+        "Tags": tags,
+    }
+    assert aws.tags["Project"] == "bankruptcy"
+
+
+def test_serverless_has_no_isolation_and_its_own_name(aws: Aws) -> None:
+    aws.register()
+    serverless = settings(mode="serverless")
+    aws.run(aws.reconciler(serverless))
+    name = serverless.name_for(1)
+    assert name != settings().name_for(1)
+    assert aws.models[name]["EnableNetworkIsolation"] is False
+    assert aws.configs[name]["ProductionVariants"][0]["ServerlessConfig"] == {
+        "MemorySizeInMB": 2048,
+        "MaxConcurrency": 5,
+    }
+
+
+def test_newer_approved_version_updates_the_endpoint(aws: Aws) -> None:
+    aws.register()
+    reconciler = aws.reconciler()
+    aws.run(reconciler)
+    aws.register()
+    step = reconciler.step()
+    assert step == {
+        "action": "update_endpoint",
+        "version": "2",
+        "config": settings().name_for(2),
+        "from": settings().name_for(1),
+    }
+    # The old model answers, and is the published one, until the update is over.
+    assert aws.serving() == "1"
+    assert aws.published()["version"] == "1"  # type: ignore[index]
+    aws.settle()
+    aws.run(reconciler)
+    assert aws.serving() == "2"
+    assert aws.published()["version"] == "2"  # type: ignore[index]
+
+
+def test_rejecting_the_running_version_goes_back_to_the_newest_approved(aws: Aws) -> None:
+    reconciler = aws.reconciler()
+    for _ in range(2):
+        aws.register()
+        aws.run(reconciler)
+    aws.decide("2", "Rejected")
+    aws.run(reconciler)
+    assert aws.serving() == "1"
+    assert aws.published()["version"] == "1"  # type: ignore[index]
+    assert aws.objects["reigning/model.tar.gz"] == b"model 1"
+
+
+def test_rejecting_the_only_version_deletes_the_endpoint(aws: Aws) -> None:
+    aws.register()
+    reconciler = aws.reconciler()
+    aws.run(reconciler)
+    aws.decide("1", "Rejected")
+    assert reconciler.step()["action"] == "delete_endpoint"
+    aws.settle()
+    assert reconciler.step()["action"] == "none"
+
+
+def test_paused_deletes_the_endpoint_and_resume_brings_back_the_newest(aws: Aws) -> None:
+    aws.register()
+    reconciler = aws.reconciler()
+    aws.run(reconciler)
+    aws.pause()
+    assert reconciler.step()["reason"] == "The endpoint is paused."
+    aws.settle()
+    # An approval while paused changes nothing yet.
+    aws.register()
+    assert reconciler.step() == {"action": "none", "reason": "The endpoint is paused."}
+    assert set(aws.models) == {settings().name_for(1)}
+    aws.pause(False)
+    aws.run(reconciler)
+    assert aws.serving() == "2"
+
+
+def test_change_of_mode_deletes_and_creates_anew(aws: Aws) -> None:
+    aws.register()
+    aws.run(aws.reconciler())
+    reconciler = aws.reconciler(settings(mode="serverless"))
+    assert reconciler.step()["action"] == "delete_endpoint"
+    aws.settle()
+    assert reconciler.step()["action"] == "create_endpoint"
+    aws.settle()
+    aws.run(reconciler)
+    assert aws.serving() == "1"
+
+
+def test_change_of_size_is_an_update(aws: Aws) -> None:
+    aws.register()
+    aws.run(aws.reconciler())
+    larger = settings(instance_type="ml.m5.large", min_instances=2, max_instances=2)
+    assert aws.reconciler(larger).step()["action"] == "update_endpoint"
+    aws.settle()
+    aws.run(aws.reconciler(larger))
+    assert aws.endpoint is not None
+    assert aws.endpoint["EndpointConfigName"] == larger.name_for(1)
+
+
+def test_failed_creation_is_deleted_and_tried_three_times(aws: Aws) -> None:
+    aws.register()
+    reconciler = aws.reconciler()
+    for _ in range(3):
+        assert reconciler.step()["action"] == "create_endpoint"
+        aws.settle(succeeds=False)
+        assert reconciler.step()["action"] == "delete_endpoint"
+        aws.settle()
+    step = reconciler.step()
+    assert step == {
+        "action": "none",
+        "reason": "There is no approved package to deploy.",
+        "given_up": ["1"],
+    }
+    metadata = aws.packages["1"]["CustomerMetadataProperties"]
+    assert metadata["DeploymentFailedAttempts"] == "3"
+    assert metadata["DeploymentFailedReason"] == "The container did not answer /ping."
+    assert metadata["ContractHash"] == f"{1:016x}"
+
+
+def test_update_that_fails_and_keeps_the_old_config_is_noticed(aws: Aws) -> None:
+    # GIVEN version 1 in service, and updates to 2 that SageMaker rolls back without a word
+    aws.register()
+    reconciler = aws.reconciler()
+    aws.run(reconciler)
+    aws.register()
+    # WHEN it is tried three times
+    for _ in range(3):
+        assert reconciler.step()["action"] == "update_endpoint"
+        aws.settle(succeeds=False)
+    # THEN it is given up, and said; version 1 goes on
+    step = reconciler.step()
+    assert (step["action"], step["version"], step["given_up"]) == ("none", "1", ["2"])
+    metadata = aws.packages["2"]["CustomerMetadataProperties"]
+    assert metadata["DeploymentFailedReason"] == f"The update failed and kept {settings().name_for(1)}."
+    assert aws.published()["version"] == "1"  # type: ignore[index]
+
+
+def test_rejecting_and_approving_again_gives_new_tries(aws: Aws) -> None:
+    aws.register()
+    reconciler = aws.reconciler()
+    aws.run(reconciler)
+    aws.register()
+    for _ in range(3):
+        reconciler.step()
+        aws.settle(succeeds=False)
+    aws.decide("2", "Rejected")
+    assert "given_up" not in reconciler.step()
+    assert "DeploymentFailedAttempts" not in aws.packages["2"]["CustomerMetadataProperties"]
+    aws.decide("2", "Approved")
+    aws.run(reconciler)
+    assert aws.serving() == "2"
+
+
+def test_failures_count_for_the_settings_they_happened_under(aws: Aws) -> None:
+    aws.register()
+    reconciler = aws.reconciler()
+    for _ in range(3):
+        reconciler.step()
+        aws.settle(succeeds=False)
+        reconciler.step()
+        aws.settle()
+    aws.run(aws.reconciler(settings(instance_type="ml.m5.large")))
+    assert aws.serving() == "1"
+
+
+def test_what_runs_stays_when_new_settings_fail_for_every_version(aws: Aws) -> None:
+    # GIVEN version 1 in service, and settings under which no update succeeds
+    aws.register()
+    aws.run(aws.reconciler())
+    config = settings().name_for(1)
+    reconciler = aws.reconciler(settings(instance_type="ml.p5.48xlarge"))
+    for _ in range(3):
+        assert reconciler.step()["action"] == "update_endpoint"
+        aws.settle(succeeds=False)
+    # THEN the version is given up under them, but served as before
+    step = reconciler.step()
+    assert (step["action"], step["config"], step["given_up"]) == ("none", config, ["1"])
+    assert aws.serving() == "1"
+    # AND rejecting it still takes it out of service
+    aws.decide("1", "Rejected")
+    assert reconciler.step()["action"] == "delete_endpoint"
+
+
+def test_failed_update_rollback_is_deleted(aws: Aws) -> None:
+    aws.register()
+    reconciler = aws.reconciler()
+    aws.run(reconciler)
+    assert aws.endpoint is not None
+    aws.endpoint["EndpointStatus"] = "UpdateRollbackFailed"
+    assert reconciler.step()["action"] == "delete_endpoint"
+    aws.settle()
+    aws.run(reconciler)
+    assert aws.serving() == "1"
+
+
+@pytest.mark.parametrize("status", ["SystemUpdating", "RollingBack", "Deleting", "Updating"])
+def test_states_under_way_are_waited_for_even_when_paused(aws: Aws, status: str) -> None:
+    aws.register()
+    aws.reconciler().step()
+    assert aws.endpoint is not None
+    aws.endpoint["EndpointStatus"] = status
+    aws.pause()
+    assert aws.reconciler().step() == {"action": "wait", "reason": f"The endpoint is {status}."}
+
+
+def test_wrong_answer_is_replaced_at_once_by_the_version_before(aws: Aws) -> None:
+    aws.register()
+    reconciler = aws.reconciler()
+    aws.run(reconciler)
+    aws.wrong_answers.add(aws.register())
+    reconciler.step()
+    aws.settle()
+    step = reconciler.step()
+    assert (step["action"], step["version"]) == ("update_endpoint", "1")
+    assert step["unfit"] == {"2": "The smoke test gave probability 0.9, the evaluated model 0.002."}
+    aws.settle()
+    aws.run(reconciler)
+    assert aws.serving() == "1"
+    assert aws.published()["version"] == "1"  # type: ignore[index]
+
+
+def test_wrong_answer_of_the_only_version_deletes_the_endpoint(aws: Aws) -> None:
+    aws.wrong_answers.add(aws.register())
+    reconciler = aws.reconciler()
+    reconciler.step()
+    aws.settle()
+    assert reconciler.step()["action"] == "delete_endpoint"
+    assert aws.published() is None
+
+
+def test_every_new_endpoint_is_tested_even_when_its_version_was_published_before(aws: Aws) -> None:
+    aws.register()
+    reconciler = aws.reconciler()
+    aws.run(reconciler)
+    aws.pause()
+    reconciler.step()
+    aws.settle()
+    aws.pause(False)
+    reconciler.step()
+    aws.settle()
+    assert reconciler.step()["action"] == "publish"
+
+
+def test_rollback_publishes_anew_after_a_publication_that_was_cut_short(aws: Aws) -> None:
+    # GIVEN version 1 in service and version 2 published, but interrupted before that was noted
+    aws.register()
+    reconciler = aws.reconciler()
+    aws.run(reconciler)
+    aws.register()
+    reconciler.step()
+    aws.settle()
+
+    def deny(operation: str) -> None:
+        if operation == "add_tags":
+            raise error("ThrottlingException", "Rate exceeded", operation)
+
+    aws.fail = deny
+    with pytest.raises(ClientError, match="Rate exceeded"):
+        reconciler.step()
+    aws.fail = lambda _: None
+    assert aws.published()["version"] == "2"  # type: ignore[index]
+    # WHEN version 2 is rejected
+    aws.decide("2", "Rejected")
+    aws.run(reconciler)
+    # THEN clients see version 1's contract again
+    assert aws.published()["version"] == "1"  # type: ignore[index]
+
+
+def test_difference_within_the_tolerance_passes(aws: Aws) -> None:
+    aws.register()
+    key = "models/execution-1/contract.json"
+    contract = json.loads(aws.objects[key])
+    contract["smoke_test"]["probability"] += 9e-7
+    aws.objects[key] = json.dumps(contract).encode()
+    assert aws.run(aws.reconciler())["version"] == "1"
+
+
+def test_no_answer_raises_so_that_lambda_calls_again_and_is_given_up_at_last(aws: Aws) -> None:
+    aws.register()
+    reconciler = aws.reconciler()
+    reconciler.step()
+    aws.settle()
+    aws.silent = True
+    for _ in range(3):
+        with pytest.raises(NoAnswerError, match="got no answer"):
+            reconciler.step()
+    assert reconciler.step()["action"] == "delete_endpoint"
+
+
+@pytest.mark.parametrize(
+    ("contract", "reason"),
+    [
+        (None, "The model's contract is missing"),
+        (b"{", "is no contract"),
+        (b"{}", "is no contract"),
+        (b'{"contract": "ff", "smoke_test": {}}', "holds contract ff; 0000000000000002 was registered"),
+    ],
+)
+def test_package_without_its_contract_is_never_deployed(
+    aws: Aws, contract: bytes | None, reason: str
+) -> None:
+    aws.register()
+    reconciler = aws.reconciler()
+    aws.run(reconciler)
+    aws.register()
+    del aws.objects["models/execution-2/contract.json"]
+    if contract is not None:
+        aws.objects["models/execution-2/contract.json"] = contract
+    step = reconciler.step()
+    assert (step["action"], step["version"]) == ("none", "1")
+    assert reason in step["unfit"]["2"]
+    assert reconciler.step()["given_up"] == ["2"]
+
+
+def test_contract_beside_the_model_is_used_without_metadata(aws: Aws) -> None:
+    aws.register()
+    aws.packages["1"]["CustomerMetadataProperties"] = {}
+    aws.run(aws.reconciler())
+    assert aws.published()["contract"] == f"{1:016x}"  # type: ignore[index]
+
+
+def test_only_the_newest_three_generations_and_the_running_one_are_kept(aws: Aws) -> None:
+    aws.models["bankruptcy-other"] = aws.configs["bankruptcy-other"] = {}
+    reconciler = aws.reconciler()
+    for _ in range(5):
+        aws.register()
+        aws.run(reconciler)
+    ours = {settings().name_for(version) for version in (3, 4, 5)}
+    assert set(aws.configs) == set(aws.models) == {*ours, "bankruptcy-other"}
+    # WHEN the newest are rejected, THEN the running one stays though three newer ones exist
+    for version in ("5", "4", "3", "2"):
+        aws.decide(version, "Rejected")
+    aws.run(reconciler)
+    assert aws.serving() == "1"
+    assert settings().name_for(1) in aws.configs
+
+
+def test_foreign_config_is_replaced(aws: Aws) -> None:
+    aws.register()
+    reconciler = aws.reconciler()
+    aws.run(reconciler)
+    assert aws.endpoint is not None
+    aws.endpoint["EndpointConfigName"] = "by-hand"
+    aws.configs["by-hand"] = dict(aws.configs[settings().name_for(1)])
+    aws.run(reconciler)
+    assert aws.endpoint["EndpointConfigName"] == settings().name_for(1)
+
+
+def test_access_denied_is_not_taken_for_a_missing_thing(aws: Aws) -> None:
+    def deny(operation: str) -> None:
+        if operation == "describe_endpoint":
+            raise error("AccessDeniedException", "no", operation)
+
+    aws.fail = deny
+    with pytest.raises(ClientError, match="AccessDenied"):
+        aws.reconciler().step()

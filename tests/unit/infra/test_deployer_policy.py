@@ -1,0 +1,215 @@
+"""The policy of the person who deploys: enough for every call of the command line, and not much more."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import botocore.session
+import pytest
+from botocore import xform_name
+from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
+from support.deployer_policy import POLICY, ROOT, actions_of, allows, denied, listed, statements
+
+SERVICES = (
+    "apigateway",
+    "cloudformation",
+    "cloudwatch",
+    "events",
+    "iam",
+    "lambda",
+    "logs",
+    "s3",
+    "sagemaker",
+    "sqs",
+    "ssm",
+    "sts",
+)
+TEMPLATES = (ROOT / "infra" / "storage.yaml", ROOT / "infra" / "service.yaml")
+# A method of regular expressions, too; SageMaker's is not called.
+NO_CALLS = {"search"}
+
+# Permissions that CloudFormation's handlers ask for features that the templates don't use.
+NOT_USED = {
+    "functions in a VPC": ("ec2:*", "elasticfilesystem:*", "s3files:*"),
+    "keys of one's own": ("kms:*", "logs:*KmsKey"),
+    "code signing, concurrency, versions, runtimes": (
+        "lambda:*CodeSigningConfig",
+        "lambda:*FunctionConcurrency",
+        "lambda:AssociateRuntimeAlias",
+        "lambda:PassCapacityProvider",
+        "lambda:PublishVersion",
+        "lambda:Put*RecursionConfig",
+        "lambda:Put*RuntimeManagementConfig",
+        "lambda:Put*ScalingConfig",
+    ),
+    "policies on log groups, deliveries": (
+        "firehose:*",
+        "logs:*BearerTokenAuthentication",
+        "logs:*LogDelivery",
+        "logs:*LogGroupDeletionProtection",
+        "logs:Delete*Policy",
+        "logs:PutDataProtectionPolicy",
+        "logs:PutIndexPolicy",
+        "logs:PutResourcePolicy",
+        "s3:REST.PUT.OBJECT",
+    ),
+    "managed policies and boundaries": ("iam:AttachRolePolicy", "iam:DetachRolePolicy", "iam:*Boundary"),
+    "policies on group, topic and API": (
+        "apigateway:UpdateRestApiPolicy",
+        "sagemaker:*ModelPackageGroupPolicy",
+        "sns:PutDataProtectionPolicy",
+    ),
+    "other settings of a bucket": (
+        "s3:*Abac",
+        "s3:*Accelerate*",
+        "s3:*Acl",
+        "s3:*Analytics*",
+        "s3:*CORS",
+        "s3:*Cors",
+        "s3:*IntelligentTiering*",
+        "s3:*Inventory*",
+        "s3:*Logging",
+        "s3:*Metadata*",
+        "s3:*Metrics*",
+        "s3:*Notification",
+        "s3:*ObjectLock*",
+        "s3:*Replication*",
+        "s3:*Website",
+        "s3:DeleteBucketEncryption",
+        "s3:DeleteBucketLifecycle",
+        "s3tables:*",
+    ),
+}
+
+
+def called_operations() -> Iterator[tuple[str, list[tuple[str, str, str]]]]:
+    """Yield where a client is called, and the operations that the name may stand for."""
+    known: dict[str, list[tuple[str, str, str]]] = {}
+    session = botocore.session.get_session()
+    for service in SERVICES:
+        model = session.get_service_model(service)
+        for operation in model.operation_names:
+            method = str(model.operation_model(operation).http["method"])
+            known.setdefault(xform_name(operation), []).append((service, operation, method))
+    for path in [*sorted((ROOT / "scripts").rglob("*.py")), *sorted((ROOT / "pipeline").glob("*.py"))]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+                continue
+            name = node.func.attr
+            if name == "get_paginator" and isinstance(node.args[0], ast.Constant):
+                name = str(node.args[0].value)
+            if name in known and name not in NO_CALLS:
+                yield f"{path.relative_to(ROOT)}:{node.lineno} {name}", known[name]
+
+
+def test_every_call_in_the_source_is_allowed() -> None:
+    # GIVEN every call of a client's method, in whatever branch it stands
+    calls = dict(called_operations())
+    # THEN the policy allows it (where several services have that operation, one of them)
+    missing = [
+        place
+        for place, operations in calls.items()
+        if all(denied(actions_of(*operation)) for operation in operations)
+    ]
+    assert not missing
+    # AND the walk finds what it must
+    found = " ".join(calls)
+    for name in ("create_change_set", "invoke", "describe_alarms", "list_pipelines", "put_parameter"):
+        assert f" {name}" in found
+
+
+def resource_types() -> list[str]:
+    text = "".join(path.read_text() for path in TEMPLATES)
+    return sorted(set(re.findall(r"^    Type: (AWS::\w+::\w+)$", text, re.MULTILINE)))
+
+
+@pytest.mark.parametrize("kind", resource_types())
+def test_cloudformation_may_do_for_the_deployer_what_the_templates_need(kind: str) -> None:
+    # GIVEN what CloudFormation's own handlers of a resource type ask of the caller
+    handlers = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema["handlers"]
+    asked = {
+        action
+        for name, handler in handlers.items()
+        if name in {"create", "read", "update", "delete"}
+        for action in handler["permissions"]
+    }
+    unused = [pattern for patterns in NOT_USED.values() for pattern in patterns]
+    # THEN all is allowed but what features need that the templates don't use
+    needed = {action for action in asked if not any(fnmatchcase(action, pattern) for pattern in unused)}
+    assert denied(needed) == []
+
+
+def test_star_resources_are_few_and_known() -> None:
+    # Listings, and reads that IAM gives no resource.
+    stars = {
+        action
+        for statement in statements()
+        if "*" in listed(statement["Resource"])
+        for action in listed(statement["Action"])
+    }
+    assert stars == {
+        "cloudwatch:DescribeAlarms",
+        "logs:DescribeLogGroups",
+        "logs:DescribeResourcePolicies",
+        "sagemaker:ListEndpointConfigs",
+        "sagemaker:ListModelPackages",
+        "sagemaker:ListModels",
+        "sagemaker:ListPipelines",
+    }
+
+
+def test_wildcards_in_actions_only_read() -> None:
+    patterns = {
+        action for statement in statements() for action in listed(statement["Action"]) if "*" in action
+    }
+    reads = re.compile(r"[a-z0-9]+:(Get|List|Describe)\w*\*")
+    assert [action for action in patterns if not reads.fullmatch(action)] == []
+
+
+def test_roles_are_passed_to_the_three_services_alone() -> None:
+    passing = [statement for statement in statements() if "iam:PassRole" in listed(statement["Action"])]
+    assert [statement["Condition"] for statement in passing] == [
+        {
+            "StringEquals": {
+                "iam:PassedToService": [
+                    "apigateway.amazonaws.com",
+                    "lambda.amazonaws.com",
+                    "sagemaker.amazonaws.com",
+                ]
+            }
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "expected"),
+    [
+        (
+            "cloudformation:ExecuteChangeSet",
+            "arn:aws:cloudformation:eu-west-1:1:stack/bankruptcy-service/x",
+            True,
+        ),
+        ("cloudformation:DeleteStack", "arn:aws:cloudformation:eu-west-1:1:stack/payroll/x", False),
+        ("s3:PutObject", "arn:aws:s3:::bankruptcy-123456789012-eu-west-1/data/x/data.csv", True),
+        ("s3:GetObject", "arn:aws:s3:::payroll/salaries.csv", False),
+        ("sagemaker:DeleteEndpoint", "arn:aws:sagemaker:eu-west-1:1:endpoint/bankruptcy", True),
+        ("sagemaker:DeleteEndpoint", "arn:aws:sagemaker:eu-west-1:1:endpoint/other", False),
+        ("iam:PutRolePolicy", "arn:aws:iam::1:role/bankruptcy-service-JobRole-ABC", True),
+        ("iam:PutRolePolicy", "arn:aws:iam::1:role/Admin", False),
+        ("iam:PassRole", "arn:aws:iam::1:role/Admin", False),
+        ("lambda:InvokeFunction", "arn:aws:lambda:eu-west-1:1:function:bankruptcy-deploy-model", True),
+        ("ssm:GetParameters", "arn:aws:ssm:eu-west-1::parameter/aws/service/powertools/x", True),
+        ("ssm:PutParameter", "arn:aws:ssm:eu-west-1::parameter/aws/service/powertools/x", False),
+    ],
+)
+def test_only_what_is_the_projects(action: str, resource: str, expected: bool) -> None:
+    assert allows(action, resource) is expected
+
+
+def test_it_fits_into_a_managed_policy() -> None:
+    # IAM doesn't count white space.
+    assert len(re.sub(r"\s", "", Path(POLICY).read_text())) <= 6144

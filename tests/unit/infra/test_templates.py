@@ -1,0 +1,304 @@
+"""The templates as such: least privilege, what they call things, and the REST deployment's name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local_aws.cloudformation.template import Scope, Template, TemplateError
+from scripts.deploy.deployment import TEMPLATES, name_deployment, template_parameters
+
+SERVICE = (TEMPLATES / "service.yaml").read_text(encoding="utf-8")
+STORAGE = (TEMPLATES / "storage.yaml").read_text(encoding="utf-8")
+
+# Every statement that allows something on all resources, with the reason why no resource can be named.
+ALL_RESOURCES = {
+    ("JobRole", "cloudwatch:PutMetricData"): "has no resource; held to SageMaker's namespaces by a condition",
+    ("EndpointRole", "cloudwatch:PutMetricData"): "has no resource; held to namespaces by a condition",
+    ("JobRole", "ecr:GetAuthorizationToken"): "has no resource",
+    ("EndpointRole", "ecr:GetAuthorizationToken"): "has no resource",
+    ("TransformRole", "cloudwatch:PutMetricData"): "has no resource; held to a namespace by a condition",
+    ("TransformRole", "ecr:GetAuthorizationToken"): "has no resource",
+    ("DeployRole", "sagemaker:ListEndpointConfigs"): "lists have no resource",
+    ("DeployRole", "sagemaker:ListModelPackages"): "lists have no resource",
+    ("DeployRole", "sagemaker:ListModels"): "lists have no resource",
+}
+PROJECT_OF_RESOURCE = re.compile(r"\$\{ProjectName\}")
+# Named by AWS, not by us.
+OTHER_RESOURCES = {
+    ":processing-job/pipelines-*": "SageMaker names a pipeline's jobs",
+    ":training-job/pipelines-*": "SageMaker names a pipeline's jobs",
+    "log-group:/aws/sagemaker/ProcessingJobs*": "all jobs of an account log there",
+    "log-group:/aws/sagemaker/TrainingJobs*": "all jobs of an account log there",
+    "log-group:/aws/sagemaker/TransformJobs*": "all jobs of an account log there",
+    ":scalable-target/*": "an id of AWS's own; held to SageMaker's variants by a condition",
+    "/AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint": "AWS's own role",
+    ":repository/sagemaker-scikit-learn": "AWS's own images, in an account that differs by region",
+}
+
+
+def statements() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield every statement of every role, with the role's logical id."""
+    for name, resource in Template(SERVICE).resources.items():
+        if resource["Type"] == "AWS::IAM::Role":
+            for policy in resource["Properties"]["Policies"]:
+                for statement in policy["PolicyDocument"]["Statement"]:
+                    yield name, statement
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def test_no_role_may_do_everything_with_anything() -> None:
+    wildcards = set()
+    for role, statement in statements():
+        for action in listed(statement["Action"]):
+            assert "*" not in action, f"{role}/{statement['Sid']} allows {action}"
+            if "*" in listed(statement["Resource"]):
+                wildcards.add((role, action))
+
+    assert wildcards == set(ALL_RESOURCES)
+
+
+def test_every_other_resource_is_the_projects_own_or_on_the_list() -> None:
+    for role, statement in statements():
+        for resource in listed(statement["Resource"]):
+            if resource == "*" or "Fn::GetAtt" in resource:
+                continue
+            arn = resource["Fn::Sub"]
+            own = PROJECT_OF_RESOURCE.search(arn)
+            assert own or any(arn.endswith(end) for end in OTHER_RESOURCES), f"{role}: {arn}"
+
+
+def test_scaling_is_for_endpoints_alone() -> None:
+    (scaling,) = (s for _, s in statements() if s["Sid"] == "Scaling")
+    (role,) = (s for _, s in statements() if s["Action"] == "iam:CreateServiceLinkedRole")
+
+    assert scaling["Condition"]["StringEquals"] == {
+        "application-autoscaling:service-namespace": "sagemaker",
+        "application-autoscaling:scalable-dimension": "sagemaker:variant:DesiredInstanceCount",
+    }
+    assert role["Condition"]["StringEquals"] == {
+        "iam:AWSServiceName": "sagemaker.application-autoscaling.amazonaws.com"
+    }
+
+
+def test_metrics_may_be_put_into_sagemakers_namespaces_only() -> None:
+    found = [s for _, s in statements() if s["Action"] == "cloudwatch:PutMetricData"]
+
+    assert len(found) == 3
+    assert all("cloudwatch:namespace" in s["Condition"]["StringEquals"] for s in found)
+
+
+def test_roles_are_passed_to_sagemaker_alone_and_one_by_one() -> None:
+    passed = {}
+    for role, statement in statements():
+        if "iam:PassRole" in listed(statement["Action"]):
+            assert statement["Condition"] == {
+                "StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}
+            }
+            passed[role] = statement["Resource"]
+
+    assert passed == {
+        "PipelineRole": {"Fn::GetAtt": ["JobRole", "Arn"]},
+        "DeployRole": {"Fn::GetAtt": ["EndpointRole", "Arn"]},
+    }
+
+
+def test_roles_are_assumed_by_one_service_each_and_for_this_account() -> None:
+    trusted = {}
+    for name, resource in Template(SERVICE).resources.items():
+        if resource["Type"] == "AWS::IAM::Role":
+            (statement,) = resource["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+            assert (statement["Effect"], statement["Action"]) == ("Allow", "sts:AssumeRole")
+            trusted[name] = (statement["Principal"]["Service"], statement.get("Condition"))
+
+    own = {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    assert trusted == {
+        "PipelineRole": ("sagemaker.amazonaws.com", own),
+        "JobRole": ("sagemaker.amazonaws.com", own),
+        "EndpointRole": ("sagemaker.amazonaws.com", own),
+        "TransformRole": ("sagemaker.amazonaws.com", own),
+        # Lambda names no account when it assumes a role; it takes one of the function's own account only.
+        "PredictRole": ("lambda.amazonaws.com", None),
+        "DeployRole": ("lambda.amazonaws.com", None),
+    }
+
+
+def test_no_job_endpoint_or_function_may_write_code() -> None:
+    for role, statement in statements():
+        if {"s3:PutObject", "s3:DeleteObject"} & set(listed(statement["Action"])):
+            for resource in listed(statement["Resource"]):
+                assert resource["Fn::Sub"].rpartition("${AWS::Region}")[2] in {
+                    "/models/*",
+                    "/runs/*",
+                    "/runs/score/*",
+                    "/reigning/*",
+                }, role
+
+
+def test_only_batch_transform_sees_portfolios_and_the_endpoint_models_alone() -> None:
+    reached = {
+        (role, resource["Fn::Sub"].rpartition("${AWS::Region}")[2])
+        for role, statement in statements()
+        if {"s3:GetObject", "s3:PutObject"} & set(listed(statement["Action"]))
+        for resource in listed(statement["Resource"])
+        if role in {"EndpointRole", "TransformRole"}
+    }
+    assert reached == {
+        ("EndpointRole", "/models/*"),
+        ("TransformRole", "/models/*"),
+        ("TransformRole", "/runs/score/*"),
+    }
+
+
+def test_roles_are_named_by_cloudformation() -> None:
+    roles = [r for r in Template(SERVICE).resources.values() if r["Type"] == "AWS::IAM::Role"]
+
+    assert len(roles) == 6
+    assert not any("RoleName" in role["Properties"] for role in roles)
+
+
+def test_the_bucket_expires_runs_versions_and_uploads_and_nothing_else() -> None:
+    rules = Template(STORAGE).resources["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+
+    assert {rule["Prefix"] for rule in rules if "ExpirationInDays" in rule} == {"runs/"}
+    assert [set(rule) - {"Id", "Status", "Prefix"} for rule in rules] == [
+        {"ExpirationInDays"},
+        {"NoncurrentVersionExpiration"},
+        {"AbortIncompleteMultipartUpload"},
+    ]
+
+
+def test_what_a_policy_denies_is_plain_http() -> None:
+    for text, name in (
+        (STORAGE, "BucketPolicy"),
+        (SERVICE, "DeadLettersPolicy"),
+        (SERVICE, "AlarmTopicPolicy"),
+    ):
+        document = Template(text).resources[name]["Properties"]["PolicyDocument"]
+        denied = [s for s in document["Statement"] if s["Effect"] == "Deny"]
+        assert [s["Condition"] for s in denied] == [{"Bool": {"aws:SecureTransport": "false"}}], name
+
+
+def refusal(**parameters: str) -> str | None:
+    """Return why CloudFormation's rules refuse the parameters; None where they don't."""
+    template = Template(SERVICE)
+    given = {
+        "PredictApiCodeKey": f"code/{'0' * 64}/predict_api.zip",
+        "DeployModelCodeKey": f"code/{'0' * 64}/deploy_model.zip",
+        **parameters,
+    }
+    try:
+        values = template.resolve_parameters(given)
+        Scope(template, values, lambda name, _: name).check_rules()
+    except TemplateError as error:
+        return str(error)
+    return None
+
+
+@pytest.mark.parametrize(
+    ("parameters", "reason"),
+    [
+        ({}, None),
+        ({"EndpointMode": "serverless"}, None),
+        ({"EndpointMode": "serverless", "MaxInstances": "2"}, "A serverless endpoint has no instances"),
+        ({"MinInstances": "2", "MaxInstances": "2"}, None),
+        ({"MaxInstances": "2"}, "SageMaker does not scale ml.t2 instances"),
+        ({"MaxInstances": "2", "InstanceType": "ml.m5.large"}, None),
+        ({"MaxInstances": "21", "InstanceType": "ml.m5.large"}, "must be a number not greater than 20"),
+        ({"InstanceType": "t2.medium"}, "'InstanceType' failed to satisfy constraint"),
+        ({"EndpointMode": "both"}, r"must be one of AllowedValues [instance, serverless]"),
+        ({"ServerlessMemoryMb": "3000"}, "must be one of AllowedValues [1024, 2048,"),
+        ({"ServerlessMaxConcurrency": "201"}, "must be a number not greater than 200"),
+        ({"ApiKeyRequired": "false"}, "Without API keys any web page could use the API"),
+        ({"ApiKeyRequired": "false", "CorsOrigins": "https://a.org"}, None),
+        ({"CorsOrigins": "a.org"}, "Either * or origins such as https://example.com"),
+        ({"AlarmEmail": "nobody"}, "'AlarmEmail' failed to satisfy constraint"),
+        ({"ProjectName": "Credit"}, "3 to 24 lower-case letters"),
+        ({"LogRetentionDays": "2"}, "must be one of AllowedValues [1, 3, 5,"),
+        ({"PowertoolsVersion": "latest"}, "'PowertoolsVersion' failed to satisfy constraint"),
+    ],
+)
+def test_parameters_that_make_no_sense_are_refused(parameters: dict[str, str], reason: str | None) -> None:
+    found = refusal(**parameters)
+
+    assert found is None if reason is None else reason in str(found), found
+
+
+def test_the_rest_deployment_waits_for_every_method_and_gateway_response() -> None:
+    template = Template(SERVICE)
+    wanted = {
+        name
+        for name, resource in template.resources.items()
+        if resource["Type"] in {"AWS::ApiGateway::Method", "AWS::ApiGateway::GatewayResponse"}
+    }
+
+    assert set(template.resources["ApiDeployment"]["DependsOn"]) == wanted
+    assert len(wanted) == 20
+
+
+def deployment_id(text: str, **parameters: str) -> str:
+    named = Template(name_deployment(text, parameters))
+    (name,) = (n for n, r in named.resources.items() if r["Type"] == "AWS::ApiGateway::Deployment")
+    assert named.resources["ApiStage"]["Properties"]["DeploymentId"] == {"Ref": name}
+    return name
+
+
+def test_the_rest_deployments_name_follows_the_api_and_nothing_else() -> None:
+    name = deployment_id(SERVICE, CorsOrigins="*", LogRetentionDays="30", ApiKeyRequired="true")
+
+    assert re.fullmatch(r"ApiDeployment[0-9a-f]{8}", name)
+    # Neither a setting that the API doesn't mention, nor a comment, nor another resource counts.
+    assert name == deployment_id(SERVICE, CorsOrigins="*", LogRetentionDays="7", ApiKeyRequired="true")
+    assert name == deployment_id(
+        SERVICE.replace("# The header alone", "# Only the header").replace("Timeout: 28", "Timeout: 20"),
+        CorsOrigins="*",
+        ApiKeyRequired="true",
+    )
+    # What the API's resources say, or the parameters they mention, does.
+    others = {
+        deployment_id(
+            SERVICE.replace("PathPart: docs", "PathPart: help"), CorsOrigins="*", ApiKeyRequired="true"
+        ),
+        deployment_id(SERVICE, CorsOrigins="https://a.org", ApiKeyRequired="true"),
+        deployment_id(SERVICE, CorsOrigins="*", ApiKeyRequired="false"),
+    }
+    assert len(others | {name}) == 4
+
+
+def test_the_functions_layer_holds_the_release_that_the_lock_pins() -> None:
+    lock = (TEMPLATES.parent / "requirements.lock").read_text(encoding="utf-8")
+    template = Template(SERVICE)
+
+    pinned = re.search(r"^aws-lambda-powertools==(\S+)", lock, re.MULTILINE)
+    assert pinned is not None
+    assert template.parameters["PowertoolsVersion"]["Default"] == pinned[1]
+    layer = "{{resolve:ssm:/aws/service/powertools/python/arm64/python3.13/${PowertoolsVersion}}}"
+    for function in ("PredictFunction", "DeployFunction"):
+        properties = template.resources[function]["Properties"]
+        assert (properties["Runtime"], properties["Architectures"]) == ("python3.13", ["arm64"])
+        assert properties["Layers"]["Fn::If"][:2] == ["HasLayer", [{"Fn::Sub": layer}]]
+
+
+def test_functions_log_into_the_groups_whose_retention_is_set() -> None:
+    # Local AWS does not say which group a function logs into.
+    resources = Template(SERVICE).resources
+
+    for function, group in (("PredictFunction", "PredictLogs"), ("DeployFunction", "DeployLogs")):
+        assert resources[function]["Properties"]["LoggingConfig"] == {"LogGroup": {"Ref": group}}
+        assert resources[group]["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+
+
+@pytest.mark.parametrize("text", [SERVICE, STORAGE])
+def test_parameters_are_found_without_a_yaml_parser(text: str) -> None:
+    assert template_parameters(text) == list(Template(text).parameters)
+
+
+def test_both_templates_lie_in_infra() -> None:
+    assert sorted(path.name for path in Path(TEMPLATES).glob("*.yaml")) == ["service.yaml", "storage.yaml"]

@@ -1,0 +1,259 @@
+"""POST /predict: answers, the contract's life, and the endpoint's failures."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
+from predict_api.endpoint import ENDPOINT_CONFIG, RETRY_WITHIN, S3_CONFIG
+from support.predict_api_fakes import NAMES, NUMBERS, REQUEST_ID, Api, client_error, contract
+
+HASH = contract()["contract"]
+ANSWER = {
+    "prediction": 0,
+    "probability": {"not_bankrupt": 0.995, "bankrupt": 0.005},
+    "risk_level": "low",
+    "confidence": 0.995,
+}
+MORE = {
+    "timestamp": "2026-01-02T03:04:05.678Z",
+    "model": {"version": "3", "contract": HASH},
+    "warnings": [],
+}
+NAMED = dict(zip(NAMES, NUMBERS, strict=True))
+OTHER = ("Quick Ratio", *NAMES[:3])
+
+
+@pytest.fixture
+def api() -> Api:
+    return Api()
+
+
+@pytest.mark.parametrize(
+    "body", [{"data": NUMBERS}, {"features": NAMED}, {"data": NUMBERS, "contract": HASH}]
+)
+def test_one_company(api: Api, body: Any) -> None:
+    reply = api.predict(body)
+    assert (reply.status, reply.json) == (200, {**ANSWER, **MORE})
+    assert reply.headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize(
+    "companies",
+    [[NUMBERS, NAMED], [{"data": NUMBERS}, {"features": NAMED}], [NAMED, {"features": NAMED}]],
+)
+@pytest.mark.parametrize("wrap", [True, False])
+def test_many_companies(api: Api, companies: list[Any], wrap: bool) -> None:
+    reply = api.predict({"instances": companies} if wrap else companies)
+    assert (reply.status, reply.json) == (200, {"predictions": [ANSWER, ANSWER], **MORE})
+
+
+def test_names_are_put_in_the_contracts_order(api: Api) -> None:
+    assert api.predict({"features": dict(reversed(NAMED.items()))}).json["confidence"] == 0.995
+    sent = json.loads(api.runtime.requests[0]["Body"])
+    assert sent == {"contract": HASH, "instances": [NUMBERS]}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"instances": %s}',
+        ' {"contract": "HASH", "instances":\n%s }',
+        '{"inst\\u0061nces":%s,"contract":"HASH"}',
+        " %s\n",
+    ],
+)
+def test_numbers_reach_the_endpoint_as_the_client_wrote_them(api: Api, text: str) -> None:
+    numbers = "[ [1, 2.50,\t1e3, 4], [0.1, 0.2, 1000.0000, -0]]"
+    assert api.post((text % numbers).replace("HASH", HASH)).status == 200
+    assert api.runtime.requests[0]["Body"].decode() == f'{{"contract":"{HASH}","instances":{numbers}}}'
+
+
+def test_what_the_endpoint_is_sent(api: Api) -> None:
+    api.predict({"data": [1, 2, 3, 4]})
+    request = api.runtime.requests[0]
+    assert request["EndpointName"] == "bankruptcy"
+    assert request["ContentType"] == request["Accept"] == "application/json"
+    assert request["CustomAttributes"] == REQUEST_ID
+
+
+def test_a_thousand_companies(api: Api) -> None:
+    reply = api.predict({"instances": [NUMBERS] * 1000})
+    assert reply.status == 200
+    assert len(reply.json["predictions"]) == 1000
+
+
+def test_version_is_the_endpoints_not_the_caches(api: Api) -> None:
+    # GIVEN a newer version with the same contract behind the endpoint
+    api.runtime.serves = contract(version="4")
+    assert api.predict({"data": NUMBERS}).json["model"] == {"version": "4", "contract": HASH}
+
+
+def test_values_far_outside_the_range_seen_are_answered_with_warnings(api: Api) -> None:
+    reply = api.predict({"instances": [NUMBERS, [0.5, 20.01, 1000, -10.5], [20, -10, 0, 10]]})
+    assert reply.status == 200
+    assert reply.json["warnings"] == [
+        {
+            "loc": ["instances", 1, position],
+            "feature": NAMES[position],
+            "seen": {"min": 0.0, "max": 10.0},
+            "message": "Far outside the values that the model has seen: 0 to 10.",
+        }
+        for position in (1, 3)
+    ]
+    named = api.predict({"features": {**NAMED, "Debt ratio %": 99}})
+    assert [warning["loc"] for warning in named.json["warnings"]] == [["features", "Debt ratio %"]]
+
+
+def test_warnings_are_at_most_a_hundred(api: Api) -> None:
+    assert len(api.predict([[-99, -99, -99e9, -99]] * 1000).json["warnings"]) == 100
+
+
+# The contract follows the model.
+
+
+def test_contract_is_read_once_in_ten_seconds(api: Api) -> None:
+    for _ in range(3):
+        api.predict({"data": NUMBERS})
+    assert api.s3.reads == 1
+    api.clock.seconds += 10
+    api.predict({"data": NUMBERS})
+    assert api.s3.reads == 2
+
+
+def test_new_columns_are_followed_within_the_request(api: Api) -> None:
+    # GIVEN a cached contract, and a new model with other columns, deployed and published
+    api.predict({"data": NUMBERS})
+    api.s3.document = api.runtime.serves = contract(OTHER, version="4")
+    # WHEN a client sends the new names, by position
+    reply = api.predict({"data": NUMBERS})
+    # THEN the answer is the new model's, and says so
+    assert reply.status == 200
+    assert reply.json["model"] == {"version": "4", "contract": contract(OTHER)["contract"]}
+    sent = [json.loads(request["Body"])["contract"] for request in api.runtime.requests]
+    assert sent == [HASH, HASH, contract(OTHER)["contract"]]
+
+
+def test_numbers_by_name_are_never_read_as_other_columns(api: Api) -> None:
+    api.predict({"features": NAMED})
+    api.s3.document = api.runtime.serves = contract(OTHER, version="4")
+    reply = api.predict({"features": NAMED})
+    assert reply.status == 422
+    assert reply.problems[("features", "Quick Ratio")] == "is missing"
+
+
+def test_pinned_contract_that_is_gone(api: Api) -> None:
+    api.predict({"data": NUMBERS})
+    api.s3.document = api.runtime.serves = contract(OTHER)
+    reply = api.predict({"data": NUMBERS, "contract": HASH})
+    assert (reply.status, reply.code) == (409, "contract_mismatch")
+    assert reply.problems == {
+        ("contract",): f"{HASH!r} was given, {contract(OTHER)['contract']!r} is served."
+    }
+
+
+def test_client_may_know_the_newest_contract_before_the_cache_does(api: Api) -> None:
+    api.predict({"data": NUMBERS})
+    api.s3.document = api.runtime.serves = contract(OTHER)
+    assert api.predict({"data": NUMBERS, "contract": contract(OTHER)["contract"]}).status == 200
+
+
+def test_pinned_contract_comes_before_the_shape(api: Api) -> None:
+    assert api.predict({"data": [1], "contract": "0" * 16}).code == "contract_mismatch"
+
+
+def test_endpoint_ahead_of_the_published_contract_means_try_again(api: Api) -> None:
+    api.runtime.serves = contract(OTHER)
+    reply = api.predict({"data": NUMBERS})
+    assert (reply.status, reply.code) == (503, "deploying")
+    assert reply.headers["retry-after"] == "5"
+    assert len(api.runtime.requests) == 2
+
+
+def test_no_second_try_when_the_first_was_slow(api: Api) -> None:
+    slow = client_error("ModelError", OriginalStatusCode=409)
+    invoke = api.runtime.invoke_endpoint
+
+    def invoke_slowly(**request: Any) -> Any:
+        api.clock.seconds += RETRY_WITHIN + 0.1
+        return invoke(**request)
+
+    api.runtime.invoke_endpoint = invoke_slowly  # type: ignore[method-assign]
+    api.runtime.errors = [slow]
+    assert api.predict({"data": NUMBERS}).code == "deploying"
+    assert len(api.runtime.requests) == 1
+
+
+def test_time_limits_add_up_to_less_than_the_gateways() -> None:
+    def longest(config: Any) -> float:
+        attempts = config.retries["total_max_attempts"]
+        return float(attempts * (config.connect_timeout + config.read_timeout) + (attempts - 1))
+
+    assert RETRY_WITHIN + longest(S3_CONFIG) + longest(ENDPOINT_CONFIG) <= 27
+
+
+def test_nothing_published_yet(api: Api) -> None:
+    api.s3.document = None
+    reply = api.predict({"data": NUMBERS})
+    assert (reply.status, reply.code, reply.headers["retry-after"]) == (503, "no_model", "60")
+
+
+def test_unreadable_contract_is_unavailable_at_first_and_the_old_copy_later(api: Api) -> None:
+    api.s3.error = client_error("InternalError")
+    assert api.predict({"data": NUMBERS}).code == "unavailable"
+    api.s3.error = None
+    assert api.predict({"data": NUMBERS}).status == 200
+    api.s3.error = ConnectTimeoutError(endpoint_url="https://s3")
+    api.clock.seconds += 11
+    assert api.predict({"data": NUMBERS}).status == 200
+
+
+# The endpoint's failures.
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code", "retry_after"),
+    [
+        (client_error("ModelError", OriginalStatusCode=500), 502, "model_error", None),
+        (client_error("ModelError", OriginalStatusCode=422), 502, "model_error", None),
+        (client_error("ValidationError"), 503, "endpoint_unavailable", "30"),
+        (client_error("ModelNotReadyException"), 503, "endpoint_unavailable", "30"),
+        (client_error("ServiceUnavailable"), 503, "endpoint_unavailable", "30"),
+        (client_error("InternalFailure"), 503, "endpoint_unavailable", "30"),
+        (EndpointConnectionError(endpoint_url="https://x"), 503, "endpoint_unavailable", "30"),
+        (client_error("ThrottlingException"), 429, "throttled", "1"),
+        (ReadTimeoutError(endpoint_url="https://x"), 504, "endpoint_timeout", None),
+        (ConnectTimeoutError(endpoint_url="https://x"), 504, "endpoint_timeout", None),
+        (client_error("AccessDeniedException"), 500, "internal_error", None),
+        (RuntimeError("arn:aws:sagemaker:secret"), 500, "internal_error", None),
+    ],
+)
+def test_failures_of_the_endpoint(
+    api: Api, error: Exception, status: int, code: str, retry_after: str | None
+) -> None:
+    api.runtime.errors = [error]
+    reply = api.predict({"data": NUMBERS})
+    assert (reply.status, reply.code) == (status, code)
+    assert reply.headers.get("retry-after") == retry_after
+    assert reply.json["error"]["request_id"] == REQUEST_ID
+    # Nothing of the cause reaches the client.
+    assert "arn:" not in reply.text
+    assert "https:" not in reply.text
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"<html>",
+        b"[]",
+        b'{"predictions": []}',
+        b'{"predictions": [], "model": {"version": "3", "contract": "%s"}}' % HASH.encode(),
+        b'{"predictions": [{}], "model": {"version": "3", "contract": "0000"}}',
+    ],
+)
+def test_senseless_answers_of_the_endpoint(api: Api, answer: bytes) -> None:
+    api.runtime.answer = answer
+    reply = api.predict({"data": NUMBERS})
+    assert (reply.status, reply.code) == (502, "model_error")

@@ -1,0 +1,219 @@
+"""Where data come from: a file, the cache, UCI's archive, or generated sample data."""
+
+import gzip
+import hashlib
+import http.server
+import io
+import lzma
+import threading
+import urllib.error
+import urllib.request
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts.data import source
+from scripts.data.source import DataError, DataUnavailableError, fetch, read_csv_file, resolve
+
+CSV = b"Bankrupt?, Ratio A, Ratio B\r\n1,0.25,4980000000\r\n0,0.5,0.75\r\n"
+
+
+def archive(content: bytes = CSV, name: str = "data.csv") -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        file.writestr(name, content)
+    return buffer.getvalue()
+
+
+def unreachable(url: str, *, timeout: float) -> Any:
+    raise urllib.error.URLError("Name or service not known")
+
+
+@contextmanager
+def server(answer: bytes, status: int = 200) -> Iterator[Callable[..., Any]]:
+    """An opener whose every URL leads to a server on loopback with one answer."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as running:
+        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+            address = f"http://127.0.0.1:{running.server_port}/"
+            yield lambda _, timeout: direct.open(address, timeout=timeout)
+        finally:
+            running.shutdown()
+            thread.join()
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "home"
+    monkeypatch.setenv("BANKRUPTCY_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture
+def known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """CSV counts as the known UCI file."""
+    monkeypatch.setattr(source, "UCI_SHA256", (hashlib.sha256(CSV).hexdigest(),))
+
+
+@pytest.mark.usefixtures("known")
+def test_fetch_keeps_the_csv_of_the_archive_and_does_not_download_it_twice(tmp_path: Path) -> None:
+    with server(archive()) as opener:
+        path = fetch(tmp_path / "cache", opener)
+
+    assert path.read_bytes() == CSV
+    assert list(path.parent.iterdir()) == [path]
+    assert fetch(tmp_path / "cache", unreachable) == path
+
+
+@pytest.mark.usefixtures("known")
+def test_fetch_replaces_a_damaged_copy(tmp_path: Path) -> None:
+    (tmp_path / source.UCI_FILE_NAME).write_bytes(CSV[:20])
+    with server(archive()) as opener:
+        assert fetch(tmp_path, opener).read_bytes() == CSV
+
+
+def test_fetch_refuses_another_file_and_names_both_hashes(tmp_path: Path) -> None:
+    with server(archive()) as opener, pytest.raises(DataError) as caught:
+        fetch(tmp_path, opener)
+
+    assert hashlib.sha256(CSV).hexdigest() in str(caught.value)
+    assert all(expected in str(caught.value) for expected in source.UCI_SHA256)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_fetch_asks_uci_with_a_timeout(tmp_path: Path) -> None:
+    asked = []
+
+    def opener(url: str, *, timeout: float) -> Any:
+        asked.append((url, timeout))
+        raise TimeoutError("timed out")
+
+    with pytest.raises(DataUnavailableError, match=r"can't be reached from here \(timed out\).*--data PATH"):
+        fetch(tmp_path, opener)
+    assert asked == [
+        ("https://archive.ics.uci.edu/static/public/572/taiwanese+bankruptcy+prediction.zip", 10.0)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "reason"),
+    [
+        (b"<html>Sign in</html>", 200, "sends no archive"),
+        (b"busy", 503, "Service Unavailable"),
+        (b"", 404, "Not Found"),
+    ],
+)
+def test_fetch_says_why_the_archive_is_out_of_reach(
+    tmp_path: Path, answer: bytes, status: int, reason: str
+) -> None:
+    with server(answer, status) as opener, pytest.raises(DataUnavailableError, match=reason):
+        fetch(tmp_path, opener)
+
+
+def test_fetch_says_when_the_cache_can_not_be_written(tmp_path: Path, known: None) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    with server(archive()) as opener, pytest.raises(DataError, match="Set BANKRUPTCY_HOME"):
+        fetch(tmp_path / "file", opener)
+
+
+def test_the_cache_is_in_the_home_folder_unless_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("BANKRUPTCY_HOME", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert source.cache_folder() == tmp_path / ".cache" / "bankruptcy"
+    monkeypatch.setenv("BANKRUPTCY_HOME", str(tmp_path / "elsewhere"))
+    assert source.cache_folder() == tmp_path / "elsewhere"
+
+
+def test_resolve_prefers_the_given_file(tmp_path: Path, home: Path) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_bytes(CSV)
+
+    found = resolve(path, unreachable)
+
+    assert (found.path, found.is_sample, found.description) == (path, False, str(path))
+    assert not home.exists()
+
+
+@pytest.mark.usefixtures("known")
+def test_resolve_downloads_into_the_cache_and_names_the_data_set(home: Path) -> None:
+    with server(archive()) as opener:
+        found = resolve(None, opener)
+
+    assert found.path == home / source.UCI_FILE_NAME
+    assert not found.is_sample
+    assert found.description.startswith("UCI 572, Taiwanese Bankruptcy Prediction")
+
+
+def test_resolve_falls_back_to_the_sample_and_says_why(home: Path) -> None:
+    found = resolve(None, unreachable)
+
+    assert found.is_sample
+    assert found.path.name == "sample-data.csv"
+    assert found.path.is_relative_to(home)
+    assert found.description.startswith("sample data")
+    assert "Name or service not known" in found.description
+    assert len(found.path.read_bytes().splitlines()) == 6820
+
+    changed = found.path.stat().st_mtime_ns
+    assert resolve(None, unreachable).path.stat().st_mtime_ns == changed
+    assert resolve(found.path, unreachable).is_sample
+
+
+@pytest.mark.usefixtures("home")
+def test_resolve_does_not_hide_a_wrong_file_behind_the_sample() -> None:
+    with server(archive()) as opener, pytest.raises(DataError, match="given sha256"):
+        resolve(None, opener)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", CSV),
+        ("a.csv.gz", gzip.compress(CSV, mtime=0)),
+        ("a.csv.xz", lzma.compress(CSV)),
+        ("archive.zip", archive(name="folder/a.csv")),
+    ],
+)
+def test_every_format_is_decompressed(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+
+    csv = read_csv_file(tmp_path / name)
+
+    assert (csv.name, csv.content) == ("a.csv", CSV)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.parquet", b"PAR1", r"must end in one of \.csv, \.csv\.gz, \.csv\.xz, \.zip"),
+        ("a.csv", None, "There is no data file"),
+        ("a.csv.gz", gzip.compress(CSV, mtime=0)[:30], "Is it whole"),
+        ("a.csv.xz", b"text", "Is it whole"),
+        ("a.zip", b"text", "Is it whole"),
+        ("a.zip", archive(name="readme.txt"), r"exactly one \.csv; it holds 0"),
+    ],
+)
+def test_a_file_that_can_not_be_read_is_an_error(
+    tmp_path: Path, name: str, content: bytes | None, message: str
+) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        resolve(tmp_path / name, unreachable)

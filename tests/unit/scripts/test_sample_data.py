@@ -1,0 +1,103 @@
+"""Sample data: the same shape as the real file, the same for the same seed, and learnable."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import QuantileTransformer
+
+from scripts.data.sample import generate, write_csv
+from scripts.data.sample_statistics import STATISTICS_PATH, averaged_quantiles, make_statistics, repair_units
+
+
+@pytest.fixture(scope="module")
+def sample() -> pd.DataFrame:
+    return generate()
+
+
+def test_the_sample_has_the_shape_of_the_real_file(sample: pd.DataFrame) -> None:
+    assert sample.shape == (6819, 96)
+    assert sample.columns[0] == "Bankrupt?"
+    assert all(name.startswith(" ") for name in sample.columns[1:])
+    assert sample.columns.is_unique
+    assert sample["Bankrupt?"].value_counts().to_dict() == {0: 6599, 1: 220}
+    assert np.isfinite(sample.to_numpy()).all()
+
+
+def test_the_traps_of_the_real_file_are_kept(sample: pd.DataFrame) -> None:
+    ratios = sample.iloc[:, 1:]
+    assert (ratios[" Net Income Flag"] == 1).all()
+    assert ratios.columns[ratios.nunique() == 1].tolist() == [" Net Income Flag"]
+    for copy, original in (
+        (" Current Liability to Liability", " Current Liabilities/Liability"),
+        (" Current Liability to Equity", " Current Liabilities/Equity"),
+    ):
+        assert ratios[copy].equals(ratios[original])
+    assert (ratios >= 0).all(axis=None)
+    highest = ratios.max()
+    assert 20 <= (highest > 1).sum() <= 24
+    assert 9e9 < highest.max() <= 1e10
+    assert (ratios[" Cash Turnover Rate"] > 1).mean() == pytest.approx(4239 / 6819, abs=0.03)
+
+
+def test_the_sample_ranks_companies_about_as_well_as_the_real_file(sample: pd.DataFrame) -> None:
+    model = make_pipeline(
+        QuantileTransformer(n_quantiles=200, output_distribution="normal"),
+        LogisticRegression(C=0.03, max_iter=1000),
+    )
+    target = sample["Bankrupt?"]
+    folds = StratifiedKFold(3, shuffle=True, random_state=0)
+    scores = cross_val_predict(model, sample.iloc[:, 1:], target, cv=folds, method="predict_proba")[:, 1]
+
+    assert 0.90 < roc_auc_score(target, scores) < 0.97
+
+
+def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
+    first = write_csv(tmp_path / "a.csv", rows=300, seed=3).read_bytes()
+
+    assert write_csv(tmp_path / "b.csv", rows=300, seed=3).read_bytes() == first
+    assert write_csv(tmp_path / "c.csv", rows=300, seed=4).read_bytes() != first
+    assert pd.read_csv(tmp_path / "a.csv").equals(generate(300, 3))
+
+
+@pytest.mark.parametrize(("rows", "bankrupt"), [(2, 1), (100, 3), (1000, 32)])
+def test_classes_scale_with_the_rows(rows: int, bankrupt: int) -> None:
+    target = generate(rows)["Bankrupt?"]
+    assert (len(target), target.sum()) == (rows, bankrupt)
+
+
+def test_too_few_rows_is_an_error() -> None:
+    with pytest.raises(ValueError, match="2 rows or more, one of each class; given 1"):
+        generate(1)
+
+
+def test_statistics_of_the_sample_are_those_it_was_drawn_from(sample: pd.DataFrame) -> None:
+    again = make_statistics(sample)
+    with np.load(STATISTICS_PATH, allow_pickle=False) as stored:
+        assert again["columns"].tolist() == stored["columns"].tolist()
+        assert again["sources"].tolist() == stored["sources"].tolist()
+        assert again["class_counts"].tolist() == [6599, 220]
+        assert np.abs(again["locations"] - stored["locations"]).max() < 0.3
+        correlations = [factor @ factor.T for factor in (again["factors"][0], stored["factors"][0])]
+        assert np.abs(correlations[0] - correlations[1]).mean() < 0.02
+
+
+def test_the_statistics_are_small_and_hold_no_row() -> None:
+    assert STATISTICS_PATH.stat().st_size <= 300_000
+    with np.load(STATISTICS_PATH, allow_pickle=False) as stored:
+        companies = stored["class_counts"].sum()
+        assert all(companies not in stored[name].shape for name in stored.files)
+
+
+def test_a_quantile_is_the_mean_of_five_companies() -> None:
+    values = np.array([100.0, 2, 1, 3, 4, 5, 6, 7, 8, 9])
+    assert averaged_quantiles(values, np.array([0.0, 0.5, 1.0])).tolist() == [3.0, 5.0, 26.0]
+
+
+def test_units_are_repaired() -> None:
+    assert repair_units(np.array([0.0, 0.0004, 4980000000.0])).tolist() == pytest.approx([0.0, 4.0, 0.498])

@@ -1,0 +1,399 @@
+"""Evaluate: the winner, the gate, the reigning model, and what is handed on."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+
+import inference
+from steps import evaluate, train_recommended
+from steps.dataset.columns import TARGET
+from steps.export.files import pack_model, unpack_model, write_model
+from steps.export.served import export_pipeline
+from steps.job import JobError
+from steps.measures.metrics import roc_auc
+
+
+class Execution:
+    """Evaluate's inputs, a copy of the trained workspace's that a test may change."""
+
+    def __init__(self, space: Any, root: Path) -> None:
+        self.space, self.root = space, root
+        for name in ("published", "recommended", "reigning"):
+            shutil.copytree(space.folder(name), root / name)
+        shutil.copytree(space.folder("test"), root / "test")
+
+    def run(self, *options: str) -> dict[str, Any]:
+        names = ("published", "recommended", "test", "reigning", "evaluation", "model")
+        folders = [word for name in names for word in (f"--{name}", str(self.root / name))]
+        evaluate.main([*folders, *self.space.arguments("features"), *options])
+        evaluation: dict[str, Any] = json.loads((self.root / "evaluation" / "evaluation.json").read_text())
+        return evaluation
+
+    def contract(self) -> dict[str, Any]:
+        contract: dict[str, Any] = json.loads((self.root / "model" / "contract.json").read_text())
+        return contract
+
+    def reign(self, candidate: str) -> None:
+        shutil.copy(self.root / candidate / "model.tar.gz", self.root / "reigning" / "model.tar.gz")
+
+    def rewrite(self, name: str, **changes: Any) -> None:
+        """Export the candidate `name` again with another calibration, contract or audit copy."""
+        folder = self.root / "rewritten"
+        unpack_model(self.root / name / "model.tar.gz", folder)
+        audit = joblib.load(folder / "model.joblib")
+        contract = json.loads((folder / "model.json").read_text())["contract"]
+        served = export_pipeline(audit["pipeline"], changes.get("calibration", audit["calibration"]))
+        write_model(folder, served, contract | changes.get("contract", {}), changes.get("audit", audit))
+        pack_model(folder, self.root / name / "model.tar.gz")
+        shutil.rmtree(folder)
+
+    def audit(self, name: str) -> dict[str, Any]:
+        folder = self.root / "audited"
+        unpack_model(self.root / name / "model.tar.gz", folder)
+        audit: dict[str, Any] = joblib.load(folder / "model.joblib")
+        shutil.rmtree(folder)
+        return audit
+
+
+@pytest.fixture
+def execution(trained: Any, tmp_path: Path) -> Execution:
+    return Execution(trained, tmp_path)
+
+
+def test_layout(execution: Execution) -> None:
+    evaluation = execution.run("--execution-id", "abc123")
+    test = pd.read_parquet(execution.root / "test" / "test.parquet")
+    assert evaluation["test"] == {"companies": len(test), "bankruptcies": int(test[TARGET].sum())}
+    assert set(evaluation["candidates"]) == {"published", "recommended"}
+    for candidate in evaluation["candidates"].values():
+        assert set(candidate) == {
+            "estimator",
+            "out_of_fold_roc_auc",
+            "roc_auc",
+            "pr_auc",
+            "brier",
+            "ece",
+            "recall_at_1_percent_fpr",
+            "recall_at_5_percent_fpr",
+            "recall_at_10_percent_fpr",
+            "intervals",
+            "comparison",
+        }
+        assert candidate["roc_auc"]["low"] <= candidate["roc_auc"]["value"] <= candidate["roc_auc"]["high"]
+    winner = evaluation["candidates"][evaluation["winner"]["candidate"]]
+    assert evaluation["gate"]["roc_auc"] == winner["roc_auc"]["value"]
+    assert evaluation["gate"]["not_worse_than_reigning"] == 1
+    assert evaluation["binary_classification_metrics"]["auc"]["value"] == winner["roc_auc"]["value"]
+    assert evaluation["reigning"] is None
+    assert evaluation["execution_id"] == "abc123"
+    assert evaluation["data"]["file"] == "companies.csv"
+
+
+def test_winner_is_the_better_out_of_fold_whatever_the_test_companies_say(execution: Execution) -> None:
+    # GIVEN test companies with all labels turned round, so that the better candidate looks worse
+    path = execution.root / "test" / "test.parquet"
+    test = pd.read_parquet(path)
+    test[TARGET] = 1 - test[TARGET]
+    test.to_parquet(path)
+    evaluation = execution.run()
+    out_of_fold = {name: c["out_of_fold_roc_auc"] for name, c in evaluation["candidates"].items()}
+    assert out_of_fold["recommended"] > out_of_fold["published"]
+    assert evaluation["winner"]["candidate"] == "recommended"
+    on_test = {name: c["roc_auc"]["value"] for name, c in evaluation["candidates"].items()}
+    assert on_test["recommended"] < on_test["published"]
+
+
+@pytest.mark.parametrize("candidate", ["published", "recommended"])
+def test_named_candidate_is_handed_on_unchanged(execution: Execution, candidate: str) -> None:
+    evaluation = execution.run("--register-candidate", candidate)
+    assert evaluation["winner"]["candidate"] == candidate
+    handed_on = (execution.root / "model" / "model.tar.gz").read_bytes()
+    assert handed_on == (execution.root / candidate / "model.tar.gz").read_bytes()
+    assert execution.contract()["candidate"] == candidate
+
+
+def test_contract_states_figures_and_a_known_answer(execution: Execution, tmp_path: Path) -> None:
+    evaluation = execution.run()
+    contract = execution.contract()
+    winner = evaluation["candidates"][evaluation["winner"]["candidate"]]
+    assert contract["metrics"]["roc_auc"] == winner["roc_auc"]
+    assert contract["metrics"]["test_companies"] == evaluation["test"]["companies"]
+    assert contract["contract"] == evaluation["winner"]["contract"]
+    unpack_model(execution.root / "model" / "model.tar.gz", tmp_path / "served")
+    model = inference.load(tmp_path / "served")
+    smoke_test = contract["smoke_test"]
+    assert model.predict_proba(np.array([smoke_test["features"]]))[0] == smoke_test["probability"]
+    assert 0.01 < smoke_test["probability"] < 0.99
+    assert model.contract.names == tuple(feature["name"] for feature in contract["features"])
+
+
+def test_figures_are_those_of_the_served_model(execution: Execution, tmp_path: Path) -> None:
+    evaluation = execution.run("--register-candidate", "published")
+    test = pd.read_parquet(execution.root / "test" / "test.parquet")
+    unpack_model(execution.root / "published" / "model.tar.gz", tmp_path / "served")
+    model = inference.load(tmp_path / "served")
+    probability = model.predict_proba(test[list(model.contract.names)].to_numpy())
+    assert evaluation["gate"]["roc_auc"] == roc_auc(test[TARGET].to_numpy(), probability)
+    matrix = evaluation["binary_classification_metrics"]["confusion_matrix"]
+    predicted = probability >= model.contract.threshold
+    assert matrix["1"]["1"] == int(np.sum(predicted & (test[TARGET] == 1)))
+    assert matrix["0"]["1"] == int(np.sum(predicted & (test[TARGET] == 0)))
+    low, medium, high = evaluation["risk_levels"]
+    assert (low["observed"]["recall"], medium["from"]) == (1.0, model.contract.threshold)
+    assert medium["observed"]["recall"] == matrix["1"]["1"] / int(test[TARGET].sum())
+    assert high["observed"]["false_positive_rate"] <= medium["observed"]["false_positive_rate"]
+    assert set(medium["expected"]) == set(medium["observed"])
+
+
+@pytest.mark.parametrize(
+    ("minimum", "verb"), [("0.7", "reaches MinRocAuc 0.7"), ("0.9999", "is below MinRocAuc 0.9999")]
+)
+def test_reason_says_how_the_figure_compares(execution: Execution, minimum: str, verb: str) -> None:
+    reason = execution.run("--min-roc-auc", minimum)["gate"]["reason"]
+    assert verb in reason
+    assert reason.endswith("; there is no reigning model to compare with.")
+
+
+def test_reason_shows_a_near_miss_on_its_side_of_the_minimum(execution: Execution) -> None:
+    reached = execution.run()["gate"]["roc_auc"]
+    minimum = reached + 1e-6
+    reason = execution.run("--min-roc-auc", str(minimum))["gate"]["reason"]
+    shown = float(reason.split()[1])
+    assert shown < minimum
+    assert f"is below MinRocAuc {minimum}" in reason
+
+
+def test_same_model_is_not_worse_than_itself(execution: Execution) -> None:
+    execution.reign("recommended")
+    evaluation = execution.run("--register-candidate", "recommended")
+    assert evaluation["gate"]["not_worse_than_reigning"] == 1
+    nothing = {"value": 0, "low": 0, "high": 0}
+    assert evaluation["reigning"]["comparison"]["roc_auc_difference"] == nothing
+    assert evaluation["reigning"]["comparison"]["log_loss_increase"] == nothing
+    assert evaluation["reigning"]["roc_auc"] == evaluation["candidates"]["recommended"]["roc_auc"]
+
+
+def test_ranking_as_well_with_much_worse_probabilities_is_significantly_worse(execution: Execution) -> None:
+    # GIVEN the reigning model again, three times as sure as its evidence allows
+    execution.reign("recommended")
+    calibration = execution.audit("recommended")["calibration"]
+    overconfident = dataclasses.replace(
+        calibration, slope=calibration.slope * 3, intercept=calibration.intercept * 3
+    )
+    audit = execution.audit("recommended") | {"calibration": overconfident}
+    execution.rewrite("recommended", calibration=overconfident, audit=audit)
+    # WHEN it is judged THEN its ranking is the same, and its log loss refuses it
+    evaluation = execution.run("--register-candidate", "recommended")
+    comparison = evaluation["reigning"]["comparison"]
+    assert comparison["roc_auc_difference"]["value"] == 0
+    assert comparison["log_loss_increase"]["low"] > 0.02
+    assert evaluation["gate"]["passed"] is False
+
+
+def test_significantly_worse_than_the_reigning_model(execution: Execution) -> None:
+    # GIVEN a reigning model that is good, and a candidate whose coefficients are drawn by lot
+    execution.reign("recommended")
+    audit = execution.audit("recommended")
+    coefficients = audit["pipeline"]["logistic"].coef_
+    audit["pipeline"]["logistic"].coef_ = np.random.default_rng(0).normal(size=coefficients.shape)
+    folder = execution.root / "worse"
+    unpack_model(execution.root / "recommended" / "model.tar.gz", folder)
+    contract = json.loads((folder / "model.json").read_text())["contract"]
+    write_model(folder, export_pipeline(audit["pipeline"], audit["calibration"]), contract, audit)
+    pack_model(folder, execution.root / "recommended" / "model.tar.gz")
+    # WHEN it is judged
+    evaluation = execution.run("--register-candidate", "recommended", "--min-roc-auc", "0.1")
+    # THEN the gate refuses it although its own figure would do
+    assert evaluation["gate"]["not_worse_than_reigning"] == 0
+    assert (
+        "it is significantly worse than the reigning model (ROC-AUC difference -0."
+        in evaluation["gate"]["reason"]
+    )
+
+
+def test_the_minimum_holds_out_of_fold_too(execution: Execution) -> None:
+    # GIVEN a model that does well on unseen companies, but did not out of fold
+    folder = execution.root / "odd"
+    unpack_model(execution.root / "recommended" / "model.tar.gz", folder)
+    contract = json.loads((folder / "model.json").read_text())["contract"]
+    contract["out_of_fold"]["roc_auc"] = 0.7501
+    audit = execution.audit("recommended")
+    write_model(folder, export_pipeline(audit["pipeline"], audit["calibration"]), contract, audit)
+    pack_model(folder, execution.root / "recommended" / "model.tar.gz")
+    # WHEN it is judged THEN it is refused below its figure out of fold, and passes above
+    gate = execution.run("--register-candidate", "recommended", "--min-roc-auc", "0.76")["gate"]
+    assert gate["roc_auc"] > 0.76
+    assert (gate["out_of_fold_roc_auc"], gate["passed"]) == (0.7501, False)
+    said = "reaches MinRocAuc 0.76; 0.750 out of fold, on the training companies, is below it"
+    assert said in gate["reason"]
+    gate = execution.run("--register-candidate", "recommended", "--min-roc-auc", "0.75")["gate"]
+    assert gate["passed"] is True
+    assert "out of fold" not in gate["reason"]
+
+
+def test_a_model_trained_on_shuffled_labels_is_refused_though_it_passes_a_low_minimum(
+    execution: Execution, companies: Callable[..., pd.DataFrame]
+) -> None:
+    # GIVEN the good model in service, many unseen companies, and a model trained on the same companies as
+    # the good one, a third of whose labels are shuffled among them
+    execution.reign("recommended")
+    companies(rows=2000, bankrupt=400, seed=1).to_parquet(execution.root / "test" / "test.parquet")
+    train = pd.read_parquet(execution.space.folder("train") / "train.parquet")
+    generator = np.random.default_rng(0)
+    third = generator.permutation(len(train))[: len(train) // 3]
+    labels = train[TARGET].to_numpy(copy=True)
+    labels[third] = labels[generator.permutation(third)]
+    (execution.root / "train").mkdir()
+    train.assign(**{TARGET: labels}).to_parquet(execution.root / "train" / "train.parquet")
+    train_recommended.main(
+        [
+            *("--train", str(execution.root / "train"), "--model-dir", str(execution.root / "worse")),
+            *execution.space.arguments("features"),
+            *("--estimator", "logistic"),
+        ]
+    )
+    pack_model(execution.root / "worse", execution.root / "recommended" / "model.tar.gz")
+    # WHEN it is judged
+    gate = execution.run("--register-candidate", "recommended", "--min-roc-auc", "0.6")["gate"]
+    # THEN it reaches the minimum, and is refused with the figures
+    assert gate["roc_auc"] > 0.6
+    assert (gate["not_worse_than_reigning"], gate["passed"]) == (0, False)
+    assert re.search(
+        r"reaches MinRocAuc 0\.6; it is significantly worse than the reigning model "
+        r"\(ROC-AUC difference -0\.\d{4}, 95 % interval -0\.\d{4} to -0\.\d{4}; "
+        r"log loss \+\d+\.\d %, 95 % interval \+\d+\.\d to \+\d+\.\d %\)\.$",
+        gate["reason"],
+    )
+    # AND passes where it shall not be compared
+    options = ("--register-candidate", "recommended", "--min-roc-auc", "0.6", "--compare-with-reigning", "no")
+    assert execution.run(*options)["gate"]["passed"] is True
+
+
+def test_reigning_model_is_never_unpickled(execution: Execution) -> None:
+    # GIVEN a reigning archive whose joblib runs code when loaded
+    marker = execution.root / "executed"
+    execution.rewrite("recommended", audit=RunsOnLoad(str(marker)))
+    execution.reign("recommended")
+    shutil.copy(execution.space.folder("recommended") / "model.tar.gz", execution.root / "recommended")
+    evaluation = execution.run()
+    assert evaluation["reigning"] is not None
+    assert not marker.exists()
+
+
+class RunsOnLoad:
+    """An object whose unpickling makes a directory."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
+        return Path.mkdir, (Path(self.path),)
+
+
+def test_reigning_model_needs_columns_that_the_data_has(execution: Execution) -> None:
+    execution.reign("recommended")
+    audit = execution.audit("recommended")
+    folder = execution.root / "renamed"
+    unpack_model(execution.root / "reigning" / "model.tar.gz", folder)
+    contract = json.loads((folder / "model.json").read_text())["contract"]
+    contract["features"][0]["name"] = "Goodwill"
+    contract["contract"] = inference.contract_hash([feature["name"] for feature in contract["features"]])
+    write_model(folder, export_pipeline(audit["pipeline"], audit["calibration"]), contract, audit)
+    pack_model(folder, execution.root / "reigning" / "model.tar.gz")
+    evaluation = execution.run()
+    assert evaluation["reigning"]["compared"] is False
+    assert evaluation["reigning"]["reason"].endswith("it needs columns that the data lacks (Goodwill)")
+
+
+def test_served_model_must_equal_the_trained_one(execution: Execution) -> None:
+    calibration = execution.audit("published")["calibration"]
+    execution.rewrite(
+        "published", calibration=dataclasses.replace(calibration, slope=calibration.slope * 1.001)
+    )
+    with pytest.raises(
+        JobError, match="The published model as served differs from the one trained: by up to"
+    ):
+        execution.run()
+    assert not (execution.root / "model").exists()
+
+
+def test_unreadable_reigning_model_keeps_no_model_out_and_is_told_loudly(execution: Execution) -> None:
+    # GIVEN a reigning model that another version of this code wrote
+    folder = execution.root / "newer"
+    unpack_model(execution.root / "recommended" / "model.tar.gz", folder)
+    description = json.loads((folder / "model.json").read_text())
+    (folder / "model.json").write_text(json.dumps(description | {"format": 99}))
+    pack_model(folder, execution.root / "reigning" / "model.tar.gz")
+    # WHEN a good model is judged
+    evaluation = execution.run()
+    # THEN it passes, not compared, and whoever reads the figures or the reason is told
+    assert evaluation["gate"]["not_worse_than_reigning"] == 1
+    assert evaluation["reigning"]["compared"] is False
+    assert "is of the format 99; this code reads" in evaluation["reigning"]["reason"]
+    assert (
+        "it was NOT compared with the reigning model (The reigning model can't be read"
+        in evaluation["gate"]["reason"]
+    )
+
+
+def test_reigning_model_with_no_more_than_a_contract_is_compared_all_the_same(execution: Execution) -> None:
+    # GIVEN a reigning model that does not say how it was trained
+    folder = execution.root / "older"
+    unpack_model(execution.root / "recommended" / "model.tar.gz", folder)
+    description = json.loads((folder / "model.json").read_text())
+    for fact in ("training", "out_of_fold", "candidate", "estimator"):
+        del description["contract"][fact]
+    (folder / "model.json").write_text(json.dumps(description))
+    pack_model(folder, execution.root / "reigning" / "model.tar.gz")
+    # WHEN a model is judged THEN it is compared, and only the drift is unknown
+    evaluation = execution.run()
+    assert evaluation["reigning"]["compared"] is True
+    assert evaluation["drift"] is None
+    report = (execution.root / "evaluation" / "report.html").read_text(encoding="utf-8")
+    assert "The reigning model carries no profile of its training data." in report
+
+
+def test_can_be_told_not_to_compare(execution: Execution) -> None:
+    (execution.root / "reigning" / "model.tar.gz").write_bytes(b"no archive")
+    evaluation = execution.run("--compare-with-reigning", "no")
+    assert evaluation["reigning"] == {"compared": False, "reason": "CompareWithReigning is no"}
+    assert evaluation["gate"]["reason"].endswith(
+        "it was NOT compared with the reigning model (CompareWithReigning is no)."
+    )
+    with pytest.raises(JobError, match="CompareWithReigning is 'perhaps'; it must be one of yes, no"):
+        execution.run("--compare-with-reigning", "perhaps")
+
+
+def test_candidates_are_compared_on_the_same_companies(execution: Execution) -> None:
+    evaluation = execution.run("--register-candidate", "published")
+    candidates = evaluation["candidates"]
+    difference = candidates["recommended"]["comparison"]["roc_auc_difference"]
+    assert difference["value"] == pytest.approx(
+        candidates["published"]["roc_auc"]["value"] - candidates["recommended"]["roc_auc"]["value"]
+    )
+    assert difference["low"] < difference["value"] < difference["high"]
+    assert candidates["published"]["comparison"] is None
+
+
+def test_missing_candidate(execution: Execution) -> None:
+    (execution.root / "published" / "model.tar.gz").unlink()
+    with pytest.raises(JobError, match="The published model is missing: "):
+        execution.run()
+
+
+def test_unknown_candidate(execution: Execution) -> None:
+    with pytest.raises(
+        JobError, match="RegisterCandidate is 'mine'; it must be one of best, published, recommended"
+    ):
+        execution.run("--register-candidate", "mine")

@@ -1,0 +1,245 @@
+"""report.html: what it says, and that nothing in the data can get out of its place in the page."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import shutil
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from scripts.data.source import UCI_SHA256
+from steps import evaluate
+from steps.judging.judging import Judged, judge
+from steps.measures.importance import permutation_importance
+from steps.report import subject
+from steps.report.charts import squares, wilson
+from steps.report.markup import Markup, element, percent
+from steps.report.page import render
+from steps.report.plot import Axis, Plot, log_odds
+from steps.report.style import STYLE
+from steps.report.subject import Subject
+
+HOSTILE = '</title></style><script>alert("1")</script><img src=x onerror=alert(2)>\'&'
+
+
+class Page(HTMLParser):
+    """Collects a page's elements and text, and checks that every element is closed where it should be."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[str] = []
+        self.text: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self._open: list[str] = []
+        self.feed(html)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append(tag)
+        self.attributes += attrs
+        if tag not in ("meta", "br", "hr"):
+            self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self._open:
+            self.text.append(data)
+
+    @property
+    def words(self) -> str:
+        return re.sub(r"\s+", " ", " ".join(self.text))
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluated:
+    """An execution that has been judged against a reigning model, and what its report was made of."""
+
+    root: Path
+    html: str
+    evaluation: dict[str, Any]
+
+    def subject(self, space: Any, **changes: Any) -> Subject:
+        import pandas as pd
+
+        test = pd.read_parquet(space.folder("test") / "test.parquet")
+        models: dict[str, Judged] = {
+            name: judge(space.folder(name) / "model.tar.gz", self.root / name, test, 42, name)
+            for name in ("published", "recommended")
+        }
+        winner = models[self.evaluation["winner"]["candidate"]]
+        names = [feature["name"] for feature in winner.facts["features"]]
+        y = test["Bankrupt?"].to_numpy()
+        importance = permutation_importance(winner.predict_proba, winner.X, y, names, 42)
+        features = json.loads((space.folder("features") / "features.json").read_text())
+        made = Subject(
+            self.evaluation, y, models, importance, features, datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
+        )
+        return dataclasses.replace(made, **changes)
+
+
+@pytest.fixture(scope="module")
+def evaluated(trained: Any, tmp_path_factory: pytest.TempPathFactory) -> Evaluated:
+    root = tmp_path_factory.mktemp("report")
+    (root / "reigning").mkdir()
+    shutil.copy(trained.folder("published") / "model.tar.gz", root / "reigning")
+    own = [word for name in ("reigning", "evaluation", "model") for word in (f"--{name}", str(root / name))]
+    shared = trained.arguments("published", "recommended", "test", "features")
+    evaluate.main([*shared, *own, "--execution-id", "exec1"])
+    evaluation = json.loads((root / "evaluation" / "evaluation.json").read_text())
+    return Evaluated(root, (root / "evaluation" / "report.html").read_text(encoding="utf-8"), evaluation)
+
+
+def test_one_page_that_needs_nothing_else(evaluated: Evaluated) -> None:
+    page = Page(evaluated.html)
+    assert not {"script", "link", "img", "iframe", "object"} & set(page.elements)
+    assert not [value for name, value in page.attributes if name in ("href", "src") or name.startswith("on")]
+    assert "url(" not in STYLE
+    assert page.elements.count("section") == 8
+    assert len(evaluated.html) < 300_000
+
+
+def test_says_verdict_figures_and_provenance(evaluated: Evaluated) -> None:
+    words = Page(evaluated.html).words
+    evaluation = evaluated.evaluation
+    winner = evaluation["candidates"]["recommended"]
+    assert evaluation["gate"]["reason"] in words
+    assert "passed the gate" in words
+    assert f"{winner['roc_auc']['value']:.3f}" in words
+    assert "published" in words
+    assert "reigning" in words
+    assert evaluation["data"]["sha256"] in words
+    for name, value in evaluation["provenance"]["parameters"].items():
+        assert f"parameter {name} {value}" in words
+
+
+def test_evaluation_holds_what_the_report_draws(evaluated: Evaluated) -> None:
+    evaluation = evaluated.evaluation
+    lost = [feature["lost"] for feature in evaluation["importance"]]
+    assert lost == sorted(lost, reverse=True)
+    # The companies that make the data differ in their first eight ratios alone.
+    assert lost[0] > 0.01
+    # The same companies as the reigning model was trained on, but for chance.
+    assert evaluation["drift"]["probability"] < 0.5
+    assert evaluation["drift"]["trained_on"]["data_sha256"] == evaluation["data"]["sha256"]
+    assert "Trained on the same data file." in Page(evaluated.html).words
+
+
+def test_what_the_data_says_stays_text(evaluated: Evaluated, trained: Any) -> None:
+    # GIVEN a column, a file, an execution and an estimator with a hostile name
+    made = evaluated.subject(trained)
+    winner = made.winner
+    features = [dict(feature) for feature in winner.facts["features"]]
+    renamed = features[0]["name"]
+    features[0]["name"] = HOSTILE
+    facts = {**winner.facts, "features": features, "estimator": HOSTILE}
+    importance = [
+        dataclasses.replace(each, name=HOSTILE) if each.name == renamed else each for each in made.importance
+    ]
+    evaluation = json.loads(json.dumps(made.evaluation).replace("exec1", "EXECUTION"))
+    evaluation["execution_id"] = evaluation["data"]["file"] = evaluation["winner"]["estimator"] = HOSTILE
+    evaluation["gate"]["reason"] = evaluation["reigning"]["reason"] = HOSTILE
+    evaluation["reigning"]["compared"] = False
+    evaluation["drift"]["features"][HOSTILE] = 9.0
+    rejected = {HOSTILE: HOSTILE}
+    candidates = {made.winner_name: {**made.features["candidates"][made.winner_name], "rejected": rejected}}
+    # WHEN the report is drawn
+    html = render(
+        dataclasses.replace(
+            made,
+            evaluation=evaluation,
+            importance=importance,
+            models={**made.models, made.winner_name: dataclasses.replace(winner, facts=facts)},
+            features={**made.features, "candidates": candidates},
+        )
+    )
+    # THEN it is shown as it is, and is no markup
+    page = Page(html)
+    assert page.words.count(re.sub(r"\s+", " ", HOSTILE)) >= 8
+    assert not {"script", "img"} & set(page.elements)
+    assert "<script" not in html
+    assert "<img" not in html
+
+
+def test_warns_of_other_data(evaluated: Evaluated, trained: Any) -> None:
+    def words(file: str, sha256: str) -> str:
+        evaluation = {**evaluated.evaluation, "data": {"file": file, "sha256": sha256}}
+        return Page(render(evaluated.subject(trained, evaluation=evaluation))).words
+
+    assert "Sample data: the companies are invented" in words("sample-data.csv", "0" * 64)
+    assert "Not the UCI data set 572: these figures are about the companies in mine.csv." in words(
+        "mine.csv", "0" * 64
+    )
+    real = words("taiwanese_bankruptcy.csv", UCI_SHA256[0])
+    assert "Sample data" not in real
+    assert "Not the UCI" not in real
+    assert subject.UCI_SHA256 == UCI_SHA256
+
+
+def test_says_loudly_what_was_not_compared(evaluated: Evaluated, trained: Any) -> None:
+    reigning = {"compared": False, "reason": "CompareWithReigning is no"}
+    evaluation = {**evaluated.evaluation, "reigning": reigning, "drift": None}
+    words = Page(render(evaluated.subject(trained, evaluation=evaluation))).words
+    assert "not compared with the reigning model" in words
+    assert "NOT compared with the reigning model: CompareWithReigning is no." in words
+    assert "The reigning model was not compared." in words
+
+
+def test_elements_escape_text_and_attributes_and_keep_markup() -> None:
+    inner = element("b", "1 < 2")
+    assert inner == "<b>1 &lt; 2</b>"
+    assert element("p", inner, None, ["&", Markup("&amp;")], 3) == "<p><b>1 &lt; 2</b>&amp;&amp;3</p>"
+    assert element("p", class_='a"b', data_label="c", id=None) == '<p class="a&quot;b" data-label="c"></p>'
+    assert element("meta", name="x", r=2.0) == '<meta name="x" r="2">'
+
+
+def test_percent() -> None:
+    assert percent(0.1234) == "12.3\u00a0%"
+    assert percent(float("nan")) == "–"
+
+
+def test_wilson_interval() -> None:
+    # Wilson (1927) for 10 of 100, as R's prop.test(10, 100, correct = FALSE) gives it.
+    assert wilson(10, 100) == pytest.approx((0.0552, 0.1744), abs=1e-4)
+    assert wilson(0, 10)[0] == 0.0
+
+
+def test_squares_are_companies_or_percents() -> None:
+    assert squares([("high", 3), ("low", 4)]).count("<rect") == 7
+    many = squares([("high", 5), ("medium", 44), ("low", 856)])
+    assert (many.count("level-medium"), many.count("<rect")) == (5, 100)
+
+
+def test_axes_place_values_and_hold_what_is_beyond() -> None:
+    axis = Axis("p", 0.001, 0.999, [], log_odds)
+    assert axis.place(0.5) == pytest.approx(0.5)
+    assert axis.place(0.0) == 0
+    plot = Plot("t", axis, Axis("q", 0, 1, []))
+    plot.line(np.linspace(0, 1, 10_000), np.linspace(0, 1, 10_000), "x")
+    assert plot.marks[0].count(",") == 400
+
+
+def test_importance_finds_what_a_model_uses_and_draws_from_large_data() -> None:
+    generator = np.random.default_rng(0)
+    X = generator.normal(size=(30_000, 40))
+    y = (X[:, 3] + 0.5 * X[:, 7] + generator.normal(size=len(X)) > 2.5).astype(int)
+    asked = []
+
+    def predict(rows: Any) -> Any:
+        asked.append(len(rows))
+        return rows[:, 3] + 0.5 * rows[:, 7]
+
+    found = permutation_importance(predict, X, y, [str(at) for at in range(40)], seed=1)
+    assert [each.name for each in found[:2]] == ["3", "7"]
+    assert found[0].lost > found[1].lost > 0.02
+    assert all(each.lost == 0 for each in found[2:])
+    assert sum(asked) <= 61_000

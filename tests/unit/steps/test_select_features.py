@@ -1,0 +1,133 @@
+"""SelectFeatures: which columns each candidate gets, and why the others fell."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.feature_selection import SelectKBest, f_classif
+
+from steps import select_features
+from steps.dataset.columns import RATIOS, TARGET
+from steps.job import JobError
+
+Companies = Callable[..., pd.DataFrame]
+
+
+@pytest.fixture
+def train(companies: Companies) -> pd.DataFrame:
+    return companies(rows=400, bankrupt=80).assign(fold=np.int8(0))
+
+
+def test_published_is_select_k_best(train: pd.DataFrame) -> None:
+    chosen = select_features.select(train, 20, 0)["published"]
+    usable = [name for name in RATIOS if name not in ("Net Income Flag", "Current Liability to Liability")]
+    best = SelectKBest(f_classif, k=20).fit(train[usable].to_numpy(), train[TARGET])
+    assert chosen["features"] == [name for name, kept in zip(usable, best.get_support(), strict=True) if kept]
+    assert list(chosen["scores"]) == usable
+    np.testing.assert_allclose(list(chosen["scores"].values()), best.scores_, rtol=1e-12)
+
+
+def test_informative_columns_are_found(train: pd.DataFrame) -> None:
+    for chosen in select_features.select(train, 20, 0).values():
+        assert set(RATIOS[:8]) <= set(chosen["features"])
+
+
+def test_recommended_sees_ranks_where_published_sees_units(train: pd.DataFrame) -> None:
+    # GIVEN a column that tells the classes apart, a few values of which are in units 1e10 larger
+    signal = train[TARGET] + np.random.default_rng(1).uniform(0, 1, len(train))
+    train["Quick Ratio"] = np.where(np.arange(len(train)) % 50 == 0, 1e10 * signal, signal)
+    chosen = select_features.select(train, 5, 0)
+    # THEN only the selector on quantiles takes it
+    assert "Quick Ratio" in chosen["recommended"]["features"]
+    assert "Quick Ratio" not in chosen["published"]["features"]
+
+
+def test_every_other_column_has_its_reason(train: pd.DataFrame) -> None:
+    for chosen in select_features.select(train, 20, 0).values():
+        rejected = chosen["rejected"]
+        assert rejected["Net Income Flag"] == "constant: every training company has 1"
+        assert rejected["Current Liability to Liability"] == "duplicate of Current Liabilities/Liability"
+        assert set(rejected) | set(chosen["features"]) == set(RATIOS)
+        assert len(rejected) == 75
+        ranks = [int(why.split()[3]) for why in rejected.values() if why.startswith("lower score: rank")]
+        assert sorted(ranks) == list(range(21, 94))
+
+
+def test_all_columns_can_be_asked_for(train: pd.DataFrame) -> None:
+    for chosen in select_features.select(train, 95, 0).values():
+        assert len(chosen["features"]) == 93
+
+
+def test_equal_scores_prefer_the_earlier_column(train: pd.DataFrame) -> None:
+    # GIVEN a mirror image, which scores the same but is no duplicate
+    train["Equity to Liability"] = -train[RATIOS[0]]
+    chosen = select_features.select(train[[TARGET, *RATIOS]], 93, 0)["published"]["scores"]
+    assert chosen["Equity to Liability"] == pytest.approx(chosen[RATIOS[0]])
+    keep = [RATIOS[0], "Equity to Liability"]
+    frame = train.assign(**{name: 0.0 for name in RATIOS if name not in keep})
+    assert select_features.select(frame, 1, 0)["recommended"]["features"] == [RATIOS[0]]
+
+
+def test_perfect_column_has_a_finite_score(train: pd.DataFrame) -> None:
+    train["Quick Ratio"] = train[TARGET].astype(float)
+    chosen = select_features.select(train, 3, 0)["published"]
+    assert "Quick Ratio" in chosen["features"]
+    json.dumps(chosen, allow_nan=False)
+
+
+def test_only_constant_columns(train: pd.DataFrame) -> None:
+    frame = train.assign(**dict.fromkeys(RATIOS, 0.5))
+    with pytest.raises(JobError, match="Every ratio has one value"):
+        select_features.select(frame, 10, 0)
+
+
+@pytest.mark.parametrize("count", ["0", "96", "-1"])
+def test_feature_count_out_of_range(tmp_path: Path, count: str) -> None:
+    with pytest.raises(JobError, match=f"FeatureCount is {count}; it must be between 1 and 95"):
+        select_features.main(["--data", str(tmp_path), "--feature-count", count])
+
+
+def test_outputs(trained: Any) -> None:
+    train = pd.read_parquet(trained.folder("train") / "train.parquet")
+    test = pd.read_parquet(trained.folder("test") / "test.parquet")
+    facts = json.loads((trained.folder("features") / "features.json").read_text())
+    assert list(test.columns) == [TARGET, *RATIOS]
+    assert list(train.columns) == [TARGET, *RATIOS, "fold"]
+    assert train[RATIOS[0]].dtype == np.float64
+    assert train[TARGET].dtype == test[TARGET].dtype == train["fold"].dtype == np.int8
+    assert facts["data"]["companies"] == 600
+    assert len(facts["data"]["sha256"]) == 64
+    assert facts["split"]["train"] == {"companies": len(train), "bankruptcies": int(train[TARGET].sum())}
+    assert facts["split"]["test"] == {"companies": len(test), "bankruptcies": int(test[TARGET].sum())}
+    assert sum(fold["companies"] for fold in facts["split"]["folds"]) == len(train)
+    assert facts["feature_count"] == 20
+    assert {name: len(c["features"]) for name, c in facts["candidates"].items()} == {
+        "published": 20,
+        "recommended": 20,
+    }
+
+
+def test_test_companies_have_no_say(companies: Companies, data_file: Any, tmp_path: Path) -> None:
+    # GIVEN two files that differ in the labels of test companies alone
+    from steps.split import is_test
+
+    frame = companies()
+    other = frame.copy()
+    other.loc[is_test(frame), TARGET] = 1 - other.loc[is_test(frame), TARGET]
+    chosen = []
+    for name, content in (("a", frame), ("b", other)):
+        data_file(tmp_path / name / "data" / "companies.csv", content)
+        arguments = [
+            word
+            for part in ("data", "train", "test", "features")
+            for word in (f"--{part}", str(tmp_path / name / part))
+        ]
+        select_features.main(arguments)
+        chosen.append(json.loads((tmp_path / name / "features" / "features.json").read_text())["candidates"])
+    assert chosen[0] == chosen[1]

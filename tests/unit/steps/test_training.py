@@ -1,0 +1,163 @@
+"""Both training jobs: what they write, and that the same input gives the same bytes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+
+import inference
+from steps import train_baseline, train_recommended
+from steps.dataset.columns import TARGET
+from steps.job import JobError
+from steps.measures.calibration import Calibration
+from steps.measures.logits import pipeline_logit
+from steps.measures.metrics import roc_auc
+from steps.training import Candidate, TrainingSet, read_training_set, train_candidate
+
+
+def read_model(folder: Path) -> dict[str, Any]:
+    description: dict[str, Any] = json.loads((folder / "model.json").read_text())
+    return description
+
+
+@pytest.mark.parametrize(("candidate", "estimator"), [("published", "mlp"), ("recommended", "logistic")])
+def test_contract_facts(trained: Any, candidate: str, estimator: str) -> None:
+    contract = read_model(trained.folder(f"model-{candidate}"))["contract"]
+    facts = json.loads((trained.folder("features") / "features.json").read_text())
+    train = pd.read_parquet(trained.folder("train") / "train.parquet")
+    names = facts["candidates"][candidate]["features"]
+    assert [feature["name"] for feature in contract["features"]] == names
+    assert contract["contract"] == inference.contract_hash(names)
+    assert [feature["min"] for feature in contract["features"]] == train[names].min().tolist()
+    assert [feature["max"] for feature in contract["features"]] == train[names].max().tolist()
+    assert [feature["median"] for feature in contract["features"]] == train[names].median().tolist()
+    assert (contract["candidate"], contract["estimator"]) == (candidate, estimator)
+    assert [level["level"] for level in contract["risk_levels"]] == ["low", "medium", "high"]
+    assert contract["threshold"] == contract["risk_levels"][1]["from"]
+    assert contract["risk_levels"][1]["expected"]["false_positive_rate"] <= 0.05
+    assert contract["out_of_fold"]["companies"] == len(train)
+    assert contract["out_of_fold"]["bankruptcies"] == int(train[TARGET].sum())
+    assert 0.85 < contract["out_of_fold"]["roc_auc"] < 1
+
+
+@pytest.mark.parametrize("candidate", ["published", "recommended"])
+def test_served_equals_the_audit_copy(trained: Any, candidate: str) -> None:
+    folder = trained.folder(f"model-{candidate}")
+    audit = joblib.load(folder / "model.joblib")
+    test = pd.read_parquet(trained.folder("test") / "test.parquet")
+    X = test[audit["features"]].to_numpy()
+    expected = audit["calibration"].apply(pipeline_logit(audit["pipeline"], X))
+    np.testing.assert_allclose(inference.load(folder).predict_proba(X), expected, atol=1e-12)
+    assert isinstance(audit["calibration"], Calibration)
+
+
+def test_published_is_the_published_recipe(trained: Any) -> None:
+    pipeline = joblib.load(trained.folder("model-published") / "model.joblib")["pipeline"]
+    assert [name for name, _ in pipeline.steps] == ["scale", "mlp"]
+    parameters = pipeline["mlp"].get_params()
+    expected = {
+        "hidden_layer_sizes": (100, 50),
+        "activation": "relu",
+        "solver": "adam",
+        "alpha": 0.001,
+        "learning_rate": "adaptive",
+        "learning_rate_init": 0.001,
+        "max_iter": 1000,
+        "early_stopping": True,
+        "validation_fraction": 0.1,
+        "n_iter_no_change": 10,
+        "random_state": 42,
+    }
+    assert {name: parameters[name] for name in expected} == expected
+    # The scaler knows real companies, not resampled ones.
+    train = pd.read_parquet(trained.folder("train") / "train.parquet")
+    names = joblib.load(trained.folder("model-published") / "model.joblib")["features"]
+    np.testing.assert_allclose(pipeline["scale"].mean_, train[names].mean(), rtol=1e-9)
+    assert pipeline["scale"].n_samples_seen_ == len(train)
+
+
+def test_metrics_are_logged_for_metric_definitions(
+    trained: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [*trained.arguments("train", "features"), "--model-dir", str(tmp_path)]
+    train_recommended.main([*arguments, "--estimator", "logistic", "--random-seed", "42"])
+    logged = dict(line.split("=") for line in capsys.readouterr().out.splitlines() if "=" in line)
+    assert list(logged) == ["roc_auc", "pr_auc", "brier", "ece"]
+    out_of_fold = read_model(tmp_path)["contract"]["out_of_fold"]
+    assert float(logged["roc_auc"]) == pytest.approx(out_of_fold["roc_auc"], abs=1e-6)
+
+
+def test_same_bytes_whatever_the_number_of_processes(trained: Any, tmp_path: Path) -> None:
+    arguments = [*trained.arguments("train", "features", "resampled"), "--model-dir", str(tmp_path)]
+    train_baseline.main([*arguments, "--processes", "2"])
+    folder = trained.folder("model-published")
+    assert (tmp_path / "model.npz").read_bytes() == (folder / "model.npz").read_bytes()
+    assert (tmp_path / "model.json").read_bytes() == (folder / "model.json").read_bytes()
+
+
+def test_seed_reaches_the_network(trained: Any, tmp_path: Path) -> None:
+    arguments = [*trained.arguments("train", "features", "resampled"), "--model-dir", str(tmp_path)]
+    train_baseline.main([*arguments, "--processes", "1", "--random-seed", "7"])
+    other = (trained.folder("model-published") / "model.npz").read_bytes()
+    assert (tmp_path / "model.npz").read_bytes() != other
+
+
+def test_unknown_estimator(trained: Any, tmp_path: Path) -> None:
+    arguments = [*trained.arguments("train", "features"), "--model-dir", str(tmp_path)]
+    with pytest.raises(
+        JobError, match="Estimator is 'magic'; it must be one of blend, boosting, mlp-bag, forest, logistic"
+    ):
+        train_recommended.main([*arguments, "--estimator", "magic"])
+    assert not any(tmp_path.iterdir())
+
+
+def test_out_of_fold_means_unseen(trained: Any, tmp_path: Path) -> None:
+    # GIVEN a fit that records the companies that it sees
+    data = read_training_set(trained.folder("train"), trained.folder("features"), "recommended")
+    seen: dict[int | None, int] = {}
+
+    def fit(held_out: int | None) -> Any:
+        companies = data.outside(held_out)
+        seen[held_out] = int(companies.sum())
+        assert held_out is None or not np.any(data.fold[companies] == held_out)
+        return train_recommended.fit_recommended(data, train_recommended.ESTIMATORS["logistic"], 42, held_out)
+
+    train_candidate(Candidate("recommended", "logistic"), data, fit, tmp_path, processes=1)
+    assert list(seen) == [None, 0, 1, 2, 3, 4]
+    assert seen[None] == len(data.y)
+    assert sum(len(data.y) - seen[k] for k in range(5)) == len(data.y)
+
+
+def test_published_network_of_a_fold_sees_that_folds_set_alone(trained: Any, tmp_path: Path) -> None:
+    # GIVEN none of the resampled sets that hold companies of fold 3
+    shutil.copy(trained.folder("resampled") / "fold-3.parquet", tmp_path)
+    data = read_training_set(trained.folder("train"), trained.folder("features"), "published")
+    pipeline = train_baseline.fit_published(data, tmp_path, 42, 3)
+    assert pipeline["scale"].n_samples_seen_ == np.sum(data.fold != 3) < len(data.y)
+    with pytest.raises(JobError, match=r"whole\.parquet"):
+        train_baseline.fit_published(data, tmp_path, 42, None)
+
+
+def test_noise_is_not_learnt(trained: Any, tmp_path: Path) -> None:
+    # GIVEN labels drawn by lot, which a model could only know by heart
+    data = read_training_set(trained.folder("train"), trained.folder("features"), "recommended")
+    labels = np.random.default_rng(0).permutation(data.y)
+    shuffled = TrainingSet(data.names, data.X, labels, data.fold)
+
+    def fit(held_out: int | None) -> Any:
+        return train_recommended.fit_recommended(
+            shuffled, train_recommended.ESTIMATORS["logistic"], 42, held_out
+        )
+
+    train_candidate(Candidate("recommended", "logistic"), shuffled, fit, tmp_path, processes=1)
+    assert 0.4 < read_model(tmp_path)["contract"]["out_of_fold"]["roc_auc"] < 0.6
+    probability = inference.load(tmp_path).predict_proba(data.X)
+    assert probability.std() < 0.1
+    assert roc_auc(labels, probability) >= 0.5
