@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         say("| family | features | largest difference | over hostile companies |")
         say("|---|---|---|---|")
         worst = 0.0
-        for name in ("published", *args.estimators):
+        for name in ("baseline", *args.estimators):
             space.train(name, "train", args.seed)
             found = parity(space.folder(f"{name}-train"), companies)
             worst = max(worst, *found[1:])
@@ -110,7 +110,7 @@ class Space:
         """Train a family on the companies in a folder, into the folder `<name>-<companies>`."""
         options = ["--train", str(self.folder(companies)), *self._options("features")]
         options += ["--random-seed", str(seed), "--model-dir", str(self.folder(f"{name}-{companies}"))]
-        if name == "published":
+        if name == "baseline":
             _silently(train_baseline.main, [*options, *self._options("resampled")])
         else:
             _silently(train_recommended.main, [*options, "--estimator", name])
@@ -129,13 +129,13 @@ class Space:
         self.folder("shuffled").mkdir()
         train.assign(**{TARGET: labels}).to_parquet(self.folder("shuffled") / "train.parquet")
 
-    def judge(self, recommended: str, register: str, reigning: str | None = None) -> dict[str, Any]:
+    def judge(self, recommended: str, register: str, champion: str | None = None) -> dict[str, Any]:
         """Judge the models trained into folders and return the evaluation."""
-        placed = {"published": "published-train", "recommended": recommended, "reigning": reigning}
+        placed = {"baseline": "baseline-train", "recommended": recommended, "champion": champion}
         for place, trained in placed.items():
             if trained:
                 pack_model(self.folder(trained), self.folder(place) / "model.tar.gz")
-        inputs = self._options("published", "recommended", "test", "features", "reigning")
+        inputs = self._options("baseline", "recommended", "test", "features", "champion")
         outputs = self._options("evaluation", "model")
         settings = ["--register-candidate", register, "--min-roc-auc", str(MINIMUM)]
         _silently(evaluate.main, [*inputs, *outputs, *settings, "--random-seed", str(self._seed)])
@@ -150,7 +150,7 @@ class Space:
 def worse_passes(space: Space, name: str, seed: int) -> bool:
     """Judge a family trained on shuffled labels against the good one; return whether it passed."""
     space.train(name, "shuffled", seed)
-    gate = space.judge(f"{name}-shuffled", "recommended", reigning=f"{name}-train")["gate"]
+    gate = space.judge(f"{name}-shuffled", "recommended", champion=f"{name}-train")["gate"]
     say(f"- {name}: {'PASSED' if gate['passed'] else 'refused'}. {gate['reason']}")
     return bool(gate["passed"])
 
@@ -161,7 +161,7 @@ def equals_refused(space: Space, name: str, seeds: Sequence[int]) -> int:
     refused = 0
     for seed in seeds:
         space.train(name, "train", seed)
-        gate = space.judge(f"{name}-train", "recommended", reigning=f"{name}-first")["gate"]
+        gate = space.judge(f"{name}-train", "recommended", champion=f"{name}-first")["gate"]
         refused += not gate["passed"]
     return refused
 

@@ -24,7 +24,7 @@ from steps.job import one_thread, say
 from steps.measures.logits import pipeline_logit
 from steps.measures.metrics import average_precision, roc_auc
 from steps.resample import resample
-from steps.train_baseline import published_network
+from steps.train_baseline import baseline_network
 
 SEED = 42
 
@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Print a Markdown table."""
     parser = argparse.ArgumentParser(prog="benchmarks.learning_curve", description=__doc__)
     parser.add_argument("--folder", type=Path, default=SOURCE / "build" / "scale" / "10")
-    known = ["published", *ESTIMATORS]
+    known = ["baseline", *ESTIMATORS]
     parser.add_argument("--estimators", nargs="*", choices=known, default=known)
     parser.add_argument("--companies", type=int, nargs="*", default=[2_500, 5_000, 10_000, 25_000, 50_000])
     args = parser.parse_args(argv)
@@ -58,11 +58,11 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def fitted(estimator: str, names: Sequence[str], X: NDArray[np.float64], y: NDArray[np.int8]) -> Pipeline:
-    """Fit an estimator; the published one on companies that are scaled and resampled first."""
-    if estimator != "published":
+    """Fit an estimator; the baseline one on companies that are scaled and resampled first."""
+    if estimator != "baseline":
         return ESTIMATORS[estimator](names, SEED).fit(X, y)
     scaler = StandardScaler().fit(X)
-    network = published_network(SEED).fit(*resample("smote-tomek", scaler.transform(X), y, SEED))
+    network = baseline_network(SEED).fit(*resample("smote-tomek", scaler.transform(X), y, SEED))
     return Pipeline([("scale", scaler), ("mlp", network)])
 
 

@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     with TemporaryDirectory() as scratch:
         space = Space(Path(scratch), SEED)
         space.prepare(source.path)
-        for name in ("published", ESTIMATOR):
+        for name in ("baseline", ESTIMATOR):
             space.train(name, "train", SEED)
         evaluation = space.judge(f"{ESTIMATOR}-train", "best")
     put(CARD, "model-card", tables(evaluation))
@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def tables(evaluation: dict[str, Any]) -> str:
     """Return the card's tables: figures of both candidates, and what the risk levels find."""
-    names = sorted(evaluation["candidates"], key=lambda name: name != evaluation["winner"]["candidate"])
+    names = sorted(evaluation["candidates"], key=lambda name: name != evaluation["selected"]["candidate"])
     candidates = [evaluation["candidates"][name] for name in names]
     titles = [f"{name} ({item['estimator']})" for name, item in zip(names, candidates, strict=True)]
     test = evaluation["test"]

@@ -42,7 +42,7 @@ from steps.measures.metrics import (
 )
 from steps.resample import resample
 from steps.select_features import select
-from steps.train_baseline import published_network
+from steps.train_baseline import baseline_network
 from steps.training import available_cores
 
 Floats = NDArray[np.float64]
@@ -135,13 +135,13 @@ def tasks_of(
         ("later rows by earlier", rows[:cut], rows[cut:]),
         ("earlier rows by later", rows[-cut:], rows[:-cut]),
     ):
-        yield Task(protocol, "published", predict_published, SELECTED, seeds[0], inside, outside)
+        yield Task(protocol, "baseline", predict_baseline, SELECTED, seeds[0], inside, outside)
         yield Task(protocol, "recommended", recommended, SELECTED, seeds[0], inside, outside)
     for seed in seeds:
         folds = RepeatedStratifiedKFold(n_splits=FOLDS, n_repeats=repeats, random_state=seed)
         for inside, outside in folds.split(frame, target(frame)):
             protocol = "cross-validation"
-            yield Task(protocol, "published", predict_published, SELECTED, seed, inside, outside)
+            yield Task(protocol, "baseline", predict_baseline, SELECTED, seed, inside, outside)
             for count in columns:
                 yield Task(protocol, "recommended", recommended, count, seed, inside, outside)
 
@@ -208,14 +208,14 @@ def _fit(name: str, X: Floats, y: Labels, names: Sequence[str], judged: Floats, 
     return pipeline_logit(ESTIMATORS[name](names, seed).fit(X, y), judged)
 
 
-def predict_published(
+def predict_baseline(
     X: Floats, y: Labels, names: Sequence[str], judged: Floats, seed: int
 ) -> dict[str, Floats]:
-    """Fit the published recipe, scaled and resampled, and say what it makes of the companies to judge."""
+    """Fit the baseline recipe, scaled and resampled, and say what it makes of the companies to judge."""
     del names
     scaler = StandardScaler().fit(X)
-    network = published_network(seed).fit(*resample("smote-tomek", scaler.transform(X), y, seed))
-    return {"published": pipeline_logit(Pipeline([("scale", scaler), ("mlp", network)]), judged)}
+    network = baseline_network(seed).fit(*resample("smote-tomek", scaler.transform(X), y, seed))
+    return {"baseline": pipeline_logit(Pipeline([("scale", scaler), ("mlp", network)]), judged)}
 
 
 def with_leak(frame: pd.DataFrame) -> Result:
@@ -230,10 +230,10 @@ def with_leak(frame: pd.DataFrame) -> Result:
         X = SelectKBest(f_classif, k=SELECTED).fit_transform(X, y)
     X, y = resample("smote-tomek", X, y, 42)
     X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.2, stratify=y, random_state=42)
-    pipeline = Pipeline([("scale", StandardScaler()), ("mlp", published_network(42))]).fit(X_train, y_train)
+    pipeline = Pipeline([("scale", StandardScaler()), ("mlp", baseline_network(42))]).fit(X_train, y_train)
     probability = UNCALIBRATED.apply(pipeline_logit(pipeline, X_test))
     protocol = f"published protocol, which leaks ({len(X):,} rows after resampling)"
-    return Result(protocol, "published", SELECTED, 42, [figures(y_test, probability)])
+    return Result(protocol, "baseline", SELECTED, 42, [figures(y_test, probability)])
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ from steps.job import say
 
 SOURCE = Path(__file__).parents[1]
 RESULTS = Path(__file__).with_name("results") / "scale.json"
-STEPS = ("SelectFeatures", "Resample", "TrainPublished", "TrainRecommended", "Evaluate")
+STEPS = ("SelectFeatures", "Resample", "TrainBaseline", "TrainRecommended", "Evaluate")
 ESTIMATORS = ("logistic", "boosting", "mlp-bag", "forest", "blend")
 SAMPLE_SECONDS = 0.2
 
@@ -92,10 +92,10 @@ def measure(folder: Path, factor: int, steps: Sequence[str], estimators: Sequenc
     resampled = ["--resampled", str(folder / "resampled")]
     if "Resample" in steps:
         yield step("Resample", "", "steps.resample", *train, *resampled)
-    if "TrainPublished" in steps:
-        model = ["--model-dir", str(folder / "published" / "model")]
-        yield step("TrainPublished", "mlp", "steps.train_baseline", *train, *resampled, *model)
-        pack(folder / "published")
+    if "TrainBaseline" in steps:
+        model = ["--model-dir", str(folder / "baseline" / "model")]
+        yield step("TrainBaseline", "mlp", "steps.train_baseline", *train, *resampled, *model)
+        pack(folder / "baseline")
     for estimator in estimators:
         kept = folder / estimator
         if "TrainRecommended" in steps:
@@ -103,10 +103,10 @@ def measure(folder: Path, factor: int, steps: Sequence[str], estimators: Sequenc
             yield step("TrainRecommended", estimator, "steps.train_recommended", *train, *model)
             pack(kept)
         if "Evaluate" in steps:
-            (folder / "reigning").mkdir(exist_ok=True)
+            (folder / "champion").mkdir(exist_ok=True)
             where = [
-                *("--published", str(folder / "published"), "--recommended", str(kept)),
-                *("--test", str(folder / "test"), "--reigning", str(folder / "reigning"), *features),
+                *("--baseline", str(folder / "baseline"), "--recommended", str(kept)),
+                *("--test", str(folder / "test"), "--champion", str(folder / "champion"), *features),
                 *("--evaluation", str(kept / "evaluation"), "--model", str(kept / "registered")),
             ]
             yield step("Evaluate", estimator, "steps.evaluate", *where)

@@ -20,7 +20,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "scale.md"
 DRAWN = {
     ("SelectFeatures", ""): "of-select",
     ("Resample", ""): "of-resample",
-    ("TrainPublished", "mlp"): "of-published",
+    ("TrainBaseline", "mlp"): "of-baseline",
     ("TrainRecommended", "blend"): "of-recommended",
     ("Evaluate", "blend"): "of-evaluate",
 }
@@ -28,10 +28,10 @@ _LEGEND_HEIGHT = 34
 _MEBIBYTES = (128, 512, 2048, 8192)
 _STYLE = """
 svg { font-family: system-ui, sans-serif; --ink: #1b2430; --muted: #5b6675; --grid: #e3e7ed;
-  --select: #2456c9; --resample: #0e8a7d; --published: #b36206; --recommended: #c2334a; --evaluate: #7a4bc2; }
+  --select: #2456c9; --resample: #0e8a7d; --baseline: #b36206; --recommended: #c2334a; --evaluate: #7a4bc2; }
 @media (prefers-color-scheme: dark) {
   svg { --ink: #e6eaf0; --muted: #9aa7b8; --grid: #303b4a; --select: #7ea8ff; --resample: #4fd1c1;
-    --published: #f0a94e; --recommended: #ff7d8f; --evaluate: #b795f0; }
+    --baseline: #f0a94e; --recommended: #ff7d8f; --evaluate: #b795f0; }
 }
 .grid { stroke: var(--grid); }
 .tick, .axis, .legend { font-size: 12.5px; fill: var(--muted); }
@@ -39,7 +39,7 @@ svg { font-family: system-ui, sans-serif; --ink: #1b2430; --muted: #5b6675; --gr
 .line { fill: none; stroke-width: 2.2; stroke-linejoin: round; }
 .of-select { stroke: var(--select); } .dot.of-select { fill: var(--select); }
 .of-resample { stroke: var(--resample); } .dot.of-resample { fill: var(--resample); }
-.of-published { stroke: var(--published); } .dot.of-published { fill: var(--published); }
+.of-baseline { stroke: var(--baseline); } .dot.of-baseline { fill: var(--baseline); }
 .of-recommended { stroke: var(--recommended); } .dot.of-recommended { fill: var(--recommended); }
 .of-evaluate { stroke: var(--evaluate); } .dot.of-evaluate { fill: var(--evaluate); }
 """

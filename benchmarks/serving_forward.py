@@ -23,7 +23,7 @@ from steps.estimators import recipes
 from steps.export.files import write_model
 from steps.export.served import export_pipeline
 from steps.measures.calibration import Calibration
-from steps.train_baseline import published_network
+from steps.train_baseline import baseline_network
 
 Floats = NDArray[np.float64]
 Call = Callable[[], object]
@@ -63,9 +63,9 @@ class Family:
 
 
 def fitted(X: Floats, y: NDArray[np.int8], names: Sequence[str], folder: Path) -> Iterator[Family]:
-    """Fit and export every family that can be served, the published network first."""
+    """Fit and export every family that can be served, the baseline network first."""
     builds: dict[str, Callable[[], Pipeline]] = {
-        "published mlp": lambda: Pipeline([("scale", StandardScaler()), ("mlp", published_network(0))]),
+        "baseline mlp": lambda: Pipeline([("scale", StandardScaler()), ("mlp", baseline_network(0))]),
         "boosting, 300 trees": lambda: recipes.boosting(names, 0, bags=1, trees=300),
         **{name: partial(build, names, 0) for name, build in recipes.ESTIMATORS.items()},
     }

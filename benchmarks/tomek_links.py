@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--companies", type=int, nargs="*", default=[5_000, 10_000, 20_000, 50_000])
     parser.add_argument("--block", type=int, default=LARGEST_BLOCK)
     args = parser.parse_args(argv)
-    names = feature_names(args.folder / "features", "published")
+    names = feature_names(args.folder / "features", "baseline")
     train = read_frame(args.folder / "train", "train.parquet", names)
     X, y = values(train, names), target(train)
     order = np.random.default_rng(0).permutation(len(y))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 STEP_MODULES = {
     "SelectFeatures": "steps.select_features",
     "Resample": "steps.resample",
-    "TrainPublished": "steps.train_baseline",
+    "TrainBaseline": "steps.train_baseline",
     "TrainRecommended": "steps.train_recommended",
     "Evaluate": "steps.evaluate",
 }

@@ -85,9 +85,9 @@ def _steps(jobs: Jobs, parameters: Parameters) -> list[Any]:
         arguments={"--resampler": parameters.resampler, "--random-seed": seed},
         instance_type=parameters.processing_instance_type,
     )
-    published = jobs.training_step(
-        "TrainPublished",
-        description="Fits the published recipe",
+    baseline = jobs.training_step(
+        "TrainBaseline",
+        description="Fits the baseline recipe",
         channels={"train": train, "resampled": _output(resample, "resampled"), "features": features},
         hyperparameters={"random-seed": seed},
         instance_type=parameters.training_instance_type,
@@ -104,16 +104,16 @@ def _steps(jobs: Jobs, parameters: Parameters) -> list[Any]:
         jobs,
         parameters,
         inputs={
-            "published": published.properties.ModelArtifacts.S3ModelArtifacts,
+            "baseline": baseline.properties.ModelArtifacts.S3ModelArtifacts,
             "recommended": recommended.properties.ModelArtifacts.S3ModelArtifacts,
             "test": test,
             "features": features,
-            "reigning": f"s3://{jobs.project.bucket}/reigning/",
+            "champion": f"s3://{jobs.project.bucket}/champion/",
         },
         report=report,
     )
     gate = _gate(jobs, parameters, evaluate, report)
-    return [select_features, resample, published, recommended, evaluate, gate]
+    return [select_features, resample, baseline, recommended, evaluate, gate]
 
 
 def _report() -> Any:
@@ -127,7 +127,7 @@ def _evaluate(jobs: Jobs, parameters: Parameters, inputs: Mapping[str, Any], rep
 
     return jobs.processing_step(
         "Evaluate",
-        description="Chooses a candidate and judges it on the test companies, beside the reigning model",
+        description="Chooses a candidate and judges it on the test companies, beside the champion",
         inputs=inputs,
         # models/ stays while runs/ expires: what was judged is what is registered, and a registered
         # version refers to its evaluation for as long as there is the version.
@@ -139,11 +139,11 @@ def _evaluate(jobs: Jobs, parameters: Parameters, inputs: Mapping[str, Any], rep
             "--register-candidate": parameters.register_candidate,
             "--random-seed": parameters.random_seed.to_string(),
             "--min-roc-auc": parameters.min_roc_auc.to_string(),
-            "--compare-with-reigning": parameters.compare_with_reigning,
+            "--compare-with-champion": parameters.compare_with_champion,
             "--execution-id": ExecutionVariables.PIPELINE_EXECUTION_ID,
         },
         instance_type=parameters.processing_instance_type,
-        # The reigning model changes under an unchanging URI.
+        # The champion changes under an unchanging URI.
         cached=False,
         property_files=[report],
     )
@@ -179,13 +179,13 @@ def _gate(jobs: Jobs, parameters: Parameters, evaluate: Any, report: Any) -> Any
     )
     return ConditionStep(
         "CheckRocAuc",
-        description="Lets a model through that is good enough and not worse than the reigning one",
+        description="Lets a model through that is good enough and not worse than the champion",
         conditions=[
             ConditionGreaterThanOrEqualTo(left=reported("gate.roc_auc"), right=parameters.min_roc_auc),
             ConditionGreaterThanOrEqualTo(
                 left=reported("gate.out_of_fold_roc_auc"), right=parameters.min_roc_auc
             ),
-            ConditionGreaterThanOrEqualTo(left=reported("gate.not_worse_than_reigning"), right=1),
+            ConditionGreaterThanOrEqualTo(left=reported("gate.not_worse_than_champion"), right=1),
         ],
         if_steps=[_register(jobs, parameters, _output(evaluate, "model"), report_uri, reported)],
         else_steps=[rejected],
@@ -222,10 +222,10 @@ def _register(jobs: Jobs, parameters: Parameters, model_uri: Any, report_uri: An
         task="CLASSIFICATION",
         # Values are strings of at most 256 characters without a comma; Join makes a string of a number.
         customer_metadata_properties={
-            "ContractHash": reported("winner.contract"),
+            "ContractHash": reported("selected.contract"),
             "ContractUri": Join(on="/", values=[model_uri, "contract.json"]),
-            "Candidate": reported("winner.candidate"),
-            "Estimator": reported("winner.estimator"),
+            "Candidate": reported("selected.candidate"),
+            "Estimator": reported("selected.estimator"),
             "RocAuc": Join(on="", values=[reported("gate.roc_auc")]),
             "ExecutionId": ExecutionVariables.PIPELINE_EXECUTION_ID,
             "EvaluationUri": report_uri,

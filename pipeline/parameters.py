@@ -6,9 +6,9 @@ from typing import Any
 # What TrainRecommended can fit.
 ESTIMATORS = ["blend", "boosting", "mlp-bag", "forest", "logistic"]
 RESAMPLERS = ["smote-tomek", "smote", "none"]
-CANDIDATES = ["best", "published", "recommended"]
-# `no` leaves MinRocAuc as the only gate: for a reigning model that is known to be wrong.
-COMPARE_WITH_REIGNING = ["yes", "no"]
+CANDIDATES = ["best", "baseline", "recommended"]
+# `no` leaves MinRocAuc as the only gate: for a champion that is known to be wrong.
+COMPARE_WITH_CHAMPION = ["yes", "no"]
 # `Approved` goes live without a person having looked at the figures.
 APPROVAL_STATUSES = ["PendingManualApproval", "Approved"]
 INSTANCE_TYPES = [
@@ -56,9 +56,9 @@ class Parameters:
         default_factory=lambda: _string("RegisterCandidate", CANDIDATES[0], CANDIDATES)
     )
     min_roc_auc: Any = field(default_factory=lambda: _float("MinRocAuc", MIN_ROC_AUC))
-    compare_with_reigning: Any = field(
+    compare_with_champion: Any = field(
         default_factory=lambda: _string(
-            "CompareWithReigning", COMPARE_WITH_REIGNING[0], COMPARE_WITH_REIGNING
+            "CompareWithChampion", COMPARE_WITH_CHAMPION[0], COMPARE_WITH_CHAMPION
         )
     )
     model_approval_status: Any = field(

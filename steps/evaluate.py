@@ -1,4 +1,4 @@
-"""Evaluate: picks the winner by training-side figures and judges it on the test companies."""
+"""Evaluate: picks the selected candidate by training-side figures and judges it on the test companies."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from steps.dataset.columns import TARGET
 from steps.features import read_features
 from steps.frames import read_frame, target, values
 from steps.job import Arguments, JobError, one_thread, processing_input, processing_output, run, say
-from steps.judging.gate import COMPARE_CHOICES, Comparison, Reigning, compare, gate, judge_reigning
+from steps.judging.gate import COMPARE_CHOICES, Champion, Comparison, compare, gate, judge_champion
 from steps.judging.judging import Judged, judge, require_parity
 from steps.judging.model_quality import model_quality
 from steps.measures.drift import drift
@@ -30,89 +30,89 @@ from steps.provenance import code_sha256, versions
 from steps.report.page import render
 from steps.report.subject import Subject
 
-CANDIDATES = ("published", "recommended")
+CANDIDATES = ("baseline", "recommended")
 CHOICES = ("best", *CANDIDATES)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Write evaluation.json and report.html, and the winner's model.tar.gz and contract.json."""
+    """Write evaluation.json and report.html, and the selected candidate's model.tar.gz and contract.json."""
     parser = Arguments(prog="evaluate", description=__doc__)
-    for name in (*CANDIDATES, "test", "features", "reigning"):
+    for name in (*CANDIDATES, "test", "features", "champion"):
         parser.add_argument(f"--{name}", type=Path, default=processing_input(name))
     for name in ("evaluation", "model"):
         parser.add_argument(f"--{name}", type=Path, default=processing_output(name))
     parser.add_argument("--register-candidate", default="best")
     parser.add_argument("--min-roc-auc", type=float, default=0.8)
-    parser.add_argument("--compare-with-reigning", default="yes")
+    parser.add_argument("--compare-with-champion", default="yes")
     parser.add_argument("--execution-id", default="")
     parser.add_argument("--random-seed", type=int, default=42)
     args = parser.parse_args(argv)
     _require("RegisterCandidate", args.register_candidate, CHOICES)
-    _require("CompareWithReigning", args.compare_with_reigning, COMPARE_CHOICES)
+    _require("CompareWithChampion", args.compare_with_champion, COMPARE_CHOICES)
 
     test = read_frame(args.test, "test.parquet", [TARGET])
     y = target(test)
-    tars = {"published": args.published / "model.tar.gz", "recommended": args.recommended / "model.tar.gz"}
+    tars = {"baseline": args.baseline / "model.tar.gz", "recommended": args.recommended / "model.tar.gz"}
     with TemporaryDirectory() as scratch, one_thread():
         judged: dict[str, Judged] = {}
         for name, tar in tars.items():
             judged[name] = judge(tar, Path(scratch) / name, test, args.random_seed, name)
             require_parity(judged[name], name)
-        winner = choose(judged, args.register_candidate)
-        reigning = judge_reigning(
-            args.reigning, Path(scratch) / "reigning", test, args.random_seed, args.compare_with_reigning
+        selected = choose(judged, args.register_candidate)
+        champion = judge_champion(
+            args.champion, Path(scratch) / "champion", test, args.random_seed, args.compare_with_champion
         )
 
         importance = permutation_importance(
-            judged[winner].predict_proba,
-            judged[winner].X,
+            judged[selected].predict_proba,
+            judged[selected].X,
             y,
-            [feature["name"] for feature in judged[winner].facts["features"]],
+            [feature["name"] for feature in judged[selected].facts["features"]],
             args.random_seed,
         )
 
     features = read_features(args.features)
-    others = {name: model for name, model in judged.items() if name != winner}
-    if reigning is not None and reigning.judged is not None:
-        others["reigning"] = reigning.judged
+    others = {name: model for name, model in judged.items() if name != selected}
+    if champion is not None and champion.judged is not None:
+        others["champion"] = champion.judged
     comparisons = {
-        name: compare(y, judged[winner], other, args.random_seed) for name, other in others.items()
+        name: compare(y, judged[selected], other, args.random_seed) for name, other in others.items()
     }
-    facts = judged[winner].facts
+    facts = judged[selected].facts
     evaluation = {
         "version": 0.0,
         "dataset": {"item_count": len(y)},
         "binary_classification_metrics": model_quality(
-            y, judged[winner].probability, facts["threshold"], judged[winner].intervals
+            y, judged[selected].probability, facts["threshold"], judged[selected].intervals
         ),
-        "gate": gate(judged[winner], args.min_roc_auc, reigning, comparisons.get("reigning")),
-        "winner": {
-            "candidate": winner,
+        "gate": gate(judged[selected], args.min_roc_auc, champion, comparisons.get("champion")),
+        "selected": {
+            "candidate": selected,
             "estimator": facts["estimator"],
             "contract": facts["contract"],
             "threshold": facts["threshold"],
             "chosen_by": "RegisterCandidate" if args.register_candidate != "best" else "out_of_fold_roc_auc",
         },
         "candidates": {name: _candidate(model, comparisons.get(name)) for name, model in judged.items()},
-        "reigning": _reigning(reigning, comparisons.get("reigning")),
-        "risk_levels": [_observed(level, y, judged[winner].probability) for level in facts["risk_levels"]],
+        "champion": _champion(champion, comparisons.get("champion")),
+        "risk_levels": [_observed(level, y, judged[selected].probability) for level in facts["risk_levels"]],
         "test": {"companies": len(y), "bankruptcies": int(y.sum())},
         "execution_id": args.execution_id,
         "data": features["data"],
         "importance": [asdict(feature) for feature in importance],
-        "drift": _drift(reigning, test),
+        "drift": _drift(champion, test),
         "provenance": _provenance(args, features, judged),
     }
-    contract = _contract(judged[winner], test, y)
+    contract = _contract(judged[selected], test, y)
     for folder in (args.evaluation, args.model):
         folder.mkdir(parents=True, exist_ok=True)
     _write_json(args.evaluation / "evaluation.json", evaluation)
-    models = judged | ({"reigning": others["reigning"]} if "reigning" in others else {})
+    models = judged | ({"champion": others["champion"]} if "champion" in others else {})
     report = render(Subject(evaluation, y, models, importance, features, datetime.now(UTC)))
     (args.evaluation / "report.html").write_text(report, encoding="utf-8")
     _write_json(args.model / "contract.json", contract)
     # What was judged is what is registered: the very bytes.
-    shutil.copyfile(tars[winner], args.model / "model.tar.gz")
+    shutil.copyfile(tars[selected], args.model / "model.tar.gz")
     say(evaluation["gate"]["reason"])
 
 
@@ -131,22 +131,22 @@ def _candidate(model: Judged, comparison: Comparison | None) -> dict[str, Any]:
         "estimator": model.facts["estimator"],
         "out_of_fold_roc_auc": model.facts["out_of_fold"]["roc_auc"],
         **_figures(model),
-        # Of the winner minus this one.
+        # Of the selected candidate minus this one.
         "comparison": comparison.as_dict() if comparison else None,
     }
 
 
-def _reigning(reigning: Reigning | None, comparison: Comparison | None) -> dict[str, Any] | None:
-    if reigning is None:
+def _champion(champion: Champion | None, comparison: Comparison | None) -> dict[str, Any] | None:
+    if champion is None:
         return None
-    if reigning.judged is None or comparison is None:
-        return {"compared": False, "reason": reigning.why_not}
+    if champion.judged is None or comparison is None:
+        return {"compared": False, "reason": champion.why_not}
     return {
         "compared": True,
-        "contract": reigning.judged.facts["contract"],
+        "contract": champion.judged.facts["contract"],
         # A contract need not state it, nor what the model reached out of fold.
-        "estimator": reigning.judged.facts.get("estimator", "unknown"),
-        **_figures(reigning.judged),
+        "estimator": champion.judged.facts.get("estimator", "unknown"),
+        **_figures(champion.judged),
         "comparison": comparison.as_dict(),
     }
 
@@ -170,9 +170,9 @@ def _figures(model: Judged) -> dict[str, Any]:
     return {**model.figures, "intervals": intervals}
 
 
-def _drift(reigning: Reigning | None, test: pd.DataFrame) -> dict[str, Any] | None:
-    """Return how far the test companies lie from what the reigning model was trained on."""
-    model = reigning.judged if reigning else None
+def _drift(champion: Champion | None, test: pd.DataFrame) -> dict[str, Any] | None:
+    """Return how far the test companies lie from what the champion was trained on."""
+    model = champion.judged if champion else None
     # A model of an earlier version of this code carries no profile.
     if model is None or "training" not in model.facts:
         return None
@@ -196,15 +196,15 @@ def _provenance(
     return {
         "parameters": {
             "FeatureCount": features["feature_count"],
-            "Resampler": training["published"]["resampler"],
+            "Resampler": training["baseline"]["resampler"],
             "Estimator": judged["recommended"].facts["estimator"],
             "RegisterCandidate": args.register_candidate,
             "MinRocAuc": args.min_roc_auc,
-            "CompareWithReigning": args.compare_with_reigning,
+            "CompareWithChampion": args.compare_with_champion,
             "RandomSeed": args.random_seed,
         },
         "code_sha256": {
-            "TrainPublished": training["published"]["code_sha256"],
+            "TrainBaseline": training["baseline"]["code_sha256"],
             "TrainRecommended": training["recommended"]["code_sha256"],
             "Evaluate": code_sha256(),
         },
@@ -217,25 +217,25 @@ def _require(parameter: str, given: str, choices: Sequence[str]) -> None:
         raise JobError(f"{parameter} is {given!r}; it must be one of {', '.join(choices)}.")
 
 
-def _contract(winner: Judged, test: pd.DataFrame, y: Labels) -> dict[str, Any]:
+def _contract(selected: Judged, test: pd.DataFrame, y: Labels) -> dict[str, Any]:
     metrics = {
-        **winner.figures,
+        **selected.figures,
         "test_companies": len(test),
         "test_bankruptcies": int(y.sum()),
     }
     # What it was trained on is for those who judge models, not for the API's clients.
-    facts = {name: fact for name, fact in winner.facts.items() if name != "training"}
-    return {**facts, "metrics": metrics, "smoke_test": _smoke_test(winner, y)}
+    facts = {name: fact for name, fact in selected.facts.items() if name != "training"}
+    return {**facts, "metrics": metrics, "smoke_test": _smoke_test(selected, y)}
 
 
-def _smoke_test(winner: Judged, y: Labels) -> dict[str, Any]:
+def _smoke_test(selected: Judged, y: Labels) -> dict[str, Any]:
     """Return a known answer to ask a new endpoint for.
 
     The company is made up of the bankrupt companies' medians, column by column: no real company's
     numbers go out, and at its middling risk a wrong model shows sooner than at a probability near 0.
     """
-    features = np.median(winner.X[y == 1], axis=0)
-    probability = winner.predict_proba(features[None])[0]
+    features = np.median(selected.X[y == 1], axis=0)
+    probability = selected.predict_proba(features[None])[0]
     return {"features": features.tolist(), "probability": float(probability)}
 
 

@@ -1,4 +1,4 @@
-"""Resample: balances the published candidate's scaled training companies, whole and once per fold."""
+"""Resample: balances the baseline candidate's scaled training companies, whole and once per fold."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.resampler not in RESAMPLERS:
         raise JobError(f"Resampler is {args.resampler!r}; it must be one of {', '.join(RESAMPLERS)}.")
 
-    names = feature_names(args.features, "published")
+    names = feature_names(args.features, "baseline")
     train = read_frame(args.train, "train.parquet", [*names, TARGET, "fold"])
     all_X, all_y, fold = values(train, names), target(train), train["fold"].to_numpy()
     del train  # with all its columns it is the larger part
@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     with one_thread():
         for part, chosen in parts.items():
             X, y = all_X[chosen], all_y[chosen]
-            scaler = StandardScaler().fit(X)  # on all of them, as TrainPublished does again
+            scaler = StandardScaler().fit(X)  # on all of them, as TrainBaseline does again
             sample = bounded(y, args.random_seed)
             before = y[sample]
             after, labels = resample(args.resampler, scaler.transform(X[sample]), before, args.random_seed)

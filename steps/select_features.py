@@ -19,7 +19,7 @@ from steps.split import FOLDS, RULE, split
 Floats = NDArray[np.float64]
 
 METHODS = {
-    "published": "f_classif (ANOVA F) on the columns as they are",
+    "baseline": "f_classif (ANOVA F) on the columns as they are",
     "recommended": "backward elimination in a logistic regression on normal scores of columns and derived "
     "ratios, mean over resamples of the training companies",
 }
@@ -78,7 +78,7 @@ def select(train: pd.DataFrame, count: int, seed: int) -> dict[str, Any]:
         order = elimination_order(X, y, usable, seed)
     stability = np.mean(order >= len(usable) - count, axis=0)
     return {
-        "published": _choose("published", usable, _f_scores(X, y), count, rejected),
+        "baseline": _choose("baseline", usable, _f_scores(X, y), count, rejected),
         "recommended": {
             **_choose("recommended", usable, order.mean(axis=0), count, rejected),
             "stability": dict(zip(usable, stability.tolist(), strict=True)),

@@ -1,4 +1,4 @@
-"""TrainPublished: the published recipe, fitted on training companies only."""
+"""TrainBaseline: the baseline recipe, fitted on training companies only."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from steps.training import Candidate, TrainingSet, available_cores, read_trainin
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Write the published candidate's artefact into the model folder."""
-    parser = Arguments(prog="train_published", description=__doc__)
+    """Write the baseline candidate's artefact into the model folder."""
+    parser = Arguments(prog="train_baseline", description=__doc__)
     parser.add_argument("--train", type=Path, default=channel("train"))
     parser.add_argument("--resampled", type=Path, default=channel("resampled"))
     parser.add_argument("--features", type=Path, default=channel("features"))
@@ -29,27 +29,27 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--random-seed", type=int, default=42)
     parser.add_argument("--processes", type=int, default=available_cores())
     args = parser.parse_args(argv)
-    data = read_training_set(args.train, args.features, "published")
+    data = read_training_set(args.train, args.features, "baseline")
     resampling = require_file(args.resampled / "resampling.json", "account of the resampling")
     resampler = json.loads(resampling.read_text(encoding="utf-8"))["resampler"]
     data = replace(data, origin={**data.origin, "resampler": resampler})
-    fit = partial(fit_published, data, args.resampled, args.random_seed)
-    train_candidate(Candidate("published", "mlp"), data, fit, args.model_dir, args.processes)
+    fit = partial(fit_baseline, data, args.resampled, args.random_seed)
+    train_candidate(Candidate("baseline", "mlp"), data, fit, args.model_dir, args.processes)
 
 
-def fit_published(data: TrainingSet, resampled: Path, seed: int, held_out: int | None) -> Pipeline:
+def fit_baseline(data: TrainingSet, resampled: Path, seed: int, held_out: int | None) -> Pipeline:
     """Fit the scaler on real companies, the network on the set that Resample made of them, scaled."""
     part = "whole" if held_out is None else f"fold-{held_out}"
     frame: pd.DataFrame = read_frame(resampled, f"{part}.parquet", [*data.names, TARGET])
     # The same scaler as Resample fitted, since the companies are the same.
     scaler = StandardScaler().fit(data.X[data.outside(held_out)])
-    network = published_network(seed)
+    network = baseline_network(seed)
     network.fit(values(frame, data.names), target(frame))
     return Pipeline([("scale", scaler), ("mlp", network)])
 
 
-def published_network(seed: int) -> MLPClassifier:
-    """Return the published network, unfitted."""
+def baseline_network(seed: int) -> MLPClassifier:
+    """Return the baseline network, unfitted."""
     return MLPClassifier(
         hidden_layer_sizes=(100, 50),
         activation="relu",

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
 
-CONTRACT_KEY = "reigning/contract.json"
-MODEL_KEY = "reigning/model.tar.gz"
+CONTRACT_KEY = "champion/contract.json"
+MODEL_KEY = "champion/model.tar.gz"
 TOLERANCE = 1e-6
 _FAULTS_OF_MODEL = {"ModelError", "ModelNotReadyException"}
 
@@ -129,7 +129,7 @@ class Publication:
         return bool(json.loads(body).get("model_package_arn") == package.arn)
 
     def publish(self, package: Package, contract: dict[str, Any]) -> None:
-        """Copy the model and its contract to ``reigning/``; the contract comes last and makes it count."""
+        """Copy the model and its contract to ``champion/``; the contract comes last and makes it count."""
         model = Location.of(package.model_data_url)
         self._s3.copy_object(
             Bucket=self._settings.bucket,

@@ -16,7 +16,7 @@ from predict_api.errors import ApiError
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-KEY = "reigning/contract.json"
+KEY = "champion/contract.json"
 TIME_TO_LIVE = 10.0  # seconds
 
 # What GET /model shows; the rest (ARN, smoke test) is ours.

@@ -210,7 +210,7 @@ def wait_until_served(
     on_change : callable
         Called with every new state of the endpoint.
     """
-    from scripts.model.contracts import published_version
+    from scripts.model.contracts import champion_version
 
     s3 = aws.client("s3")
     deadline = time.monotonic() + timeout
@@ -222,7 +222,7 @@ def wait_until_served(
             seen = state
         if state == "Failed":
             fail(f"Endpoint {aws.project.endpoint} failed; its reason and log are in the SageMaker console.")
-        if state == "InService" and published_version(s3, aws.project.bucket) == str(version):
+        if state == "InService" and champion_version(s3, aws.project.bucket) == str(version):
             return
         time.sleep(0.1 if aws.is_local else 10)
     fail(

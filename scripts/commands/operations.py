@@ -183,10 +183,10 @@ def checks_table(checks: list[Check]) -> Table:
 
 
 def _model_text(found: Status) -> str:
-    if found.published_version is None:
+    if found.champion_version is None:
         return "none yet"
     served = "" if found.endpoint.serves else "  [yellow]nothing serves it: /predict answers 503[/]"
-    return f"version {found.published_version}{served}"
+    return f"version {found.champion_version}{served}"
 
 
 def _endpoint_text(endpoint: EndpointState) -> str:

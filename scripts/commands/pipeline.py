@@ -32,14 +32,14 @@ def upsert(
     project: ProjectOption = DEFAULT_PROJECT, local: LocalOption = False, region: RegionOption = None
 ) -> None:
     """Upload the steps' code and create or update the pipeline."""
-    from scripts.deploy.deployment import DeploymentError, publish_pipeline, read_outputs
+    from scripts.deploy.deployment import DeploymentError, read_outputs, upsert_pipeline
 
     aws = connect(project, local=local, region=region)
     try:
         outputs = read_outputs(aws.client("cloudformation"), aws.project)
     except DeploymentError as error:
         fail(str(error))
-    change = publish_pipeline(aws.session, aws.project, outputs)
+    change = upsert_pipeline(aws.session, aws.project, outputs)
     console().print(f"Pipeline [bold]{aws.project.pipeline}[/]: {change}.")
 
 

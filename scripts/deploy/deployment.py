@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
     from pipeline.project import Project
 
-__all__ = ["Deployment", "DeploymentError", "Event", "Outputs", "deploy", "publish_pipeline", "read_outputs"]
+__all__ = ["Deployment", "DeploymentError", "Event", "Outputs", "deploy", "read_outputs", "upsert_pipeline"]
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "infra"
-NO_REIGNING_MODEL = "reigning/none.txt"
+NO_CHAMPION = "champion/none.txt"
 # What `destroy` writes into the parameter that says whether the service is paused.
 BEING_DESTROYED = "destroying"
 LOG_ROLE = "ApiGatewayLogs"
@@ -142,8 +142,8 @@ def deploy(
 
     outputs = read_outputs(cloudformation, project)
     _undo_destroy(session, stack, outputs, on_event)
-    _seed_reigning(session, project, on_event)
-    pipeline = publish_pipeline(session, project, outputs)
+    _seed_champion(session, project, on_event)
+    pipeline = upsert_pipeline(session, project, outputs)
     on_event(Event("pipeline", project.pipeline, pipeline))
     return Deployment(outputs, storage, service, pipeline)
 
@@ -176,7 +176,7 @@ def read_outputs(cloudformation: CloudFormationClient, project: Project) -> Outp
     return Outputs(**values)
 
 
-def publish_pipeline(session: boto3.Session, project: Project, outputs: Outputs) -> Outcome:
+def upsert_pipeline(session: boto3.Session, project: Project, outputs: Outputs) -> Outcome:
     """Upload the steps' code and create or update the pipeline; say which."""
     from pipeline.bundles import build_bundles, upload_bundles
     from pipeline.definition import build_definition
@@ -340,13 +340,13 @@ def _undo_destroy(session: boto3.Session, stack: Stack, outputs: Outputs, on_eve
         on_event(Event("service", "endpoint", "allowed again", "An interrupted destroy had forbidden it."))
 
 
-def _seed_reigning(session: boto3.Session, project: Project, on_event: OnEvent) -> None:
-    """Put a marker where the reigning model will lie: an empty folder fails the job that reads it."""
+def _seed_champion(session: boto3.Session, project: Project, on_event: OnEvent) -> None:
+    """Put a marker where the champion will lie: an empty folder fails the job that reads it."""
     s3 = session.client("s3")
-    if s3.list_objects_v2(Bucket=project.bucket, Prefix="reigning/", MaxKeys=1).get("KeyCount"):
+    if s3.list_objects_v2(Bucket=project.bucket, Prefix="champion/", MaxKeys=1).get("KeyCount"):
         return
-    s3.put_object(Bucket=project.bucket, Key=NO_REIGNING_MODEL, Body=b"No model has been deployed yet.\n")
-    on_event(Event("service", NO_REIGNING_MODEL, "seeded"))
+    s3.put_object(Bucket=project.bucket, Key=NO_CHAMPION, Body=b"No model has been deployed yet.\n")
+    on_event(Event("service", NO_CHAMPION, "seeded"))
 
 
 def _camel(name: str) -> str:

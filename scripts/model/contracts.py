@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 if TYPE_CHECKING:
     from scripts.aws.session import Aws
 
-DEPLOYED_KEY = "reigning/contract.json"
+DEPLOYED_KEY = "champion/contract.json"
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def contract_change(aws: Aws, package: dict[str, Any]) -> ContractChange | None:
     )
 
 
-def published_version(s3: Any, bucket: str) -> str | None:
+def champion_version(s3: Any, bucket: str) -> str | None:
     """Return the version that clients know; None before the first deployment."""
     contract = _read(s3, bucket, DEPLOYED_KEY)
     return None if contract is None else str(contract["version"])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import urllib3
 
-from scripts.model.contracts import published_version
+from scripts.model.contracts import champion_version
 from scripts.operate.status import is_paused
 from scripts.predict.client import read_key
 
@@ -106,7 +106,7 @@ def describe_api(aws: Aws) -> Api:
         key=read_key(aws, outputs),
         needs_key=parameters.get("ApiKeyRequired", "true") == "true",
         paused=is_paused(aws.session, outputs),
-        has_contract=published_version(aws.client("s3"), outputs.bucket_name) is not None,
+        has_contract=champion_version(aws.client("s3"), outputs.bucket_name) is not None,
     )
 
 

@@ -12,7 +12,7 @@ from botocore.config import Config
 
 from scripts.aws.session import command
 from scripts.deploy.deployment import Outputs, is_local, read_outputs
-from scripts.model.contracts import published_version
+from scripts.model.contracts import champion_version
 from scripts.operate.status import EndpointState, is_paused, paused_parameter, read_endpoint, read_packages
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def resume(
 
     def served(endpoint: EndpointState) -> bool:
         serving = endpoint.status == "InService" and endpoint.version == wanted
-        return serving and published_version(session.client("s3"), outputs.bucket_name) == wanted
+        return serving and champion_version(session.client("s3"), outputs.bucket_name) == wanted
 
     patience = _patience(session, on_change, timeout, sleep, clock)
     _reconcile_until(session, project, outputs, served, patience, f"version {wanted} is served", wanted)

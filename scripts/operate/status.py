@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from scripts.aws.stacks import Stack
 from scripts.deploy.deployment import Outputs, read_outputs
-from scripts.model.contracts import published_version
+from scripts.model.contracts import champion_version
 from scripts.operate import prices
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class Status:
     execution: LastExecution | None
     packages: tuple[PackageState, ...]
     endpoint: EndpointState
-    published_version: str | None
+    champion_version: str | None
     paused: bool
     api_url: str
     alarms: tuple[str, ...]
@@ -124,7 +124,7 @@ def read_status(session: boto3.Session, project: Project) -> Status:
             for package in read_packages(session, project, limit=SHOWN_PACKAGES)
         ),
         endpoint=endpoint,
-        published_version=published_version(session.client("s3"), outputs.bucket_name),
+        champion_version=champion_version(session.client("s3"), outputs.bucket_name),
         paused=is_paused(session, outputs),
         api_url=outputs.api_url,
         alarms=_alarms(session, project),

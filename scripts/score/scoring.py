@@ -18,7 +18,7 @@ from scripts.aws import files
 from scripts.aws.failures import unless_changed
 from scripts.aws.session import command
 from scripts.aws.transform_jobs import ENDED, last_log_lines, pause, stop
-from scripts.model.contracts import published_version
+from scripts.model.contracts import champion_version
 from scripts.score.portfolio import (
     RESULT,
     BadLine,
@@ -103,7 +103,7 @@ def choose_model(aws: Aws, version: int | None) -> Model:
     approved = [number for number, each in known.items() if each.get("ModelApprovalStatus") == "Approved"]
     wanted = version
     if wanted is None:
-        served = published_version(s3, aws.project.bucket)
+        served = champion_version(s3, aws.project.bucket)
         wanted = int(served) if served and int(served) in approved else max(approved, default=None)
     if wanted is None:
         raise ScoringError(

@@ -87,7 +87,7 @@ def candidates_table(evaluation: dict[str, Any], *, is_sample: bool) -> Table:
     table = Table(
         title=f"{test['companies']:,} unseen companies, {test['bankruptcies']} of them bankrupt ({what})",
         title_justify="left",
-        caption="← handed on: the better one out of fold; the unseen companies only judge.",
+        caption="← selected: the better one out of fold; the unseen companies only judge.",
         caption_justify="left",
         box=None,
         pad_edge=False,
@@ -97,7 +97,7 @@ def candidates_table(evaluation: dict[str, Any], *, is_sample: bool) -> Table:
     for heading in ("ROC-AUC", "95 %\ninterval", "PR-AUC", "Brier", "recall,\n5 % FPR", "out of\nfold"):
         table.add_column(heading, justify="right", no_wrap=True)
     for name, figures in evaluation["candidates"].items():
-        chosen = name == evaluation["winner"]["candidate"]
+        chosen = name == evaluation["selected"]["candidate"]
         roc_auc = figures["roc_auc"]
         table.add_row(
             "←" if chosen else "",

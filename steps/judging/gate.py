@@ -21,7 +21,7 @@ LOG_LOSS_MARGIN = 0.02
 
 @dataclass(frozen=True)
 class Comparison:
-    """The winner against another model, on the same companies.
+    """The selected candidate against another model, on the same companies.
 
     With few bankruptcies ROC-AUC alone sees little: a model can rank nearly as well and give probabilities
     that are plainly worse. The log loss sees those, and every company counts in it.
@@ -29,9 +29,9 @@ class Comparison:
     Attributes
     ----------
     roc_auc
-        ROC-AUC of the winner minus that of the other.
+        ROC-AUC of the selected candidate minus that of the other.
     log_loss
-        Log loss of the winner relative to that of the other, minus 1.
+        Log loss of the selected candidate relative to that of the other, minus 1.
     """
 
     roc_auc: Interval
@@ -44,7 +44,7 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """How the winner compares, to go before "than" or "from"."""
+        """How the selected candidate compares, to go before "than" or "from"."""
         if self.significantly_worse:
             return "significantly worse than"
         return "significantly better than" if self.roc_auc.low > 0 else "not significantly different from"
@@ -70,22 +70,22 @@ class Comparison:
 
 
 @dataclass(frozen=True)
-class Reigning:
+class Champion:
     """The model in service: as judged here, or why it was not."""
 
     judged: Judged | None
     why_not: str = ""
 
 
-def compare(y: Labels, winner: Judged, other: Judged, seed: int) -> Comparison:
+def compare(y: Labels, selected: Judged, other: Judged, seed: int) -> Comparison:
     """Compare two models on the test companies, resampling the same ones for both."""
-    mine, theirs = winner.probability, other.probability
+    mine, theirs = selected.probability, other.probability
     return Comparison(roc_auc_difference(y, mine, theirs, seed), log_loss_increase(y, mine, theirs, seed))
 
 
-def judge_reigning(
+def judge_champion(
     folder: Path, scratch: Path, test: pd.DataFrame, seed: int, choice: str
-) -> Reigning | None:
+) -> Champion | None:
     """Judge the model in service, or say why it can't be.
 
     Nothing of it is unpickled, since it comes from outside of this execution. One that this code can't read
@@ -103,44 +103,44 @@ def judge_reigning(
     seed
         Of the bootstrap.
     choice
-        CompareWithReigning: "no" leaves the model alone.
+        CompareWithChampion: "no" leaves the model alone.
 
     Returns
     -------
-    Reigning or None
+    Champion or None
         None where nothing has been deployed yet.
     """
     tar = folder / "model.tar.gz"
     if not tar.is_file():
         return None
     if choice == "no":
-        return Reigning(None, "CompareWithReigning is no")
+        return Champion(None, "CompareWithChampion is no")
     try:
-        return Reigning(judge(tar, scratch, test, seed, "reigning"))
+        return Champion(judge(tar, scratch, test, seed, "champion"))
     except JobError as error:
-        return Reigning(None, str(error).splitlines()[0].rstrip("."))
+        return Champion(None, str(error).splitlines()[0].rstrip("."))
 
 
 def gate(
-    winner: Judged, minimum: float, reigning: Reigning | None, comparison: Comparison | None
+    selected: Judged, minimum: float, champion: Champion | None, comparison: Comparison | None
 ) -> dict[str, Any]:
     """Return what the pipeline's condition looks at, and the reason in words.
 
     Parameters
     ----------
-    winner
+    selected
         The candidate that would be registered.
     minimum
         MinRocAuc.
-    reigning
+    champion
         The model in service; None where there is none.
     comparison
-        With the reigning model, where it was judged.
+        With the champion, where it was judged.
     """
-    auc = winner.roc_auc
+    auc = selected.roc_auc
     # Of the same thing an estimate by five times as many bankruptcies. Where the two part, training companies
     # and unseen ones are not alike: labels were mixed up, say.
-    out_of_fold = float(winner.facts["out_of_fold"]["roc_auc"])
+    out_of_fold = float(selected.facts["out_of_fold"]["roc_auc"])
     reached = "reaches" if auc.value >= minimum else "is below"
     first = (
         f"ROC-AUC {_shown(auc.value, minimum)} on unseen companies "
@@ -149,17 +149,17 @@ def gate(
     if out_of_fold < minimum:
         first += f"; {_shown(out_of_fold, minimum)} out of fold, on the training companies, is below it"
     if comparison is not None:
-        second = f"it is {comparison.verdict} the reigning model ({comparison.figures})"
-    elif reigning is not None:
-        second = f"it was NOT compared with the reigning model ({reigning.why_not})"
+        second = f"it is {comparison.verdict} the champion ({comparison.figures})"
+    elif champion is not None:
+        second = f"it was NOT compared with the champion ({champion.why_not})"
     else:
-        second = "there is no reigning model to compare with"
+        second = "there is no champion to compare with"
     worse = comparison is not None and comparison.significantly_worse
     return {
         "roc_auc": auc.value,
         "out_of_fold_roc_auc": out_of_fold,
         "min_roc_auc": minimum,
-        "not_worse_than_reigning": 0 if worse else 1,
+        "not_worse_than_champion": 0 if worse else 1,
         "passed": min(auc.value, out_of_fold) >= minimum and not worse,
         "reason": f"{first}; {second}.",
     }

@@ -93,7 +93,7 @@ def calibration(y: Labels, probability: Floats) -> Markup:
             f"{count:,} companies, predicted {percent(predicted)} on average: {bankrupt} "
             f"({percent(bankrupt / count)}) went bankrupt, 95 % interval {percent(low)} to {percent(high)}"
         )
-        plot.dot(predicted, bankrupt / count, "of-winner", hint, 3.5 + min(4.0, math.log10(count)))
+        plot.dot(predicted, bankrupt / count, "of-selected", hint, 3.5 + min(4.0, math.log10(count)))
     return plot.render()
 
 
@@ -135,7 +135,7 @@ def strip(low: float, value: float, high: float, worst: float, best: float) -> M
         "svg",
         element("line", x1=4.0, x2=196.0, y1=9, y2=9, class_="track"),
         element("line", x1=left, x2=right, y1=9, y2=9, class_="span"),
-        element("circle", cx=at(value), cy=9, r=5, class_="dot of-winner"),
+        element("circle", cx=at(value), cy=9, r=5, class_="dot of-selected"),
         viewBox="0 0 200 18",
         class_="strip",
         aria_hidden="true",

@@ -48,15 +48,15 @@ def features(subject: Subject) -> Markup:
 
 
 def data(subject: Subject) -> Markup:
-    """Return what the data holds, and how far it lies from what the reigning model was trained on."""
+    """Return what the data holds, and how far it lies from what the champion was trained on."""
     split = subject.features["split"]
     rows = [
         _counts_row(name, split[key])
         for key, name in (("train", "training companies"), ("test", "unseen companies"))
     ]
-    rejected = subject.features["candidates"][subject.winner_name]["rejected"]
+    rejected = subject.features["candidates"][subject.selected_name]["rejected"]
     unusable = {name: why for name, why in rejected.items() if not why.startswith("lower score")}
-    used = len(subject.winner.facts["features"])
+    used = len(subject.selected.facts["features"])
     return element(
         "section",
         element("h2", "The data"),
@@ -90,7 +90,7 @@ def provenance(subject: Subject) -> Markup:
         ("execution", subject.evaluation["execution_id"] or "outside of a pipeline"),
         ("data file", source["file"]),
         ("data sha256", element("code", source["sha256"])),
-        ("contract", element("code", subject.evaluation["winner"]["contract"])),
+        ("contract", element("code", subject.evaluation["selected"]["contract"])),
     ]
     entries += [(f"parameter {name}", str(value)) for name, value in facts["parameters"].items()]
     entries += [
@@ -121,14 +121,15 @@ def _feature_row(subject: Subject, at: int) -> Row:
 
 def _stability(subject: Subject) -> Mapping[str, float]:
     """Return how often each feature was chosen from resamples; empty where none were drawn."""
-    stability: Mapping[str, float] = subject.features["candidates"][subject.winner_name].get("stability", {})
+    candidate = subject.features["candidates"][subject.selected_name]
+    stability: Mapping[str, float] = candidate.get("stability", {})
     return stability
 
 
 def _profile(subject: Subject) -> Markup:
     """Return what the unseen companies have of each feature, and how many lie beyond those trained on."""
     rows = []
-    for feature in subject.winner.facts["features"]:
+    for feature in subject.selected.facts["features"]:
         column = _column(subject, feature["name"])
         beyond = int(np.sum((column < feature["min"]) | (column > feature["max"])))
         numbers = [f"{number:.4g}" for number in (np.min(column), np.median(column), np.max(column))]
@@ -141,13 +142,13 @@ def _profile(subject: Subject) -> Markup:
 
 
 def _column(subject: Subject, name: str) -> Floats:
-    names = [feature["name"] for feature in subject.winner.facts["features"]]
-    column: Floats = subject.winner.X[:, names.index(name)]
+    names = [feature["name"] for feature in subject.selected.facts["features"]]
+    column: Floats = subject.selected.X[:, names.index(name)]
     return column
 
 
 def _drift(subject: Subject) -> list[Markup]:
-    title = element("h3", "Drift since the reigning model was trained")
+    title = element("h3", "Drift since the champion was trained")
     found = subject.evaluation["drift"]
     if found is None:
         return [title, element("p", _why_no_drift(subject), class_="muted")]
@@ -175,10 +176,10 @@ def _drift(subject: Subject) -> list[Markup]:
         for name, index in ranked[:_DRIFTING_SHOWN]
     ]
     caption = (
-        "Population stability index of unseen companies against the reigning model's training data; below "
+        "Population stability index of unseen companies against the champion's training data; below "
         f"{_WATCH} is stable, above {_SHIFT} shifted. The {len(rows)} largest."
     )
-    headings = ["feature of the reigning model", "", "index", "verdict"]
+    headings = ["feature of the champion", "", "index", "verdict"]
     return [title, element("p", words), table(headings, rows, caption)]
 
 
@@ -190,11 +191,11 @@ def _verdict(index: float) -> str:
 
 
 def _why_no_drift(subject: Subject) -> str:
-    if subject.evaluation["reigning"] is None:
+    if subject.evaluation["champion"] is None:
         return "No model was in service."
-    if subject.reigning is None:
-        return "The reigning model was not compared."
-    return "The reigning model carries no profile of its training data."
+    if subject.champion is None:
+        return "The champion was not compared."
+    return "The champion carries no profile of its training data."
 
 
 def _counts_row(name: str, counts: Mapping[str, Any]) -> Row:

@@ -13,14 +13,14 @@ from steps.report.markup import Child, Markup, element, percent
 from steps.report.subject import Subject
 from steps.report.tables import Row, table
 
-# Names of the curves' styles: the winner, the other candidate, the model in service.
-WINNER, OTHER, REIGNING = "winner", "other", "reigning"
+# Names of the curves' styles: the selected, the other candidate, the model in service.
+SELECTED, OTHER, CHAMPION = "selected", "other", "champion"
 
 
 def headline(subject: Subject) -> Markup:
     """Return the five figures that say most, each with its interval."""
     rate = float(np.mean(subject.y))
-    figures = subject.winner.intervals
+    figures = subject.selected.intervals
     tiles = [
         _tile("ROC-AUC", figures["roc_auc"].as_dict(), 3, (0.5, 1), "0.5 is chance, 1 is perfect"),
         _tile("PR-AUC", figures["pr_auc"].as_dict(), 3, (rate, 1), f"chance is {rate:.3f}"),
@@ -41,7 +41,7 @@ def headline(subject: Subject) -> Markup:
         element(
             "div",
             element("div", "Calibration error", class_="label"),
-            element("div", f"{subject.winner.ece:.4f}", class_="value"),
+            element("div", f"{subject.selected.ece:.4f}", class_="value"),
             element("div", "mean gap of predicted and observed rates; 0 is perfect", class_="note"),
             class_="tile",
         ),
@@ -119,7 +119,7 @@ def _confusions(subject: Subject) -> Markup:
     for point in operating_points(subject):
         counts, due = point.counts, expected[point.level]
         name = point.level if point.level == subject.levels[-1]["level"] else f"{point.level} or higher"
-        if point.threshold == subject.winner.facts["threshold"]:
+        if point.threshold == subject.selected.facts["threshold"]:
             name += ", the predicted class"
         cells = [
             f"≥ {percent(point.threshold)}",
@@ -148,7 +148,7 @@ def _confusions(subject: Subject) -> Markup:
 
 
 def curves(subject: Subject) -> Markup:
-    """Return the ROC and precision-recall curves of the winner and of those it is compared with."""
+    """Return the ROC and precision-recall curves of the selected candidate and of the others."""
     named = _by_style(subject)
     points = operating_points(subject)
     drawn = [
@@ -163,8 +163,8 @@ def curves(subject: Subject) -> Markup:
             charts.precision_recall(subject.y, named, points),
         ),
     ]
-    titles = {WINNER: f"{subject.winner_name} (handed on)", REIGNING: "reigning model"}
-    others = [name for name in subject.models if name not in (subject.winner_name, "reigning")]
+    titles = {SELECTED: f"{subject.selected_name} (selected)", CHAMPION: "champion"}
+    others = [name for name in subject.models if name not in (subject.selected_name, "champion")]
     titles |= dict.fromkeys([OTHER], ", ".join(others))
     legend = [element("li", charts.line_sample(name), titles[name]) for name in named]
     legend += [
@@ -210,14 +210,14 @@ def probabilities(subject: Subject) -> Markup:
 
 
 def side_by_side(subject: Subject) -> Markup:
-    """Return candidates and reigning model in one table, with the paired differences."""
+    """Return candidates and champion in one table, with the paired differences."""
     evaluation = subject.evaluation
-    # The one handed on comes first: it is what the others are read against.
-    candidates = sorted(evaluation["candidates"].items(), key=lambda item: item[0] != subject.winner_name)
+    # The selected candidate comes first; the others are compared with it.
+    candidates = sorted(evaluation["candidates"].items(), key=lambda item: item[0] != subject.selected_name)
     columns: dict[str, Mapping[str, Any]] = dict(candidates)
-    if subject.reigning is not None:
-        columns["reigning"] = evaluation["reigning"]
-    headings = ["", *(f"{name}, handed on" if name == subject.winner_name else name for name in columns)]
+    if subject.champion is not None:
+        columns["champion"] = evaluation["champion"]
+    headings = ["", *(f"{name}, selected" if name == subject.selected_name else name for name in columns)]
     out_of_fold = [
         subject.models[name].facts.get("out_of_fold", {}).get("roc_auc", np.nan) for name in columns
     ]
@@ -231,27 +231,25 @@ def side_by_side(subject: Subject) -> Markup:
         rows.append(Row(label, _best([item["value"] for item in found], digits, sign, found)))
     comparisons = [item["comparison"] for item in columns.values()]
     rows.append(
-        Row(f"ROC-AUC of {subject.winner_name} minus this one", [_difference(c) for c in comparisons])
+        Row(f"ROC-AUC of {subject.selected_name} minus this one", [_difference(c) for c in comparisons])
     )
-    rows.append(Row(f"log loss of {subject.winner_name} against this one", [_loss(c) for c in comparisons]))
-    rows.append(Row("so the one handed on is", [c["verdict"] if c else "–" for c in comparisons]))
+    rows.append(Row(f"log loss of {subject.selected_name} against this one", [_loss(c) for c in comparisons]))
+    rows.append(Row("so the selected candidate is", [c["verdict"] if c else "–" for c in comparisons]))
     words = (
-        "The candidate with the better ROC-AUC out of fold, on training companies, is handed on; "
+        "The candidate with the better ROC-AUC out of fold, on training companies, is selected; "
         "the unseen companies only judge. Differences are paired: the same companies for both models."
     )
-    if evaluation["winner"]["chosen_by"] == "RegisterCandidate":
+    if evaluation["selected"]["chosen_by"] == "RegisterCandidate":
         words = (
-            "RegisterCandidate names the candidate that is handed on. "
+            "RegisterCandidate names the selected candidate. "
             "Differences are paired: the same companies for both models."
         )
-    reigning = evaluation["reigning"]
+    champion = evaluation["champion"]
     notes = []
-    if reigning is None:
+    if champion is None:
         notes.append(element("p", "No model was in service to compare with.", class_="muted small"))
-    elif not reigning["compared"]:
-        notes.append(
-            element("p", f"NOT compared with the reigning model: {reigning['reason']}.", class_="banner")
-        )
+    elif not champion["compared"]:
+        notes.append(element("p", f"NOT compared with the champion: {champion['reason']}.", class_="banner"))
     return _section(
         "Side by side",
         element("p", words, class_="lead"),
@@ -288,9 +286,9 @@ def _tile(label: str, figure: dict[str, float], digits: int, scale: tuple[float,
 
 
 def _by_style(subject: Subject) -> dict[str, Floats]:
-    styles = {subject.winner_name: WINNER, "reigning": REIGNING}
+    styles = {subject.selected_name: SELECTED, "champion": CHAMPION}
     named = {styles.get(name, OTHER): model.probability for name, model in subject.models.items()}
-    return {name: named[name] for name in (WINNER, OTHER, REIGNING) if name in named}
+    return {name: named[name] for name in (SELECTED, OTHER, CHAMPION) if name in named}
 
 
 def _from(level: Mapping[str, Any]) -> str:

@@ -39,12 +39,12 @@ def render(subject: Subject) -> str:
 
 def _header(subject: Subject) -> Markup:
     evaluation = subject.evaluation
-    gate, reigning = evaluation["gate"], evaluation["reigning"]
+    gate, champion = evaluation["gate"], evaluation["champion"]
     passed = "passed the gate" if gate["passed"] else "refused at the gate"
     pills = [element("span", passed, class_="pill good" if gate["passed"] else "pill bad")]
-    if reigning is not None and not reigning["compared"]:
-        pills.append(element("span", "not compared with the reigning model", class_="pill warn"))
-    winner = evaluation["winner"]
+    if champion is not None and not champion["compared"]:
+        pills.append(element("span", "not compared with the champion", class_="pill warn"))
+    selected = evaluation["selected"]
     return element(
         "header",
         element(
@@ -54,7 +54,7 @@ def _header(subject: Subject) -> Markup:
         ),
         element(
             "div",
-            element("h1", f"Bankruptcy risk: {winner['candidate']} ({winner['estimator']})"),
+            element("h1", f"Bankruptcy risk: {selected['candidate']} ({selected['estimator']})"),
             pills,
             class_="title",
         ),

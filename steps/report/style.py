@@ -6,14 +6,14 @@ STYLE = Markup("""
 :root {
   color-scheme: light dark;
   --page: #f5f6f8; --card: #ffffff; --ink: #1b2430; --muted: #5b6675; --line: #dde2e9; --grid: #e8ecf1;
-  --winner: #2456c9; --other: #b36206; --reigning: #64748b; --bankrupt: #c2334a; --healthy: #7b93b5;
+  --selected: #2456c9; --other: #b36206; --champion: #64748b; --bankrupt: #c2334a; --healthy: #7b93b5;
   --low: #b9c6d8; --medium: #e09f1f; --high: #c2334a; --good: #1c7c4a; --good-back: #e3f4ea;
   --bad: #b3261e; --bad-back: #fbe6e4; --warn-ink: #6b4a00; --warn-back: #fff3d1; --soft: #eef2fb;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --page: #11161d; --card: #1a212b; --ink: #e6eaf0; --muted: #9aa7b8; --line: #2d3744; --grid: #263040;
-    --winner: #7ea8ff; --other: #f0a94e; --reigning: #94a3b8; --bankrupt: #ff7d8f; --healthy: #7d97bd;
+    --selected: #7ea8ff; --other: #f0a94e; --champion: #94a3b8; --bankrupt: #ff7d8f; --healthy: #7d97bd;
     --low: #45546a; --medium: #e6b04a; --high: #ff7d8f; --good: #6fd39b; --good-back: #173626;
     --bad: #ff9a90; --bad-back: #41201e; --warn-ink: #ffdf94; --warn-back: #3b3013; --soft: #202b3d;
   }
@@ -63,12 +63,12 @@ svg.squares { max-width: 440px; margin: 6px 0 8px; }
 .axis { fill: var(--muted); font-size: 12.5px; }
 .words { fill: var(--ink); font-size: 12.5px; font-weight: 600; }
 .line { fill: none; stroke-width: 1.8; stroke-linejoin: round; }
-.line.of-winner { stroke: var(--winner); stroke-width: 2.6; }
+.line.of-selected { stroke: var(--selected); stroke-width: 2.6; }
 .line.of-other { stroke: var(--other); stroke-dasharray: 7 4; }
-.line.of-reigning { stroke: var(--reigning); stroke-dasharray: 2 3; stroke-width: 2.2; }
+.line.of-champion { stroke: var(--champion); stroke-dasharray: 2 3; stroke-width: 2.2; }
 .rule.chance { stroke: var(--muted); stroke-dasharray: 3 4; opacity: 0.6; }
 .rule.zero { stroke: var(--muted); }
-.rule.interval { stroke: var(--winner); stroke-width: 2; opacity: 0.55; }
+.rule.interval { stroke: var(--selected); stroke-width: 2; opacity: 0.55; }
 .rule.threshold { stroke-width: 1.6; stroke-dasharray: 4 3; }
 .rule.level-medium { stroke: var(--medium); }
 .rule.level-high { stroke: var(--high); }
@@ -76,17 +76,17 @@ svg.squares { max-width: 440px; margin: 6px 0 8px; }
 .words.level-high { fill: var(--high); }
 .words.label-1 { fill: var(--bankrupt); }
 .words.label-0 { fill: var(--healthy); }
-.dot { stroke: var(--card); stroke-width: 1.6; fill: var(--winner); }
+.dot { stroke: var(--card); stroke-width: 1.6; fill: var(--selected); }
 .dot.level-medium { fill: var(--medium); }
 .dot.level-high { fill: var(--high); }
 .area.label-1 { fill: var(--bankrupt); opacity: 0.85; }
 .area.label-0 { fill: var(--healthy); opacity: 0.8; }
 .track { stroke: var(--line); stroke-width: 4; stroke-linecap: round; }
-.span { stroke: var(--winner); stroke-width: 4; stroke-linecap: round; opacity: 0.45; }
+.span { stroke: var(--selected); stroke-width: 4; stroke-linecap: round; opacity: 0.45; }
 .square.level-low, .swatch.level-low { fill: var(--low); background: var(--low); }
 .square.level-medium, .swatch.level-medium { fill: var(--medium); background: var(--medium); }
 .square.level-high, .swatch.level-high { fill: var(--high); background: var(--high); }
-.bar { fill: var(--winner); }
+.bar { fill: var(--selected); }
 .bar.calm { fill: var(--healthy); }
 .bar.watch { fill: var(--medium); }
 .bar.shift { fill: var(--high); }
@@ -113,7 +113,7 @@ thead .number { white-space: normal; }
 .cards { overflow-x: auto; }
 code { font: 0.8125rem/1.5 ui-monospace, "SF Mono", Menlo, Consolas, monospace; overflow-wrap: anywhere; }
 details { margin-top: 10px; }
-summary { cursor: pointer; color: var(--winner); font-weight: 500; padding: 4px 0; }
+summary { cursor: pointer; color: var(--selected); font-weight: 500; padding: 4px 0; }
 dl { display: grid; grid-template-columns: minmax(110px, max-content) 1fr; gap: 6px 18px; margin: 0;
   font-size: 0.9375rem; }
 dt { color: var(--muted); }
@@ -146,7 +146,7 @@ footer { color: var(--muted); font-size: 0.875rem; }
   :root {
     color-scheme: light;
     --page: #fff; --card: #fff; --ink: #000; --muted: #444; --line: #bbb; --grid: #ddd;
-    --winner: #2456c9; --other: #b36206; --reigning: #64748b; --bankrupt: #c2334a; --healthy: #7b93b5;
+    --selected: #2456c9; --other: #b36206; --champion: #64748b; --bankrupt: #c2334a; --healthy: #7b93b5;
     --low: #b9c6d8; --medium: #e09f1f; --high: #c2334a; --good: #1c7c4a; --good-back: #e3f4ea;
     --bad: #b3261e; --bad-back: #fbe6e4; --warn-ink: #6b4a00; --warn-back: #fff3d1;
   }

@@ -30,9 +30,9 @@ class Subject:
     y
         The test companies' labels.
     models
-        The candidates, and `reigning` where it was judged.
+        The candidates, and `champion` where it was judged.
     importance
-        Of the winner's features, the most important first.
+        Of the selected candidate's features, the most important first.
     features
         The contents of features.json.
     created
@@ -47,30 +47,30 @@ class Subject:
     created: datetime
 
     @property
-    def winner_name(self) -> str:
-        """The name of the candidate that was handed on."""
-        name: str = self.evaluation["winner"]["candidate"]
+    def selected_name(self) -> str:
+        """The selected candidate's name."""
+        name: str = self.evaluation["selected"]["candidate"]
         return name
 
     @property
-    def winner(self) -> Judged:
-        """The candidate that was handed on."""
-        return self.models[self.winner_name]
+    def selected(self) -> Judged:
+        """The selected candidate."""
+        return self.models[self.selected_name]
 
     @property
-    def reigning(self) -> Judged | None:
+    def champion(self) -> Judged | None:
         """The model in service, where it was judged."""
-        return self.models.get("reigning")
+        return self.models.get("champion")
 
     @property
     def probability(self) -> Floats:
-        """The winner's probabilities for the test companies."""
-        return self.winner.probability
+        """The selected candidate's probabilities for the test companies."""
+        return self.selected.probability
 
     @property
     def levels(self) -> list[dict[str, Any]]:
-        """The winner's risk levels, in rising order."""
-        levels: list[dict[str, Any]] = self.winner.facts["risk_levels"]
+        """The selected candidate's risk levels, in rising order."""
+        levels: list[dict[str, Any]] = self.selected.facts["risk_levels"]
         return levels
 
     @property

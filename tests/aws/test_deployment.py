@@ -307,13 +307,13 @@ def test_roles_may_do_what_the_template_says(deployed: Deployment, cloud: Cloud)
     assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": "123456789012"}}
 
 
-def test_pipeline_group_and_reigning_marker_are_there(deployed: Deployment, cloud: Cloud) -> None:
+def test_pipeline_group_and_champion_marker_are_there(deployed: Deployment, cloud: Cloud) -> None:
     pipeline = cloud.sagemaker.describe_pipeline(PipelineName=deployed.outputs.pipeline_name)
     bucket = deployed.outputs.bucket_name
-    reigning = cloud.s3.list_objects_v2(Bucket=bucket, Prefix="reigning/")["Contents"]
+    champion = cloud.s3.list_objects_v2(Bucket=bucket, Prefix="champion/")["Contents"]
 
     assert pipeline["RoleArn"] == deployed.outputs.pipeline_role_arn
-    assert [item["Key"] for item in reigning] == ["reigning/none.txt"]
+    assert [item["Key"] for item in champion] == ["champion/none.txt"]
     group = cloud.sagemaker.describe_model_package_group(ModelPackageGroupName="credit-risk")
     assert group["ModelPackageGroupName"] == "credit-risk"
     assert cloud.ssm.get_parameter(Name="/credit-risk/paused")["Parameter"]["Value"] == "false"

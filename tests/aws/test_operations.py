@@ -136,7 +136,7 @@ def test_from_day_to_day(service: Service) -> None:
 
     # GIVEN nothing but a deployment: status says so, and pausing and resuming do no harm
     before = read_status(session, project)
-    assert (before.endpoint.status, before.published_version, before.packages) == (None, None, ())
+    assert (before.endpoint.status, before.champion_version, before.packages) == (None, None, ())
     assert (before.execution, before.paused, before.alarms, before.dead_letters) == (None, False, (), 0)
     assert pause(session, project) is False
     assert failed(service) == []
@@ -149,7 +149,7 @@ def test_from_day_to_day(service: Service) -> None:
     assert resume(session, project) == "1"
     assert states[-1] == "InService"
     served = read_status(session, project)
-    assert (served.endpoint.status, served.endpoint.version, served.published_version) == (
+    assert (served.endpoint.status, served.endpoint.version, served.champion_version) == (
         "InService",
         "1",
         "1",
@@ -181,7 +181,7 @@ def test_from_day_to_day(service: Service) -> None:
     assert pause(session, project) is False
     # THEN there is nothing to pay by the hour, and the API says when to come back
     paused = read_status(session, project)
-    assert (paused.endpoint.status, paused.paused, paused.published_version) == (None, True, "1")
+    assert (paused.endpoint.status, paused.paused, paused.champion_version) == (None, True, "1")
     assert paused.cost.usd_per_hour == 0.0
     assert bounds(service) == []
     checks = check_api(describe_api(aws))

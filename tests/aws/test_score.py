@@ -297,7 +297,7 @@ def test_the_served_version_scores_else_the_newest_approved_one(
     types = ("ml.m5.large", "ml.m5.xlarge")
     assert choose_model(aws, None) == Model(choose_model(aws, 2).arn, 2, ("b", "a"), types)
     aws.client("s3").put_object(
-        Bucket=aws.project.bucket, Key="reigning/contract.json", Body=json.dumps({"version": "1"})
+        Bucket=aws.project.bucket, Key="champion/contract.json", Body=json.dumps({"version": "1"})
     )
     assert [choose_model(aws, version).version for version in (None, 2)] == [1, 2]
     with pytest.raises(ScoringError, match=r"Version 3 is not approved, .* or name another: 1, 2\."):

@@ -128,9 +128,9 @@ class TestParameters:
             "FeatureCount": ("Integer", 50, None),
             "Resampler": ("String", "smote-tomek", ["smote-tomek", "smote", "none"]),
             "Estimator": ("String", "blend", ["blend", "boosting", "mlp-bag", "forest", "logistic"]),
-            "RegisterCandidate": ("String", "best", ["best", "published", "recommended"]),
+            "RegisterCandidate": ("String", "best", ["best", "baseline", "recommended"]),
             "MinRocAuc": ("Float", 0.8, None),
-            "CompareWithReigning": ("String", "yes", ["yes", "no"]),
+            "CompareWithChampion": ("String", "yes", ["yes", "no"]),
             "ModelApprovalStatus": ("String", "PendingManualApproval", ["PendingManualApproval", "Approved"]),
             "ProcessingInstanceType": ("String", "ml.m5.large", instances),
             "TrainingInstanceType": ("String", "ml.m5.large", instances),
@@ -146,7 +146,7 @@ class TestSteps:
         assert [(step["Name"], step["Type"]) for step in _walk(definition["Steps"])] == [
             ("SelectFeatures", "Processing"),
             ("Resample", "Processing"),
-            ("TrainPublished", "Training"),
+            ("TrainBaseline", "Training"),
             ("TrainRecommended", "Training"),
             ("Evaluate", "Processing"),
             ("CheckRocAuc", "Condition"),
@@ -161,13 +161,13 @@ class TestSteps:
             ("Resample", ["train", "features"], ["resampled"], ["--resampler", "--random-seed"]),
             (
                 "Evaluate",
-                ["published", "recommended", "test", "features", "reigning"],
+                ["baseline", "recommended", "test", "features", "champion"],
                 ["evaluation", "model"],
                 [
                     "--register-candidate",
                     "--random-seed",
                     "--min-roc-auc",
-                    "--compare-with-reigning",
+                    "--compare-with-champion",
                     "--execution-id",
                 ],
             ),
@@ -193,7 +193,7 @@ class TestSteps:
     @pytest.mark.parametrize(
         ("name", "channels", "hyperparameters"),
         [
-            ("TrainPublished", ["train", "resampled", "features"], ["random-seed"]),
+            ("TrainBaseline", ["train", "resampled", "features"], ["random-seed"]),
             ("TrainRecommended", ["train", "features"], ["estimator", "random-seed"]),
         ],
     )
@@ -261,7 +261,7 @@ class TestGate:
             {
                 "Type": "GreaterThanOrEqualTo",
                 "LeftValue": {
-                    "Std:JsonGet": {"PropertyFile": report, "Path": "gate.not_worse_than_reigning"}
+                    "Std:JsonGet": {"PropertyFile": report, "Path": "gate.not_worse_than_champion"}
                 },
                 "RightValue": 1,
             },
@@ -299,10 +299,10 @@ class TestGate:
             "application/jsonlines",
         ]
         assert package["CustomerMetadataProperties"] == {
-            "Candidate": "winner.candidate",
-            "ContractHash": "winner.contract",
+            "Candidate": "selected.candidate",
+            "ContractHash": "selected.contract",
             "ContractUri": "s3://bucket/Steps.Evaluate.model/contract.json",
-            "Estimator": "winner.estimator",
+            "Estimator": "selected.estimator",
             "EvaluationUri": report,
             "ExecutionId": "PipelineExecutionId",
             "RocAuc": "gate.roc_auc",
@@ -343,7 +343,7 @@ def test_the_console_offers_what_the_steps_take(definition: dict[str, Any]) -> N
     offered = {item["Name"]: item.get("EnumValues") for item in definition["Parameters"]}
     assert offered["Estimator"] == list(ESTIMATORS)
     assert offered["Resampler"] == list(RESAMPLERS)
-    assert offered["CompareWithReigning"] == list(COMPARE_CHOICES)
+    assert offered["CompareWithChampion"] == list(COMPARE_CHOICES)
     assert offered["RegisterCandidate"] == list(CHOICES)
 
 

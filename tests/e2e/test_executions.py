@@ -75,7 +75,7 @@ def test_the_gate_stops_a_model_that_is_not_good_enough(aws: Aws, data_uri: str,
     execution = run(aws, InputDataUri=data_uri, MinRocAuc="0.999", **QUICK)
     assert execution.status == "Failed"
     # Unchanged inputs rerun nothing but Evaluate.
-    assert cached_steps(execution) == {"SelectFeatures", "Resample", "TrainPublished", "TrainRecommended"}
+    assert cached_steps(execution) == {"SelectFeatures", "Resample", "TrainBaseline", "TrainRecommended"}
     message = reason(execution, "ModelRejected")
     assert "0.999" in message
     assert "report.html" in message

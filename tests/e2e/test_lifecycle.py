@@ -25,13 +25,13 @@ PROJECT = "bankruptcy-life"
 STEPS = {
     "SelectFeatures",
     "Resample",
-    "TrainPublished",
+    "TrainBaseline",
     "TrainRecommended",
     "Evaluate",
     "CheckRocAuc",
     "RegisterModel",
 }
-TRAINED = {"SelectFeatures", "Resample", "TrainPublished", "TrainRecommended"}
+TRAINED = {"SelectFeatures", "Resample", "TrainBaseline", "TrainRecommended"}
 
 
 class Service:
@@ -61,7 +61,7 @@ class Service:
     def contract(self) -> dict[str, object]:
         """Return the contract that is published for the API."""
         s3 = self.aws.client("s3")
-        body = s3.get_object(Bucket=self.aws.project.bucket, Key="reigning/contract.json")["Body"]
+        body = s3.get_object(Bucket=self.aws.project.bucket, Key="champion/contract.json")["Body"]
         found: dict[str, object] = json.load(body)
         return found
 
@@ -85,7 +85,7 @@ def test_from_nothing_to_nothing(service: Service, companies: pd.DataFrame, tmp_
     # GIVEN a deployed service; WHEN data is uploaded and an execution is started
     run("deploy", "--yes")
     uri = run("data", "upload", "--data", str(data)).split()[-1]
-    first = service.execute("RegisterCandidate=published")
+    first = service.execute("RegisterCandidate=baseline")
 
     # THEN every step succeeds, both candidates are judged, and the one that was asked for waits for a person
     assert first.status == "Succeeded"
@@ -166,14 +166,14 @@ def test_from_nothing_to_nothing(service: Service, companies: pd.DataFrame, tmp_
 
 
 def check_evaluation(aws: Aws, execution: Execution) -> None:
-    """The evaluation judges both candidates, and there is no reigning model yet."""
+    """The evaluation judges both candidates, and there is no champion yet."""
     evaluation = read_evaluation(aws, execution)
     assert evaluation is not None
-    assert set(evaluation["candidates"]) == {"published", "recommended"}
+    assert set(evaluation["candidates"]) == {"baseline", "recommended"}
     for figures in evaluation["candidates"].values():
         assert figures["roc_auc"]["low"] <= figures["roc_auc"]["value"] <= figures["roc_auc"]["high"]
     assert evaluation["gate"]["roc_auc"] >= 0.8
-    assert evaluation["reigning"] is None
+    assert evaluation["champion"] is None
 
 
 def check_registration(aws: Aws, execution: Execution) -> None:
@@ -185,7 +185,7 @@ def check_registration(aws: Aws, execution: Execution) -> None:
     url = package["InferenceSpecification"]["Containers"][0]["ModelDataUrl"]
     assert url == f"s3://{aws.project.bucket}/models/{execution.id}/model.tar.gz"
     metadata = package["CustomerMetadataProperties"]
-    assert metadata["ContractHash"] == evaluation["winner"]["contract"]
+    assert metadata["ContractHash"] == evaluation["selected"]["contract"]
     assert metadata["ContractUri"] == f"s3://{aws.project.bucket}/models/{execution.id}/contract.json"
 
 

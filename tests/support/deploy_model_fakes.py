@@ -142,7 +142,7 @@ class Aws:
         return model["Containers"][0]["Environment"]
 
     def published(self) -> dict[str, Any] | None:
-        body = self.objects.get("reigning/contract.json")
+        body = self.objects.get("champion/contract.json")
         return None if body is None else json.loads(body)
 
     def run(self, reconciler: Reconciler, ticks: int = 30) -> dict[str, Any]:

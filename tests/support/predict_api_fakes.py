@@ -79,7 +79,7 @@ class S3:
     reads: int = 0
 
     def get_object(self, Bucket: str, Key: str) -> dict[str, Any]:
-        assert (Bucket, Key) == ("bucket", "reigning/contract.json")
+        assert (Bucket, Key) == ("bucket", "champion/contract.json")
         self.reads += 1
         if self.error is not None:
             raise self.error

@@ -80,7 +80,7 @@ def run_training_side(root: Path, frame: pd.DataFrame) -> Workspace:
             *shared,
             *space.arguments("resampled"),
             "--model-dir",
-            str(root / "model-published"),
+            str(root / "model-baseline"),
             "--processes",
             "1",
         ]
@@ -88,10 +88,10 @@ def run_training_side(root: Path, frame: pd.DataFrame) -> Workspace:
     train_recommended.main(
         [*shared, "--model-dir", str(root / "model-recommended"), "--estimator", "logistic"]
     )
-    for candidate in ("published", "recommended"):
+    for candidate in ("baseline", "recommended"):
         pack_model(root / f"model-{candidate}", root / candidate / "model.tar.gz")
-    (root / "reigning").mkdir()
-    (root / "reigning" / "none.txt").write_text("No model has been deployed yet.\n")
+    (root / "champion").mkdir()
+    (root / "champion" / "none.txt").write_text("No model has been deployed yet.\n")
     return space
 
 

@@ -41,7 +41,7 @@ def assert_converged(aws: Aws) -> None:
     published = aws.published()
     assert published is not None
     assert published["version"] == version
-    assert aws.objects["reigning/model.tar.gz"] == f"model {version}".encode()
+    assert aws.objects["champion/model.tar.gz"] == f"model {version}".encode()
     assert len(aws.configs) <= 4
     assert len(aws.models) <= 4
 

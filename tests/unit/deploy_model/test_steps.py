@@ -40,7 +40,7 @@ def test_first_deployment_takes_three_calls(aws: Aws) -> None:
     # THEN the deployment is done
     assert reconciler.step() == {"action": "none", "version": "1", "config": config}
     assert aws.serving() == "1"
-    assert aws.objects["reigning/model.tar.gz"] == b"model 1"
+    assert aws.objects["champion/model.tar.gz"] == b"model 1"
     published = aws.published()
     assert published is not None
     assert published["version"] == "1"
@@ -129,7 +129,7 @@ def test_rejecting_the_running_version_goes_back_to_the_newest_approved(aws: Aws
     aws.run(reconciler)
     assert aws.serving() == "1"
     assert aws.published()["version"] == "1"  # type: ignore[index]
-    assert aws.objects["reigning/model.tar.gz"] == b"model 1"
+    assert aws.objects["champion/model.tar.gz"] == b"model 1"
 
 
 def test_rejecting_the_only_version_deletes_the_endpoint(aws: Aws) -> None:

@@ -138,7 +138,7 @@ def test_no_job_endpoint_or_function_may_write_code() -> None:
                     "/models/*",
                     "/runs/*",
                     "/runs/score/*",
-                    "/reigning/*",
+                    "/champion/*",
                 }, role
 
 

@@ -29,7 +29,7 @@ class Aws:
         self.updates: list[dict[str, Any]] = []
         self._objects = {"models/1/contract.json": _contract(coming)}
         if deployed is not None:
-            self._objects["reigning/contract.json"] = {**_contract(deployed), "version": "3"}
+            self._objects["champion/contract.json"] = {**_contract(deployed), "version": "3"}
         self.package = {
             "ModelPackageArn": "arn:package/4",
             "ModelPackageVersion": 4,

@@ -188,7 +188,7 @@ def test_status_as_json() -> None:
             ),
         ),
         endpoint=EndpointState("InService", "1", "instance", "ml.t2.medium", 1),
-        published_version="1",
+        champion_version="1",
         paused=False,
         api_url="https://x.execute-api.us-east-1.amazonaws.com/prod",
         alarms=("bankruptcy-dead-letters",),

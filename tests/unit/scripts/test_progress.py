@@ -22,12 +22,12 @@ def candidate(estimator: str) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("winner", ["recommended", "published"])
-def test_the_candidates_fit_a_terminal_of_80_columns_with_nothing_cut_off(winner: str) -> None:
+@pytest.mark.parametrize("selected", ["recommended", "baseline"])
+def test_the_candidates_fit_a_terminal_of_80_columns_with_nothing_cut_off(selected: str) -> None:
     evaluation = {
         "test": {"companies": 136_458, "bankruptcies": 4_034},
-        "winner": {"candidate": winner},
-        "candidates": {"published": candidate("mlp"), "recommended": candidate("logistic")},
+        "selected": {"candidate": selected},
+        "candidates": {"baseline": candidate("mlp"), "recommended": candidate("logistic")},
     }
     shown = io.StringIO()
     Console(file=shown, width=80).print(candidates_table(evaluation, is_sample=True))
@@ -35,8 +35,8 @@ def test_the_candidates_fit_a_terminal_of_80_columns_with_nothing_cut_off(winner
     assert lines[0].startswith("136,458 unseen companies, 4034 of them bankrupt (sample data, one split)")
     assert "…" not in shown.getvalue()
     rows = {line[3:].split("  ")[0]: line for line in lines if "0.866–0.978" in line}
-    assert list(rows) == ["published mlp", "recommended logistic"]
+    assert list(rows) == ["baseline mlp", "recommended logistic"]
     assert [name for name, line in rows.items() if line.startswith("←")] == [
-        name for name in rows if name.startswith(winner)
+        name for name in rows if name.startswith(selected)
     ]
     assert all(line.endswith("0.934  0.866–0.978   0.478  0.0177     0.76   0.955") for line in rows.values())

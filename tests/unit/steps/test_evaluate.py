@@ -1,4 +1,4 @@
-"""Evaluate: the winner, the gate, the reigning model, and what is handed on."""
+"""Evaluate: the selected, the gate, the champion, and what is handed on."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class Execution:
 
     def __init__(self, space: Any, root: Path) -> None:
         self.space, self.root = space, root
-        for name in ("published", "recommended", "reigning"):
+        for name in ("baseline", "recommended", "champion"):
             shutil.copytree(space.folder(name), root / name)
         shutil.copytree(space.folder("test"), root / "test")
 
     def run(self, *options: str) -> dict[str, Any]:
-        names = ("published", "recommended", "test", "reigning", "evaluation", "model")
+        names = ("baseline", "recommended", "test", "champion", "evaluation", "model")
         folders = [word for name in names for word in (f"--{name}", str(self.root / name))]
         evaluate.main([*folders, *self.space.arguments("features"), *options])
         evaluation: dict[str, Any] = json.loads((self.root / "evaluation" / "evaluation.json").read_text())
@@ -44,8 +44,8 @@ class Execution:
         contract: dict[str, Any] = json.loads((self.root / "model" / "contract.json").read_text())
         return contract
 
-    def reign(self, candidate: str) -> None:
-        shutil.copy(self.root / candidate / "model.tar.gz", self.root / "reigning" / "model.tar.gz")
+    def make_champion(self, candidate: str) -> None:
+        shutil.copy(self.root / candidate / "model.tar.gz", self.root / "champion" / "model.tar.gz")
 
     def rewrite(self, name: str, **changes: Any) -> None:
         """Export the candidate `name` again with another calibration, contract or audit copy."""
@@ -75,7 +75,7 @@ def test_layout(execution: Execution) -> None:
     evaluation = execution.run("--execution-id", "abc123")
     test = pd.read_parquet(execution.root / "test" / "test.parquet")
     assert evaluation["test"] == {"companies": len(test), "bankruptcies": int(test[TARGET].sum())}
-    assert set(evaluation["candidates"]) == {"published", "recommended"}
+    assert set(evaluation["candidates"]) == {"baseline", "recommended"}
     for candidate in evaluation["candidates"].values():
         assert set(candidate) == {
             "estimator",
@@ -91,16 +91,18 @@ def test_layout(execution: Execution) -> None:
             "comparison",
         }
         assert candidate["roc_auc"]["low"] <= candidate["roc_auc"]["value"] <= candidate["roc_auc"]["high"]
-    winner = evaluation["candidates"][evaluation["winner"]["candidate"]]
-    assert evaluation["gate"]["roc_auc"] == winner["roc_auc"]["value"]
-    assert evaluation["gate"]["not_worse_than_reigning"] == 1
-    assert evaluation["binary_classification_metrics"]["auc"]["value"] == winner["roc_auc"]["value"]
-    assert evaluation["reigning"] is None
+    selected = evaluation["candidates"][evaluation["selected"]["candidate"]]
+    assert evaluation["gate"]["roc_auc"] == selected["roc_auc"]["value"]
+    assert evaluation["gate"]["not_worse_than_champion"] == 1
+    assert evaluation["binary_classification_metrics"]["auc"]["value"] == selected["roc_auc"]["value"]
+    assert evaluation["champion"] is None
     assert evaluation["execution_id"] == "abc123"
     assert evaluation["data"]["file"] == "companies.csv"
 
 
-def test_winner_is_the_better_out_of_fold_whatever_the_test_companies_say(execution: Execution) -> None:
+def test_the_better_candidate_out_of_fold_is_selected_whatever_the_test_companies_say(
+    execution: Execution,
+) -> None:
     # GIVEN test companies with all labels turned round, so that the better candidate looks worse
     path = execution.root / "test" / "test.parquet"
     test = pd.read_parquet(path)
@@ -108,16 +110,16 @@ def test_winner_is_the_better_out_of_fold_whatever_the_test_companies_say(execut
     test.to_parquet(path)
     evaluation = execution.run()
     out_of_fold = {name: c["out_of_fold_roc_auc"] for name, c in evaluation["candidates"].items()}
-    assert out_of_fold["recommended"] > out_of_fold["published"]
-    assert evaluation["winner"]["candidate"] == "recommended"
+    assert out_of_fold["recommended"] > out_of_fold["baseline"]
+    assert evaluation["selected"]["candidate"] == "recommended"
     on_test = {name: c["roc_auc"]["value"] for name, c in evaluation["candidates"].items()}
-    assert on_test["recommended"] < on_test["published"]
+    assert on_test["recommended"] < on_test["baseline"]
 
 
-@pytest.mark.parametrize("candidate", ["published", "recommended"])
+@pytest.mark.parametrize("candidate", ["baseline", "recommended"])
 def test_named_candidate_is_handed_on_unchanged(execution: Execution, candidate: str) -> None:
     evaluation = execution.run("--register-candidate", candidate)
-    assert evaluation["winner"]["candidate"] == candidate
+    assert evaluation["selected"]["candidate"] == candidate
     handed_on = (execution.root / "model" / "model.tar.gz").read_bytes()
     assert handed_on == (execution.root / candidate / "model.tar.gz").read_bytes()
     assert execution.contract()["candidate"] == candidate
@@ -126,10 +128,10 @@ def test_named_candidate_is_handed_on_unchanged(execution: Execution, candidate:
 def test_contract_states_figures_and_a_known_answer(execution: Execution, tmp_path: Path) -> None:
     evaluation = execution.run()
     contract = execution.contract()
-    winner = evaluation["candidates"][evaluation["winner"]["candidate"]]
-    assert contract["metrics"]["roc_auc"] == winner["roc_auc"]
+    selected = evaluation["candidates"][evaluation["selected"]["candidate"]]
+    assert contract["metrics"]["roc_auc"] == selected["roc_auc"]
     assert contract["metrics"]["test_companies"] == evaluation["test"]["companies"]
-    assert contract["contract"] == evaluation["winner"]["contract"]
+    assert contract["contract"] == evaluation["selected"]["contract"]
     unpack_model(execution.root / "model" / "model.tar.gz", tmp_path / "served")
     model = inference.load(tmp_path / "served")
     smoke_test = contract["smoke_test"]
@@ -139,9 +141,9 @@ def test_contract_states_figures_and_a_known_answer(execution: Execution, tmp_pa
 
 
 def test_figures_are_those_of_the_served_model(execution: Execution, tmp_path: Path) -> None:
-    evaluation = execution.run("--register-candidate", "published")
+    evaluation = execution.run("--register-candidate", "baseline")
     test = pd.read_parquet(execution.root / "test" / "test.parquet")
-    unpack_model(execution.root / "published" / "model.tar.gz", tmp_path / "served")
+    unpack_model(execution.root / "baseline" / "model.tar.gz", tmp_path / "served")
     model = inference.load(tmp_path / "served")
     probability = model.predict_proba(test[list(model.contract.names)].to_numpy())
     assert evaluation["gate"]["roc_auc"] == roc_auc(test[TARGET].to_numpy(), probability)
@@ -162,7 +164,7 @@ def test_figures_are_those_of_the_served_model(execution: Execution, tmp_path: P
 def test_reason_says_how_the_figure_compares(execution: Execution, minimum: str, verb: str) -> None:
     reason = execution.run("--min-roc-auc", minimum)["gate"]["reason"]
     assert verb in reason
-    assert reason.endswith("; there is no reigning model to compare with.")
+    assert reason.endswith("; there is no champion to compare with.")
 
 
 def test_reason_shows_a_near_miss_on_its_side_of_the_minimum(execution: Execution) -> None:
@@ -175,18 +177,18 @@ def test_reason_shows_a_near_miss_on_its_side_of_the_minimum(execution: Executio
 
 
 def test_same_model_is_not_worse_than_itself(execution: Execution) -> None:
-    execution.reign("recommended")
+    execution.make_champion("recommended")
     evaluation = execution.run("--register-candidate", "recommended")
-    assert evaluation["gate"]["not_worse_than_reigning"] == 1
+    assert evaluation["gate"]["not_worse_than_champion"] == 1
     nothing = {"value": 0, "low": 0, "high": 0}
-    assert evaluation["reigning"]["comparison"]["roc_auc_difference"] == nothing
-    assert evaluation["reigning"]["comparison"]["log_loss_increase"] == nothing
-    assert evaluation["reigning"]["roc_auc"] == evaluation["candidates"]["recommended"]["roc_auc"]
+    assert evaluation["champion"]["comparison"]["roc_auc_difference"] == nothing
+    assert evaluation["champion"]["comparison"]["log_loss_increase"] == nothing
+    assert evaluation["champion"]["roc_auc"] == evaluation["candidates"]["recommended"]["roc_auc"]
 
 
 def test_ranking_as_well_with_much_worse_probabilities_is_significantly_worse(execution: Execution) -> None:
-    # GIVEN the reigning model again, three times as sure as its evidence allows
-    execution.reign("recommended")
+    # GIVEN the champion again, three times as sure as its evidence allows
+    execution.make_champion("recommended")
     calibration = execution.audit("recommended")["calibration"]
     overconfident = dataclasses.replace(
         calibration, slope=calibration.slope * 3, intercept=calibration.intercept * 3
@@ -195,15 +197,15 @@ def test_ranking_as_well_with_much_worse_probabilities_is_significantly_worse(ex
     execution.rewrite("recommended", calibration=overconfident, audit=audit)
     # WHEN it is judged THEN its ranking is the same, and its log loss refuses it
     evaluation = execution.run("--register-candidate", "recommended")
-    comparison = evaluation["reigning"]["comparison"]
+    comparison = evaluation["champion"]["comparison"]
     assert comparison["roc_auc_difference"]["value"] == 0
     assert comparison["log_loss_increase"]["low"] > 0.02
     assert evaluation["gate"]["passed"] is False
 
 
-def test_significantly_worse_than_the_reigning_model(execution: Execution) -> None:
-    # GIVEN a reigning model that is good, and a candidate whose coefficients are drawn by lot
-    execution.reign("recommended")
+def test_significantly_worse_than_the_champion(execution: Execution) -> None:
+    # GIVEN a champion that is good, and a candidate whose coefficients are drawn by lot
+    execution.make_champion("recommended")
     audit = execution.audit("recommended")
     coefficients = audit["pipeline"]["logistic"].coef_
     audit["pipeline"]["logistic"].coef_ = np.random.default_rng(0).normal(size=coefficients.shape)
@@ -215,10 +217,9 @@ def test_significantly_worse_than_the_reigning_model(execution: Execution) -> No
     # WHEN it is judged
     evaluation = execution.run("--register-candidate", "recommended", "--min-roc-auc", "0.1")
     # THEN the gate refuses it although its own figure would do
-    assert evaluation["gate"]["not_worse_than_reigning"] == 0
+    assert evaluation["gate"]["not_worse_than_champion"] == 0
     assert (
-        "it is significantly worse than the reigning model (ROC-AUC difference -0."
-        in evaluation["gate"]["reason"]
+        "it is significantly worse than the champion (ROC-AUC difference -0." in evaluation["gate"]["reason"]
     )
 
 
@@ -247,7 +248,7 @@ def test_a_model_trained_on_shuffled_labels_is_refused_though_it_passes_a_low_mi
 ) -> None:
     # GIVEN the good model in service, many unseen companies, and a model trained on the same companies as
     # the good one, a third of whose labels are shuffled among them
-    execution.reign("recommended")
+    execution.make_champion("recommended")
     companies(rows=2000, bankrupt=400, seed=1).to_parquet(execution.root / "test" / "test.parquet")
     train = pd.read_parquet(execution.space.folder("train") / "train.parquet")
     generator = np.random.default_rng(0)
@@ -268,26 +269,26 @@ def test_a_model_trained_on_shuffled_labels_is_refused_though_it_passes_a_low_mi
     gate = execution.run("--register-candidate", "recommended", "--min-roc-auc", "0.6")["gate"]
     # THEN it reaches the minimum, and is refused with the figures
     assert gate["roc_auc"] > 0.6
-    assert (gate["not_worse_than_reigning"], gate["passed"]) == (0, False)
+    assert (gate["not_worse_than_champion"], gate["passed"]) == (0, False)
     assert re.search(
-        r"reaches MinRocAuc 0\.6; it is significantly worse than the reigning model "
+        r"reaches MinRocAuc 0\.6; it is significantly worse than the champion "
         r"\(ROC-AUC difference -0\.\d{4}, 95 % interval -0\.\d{4} to -0\.\d{4}; "
         r"log loss \+\d+\.\d %, 95 % interval \+\d+\.\d to \+\d+\.\d %\)\.$",
         gate["reason"],
     )
     # AND passes where it shall not be compared
-    options = ("--register-candidate", "recommended", "--min-roc-auc", "0.6", "--compare-with-reigning", "no")
+    options = ("--register-candidate", "recommended", "--min-roc-auc", "0.6", "--compare-with-champion", "no")
     assert execution.run(*options)["gate"]["passed"] is True
 
 
-def test_reigning_model_is_never_unpickled(execution: Execution) -> None:
-    # GIVEN a reigning archive whose joblib runs code when loaded
+def test_champion_is_never_unpickled(execution: Execution) -> None:
+    # GIVEN a champion archive whose joblib runs code when loaded
     marker = execution.root / "executed"
     execution.rewrite("recommended", audit=RunsOnLoad(str(marker)))
-    execution.reign("recommended")
+    execution.make_champion("recommended")
     shutil.copy(execution.space.folder("recommended") / "model.tar.gz", execution.root / "recommended")
     evaluation = execution.run()
-    assert evaluation["reigning"] is not None
+    assert evaluation["champion"] is not None
     assert not marker.exists()
 
 
@@ -301,99 +302,97 @@ class RunsOnLoad:
         return Path.mkdir, (Path(self.path),)
 
 
-def test_reigning_model_needs_columns_that_the_data_has(execution: Execution) -> None:
-    execution.reign("recommended")
+def test_champion_needs_columns_that_the_data_has(execution: Execution) -> None:
+    execution.make_champion("recommended")
     audit = execution.audit("recommended")
     folder = execution.root / "renamed"
-    unpack_model(execution.root / "reigning" / "model.tar.gz", folder)
+    unpack_model(execution.root / "champion" / "model.tar.gz", folder)
     contract = json.loads((folder / "model.json").read_text())["contract"]
     contract["features"][0]["name"] = "Goodwill"
     contract["contract"] = inference.contract_hash([feature["name"] for feature in contract["features"]])
     write_model(folder, export_pipeline(audit["pipeline"], audit["calibration"]), contract, audit)
-    pack_model(folder, execution.root / "reigning" / "model.tar.gz")
+    pack_model(folder, execution.root / "champion" / "model.tar.gz")
     evaluation = execution.run()
-    assert evaluation["reigning"]["compared"] is False
-    assert evaluation["reigning"]["reason"].endswith("it needs columns that the data lacks (Goodwill)")
+    assert evaluation["champion"]["compared"] is False
+    assert evaluation["champion"]["reason"].endswith("it needs columns that the data lacks (Goodwill)")
 
 
 def test_served_model_must_equal_the_trained_one(execution: Execution) -> None:
-    calibration = execution.audit("published")["calibration"]
+    calibration = execution.audit("baseline")["calibration"]
     execution.rewrite(
-        "published", calibration=dataclasses.replace(calibration, slope=calibration.slope * 1.001)
+        "baseline", calibration=dataclasses.replace(calibration, slope=calibration.slope * 1.001)
     )
-    with pytest.raises(
-        JobError, match="The published model as served differs from the one trained: by up to"
-    ):
+    with pytest.raises(JobError, match="The baseline model as served differs from the one trained: by up to"):
         execution.run()
     assert not (execution.root / "model").exists()
 
 
-def test_unreadable_reigning_model_keeps_no_model_out_and_is_told_loudly(execution: Execution) -> None:
-    # GIVEN a reigning model that another version of this code wrote
+def test_unreadable_champion_keeps_no_model_out_and_is_told_loudly(execution: Execution) -> None:
+    # GIVEN a champion that another version of this code wrote
     folder = execution.root / "newer"
     unpack_model(execution.root / "recommended" / "model.tar.gz", folder)
     description = json.loads((folder / "model.json").read_text())
     (folder / "model.json").write_text(json.dumps(description | {"format": 99}))
-    pack_model(folder, execution.root / "reigning" / "model.tar.gz")
+    pack_model(folder, execution.root / "champion" / "model.tar.gz")
     # WHEN a good model is judged
     evaluation = execution.run()
     # THEN it passes, not compared, and whoever reads the figures or the reason is told
-    assert evaluation["gate"]["not_worse_than_reigning"] == 1
-    assert evaluation["reigning"]["compared"] is False
-    assert "is of the format 99; this code reads" in evaluation["reigning"]["reason"]
+    assert evaluation["gate"]["not_worse_than_champion"] == 1
+    assert evaluation["champion"]["compared"] is False
+    assert "is of the format 99; this code reads" in evaluation["champion"]["reason"]
     assert (
-        "it was NOT compared with the reigning model (The reigning model can't be read"
+        "it was NOT compared with the champion (The champion model can't be read"
         in evaluation["gate"]["reason"]
     )
 
 
-def test_reigning_model_with_no_more_than_a_contract_is_compared_all_the_same(execution: Execution) -> None:
-    # GIVEN a reigning model that does not say how it was trained
+def test_champion_with_no_more_than_a_contract_is_compared_all_the_same(execution: Execution) -> None:
+    # GIVEN a champion that does not say how it was trained
     folder = execution.root / "older"
     unpack_model(execution.root / "recommended" / "model.tar.gz", folder)
     description = json.loads((folder / "model.json").read_text())
     for fact in ("training", "out_of_fold", "candidate", "estimator"):
         del description["contract"][fact]
     (folder / "model.json").write_text(json.dumps(description))
-    pack_model(folder, execution.root / "reigning" / "model.tar.gz")
+    pack_model(folder, execution.root / "champion" / "model.tar.gz")
     # WHEN a model is judged THEN it is compared, and only the drift is unknown
     evaluation = execution.run()
-    assert evaluation["reigning"]["compared"] is True
+    assert evaluation["champion"]["compared"] is True
     assert evaluation["drift"] is None
     report = (execution.root / "evaluation" / "report.html").read_text(encoding="utf-8")
-    assert "The reigning model carries no profile of its training data." in report
+    assert "The champion carries no profile of its training data." in report
 
 
 def test_can_be_told_not_to_compare(execution: Execution) -> None:
-    (execution.root / "reigning" / "model.tar.gz").write_bytes(b"no archive")
-    evaluation = execution.run("--compare-with-reigning", "no")
-    assert evaluation["reigning"] == {"compared": False, "reason": "CompareWithReigning is no"}
+    (execution.root / "champion" / "model.tar.gz").write_bytes(b"no archive")
+    evaluation = execution.run("--compare-with-champion", "no")
+    assert evaluation["champion"] == {"compared": False, "reason": "CompareWithChampion is no"}
     assert evaluation["gate"]["reason"].endswith(
-        "it was NOT compared with the reigning model (CompareWithReigning is no)."
+        "it was NOT compared with the champion (CompareWithChampion is no)."
     )
-    with pytest.raises(JobError, match="CompareWithReigning is 'perhaps'; it must be one of yes, no"):
-        execution.run("--compare-with-reigning", "perhaps")
+    with pytest.raises(JobError, match="CompareWithChampion is 'perhaps'; it must be one of yes, no"):
+        execution.run("--compare-with-champion", "perhaps")
 
 
 def test_candidates_are_compared_on_the_same_companies(execution: Execution) -> None:
-    evaluation = execution.run("--register-candidate", "published")
+    evaluation = execution.run("--register-candidate", "baseline")
     candidates = evaluation["candidates"]
     difference = candidates["recommended"]["comparison"]["roc_auc_difference"]
     assert difference["value"] == pytest.approx(
-        candidates["published"]["roc_auc"]["value"] - candidates["recommended"]["roc_auc"]["value"]
+        candidates["baseline"]["roc_auc"]["value"] - candidates["recommended"]["roc_auc"]["value"]
     )
     assert difference["low"] < difference["value"] < difference["high"]
-    assert candidates["published"]["comparison"] is None
+    assert candidates["baseline"]["comparison"] is None
 
 
 def test_missing_candidate(execution: Execution) -> None:
-    (execution.root / "published" / "model.tar.gz").unlink()
-    with pytest.raises(JobError, match="The published model is missing: "):
+    (execution.root / "baseline" / "model.tar.gz").unlink()
+    with pytest.raises(JobError, match="The baseline model is missing: "):
         execution.run()
 
 
 def test_unknown_candidate(execution: Execution) -> None:
     with pytest.raises(
-        JobError, match="RegisterCandidate is 'mine'; it must be one of best, published, recommended"
+        JobError, match="RegisterCandidate is 'mine'; it must be one of best, baseline, recommended"
     ):
         execution.run("--register-candidate", "mine")

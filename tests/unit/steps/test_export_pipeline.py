@@ -54,9 +54,7 @@ PIPELINES = {
     "logistic": lambda: make_pipeline(LogisticRegression(max_iter=5)),
     "scaled logistic": lambda: make_pipeline(StandardScaler(with_mean=False), LogisticRegression()),
     "quantile logistic": lambda: make_pipeline(quantiles(), LogisticRegression()),
-    "published": lambda: make_pipeline(
-        StandardScaler(), MLPClassifier((100, 50), max_iter=5, random_state=0)
-    ),
+    "baseline": lambda: make_pipeline(StandardScaler(), MLPClassifier((100, 50), max_iter=5, random_state=0)),
     "quantile mlp": lambda: make_pipeline(
         quantiles(),
         StandardScaler(),

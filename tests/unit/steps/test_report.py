@@ -62,7 +62,7 @@ class Page(HTMLParser):
 
 @dataclasses.dataclass(frozen=True)
 class Evaluated:
-    """An execution that has been judged against a reigning model, and what its report was made of."""
+    """An execution that has been judged against a champion, and what its report was made of."""
 
     root: Path
     html: str
@@ -74,12 +74,12 @@ class Evaluated:
         test = pd.read_parquet(space.folder("test") / "test.parquet")
         models: dict[str, Judged] = {
             name: judge(space.folder(name) / "model.tar.gz", self.root / name, test, 42, name)
-            for name in ("published", "recommended")
+            for name in ("baseline", "recommended")
         }
-        winner = models[self.evaluation["winner"]["candidate"]]
-        names = [feature["name"] for feature in winner.facts["features"]]
+        selected = models[self.evaluation["selected"]["candidate"]]
+        names = [feature["name"] for feature in selected.facts["features"]]
         y = test["Bankrupt?"].to_numpy()
-        importance = permutation_importance(winner.predict_proba, winner.X, y, names, 42)
+        importance = permutation_importance(selected.predict_proba, selected.X, y, names, 42)
         features = json.loads((space.folder("features") / "features.json").read_text())
         made = Subject(
             self.evaluation, y, models, importance, features, datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
@@ -90,10 +90,10 @@ class Evaluated:
 @pytest.fixture(scope="module")
 def evaluated(trained: Any, tmp_path_factory: pytest.TempPathFactory) -> Evaluated:
     root = tmp_path_factory.mktemp("report")
-    (root / "reigning").mkdir()
-    shutil.copy(trained.folder("published") / "model.tar.gz", root / "reigning")
-    own = [word for name in ("reigning", "evaluation", "model") for word in (f"--{name}", str(root / name))]
-    shared = trained.arguments("published", "recommended", "test", "features")
+    (root / "champion").mkdir()
+    shutil.copy(trained.folder("baseline") / "model.tar.gz", root / "champion")
+    own = [word for name in ("champion", "evaluation", "model") for word in (f"--{name}", str(root / name))]
+    shared = trained.arguments("baseline", "recommended", "test", "features")
     evaluate.main([*shared, *own, "--execution-id", "exec1"])
     evaluation = json.loads((root / "evaluation" / "evaluation.json").read_text())
     return Evaluated(root, (root / "evaluation" / "report.html").read_text(encoding="utf-8"), evaluation)
@@ -111,12 +111,12 @@ def test_one_page_that_needs_nothing_else(evaluated: Evaluated) -> None:
 def test_says_verdict_figures_and_provenance(evaluated: Evaluated) -> None:
     words = Page(evaluated.html).words
     evaluation = evaluated.evaluation
-    winner = evaluation["candidates"]["recommended"]
+    selected = evaluation["candidates"]["recommended"]
     assert evaluation["gate"]["reason"] in words
     assert "passed the gate" in words
-    assert f"{winner['roc_auc']['value']:.3f}" in words
-    assert "published" in words
-    assert "reigning" in words
+    assert f"{selected['roc_auc']['value']:.3f}" in words
+    assert "baseline" in words
+    assert "champion" in words
     assert evaluation["data"]["sha256"] in words
     for name, value in evaluation["provenance"]["parameters"].items():
         assert f"parameter {name} {value}" in words
@@ -128,7 +128,7 @@ def test_evaluation_holds_what_the_report_draws(evaluated: Evaluated) -> None:
     assert lost == sorted(lost, reverse=True)
     # The companies that make the data differ in their first eight ratios alone.
     assert lost[0] > 0.01
-    # The same companies as the reigning model was trained on, but for chance.
+    # The same companies as the champion was trained on, but for chance.
     assert evaluation["drift"]["probability"] < 0.5
     assert evaluation["drift"]["trained_on"]["data_sha256"] == evaluation["data"]["sha256"]
     assert "Trained on the same data file." in Page(evaluated.html).words
@@ -137,28 +137,30 @@ def test_evaluation_holds_what_the_report_draws(evaluated: Evaluated) -> None:
 def test_what_the_data_says_stays_text(evaluated: Evaluated, trained: Any) -> None:
     # GIVEN a column, a file, an execution and an estimator with a hostile name
     made = evaluated.subject(trained)
-    winner = made.winner
-    features = [dict(feature) for feature in winner.facts["features"]]
+    selected = made.selected
+    features = [dict(feature) for feature in selected.facts["features"]]
     renamed = features[0]["name"]
     features[0]["name"] = HOSTILE
-    facts = {**winner.facts, "features": features, "estimator": HOSTILE}
+    facts = {**selected.facts, "features": features, "estimator": HOSTILE}
     importance = [
         dataclasses.replace(each, name=HOSTILE) if each.name == renamed else each for each in made.importance
     ]
     evaluation = json.loads(json.dumps(made.evaluation).replace("exec1", "EXECUTION"))
-    evaluation["execution_id"] = evaluation["data"]["file"] = evaluation["winner"]["estimator"] = HOSTILE
-    evaluation["gate"]["reason"] = evaluation["reigning"]["reason"] = HOSTILE
-    evaluation["reigning"]["compared"] = False
+    evaluation["execution_id"] = evaluation["data"]["file"] = evaluation["selected"]["estimator"] = HOSTILE
+    evaluation["gate"]["reason"] = evaluation["champion"]["reason"] = HOSTILE
+    evaluation["champion"]["compared"] = False
     evaluation["drift"]["features"][HOSTILE] = 9.0
     rejected = {HOSTILE: HOSTILE}
-    candidates = {made.winner_name: {**made.features["candidates"][made.winner_name], "rejected": rejected}}
+    candidates = {
+        made.selected_name: {**made.features["candidates"][made.selected_name], "rejected": rejected}
+    }
     # WHEN the report is drawn
     html = render(
         dataclasses.replace(
             made,
             evaluation=evaluation,
             importance=importance,
-            models={**made.models, made.winner_name: dataclasses.replace(winner, facts=facts)},
+            models={**made.models, made.selected_name: dataclasses.replace(selected, facts=facts)},
             features={**made.features, "candidates": candidates},
         )
     )
@@ -186,12 +188,12 @@ def test_warns_of_other_data(evaluated: Evaluated, trained: Any) -> None:
 
 
 def test_says_loudly_what_was_not_compared(evaluated: Evaluated, trained: Any) -> None:
-    reigning = {"compared": False, "reason": "CompareWithReigning is no"}
-    evaluation = {**evaluated.evaluation, "reigning": reigning, "drift": None}
+    champion = {"compared": False, "reason": "CompareWithChampion is no"}
+    evaluation = {**evaluated.evaluation, "champion": champion, "drift": None}
     words = Page(render(evaluated.subject(trained, evaluation=evaluation))).words
-    assert "not compared with the reigning model" in words
-    assert "NOT compared with the reigning model: CompareWithReigning is no." in words
-    assert "The reigning model was not compared." in words
+    assert "not compared with the champion" in words
+    assert "NOT compared with the champion: CompareWithChampion is no." in words
+    assert "The champion was not compared." in words
 
 
 def test_elements_escape_text_and_attributes_and_keep_markup() -> None:

@@ -25,9 +25,9 @@ def run(space: Any, folder: Path, resampler: str) -> dict[str, Any]:
     return facts
 
 
-def published_features(space: Any) -> list[str]:
+def baseline_features(space: Any) -> list[str]:
     facts = json.loads((space.folder("features") / "features.json").read_text())
-    names: list[str] = facts["candidates"]["published"]["features"]
+    names: list[str] = facts["candidates"]["baseline"]["features"]
     return names
 
 
@@ -49,7 +49,7 @@ def test_classes_are_balanced(trained: Any, tmp_path: Path, resampler: str) -> N
 def test_none_only_scales(trained: Any, tmp_path: Path) -> None:
     run(trained, tmp_path, "none")
     train = pd.read_parquet(trained.folder("train") / "train.parquet")
-    names = published_features(trained)
+    names = baseline_features(trained)
     whole = pd.read_parquet(tmp_path / "whole.parquet")
     assert list(whole.columns) == [*names, TARGET]
     expected = (train[names] - train[names].mean()) / train[names].std(ddof=0)

@@ -24,8 +24,8 @@ def train(companies: Companies) -> pd.DataFrame:
     return companies(rows=400, bankrupt=80).assign(fold=np.int8(0))
 
 
-def test_published_is_select_k_best(train: pd.DataFrame) -> None:
-    chosen = select_features.select(train, 20, 0)["published"]
+def test_baseline_is_select_k_best(train: pd.DataFrame) -> None:
+    chosen = select_features.select(train, 20, 0)["baseline"]
     usable = [name for name in RATIOS if name not in ("Net Income Flag", "Current Liability to Liability")]
     best = SelectKBest(f_classif, k=20).fit(train[usable].to_numpy(), train[TARGET])
     assert chosen["features"] == [name for name, kept in zip(usable, best.get_support(), strict=True) if kept]
@@ -38,14 +38,14 @@ def test_informative_columns_are_found(train: pd.DataFrame) -> None:
         assert set(RATIOS[:8]) <= set(chosen["features"])
 
 
-def test_recommended_sees_ranks_where_published_sees_units(train: pd.DataFrame) -> None:
+def test_recommended_sees_ranks_where_the_baseline_sees_units(train: pd.DataFrame) -> None:
     # GIVEN a column that tells the classes apart, a few values of which are in units 1e10 larger
     signal = train[TARGET] + np.random.default_rng(1).uniform(0, 1, len(train))
     train["Quick Ratio"] = np.where(np.arange(len(train)) % 50 == 0, 1e10 * signal, signal)
     chosen = select_features.select(train, 5, 0)
     # THEN only the selector on quantiles takes it
     assert "Quick Ratio" in chosen["recommended"]["features"]
-    assert "Quick Ratio" not in chosen["published"]["features"]
+    assert "Quick Ratio" not in chosen["baseline"]["features"]
 
 
 def test_every_other_column_has_its_reason(train: pd.DataFrame) -> None:
@@ -67,7 +67,7 @@ def test_all_columns_can_be_asked_for(train: pd.DataFrame) -> None:
 def test_equal_scores_prefer_the_earlier_column(train: pd.DataFrame) -> None:
     # GIVEN a mirror image, which scores the same but is no duplicate
     train["Equity to Liability"] = -train[RATIOS[0]]
-    chosen = select_features.select(train[[TARGET, *RATIOS]], 93, 0)["published"]["scores"]
+    chosen = select_features.select(train[[TARGET, *RATIOS]], 93, 0)["baseline"]["scores"]
     assert chosen["Equity to Liability"] == pytest.approx(chosen[RATIOS[0]])
     keep = [RATIOS[0], "Equity to Liability"]
     frame = train.assign(**{name: 0.0 for name in RATIOS if name not in keep})
@@ -76,7 +76,7 @@ def test_equal_scores_prefer_the_earlier_column(train: pd.DataFrame) -> None:
 
 def test_perfect_column_has_a_finite_score(train: pd.DataFrame) -> None:
     train["Quick Ratio"] = train[TARGET].astype(float)
-    chosen = select_features.select(train, 3, 0)["published"]
+    chosen = select_features.select(train, 3, 0)["baseline"]
     assert "Quick Ratio" in chosen["features"]
     json.dumps(chosen, allow_nan=False)
 
@@ -108,7 +108,7 @@ def test_outputs(trained: Any) -> None:
     assert sum(fold["companies"] for fold in facts["split"]["folds"]) == len(train)
     assert facts["feature_count"] == 20
     assert {name: len(c["features"]) for name, c in facts["candidates"].items()} == {
-        "published": 20,
+        "baseline": 20,
         "recommended": 20,
     }
 

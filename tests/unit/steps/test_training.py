@@ -27,7 +27,7 @@ def read_model(folder: Path) -> dict[str, Any]:
     return description
 
 
-@pytest.mark.parametrize(("candidate", "estimator"), [("published", "mlp"), ("recommended", "logistic")])
+@pytest.mark.parametrize(("candidate", "estimator"), [("baseline", "mlp"), ("recommended", "logistic")])
 def test_contract_facts(trained: Any, candidate: str, estimator: str) -> None:
     contract = read_model(trained.folder(f"model-{candidate}"))["contract"]
     facts = json.loads((trained.folder("features") / "features.json").read_text())
@@ -47,7 +47,7 @@ def test_contract_facts(trained: Any, candidate: str, estimator: str) -> None:
     assert 0.85 < contract["out_of_fold"]["roc_auc"] < 1
 
 
-@pytest.mark.parametrize("candidate", ["published", "recommended"])
+@pytest.mark.parametrize("candidate", ["baseline", "recommended"])
 def test_served_equals_the_audit_copy(trained: Any, candidate: str) -> None:
     folder = trained.folder(f"model-{candidate}")
     audit = joblib.load(folder / "model.joblib")
@@ -58,8 +58,8 @@ def test_served_equals_the_audit_copy(trained: Any, candidate: str) -> None:
     assert isinstance(audit["calibration"], Calibration)
 
 
-def test_published_is_the_published_recipe(trained: Any) -> None:
-    pipeline = joblib.load(trained.folder("model-published") / "model.joblib")["pipeline"]
+def test_baseline_is_the_published_recipe(trained: Any) -> None:
+    pipeline = joblib.load(trained.folder("model-baseline") / "model.joblib")["pipeline"]
     assert [name for name, _ in pipeline.steps] == ["scale", "mlp"]
     parameters = pipeline["mlp"].get_params()
     expected = {
@@ -78,7 +78,7 @@ def test_published_is_the_published_recipe(trained: Any) -> None:
     assert {name: parameters[name] for name in expected} == expected
     # The scaler knows real companies, not resampled ones.
     train = pd.read_parquet(trained.folder("train") / "train.parquet")
-    names = joblib.load(trained.folder("model-published") / "model.joblib")["features"]
+    names = joblib.load(trained.folder("model-baseline") / "model.joblib")["features"]
     np.testing.assert_allclose(pipeline["scale"].mean_, train[names].mean(), rtol=1e-9)
     assert pipeline["scale"].n_samples_seen_ == len(train)
 
@@ -97,7 +97,7 @@ def test_metrics_are_logged_for_metric_definitions(
 def test_same_bytes_whatever_the_number_of_processes(trained: Any, tmp_path: Path) -> None:
     arguments = [*trained.arguments("train", "features", "resampled"), "--model-dir", str(tmp_path)]
     train_baseline.main([*arguments, "--processes", "2"])
-    folder = trained.folder("model-published")
+    folder = trained.folder("model-baseline")
     assert (tmp_path / "model.npz").read_bytes() == (folder / "model.npz").read_bytes()
     assert (tmp_path / "model.json").read_bytes() == (folder / "model.json").read_bytes()
 
@@ -105,7 +105,7 @@ def test_same_bytes_whatever_the_number_of_processes(trained: Any, tmp_path: Pat
 def test_seed_reaches_the_network(trained: Any, tmp_path: Path) -> None:
     arguments = [*trained.arguments("train", "features", "resampled"), "--model-dir", str(tmp_path)]
     train_baseline.main([*arguments, "--processes", "1", "--random-seed", "7"])
-    other = (trained.folder("model-published") / "model.npz").read_bytes()
+    other = (trained.folder("model-baseline") / "model.npz").read_bytes()
     assert (tmp_path / "model.npz").read_bytes() != other
 
 
@@ -135,14 +135,14 @@ def test_out_of_fold_means_unseen(trained: Any, tmp_path: Path) -> None:
     assert sum(len(data.y) - seen[k] for k in range(5)) == len(data.y)
 
 
-def test_published_network_of_a_fold_sees_that_folds_set_alone(trained: Any, tmp_path: Path) -> None:
+def test_baseline_network_of_a_fold_sees_that_folds_set_alone(trained: Any, tmp_path: Path) -> None:
     # GIVEN none of the resampled sets that hold companies of fold 3
     shutil.copy(trained.folder("resampled") / "fold-3.parquet", tmp_path)
-    data = read_training_set(trained.folder("train"), trained.folder("features"), "published")
-    pipeline = train_baseline.fit_published(data, tmp_path, 42, 3)
+    data = read_training_set(trained.folder("train"), trained.folder("features"), "baseline")
+    pipeline = train_baseline.fit_baseline(data, tmp_path, 42, 3)
     assert pipeline["scale"].n_samples_seen_ == np.sum(data.fold != 3) < len(data.y)
     with pytest.raises(JobError, match=r"whole\.parquet"):
-        train_baseline.fit_published(data, tmp_path, 42, None)
+        train_baseline.fit_baseline(data, tmp_path, 42, None)
 
 
 def test_noise_is_not_learnt(trained: Any, tmp_path: Path) -> None:

@@ -49,12 +49,12 @@ def test_five_steps_with_default_folders(
     resampled = base / "processing/output/resampled"
 
     models = {}
-    for name in ("published", "recommended"):
+    for name in ("baseline", "recommended"):
         base = job(name)
         shutil.copytree(selected / "train", base / "input/data/train")
         shutil.copytree(selected / "features", base / "input/data/features")
         shutil.copytree(resampled, base / "input/data/resampled")
-        if name == "published":
+        if name == "baseline":
             train_baseline.main(["--random-seed", "42", "--processes", "1"])
         else:
             train_recommended.main(["--estimator", "logistic", "--random-seed", "42"])
@@ -65,8 +65,8 @@ def test_five_steps_with_default_folders(
         pack_model(folder, base / "processing/input" / name / "model.tar.gz")
     for name in ("test", "features"):
         shutil.copytree(selected / name, base / "processing/input" / name)
-    (base / "processing/input/reigning").mkdir()
-    (base / "processing/input/reigning/none.txt").touch()
+    (base / "processing/input/champion").mkdir()
+    (base / "processing/input/champion/none.txt").touch()
     evaluate.main(["--register-candidate", "best", "--min-roc-auc", "0.8"])
 
     output = base / "processing/output"
