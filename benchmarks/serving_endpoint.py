@@ -16,8 +16,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from local_aws.base.logs import LogShipper
-from local_aws.endpoints.containers import Container, Log
+from local_aws.base.logs import LogShipper, LogStream
+from local_aws.endpoints.containers import Container
 
 ENVIRONMENT = {
     "SAGEMAKER_PROGRAM": "serve.py",
@@ -63,7 +63,7 @@ class Load:
     worker_cpu_us: float
 
 
-class _Unheard(Log):
+class _Unheard(LogStream):
     """A log that nobody reads."""
 
     def write(self, line: str) -> None:
@@ -77,7 +77,7 @@ def start_worker(model: Path, body: bytes) -> Worker:
         (Path(base) / "model").symlink_to(model.resolve())
         for _ in range(STARTS):
             started = time.perf_counter()
-            container = Container(Path(base), ENVIRONMENT, REGION, _Unheard(LogShipper({}), "", ""))
+            container = Container(Path(base), ENVIRONMENT, REGION, _Unheard(LogShipper("", REGION), "", ""))
             seconds.append(time.perf_counter() - started)
             latencies = _ask_for(container.port, _request("/invocations", body), 1.0)
             resident = resident_mib(container.process.pid)

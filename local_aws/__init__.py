@@ -1,1 +1,1 @@
-"""AWS on a laptop: moto for the control plane, a data plane of ours that really runs things."""
+"""AWS on a laptop: moto is the control plane; the data plane here runs jobs, models and functions."""

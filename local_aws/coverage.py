@@ -1,48 +1,34 @@
-"""What local AWS covers, read from its own code; `python -m local_aws.coverage` prints the guide's tables."""
+"""Prints the tables of docs/local-aws.md: the actions and resource types that local AWS supports."""
 
 from __future__ import annotations
 
 from botocore.session import get_session
-from moto.core.utils import camelcase_to_underscores
 
-from local_aws.cloudformation.stack import TYPES
-from local_aws.sagemaker.api import PRETENDED, LocalSageMaker
+from local_aws.cloudformation.engine import TYPES
+from local_aws.sagemaker.api import MOTO_ACTIONS, LocalSageMaker
 
 BEGIN = "<!-- generated: python -m local_aws.coverage -->"
 END = "<!-- end of the generated part -->"
 
 
-def sagemaker_actions() -> tuple[list[str], list[str], int]:
-    """Return the SageMaker actions that are ours, those that moto keeps, and how many are not there."""
-    names = get_session().get_service_model("sagemaker").operation_names
-    ours, moto, missing = [], [], 0
-    for name in names:
-        method = getattr(LocalSageMaker, camelcase_to_underscores(name), None)
-        if method is None or name in PRETENDED:
-            missing += 1
-        elif method.__module__.startswith("local_aws."):
-            ours.append(name)
-        else:
-            moto.append(name)
-    return ours, moto, missing
-
-
 def tables() -> str:
-    """Return the generated part of docs/local-aws.md, with its marks."""
-    ours, moto, missing = sagemaker_actions()
+    """Return the generated part of docs/local-aws.md, with its markers."""
+    actions = get_session().get_service_model("sagemaker").operation_names
+    own = [name for name in actions if LocalSageMaker.is_own(name)]
+    others = len(actions) - len(own) - len(MOTO_ACTIONS)
     lines = [
         BEGIN,
         "",
-        "| SageMaker actions | how |",
+        "| SageMaker actions | implementation |",
         "|---|---|",
-        f"| {_listed(ours)} | ours: they really run, refuse what AWS refuses, and send events |",
-        f"| {_listed(moto)} | moto's: kept and returned, checked against the service model |",
-        f"| {missing} others | not there: the answer is an error that names the action |",
+        f"| {_listed(own)} | local AWS: run for real, reject what AWS rejects, emit events |",
+        f"| {_listed(sorted(MOTO_ACTIONS))} | moto: requests are validated against the service model |",
+        f"| {others} others | not implemented: error 501 names the action |",
         "",
         "| CloudFormation resource types |",
         "|---|",
         f"| {_listed(sorted(TYPES))} |",
-        "| any other type: the stack is refused, and the error names it |",
+        "| any other type: the stack is rejected with an error that names the type |",
         "",
         END,
     ]

@@ -1,4 +1,4 @@
-"""The WSGI front of local AWS: who may call, and which part answers."""
+"""The WSGI front of local AWS: rejects foreign callers and dispatches requests to the part that answers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response
 
 logger = logging.getLogger(__name__)
 
-# Moto, Flask and werkzeug have no types that mypy sees; Any keeps their answers apart from ours.
+# moto, Flask and werkzeug are untyped for mypy, hence Any.
 WsgiApp = Callable[[dict[str, Any], Any], Any]
 _INVOCATION = re.compile(r"/endpoints/[^/]+/invocations")
 _LOOPBACK = re.compile(r"(127\.0\.0\.1|\[::1\]|localhost|[a-z0-9.-]+\.localhost)(:\d+)?", re.IGNORECASE)
@@ -24,7 +24,7 @@ _STAGE_HOST = ".execute-api.localhost"
 
 
 def error_response(environ: dict[str, Any], status: int, code: str, message: str) -> Response:
-    """Return an error in the form the caller's protocol expects: XML for query and S3, else JSON."""
+    """Return an error in the caller's protocol: XML for query APIs and S3, otherwise JSON."""
     target = environ.get("HTTP_X_AMZ_TARGET")
     if not target and (
         "x-www-form-urlencoded" in environ.get("CONTENT_TYPE", "") or service_of(environ) == "s3"
@@ -41,7 +41,7 @@ def error_response(environ: dict[str, Any], status: int, code: str, message: str
 
 
 def service_of(environ: dict[str, Any]) -> str:
-    """Return the service a request was signed for, or an empty string for an unsigned one."""
+    """Return the service that a request is signed for, or an empty string if it is not signed."""
     match = re.search(
         r"Credential=[^/]+/\d+/[^/]*/([^/]+)/aws4_request", environ.get("HTTP_AUTHORIZATION", "")
     )
@@ -49,7 +49,7 @@ def service_of(environ: dict[str, Any]) -> str:
 
 
 def action_of(environ: dict[str, Any], body: bytes) -> str:
-    """Return the name of the action a request asks for, as far as the protocol tells it."""
+    """Return the action of a request, or its method and path if the protocol has no action name."""
     target = str(environ.get("HTTP_X_AMZ_TARGET", ""))
     if target:
         return target.rsplit(".", 1)[-1]
@@ -60,7 +60,7 @@ def action_of(environ: dict[str, Any], body: bytes) -> str:
 
 
 class Front:
-    """Dispatches between moto, endpoint invocations and REST stages, and guards the door.
+    """Checks callers and dispatches requests to moto, SageMaker Runtime or the REST gateway.
 
     Parameters
     ----------
@@ -71,9 +71,9 @@ class Front:
     stages : WsgiApp
         The REST gateway.
     changed : callable
-        Called with the service's name after a request that may have changed something.
+        Called with the name of the service after each request that can have changed resources.
     reset : callable
-        Clears all state; answers ``POST /moto-api/reset``.
+        Clears all state; called for ``POST /moto-api/reset``.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class Front:
         """Answer one request."""
         path = str(environ.get("PATH_INFO", ""))
         refusal = self._refusal(environ, path)
-        # An unread body would be taken for the next request on a kept-alive connection.
+        # On a kept-alive connection, an unread body would be read as the next request.
         body = _read_body(environ)
         if refusal is not None:
             return refusal(environ, start_response)
@@ -121,21 +121,23 @@ class Front:
             message = f"Local AWS does not implement {service or 'this service'}: {action} ({error})."
             return error_response(environ, 501, "NotImplemented", message)(environ, start_response)
         except Exception as error:
-            # The outermost boundary: a fault of the emulation must reach the client as an AWS error.
+            # The outermost handler: clients must get unexpected errors as AWS errors.
             action = action_of(environ, body)
-            logger.exception("Local AWS failed at %s: %s", service, action)
-            message = f"Local AWS failed at {service}: {action}: {type(error).__name__}: {error}"
+            logger.exception("Local AWS failed while answering %s: %s", service, action)
+            message = f"Local AWS failed while answering {service}: {action}: {type(error).__name__}: {error}"
             return error_response(environ, 500, "InternalFailure", message)(environ, start_response)
 
     def _refusal(self, environ: dict[str, Any], path: str) -> Response | None:
         host = str(environ.get("HTTP_HOST", ""))
         if not _LOOPBACK.fullmatch(host):
-            message = f"Local AWS answers only to 127.0.0.1 and localhost; the Host header says {host!r}."
+            message = (
+                f"Local AWS accepts only the hosts 127.0.0.1 and localhost; the Host header is {host!r}."
+            )
             return error_response(environ, 403, "AccessDeniedException", message)
-        # A web page on the machine's browser could otherwise run code here, since nothing is signed.
+        # Requests are not authenticated, so any web page in this machine's browser could run code here.
         origin = str(environ.get("HTTP_ORIGIN", ""))
         if origin and not _is_stage(environ, path) and not _LOOPBACK.fullmatch(urlsplit(origin).netloc):
-            message = f"Local AWS takes no requests from web pages of another origin ({origin!r})."
+            message = f"Local AWS rejects requests from web pages of other origins, such as {origin!r}."
             return error_response(environ, 403, "AccessDeniedException", message)
         return None
 

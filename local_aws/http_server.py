@@ -1,4 +1,4 @@
-"""The HTTP server of local AWS: threads, connections that stay open, answers that leave in one piece."""
+"""The HTTP server of local AWS: threaded, with persistent connections and unchunked responses."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _OWN_HEADERS = {"connection", "content-length", "transfer-encoding"}
 
 
 class RequestHandler(MotoRequestHandler):  # type: ignore[misc]
-    """Answers the requests of one connection, one after the other.
+    """Answers the requests of one connection in turn.
 
-    werkzeug's own handler ends a connection after each answer, since an application might leave a request's
-    body unread. `Front` reads every body whole, so here the connection stays.
+    werkzeug's handler closes the connection after each response, because an application can leave the request
+    body unread. `Front` always reads the whole body, so the connection can stay open.
     """
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    wbufsize = -1  # head and body leave together
+    wbufsize = -1  # headers and body are sent together
 
     def run_wsgi(self) -> None:
         """Answer one request."""
@@ -46,8 +46,8 @@ class RequestHandler(MotoRequestHandler):  # type: ignore[misc]
                     close()
             status, headers = started
         except Exception:
-            # Even the front can fail, at a request that is no HTTP; how much of it was read is not known.
-            logger.exception("Local AWS failed before it knew what is asked")
+            # The front fails on malformed HTTP; the connection closes because its read position is unknown.
+            logger.exception("Local AWS failed while reading a request")
             self.close_connection = True
             status, headers, body = "500 Internal Server Error", [], b""
         self._answer(status, headers, body)
@@ -61,7 +61,7 @@ class RequestHandler(MotoRequestHandler):  # type: ignore[misc]
                 stated = value
             if name.lower() not in _OWN_HEADERS:
                 self.send_header(name, value)
-        # HEAD tells how long the answer to GET is, without giving it.
+        # The response to HEAD has the length of the response to GET, but no body.
         is_head = self.command == "HEAD"
         if is_head and stated is not None:
             self.send_header("Content-Length", stated)
@@ -75,17 +75,17 @@ class RequestHandler(MotoRequestHandler):  # type: ignore[misc]
         self.wfile.flush()
 
     def handle_expect_100(self) -> bool:
-        """Send the go-ahead at once: the client waits for it before it sends the body."""
+        """Send 100 Continue at once, because the client waits for it before it sends the body."""
         go_on: bool = super().handle_expect_100()
         self.wfile.flush()
         return go_on
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Log nothing: clients see their own errors."""
+        """Do not log requests; clients see their own errors."""
 
 
 class Server(ThreadedWSGIServer):  # type: ignore[misc]
-    """Knows its open connections, so that a stop ends the idle ones too."""
+    """Tracks open connections, so that stopping can also close idle ones."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, handler=RequestHandler, **options)
@@ -93,25 +93,25 @@ class Server(ThreadedWSGIServer):  # type: ignore[misc]
         self._lock = threading.Lock()
 
     def process_request(self, request: socket.socket, client_address: Any) -> None:
-        """Note a new connection."""
+        """Add a new connection."""
         with self._lock:
             self._connections.add(request)
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: socket.socket) -> None:
-        """Forget a connection that ends."""
+        """Remove a connection that has ended."""
         with self._lock:
             self._connections.discard(request)
         super().shutdown_request(request)
 
     def close_connections(self) -> None:
-        """End what clients keep open."""
+        """Close all open connections."""
         with self._lock:
             for connection in self._connections:
-                # The client may have closed its side already.
+                # The client may already have closed the connection.
                 with contextlib.suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, _request: socket.socket, client_address: Any) -> None:
-        """Log a connection that broke, instead of printing it."""
-        logger.debug("A connection from %s broke", client_address, exc_info=True)
+        """Log a broken connection instead of printing it."""
+        logger.debug("Connection from %s failed", client_address, exc_info=True)

@@ -1,4 +1,4 @@
-"""Local AWS as one process and one URL: moto's control plane with a data plane that really runs things."""
+"""Starts, resets and stops local AWS: one process with one URL."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from moto.core.base_backend import BackendDict
 from moto.core.model_instances import reset_model_data
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from local_aws.base.clients import ACCESS_KEY, SECRET_KEY, Clients
+from local_aws.base.clients import Clients, client_environment
 from local_aws.cloudformation import api as cloudformation_api
+from local_aws.cloudformation.engine import Engine
 from local_aws.endpoints.host import EndpointHost
 from local_aws.endpoints.runtime_api import invocations_app
-from local_aws.events import delivery
+from local_aws.events import api as events_api
 from local_aws.events.delivery import Delivery
 from local_aws.front import Front
 from local_aws.functions import api as functions_api
@@ -34,31 +35,31 @@ from local_aws.sagemaker import autoscaling
 from local_aws.sagemaker.plane import Plane, backend_of
 
 HOST = "127.0.0.1"
-# botocore's and moto's models are half a million objects that never go. At Python's default of 10, looking
-# through them again and again would be a third of a deployment's time.
+# botocore's and moto's models are half a million permanent objects. With Python's default of 10, scanning
+# them would take a third of a deployment's time.
 COLLECTIONS_BETWEEN_FULL_ONES = 100
 
 
 class PortInUseError(RuntimeError):
-    """The port asked for is taken."""
+    """The requested port is in use."""
 
 
 class LocalAws:
-    """AWS on this machine, reachable at `url` from `start` to `stop`. One per process.
+    """AWS on this machine, available at `url` between `start` and `stop`. One per process.
 
     Parameters
     ----------
     port : int
-        Port on 127.0.0.1; 0 takes a free one.
+        Port on 127.0.0.1; 0 selects a free one.
     region : str
-        Region of everything that runs here.
+        Region of all resources.
     root : pathlib.Path, optional
-        Folder for jobs, functions and models while they run; by default a temporary one.
+        Folder for jobs, functions and models while they run; by default a temporary folder.
 
     Raises
     ------
     PortInUseError
-        When the port is taken.
+        If the port is in use.
     """
 
     def __init__(self, port: int = 0, region: str = "eu-west-1", root: Path | None = None) -> None:
@@ -82,21 +83,15 @@ class LocalAws:
 
     @property
     def url(self) -> str:
-        """Where it listens, without a trailing slash."""
+        """The URL of local AWS, without a trailing slash."""
         return f"http://{HOST}:{self._port}"
 
     def environment(self) -> dict[str, str]:
-        """Return the environment that points any AWS client at this local AWS."""
-        return {
-            "AWS_ENDPOINT_URL": self.url,
-            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
-            "AWS_DEFAULT_REGION": self.region,
-            "AWS_REGION": self.region,
-        }
+        """Return the environment variables that point any AWS client at this local AWS."""
+        return client_environment(self.url, self.region)
 
     def start(self) -> None:
-        """Listen; return as soon as requests are answered."""
+        """Start serving; return as soon as requests are answered."""
         gc.set_threshold(*gc.get_threshold()[:2], COLLECTIONS_BETWEEN_FULL_ONES)
         listener = _listen(self._port)
         with listener:
@@ -108,10 +103,10 @@ class LocalAws:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop serving and everything that still runs."""
+        """Stop everything that runs, then stop serving."""
         if self._server is None or self._thread is None:
             return
-        # What runs still talks to the server while it is being stopped.
+        # Jobs and functions call the server while they are being stopped.
         self._close()
         self._server.shutdown()
         self._thread.join()
@@ -122,24 +117,26 @@ class LocalAws:
             shutil.rmtree(self._root, ignore_errors=True)
 
     def reset(self) -> None:
-        """Stop what runs and forget everything, as a new start would."""
+        """Stop everything that runs and delete all resources."""
         self._plane.jobs.stop_all()
         self._plane.transforms.stop_all()
         self._plane.executor.stop_all()
         self._delivery.reset()
+        self._stacks.clear()
         self._plane.executions.clear()
         endpoints = list(backend_of(self.region).endpoints)
-        _forget()
-        # Only now: one that is just being made finds itself forgotten and does not enter service.
+        _clear_moto()
+        # Stopped last: an endpoint that is being created now finds itself deleted and does not enter service.
         for name in endpoints:
             self._plane.endpoints.stop(name)
 
     def _build(self) -> Front:
-        _forget()
+        _clear_moto()
         url, region, root = self.url, self.region, self._root
         self._clients = Clients(url, region)
-        self._delivery = Delivery(url, region)
-        self._functions = LambdaRuntime(self.environment, root)
+        self._stacks = Engine(self._clients)
+        self._delivery = Delivery(url, region, events_api.rules_of(region))
+        self._functions = LambdaRuntime(url, region, root)
         self._plane = Plane(
             region=region,
             jobs=JobRunner(url, region, root),
@@ -151,8 +148,8 @@ class LocalAws:
         self._invoker = functions_api.install(self._functions, self._clients)
         self._gateway = Gateway(url, region, self._invoker.invoke_arn)
         sagemaker_api.install(self._plane)
-        delivery.install(self._delivery)
-        cloudformation_api.install()
+        events_api.install(self._delivery)
+        cloudformation_api.install(self._stacks)
         autoscaling.install()
         return Front(
             moto=DomainDispatcherApplication(_backend_app),
@@ -185,14 +182,14 @@ class LocalAws:
 
 def _backend_app(service: str) -> Any:
     app = create_backend_app(service)
-    # Debugging, Flask keeps a request in a circle of references: its body, maybe large, would stay in memory
-    # until the next full garbage collection.
+    # In debug mode, Flask keeps requests in reference cycles, so large bodies would stay in memory until the
+    # next full garbage collection.
     app.debug = False
-    app.config["PROPAGATE_EXCEPTIONS"] = True  # `Front` answers them
+    app.config["PROPAGATE_EXCEPTIONS"] = True  # `Front` turns exceptions into AWS errors
     return app
 
 
-def _forget() -> None:
+def _clear_moto() -> None:
     BackendDict.reset()
     reset_model_data()
 
@@ -206,7 +203,7 @@ def _listen(port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         raise PortInUseError(
-            f"Port {port} on {HOST} is not free ({error.strerror}); "
-            "choose another one or stop what listens there."
+            f"Port {port} on {HOST} is not free ({error.strerror}); choose another port or stop the program "
+            "that listens there."
         ) from error
     return listener

@@ -1,1 +1,1 @@
-"""What every part of local AWS builds on: clients, clock, ids, property paths and log shipping."""
+"""Shared by all rooms of local AWS: clients, clock, ids, JSON documents, log shipping and processes."""

@@ -1,4 +1,4 @@
-"""boto3 clients that talk to local AWS: one address, throw-away credentials, no retries by surprise."""
+"""boto3 clients for local AWS, and the environment that points other clients at it."""
 
 from __future__ import annotations
 
@@ -17,12 +17,23 @@ _CONFIG = Config(
     max_pool_connections=32,
     read_timeout=120,
     proxies={},
-    # Local S3 needs no checksum trailer, and without one an upload is sent as it is.
+    # Local S3 needs no checksum trailer; without one, boto3 sends the body unchanged.
     request_checksum_calculation="when_required",
     response_checksum_validation="when_required",
 )
-# Creating a client is not thread-safe in boto3, using one is.
+# boto3 clients can be shared between threads, but creating them is not thread-safe.
 _CREATION = threading.Lock()
+
+
+def client_environment(url: str, region: str) -> dict[str, str]:
+    """Return the environment variables that point any AWS client at local AWS."""
+    return {
+        "AWS_ENDPOINT_URL": url,
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        "AWS_DEFAULT_REGION": region,
+        "AWS_REGION": region,
+    }
 
 
 class Clients:
@@ -31,7 +42,7 @@ class Clients:
     Parameters
     ----------
     url : str
-        Where local AWS listens.
+        The address of local AWS.
     region : str
         Region of every client.
     """
@@ -48,7 +59,7 @@ class Clients:
         """Return the client of `service`, such as ``"s3"``."""
         with _CREATION:
             if service not in self._clients:
-                # boto3's overloads know each service by a literal; the name is a variable here.
+                # boto3's overloads need a literal service name; here it is a variable.
                 self._clients[service] = self._session.client(
                     service,  # type: ignore[call-overload]
                     endpoint_url=self.url,

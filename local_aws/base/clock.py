@@ -1,4 +1,4 @@
-"""The clock of local AWS: the current time, in UTC."""
+"""The current time, in one place."""
 
 from __future__ import annotations
 

@@ -1,37 +1,35 @@
 """Ships the output of child processes to CloudWatch Logs, in the background and in batches."""
 
+from __future__ import annotations
+
 import logging
 import threading
 import time
-from collections.abc import Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import Any
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-if TYPE_CHECKING:
-    from mypy_boto3_logs import CloudWatchLogsClient
+from local_aws.base.clients import Clients
 
 LOGGER = logging.getLogger(__name__)
 INTERVAL_SECONDS = 0.1
-LARGEST_BATCH = 1000  # events; PutLogEvents takes at most 10,000 and 1 MB
-# Only loopback is called: no proxy, and no long wait when the server has gone.
-CLIENT_CONFIG = Config(proxies={}, connect_timeout=2, read_timeout=60, retries={"total_max_attempts": 2})
+LARGEST_BATCH = 1000  # events; PutLogEvents accepts up to 10,000 and 1 MB
 
 
 class LogShipper:
-    """Takes lines at once, delivers them within a fraction of a second.
+    """Queues log lines and delivers them within a fraction of a second.
 
     Parameters
     ----------
-    environment : Mapping[str, str]
-        AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY of local AWS.
+    url, region : str
+        Local AWS, which stores the logs.
     """
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        self._environment = dict(environment)
+    def __init__(self, url: str, region: str) -> None:
+        self._url = url
+        self._region = region
         self._waiting: list[tuple[str, str, int, str]] = []
         self._known: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
@@ -39,7 +37,7 @@ class LogShipper:
         self._thread: threading.Thread | None = None
 
     def write(self, group: str, stream: str, message: str) -> None:
-        """Queue one event; an empty message is no event, as in CloudWatch."""
+        """Queue one event; CloudWatch has no empty events, so an empty message is dropped."""
         if not message:
             return
         with self._lock:
@@ -49,20 +47,14 @@ class LogShipper:
                 self._thread.start()
 
     def close(self) -> None:
-        """Deliver what is waiting and end."""
+        """Deliver the queued events and end the thread."""
         self._closing.set()
         if self._thread is not None:
             self._thread.join(timeout=5)
 
     def _run(self) -> None:
-        client = boto3.session.Session().client(
-            "logs",
-            endpoint_url=self._environment["AWS_ENDPOINT_URL"],
-            region_name=self._environment["AWS_REGION"],
-            aws_access_key_id=self._environment["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=self._environment["AWS_SECRET_ACCESS_KEY"],
-            config=CLIENT_CONFIG,
-        )
+        clients = Clients(self._url, self._region)
+        client = clients.get("logs")
         last = False
         while not last:
             last = self._closing.wait(INTERVAL_SECONDS)
@@ -76,10 +68,9 @@ class LogShipper:
                     self._deliver(client, group, stream, events)
                 except (BotoCoreError, ClientError) as error:
                     LOGGER.warning("%d log events of %s were not delivered: %s", len(events), group, error)
+        clients.close()
 
-    def _deliver(
-        self, client: "CloudWatchLogsClient", group: str, stream: str, events: list[tuple[int, str]]
-    ) -> None:
+    def _deliver(self, client: Any, group: str, stream: str, events: list[tuple[int, str]]) -> None:
         if (group, stream) not in self._known:
             with suppress(client.exceptions.ResourceAlreadyExistsException):
                 client.create_log_group(logGroupName=group)
@@ -92,3 +83,16 @@ class LogShipper:
                 logStreamName=stream,
                 logEvents=[{"timestamp": t, "message": m} for t, m in events[start : start + LARGEST_BATCH]],
             )
+
+
+@dataclass(frozen=True)
+class LogStream:
+    """One log stream in CloudWatch Logs."""
+
+    shipper: LogShipper
+    group: str
+    name: str
+
+    def write(self, line: str) -> None:
+        """Queue one line."""
+        self.shipper.write(self.group, self.name, line)

@@ -1,33 +1,33 @@
-"""CloudFormation on local AWS: the actions of the API over the engine of `cloudformation_stack`.
+"""The actions of the CloudFormation API, over the engine of local AWS.
 
-moto's own CloudFormation skips types it does not know and calls the stack complete, neither rolls back
-nor tells replacement from change. So it is replaced whole; of moto, only the HTTP side remains.
+moto's CloudFormation skips unknown resource types, does not roll back, and does not distinguish replacements
+from updates. All its actions are therefore replaced; only its HTTP layer is used.
 """
+
+from __future__ import annotations
 
 import re
 import uuid
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from botocore.exceptions import ClientError
 from moto.cloudformation import urls
 from moto.cloudformation.exceptions import CloudFormationError
-from moto.cloudformation.models import cloudformation_backends
 from moto.core.responses import ActionResult, BaseResponse, EmptyResult
 from moto.iam.access_control import PermissionResult
 from moto.s3.models import FakeBucket
 
-from local_aws.base.clients import Clients
-from local_aws.cloudformation.stack import Engine, Plan, Stack, check_template
+from local_aws.cloudformation.engine import Engine, check_template
+from local_aws.cloudformation.stack import ChangeSet, Plan, Stack
 from local_aws.cloudformation.template import Template, TemplateError
 from local_aws.cloudformation.views import (
-    ChangeSet,
-    change_of,
-    event_of,
-    pairs_of,
-    resource_of,
-    stack_of,
-    summary_of,
+    change_set_view,
+    change_view,
+    event_view,
+    key_values,
+    resource_view,
+    stack_view,
 )
 
 NO_CHANGES = (
@@ -40,143 +40,103 @@ CREATE = {"Capabilities", "Parameters", "StackName", "Tags", "TemplateBody", "Te
 S3_ADDRESS = re.compile(r"https?://([^./]+)\.s3[^/]*/(.+)|https?://[^/]+/([^/]+)/(.+)")
 
 
-def install() -> None:
-    """Answer CloudFormation's API by this module; call it before moto's application is made."""
+def install(engine: Engine) -> None:
+    """Answer CloudFormation's API by `engine`; call this before moto's application is created."""
+    LocalCloudFormation.engine = engine
     urls.url_paths["{0}/$"] = LocalCloudFormation.dispatch
-    # moto reads a bucket policy without its conditions, and so would refuse every request to a bucket that
-    # refuses plain HTTP. Policies are stored here, like IAM's, and not enforced.
-    FakeBucket.get_permission = _no_opinion
+    # moto ignores conditions in bucket policies, so a policy that denies plain HTTP would deny every request.
+    # Like IAM policies, bucket policies are stored but not enforced.
+    FakeBucket.get_permission = _neutral_permission
 
 
-def _no_opinion(_bucket: FakeBucket, _action: str, _resource: str) -> PermissionResult:
+def _neutral_permission(_bucket: FakeBucket, _action: str, _resource: str) -> PermissionResult:
     return PermissionResult.NEUTRAL
 
 
 class LocalCloudFormation(BaseResponse):  # type: ignore[misc]
-    """The API's actions; one that is not a method here is refused by name."""
+    """The actions of the API; moto rejects other actions by name."""
+
+    engine: ClassVar[Engine]
 
     def __init__(self) -> None:
         super().__init__(service_name="cloudformation")
         self.automated_parameter_parsing = True
 
-    @property
-    def _engine(self) -> Engine:
-        # Kept on moto's backend, so that moto's reset drops the stacks along with what they made.
-        backend = cloudformation_backends[self.current_account][self.region]
-        held: dict[str, Any] = vars(backend)
-        if "local_engine" not in held:
-            url = self.uri.split("?")[0]
-            held["local_engine"] = Engine(Clients(url, self.region), self.current_account, self.region)
-        engine: Engine = held["local_engine"]
-        return engine
-
     def create_stack(self) -> ActionResult:
-        """Start to create a stack."""
-        given = self._given(CREATE)
-        engine = self._engine
-        plan = self._plan(given, None)
-        with engine.lock:
-            self._refuse_present(engine.find(given["StackName"]), given["StackName"])
-            stack = engine.add(given["StackName"], "CREATE_IN_PROGRESS")
-        engine.start(stack, "create", plan)
+        """Create a stack in the background."""
+        request = self._request(CREATE)
+        plan = self._plan(request, None)
+        with self.engine.lock:
+            self._reject_existing(self.engine.find(request["StackName"]))
+            stack = self.engine.add(request["StackName"], "CREATE_IN_PROGRESS")
+        self.engine.start(stack, "create", plan)
         return ActionResult({"StackId": stack.id})
 
     def update_stack(self) -> ActionResult:
-        """Start to update a stack."""
-        given = self._given({*CREATE, "UsePreviousTemplate"})
-        stack = self._stack(given["StackName"])
-        self._must_be(stack, UPDATABLE)
-        plan = self._plan(given, stack)
-        if self._checked(lambda: self._engine.same(stack, plan)):
+        """Update a stack in the background."""
+        request = self._request({*CREATE, "UsePreviousTemplate"})
+        stack = self._stack(request["StackName"])
+        self._check_status(stack, UPDATABLE)
+        plan = self._plan(request, stack)
+        if self._checked(lambda: self.engine.same(stack, plan)):
             raise _invalid("No updates are to be performed.")
-        self._engine.start(stack, "update", plan)
+        self.engine.start(stack, "update", plan)
         return ActionResult({"StackId": stack.id})
 
     def delete_stack(self) -> ActionResult:
-        """Start to delete a stack; one that is not there is no error."""
-        given = self._given({"StackName"} | COMMON)
-        stack = self._engine.find(given["StackName"])
+        """Delete a stack in the background; an unknown stack is not an error."""
+        request = self._request({"StackName"} | COMMON)
+        stack = self.engine.find(request["StackName"])
         if stack is not None and stack.status not in {"DELETE_COMPLETE", "DELETE_IN_PROGRESS"}:
             if stack.status.endswith(BUSY) and stack.status != "REVIEW_IN_PROGRESS":
                 raise _invalid(f"Stack [{stack.name}] is in {stack.status} state and can not be deleted.")
-            self._engine.start(stack, "delete")
+            self.engine.start(stack, "delete")
         return EmptyResult()
 
     def describe_stacks(self) -> ActionResult:
-        """Describe one stack, or all that are not deleted."""
-        given = self._given({"NextToken", "StackName"})
-        if given.get("StackName"):
-            stacks = [self._stack(given["StackName"])]
+        """Describe one stack, or all stacks that are not deleted."""
+        request = self._request({"NextToken", "StackName"})
+        if request.get("StackName"):
+            stacks = [self._stack(request["StackName"])]
         else:
-            stacks = [s for s in self._engine.stacks.values() if s.status != "DELETE_COMPLETE"]
-        return ActionResult({"Stacks": [stack_of(stack) for stack in stacks]})
+            stacks = [s for s in self.engine.stacks.values() if s.status != "DELETE_COMPLETE"]
+        return ActionResult({"Stacks": [stack_view(stack) for stack in stacks]})
 
     def list_stacks(self) -> ActionResult:
-        """List stacks, deleted ones too."""
-        given = self._given({"NextToken", "StackStatusFilter"})
-        wanted = given.get("StackStatusFilter")
-        stacks = [s for s in self._engine.stacks.values() if not wanted or s.status in wanted]
-        return ActionResult({"StackSummaries": [stack_of(stack) for stack in reversed(stacks)]})
+        """List stacks, including deleted ones."""
+        statuses = self._request({"NextToken", "StackStatusFilter"}).get("StackStatusFilter")
+        stacks = [s for s in self.engine.stacks.values() if not statuses or s.status in statuses]
+        return ActionResult({"StackSummaries": [stack_view(stack) for stack in reversed(stacks)]})
 
     def describe_stack_events(self) -> ActionResult:
-        """Return a stack's history, newest first, in one page."""
-        stack = self._stack(self._given({"NextToken", "StackName"})["StackName"])
-        with self._engine.lock:
-            events = [event_of(stack, event) for event in reversed(stack.events)]
+        """Return a stack's events, newest first, in one page."""
+        stack = self._stack(self._request({"NextToken", "StackName"})["StackName"])
+        with self.engine.lock:
+            events = [event_view(stack, event) for event in reversed(stack.events)]
         return ActionResult({"StackEvents": events})
 
     def describe_stack_resources(self) -> ActionResult:
-        """Describe the resources of a stack."""
-        given = self._given({"LogicalResourceId", "StackName"})
-        stack = self._stack(given["StackName"])
-        only = given.get("LogicalResourceId")
-        entries = [e for e in stack.resources.values() if only in {None, e.logical_id}]
-        return ActionResult({"StackResources": [resource_of(stack, entry) for entry in entries]})
-
-    def describe_stack_resource(self) -> ActionResult:
-        """Describe one resource of a stack."""
-        given = self._given({"LogicalResourceId", "StackName"})
-        stack, name = self._stack(given["StackName"]), given["LogicalResourceId"]
-        if name not in stack.resources:
-            raise _invalid(f"Resource {name} does not exist for stack {stack.name}")
-        return ActionResult({"StackResourceDetail": resource_of(stack, stack.resources[name])})
+        """Describe one resource of a stack, or all of them."""
+        request = self._request({"LogicalResourceId", "StackName"})
+        stack = self._stack(request["StackName"])
+        only = request.get("LogicalResourceId")
+        resources = [each for each in stack.resources.values() if only in {None, each.logical_id}]
+        return ActionResult({"StackResources": [resource_view(stack, each) for each in resources]})
 
     def list_stack_resources(self) -> ActionResult:
         """List the resources of a stack, in one page."""
-        stack = self._stack(self._given({"NextToken", "StackName"})["StackName"])
-        entries = list(stack.resources.values())
-        return ActionResult({"StackResourceSummaries": [resource_of(stack, entry) for entry in entries]})
+        stack = self._stack(self._request({"NextToken", "StackName"})["StackName"])
+        resources = [resource_view(stack, each) for each in stack.resources.values()]
+        return ActionResult({"StackResourceSummaries": resources})
 
     def get_template(self) -> ActionResult:
-        """Return a stack's template as it was given."""
-        stack = self._stack(self._given({"StackName", "TemplateStage"})["StackName"])
+        """Return a stack's template as it was submitted."""
+        stack = self._stack(self._request({"StackName", "TemplateStage"})["StackName"])
         body = stack.template.body if stack.template else ""
         return ActionResult({"TemplateBody": body, "StagesAvailable": ["Original"]})
 
-    def validate_template(self) -> ActionResult:
-        """Check a template's form, and name its parameters."""
-        given = self._given({"TemplateBody", "TemplateURL"})
-        template = self._checked(lambda: Template(self._body(given)))
-        capability = template.needs_iam_capability()
-        parameters = [
-            {
-                "ParameterKey": name,
-                "DefaultValue": None if "Default" not in declared else str(declared["Default"]),
-                "NoEcho": False,
-                "Description": declared.get("Description"),
-            }
-            for name, declared in template.parameters.items()
-        ]
-        return ActionResult(
-            {
-                "Parameters": parameters,
-                "Description": template.description,
-                "Capabilities": [capability] if capability else [],
-            }
-        )
-
     def create_change_set(self) -> ActionResult:
-        """Work out what a template would do to a stack; one without changes has failed, as on AWS."""
+        """Create a change set; as on AWS, a change set without changes has status FAILED."""
         allowed = CREATE | {
             "ChangeSetName",
             "ChangeSetType",
@@ -184,39 +144,39 @@ class LocalCloudFormation(BaseResponse):  # type: ignore[misc]
             "Description",
             "UsePreviousTemplate",
         }
-        given = self._given(allowed)
-        kind = given.get("ChangeSetType", "UPDATE")
-        engine, stack = self._engine, self._engine.find(given["StackName"])
+        request = self._request(allowed)
+        kind = request.get("ChangeSetType", "UPDATE")
+        engine, stack = self.engine, self.engine.find(request["StackName"])
         if kind == "CREATE":
             if stack is not None and stack.status != "REVIEW_IN_PROGRESS":
-                self._refuse_present(stack, given["StackName"])
-            plan = self._plan(given, None)
-            stack = stack or engine.add(given["StackName"], "REVIEW_IN_PROGRESS")
+                self._reject_existing(stack)
+            plan = self._plan(request, None)
+            stack = stack or engine.add(request["StackName"], "REVIEW_IN_PROGRESS")
         elif kind == "UPDATE":
-            stack = self._stack(given["StackName"])
-            self._must_be(stack, UPDATABLE)
-            plan = self._plan(given, stack)
+            stack = self._stack(request["StackName"])
+            self._check_status(stack, UPDATABLE)
+            plan = self._plan(request, stack)
         else:
             raise _invalid(f"ChangeSetType must be CREATE or UPDATE on local AWS, not {kind}")
-        name = given["ChangeSetName"]
-        token = given.get("ClientToken")
+        name = request["ChangeSetName"]
+        token = request.get("ClientToken")
         earlier = stack.change_sets.get(name)
         if earlier is not None and token and earlier.token == token:
             return ActionResult({"Id": earlier.id, "StackId": stack.id})
         if earlier is not None:
             raise CloudFormationError("AlreadyExistsException", f"ChangeSet {name} already exists")
         changes = self._checked(lambda: engine.changes(stack, plan))
-        nothing = kind == "UPDATE" and engine.same(stack, plan)
+        is_empty = kind == "UPDATE" and engine.same(stack, plan)
         change_set = ChangeSet(
             name,
             stack.id.replace(":stack/", ":changeSet/").rsplit("/", 2)[0] + f"/{name}/{uuid.uuid4()}",
             kind,
             plan,
             changes,
-            "FAILED" if nothing else "CREATE_COMPLETE",
-            "UNAVAILABLE" if nothing else "AVAILABLE",
-            NO_CHANGES if nothing else None,
-            given.get("Description"),
+            "FAILED" if is_empty else "CREATE_COMPLETE",
+            "UNAVAILABLE" if is_empty else "AVAILABLE",
+            NO_CHANGES if is_empty else None,
+            request.get("Description"),
             token,
         )
         stack.change_sets[name] = change_set
@@ -225,30 +185,25 @@ class LocalCloudFormation(BaseResponse):  # type: ignore[misc]
     def describe_change_set(self) -> ActionResult:
         """Describe a change set and its changes, in one page."""
         stack, change_set = self._change_set(
-            self._given({"ChangeSetName", "IncludePropertyValues", "NextToken", "StackName"})
+            self._request({"ChangeSetName", "IncludePropertyValues", "NextToken", "StackName"})
         )
         return ActionResult(
             {
-                **summary_of(stack, change_set),
-                "Parameters": pairs_of(change_set.plan.parameters, "Parameter"),
+                **change_set_view(stack, change_set),
+                "Parameters": key_values(change_set.plan.parameters, "Parameter"),
                 "Capabilities": change_set.plan.capabilities,
-                "Tags": pairs_of(change_set.plan.tags, ""),
-                "Changes": [change_of(change) for change in change_set.changes],
+                "Tags": key_values(change_set.plan.tags),
+                "Changes": [change_view(change) for change in change_set.changes],
             }
         )
 
-    def list_change_sets(self) -> ActionResult:
-        """List the change sets of a stack."""
-        stack = self._stack(self._given({"NextToken", "StackName"})["StackName"])
-        return ActionResult({"Summaries": [summary_of(stack, c) for c in stack.change_sets.values()]})
-
     def execute_change_set(self) -> ActionResult:
-        """Start to do what a change set says."""
-        given = self._given({"ChangeSetName", "ClientRequestToken", "StackName"})
-        token = given.get("ClientRequestToken")
-        if token and given.get("StackName") and self._stack(given["StackName"]).token == token:
+        """Execute a change set in the background."""
+        request = self._request({"ChangeSetName", "ClientRequestToken", "StackName"})
+        token = request.get("ClientRequestToken")
+        if token and request.get("StackName") and self._stack(request["StackName"]).token == token:
             return EmptyResult()
-        stack, change_set = self._change_set(given)
+        stack, change_set = self._change_set(request)
         if change_set.execution_status != "AVAILABLE":
             raise CloudFormationError(
                 "InvalidChangeSetStatus",
@@ -257,34 +212,33 @@ class LocalCloudFormation(BaseResponse):  # type: ignore[misc]
             )
         stack.change_sets.clear()
         stack.token = token
-        self._engine.start(stack, change_set.kind.lower(), change_set.plan)
+        self.engine.start(stack, change_set.kind.lower(), change_set.plan)
         return EmptyResult()
 
     def delete_change_set(self) -> ActionResult:
-        """Forget a change set."""
-        given = self._given({"ChangeSetName", "StackName"})
-        stack, change_set = self._change_set(given)
+        """Delete a change set."""
+        stack, change_set = self._change_set(self._request({"ChangeSetName", "StackName"}))
         del stack.change_sets[change_set.name]
         return EmptyResult()
 
-    def _given(self, allowed: set[str]) -> dict[str, Any]:
-        """Return the request's parameters, none of which is passed over in silence."""
-        given = {key: value for key, value in self.params.items() if value is not None}
-        unknown = sorted(set(given) - allowed)
+    def _request(self, allowed: set[str]) -> dict[str, Any]:
+        """Return the request's parameters; reject those that local AWS would ignore."""
+        request = {key: value for key, value in self.params.items() if value is not None}
+        unknown = sorted(set(request) - allowed)
         if unknown:
             raise _invalid(
                 f"Local AWS does not implement {', '.join(unknown)} of {self._get_action()}; "
-                f"it takes {', '.join(sorted(allowed))}"
+                f"it supports {', '.join(sorted(allowed))}"
             )
-        return given
+        return request
 
-    def _plan(self, given: dict[str, Any], stack: Stack | None) -> Plan:
-        if stack is not None and given.get("UsePreviousTemplate") and stack.template:
+    def _plan(self, request: dict[str, Any], stack: Stack | None) -> Plan:
+        if stack is not None and request.get("UsePreviousTemplate") and stack.template:
             template = stack.template
         else:
-            template = self._checked(lambda: Template(self._body(given)))
+            template = self._checked(lambda: Template(self._body(request)))
         values = {}
-        for parameter in given.get("Parameters") or []:
+        for parameter in request.get("Parameters") or []:
             name = parameter["ParameterKey"]
             if parameter.get("UsePreviousValue"):
                 if stack is None or name not in stack.parameters:
@@ -292,36 +246,36 @@ class LocalCloudFormation(BaseResponse):  # type: ignore[misc]
                 values[name] = stack.parameters[name]
             else:
                 values[name] = parameter.get("ParameterValue", "")
-        tags = {tag["Key"]: tag["Value"] for tag in given.get("Tags") or []}
-        if stack is not None and "Tags" not in given:
+        tags = {tag["Key"]: tag["Value"] for tag in request.get("Tags") or []}
+        if stack is not None and "Tags" not in request:
             tags = stack.tags
-        capabilities = list(given.get("Capabilities") or [])
+        capabilities = list(request.get("Capabilities") or [])
         parameters = self._checked(lambda: template.resolve_parameters(values))
         self._checked(lambda: check_template(template, parameters, capabilities))
         return Plan(template, parameters, tags, capabilities)
 
-    def _body(self, given: dict[str, Any]) -> str:
-        if "TemplateBody" in given:
-            return str(given["TemplateBody"])
-        address = S3_ADDRESS.fullmatch(given.get("TemplateURL", ""))
+    def _body(self, request: dict[str, Any]) -> str:
+        if "TemplateBody" in request:
+            return str(request["TemplateBody"])
+        address = S3_ADDRESS.fullmatch(request.get("TemplateURL", ""))
         if address is None:
-            raise _invalid("Give a template as TemplateBody, or as TemplateURL of an object in S3")
+            raise _invalid("Pass the template as TemplateBody, or the URL of an S3 object as TemplateURL")
         bucket, key = address[1] or address[3], address[2] or address[4]
         try:
-            answer = self._engine.clients.get("s3").get_object(Bucket=bucket, Key=key)
+            answer = self.engine.clients.get("s3").get_object(Bucket=bucket, Key=key)
         except ClientError as error:
             raise _invalid(f"S3 error for s3://{bucket}/{key}: {error}") from error
         return str(answer["Body"].read().decode())
 
     def _stack(self, name: str) -> Stack:
-        stack = self._engine.find(name)
+        stack = self.engine.find(name)
         if stack is None:
             raise _invalid(f"Stack with id {name} does not exist")
         return stack
 
-    def _change_set(self, given: dict[str, Any]) -> tuple[Stack, ChangeSet]:
-        wanted = given["ChangeSetName"]
-        stacks = [self._stack(given["StackName"])] if given.get("StackName") else self._engine.stacks.values()
+    def _change_set(self, request: dict[str, Any]) -> tuple[Stack, ChangeSet]:
+        wanted, name = request["ChangeSetName"], request.get("StackName")
+        stacks = [self._stack(name)] if name else self.engine.stacks.values()
         for stack in stacks:
             for change_set in stack.change_sets.values():
                 if wanted in {change_set.name, change_set.id}:
@@ -329,12 +283,12 @@ class LocalCloudFormation(BaseResponse):  # type: ignore[misc]
         raise CloudFormationError("ChangeSetNotFound", f"ChangeSet [{wanted}] does not exist")
 
     @staticmethod
-    def _refuse_present(stack: Stack | None, name: str) -> None:
+    def _reject_existing(stack: Stack | None) -> None:
         if stack is not None:
-            raise CloudFormationError("AlreadyExistsException", f"Stack [{name}] already exists")
+            raise CloudFormationError("AlreadyExistsException", f"Stack [{stack.name}] already exists")
 
     @staticmethod
-    def _must_be(stack: Stack, statuses: set[str]) -> None:
+    def _check_status(stack: Stack, statuses: set[str]) -> None:
         if stack.status not in statuses:
             raise _invalid(f"Stack:{stack.id} is in {stack.status} state and can not be updated.")
 

@@ -1,4 +1,4 @@
-"""A CloudFormation template: parameters, rules, conditions, references and the order of its resources."""
+"""Parses CloudFormation templates: parameters, rules, conditions, functions and the order of resources."""
 
 import json
 import re
@@ -22,11 +22,11 @@ VALUE_FUNCTIONS = {"Fn::GetAtt", "Fn::If", "Fn::Join", "Fn::Select", "Fn::Split"
 
 
 class TemplateError(ValueError):
-    """What CloudFormation answers with ValidationError before it touches anything."""
+    """An invalid template or parameter; CloudFormation answers with ValidationError."""
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML as CloudFormation reads it: `!Sub x` is {"Fn::Sub": x}, a date is text."""
+    """Loads YAML as CloudFormation does: `!Sub x` becomes {"Fn::Sub": x}, and dates stay text."""
 
 
 def _tag(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def _tag(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
     elif isinstance(node, yaml.MappingNode):
         value = loader.construct_mapping(node, deep=True)
     else:
-        raise TemplateError(f"Template format error: !{suffix} stands before nothing")
+        raise TemplateError(f"Template format error: !{suffix} has no value")
     if suffix == "GetAtt" and isinstance(value, str):
         value = value.split(".", 1)
     return {suffix if suffix in {"Ref", "Condition"} else f"Fn::{suffix}": value}
@@ -58,12 +58,12 @@ class Template:
     Parameters
     ----------
     body
-        YAML or JSON.
+        The template as YAML or JSON.
 
     Raises
     ------
     TemplateError
-        The text is no template, or a reference or dependency in it leads nowhere.
+        If the text is not a template, or a reference or dependency does not exist.
     """
 
     def __init__(self, body: str) -> None:
@@ -89,25 +89,25 @@ class Template:
         self.order = self._in_order()
 
     def types(self) -> set[str]:
-        """Every resource type of the template."""
+        """Return all resource types of the template."""
         return {str(resource.get("Type")) for resource in self.resources.values()}
 
     def needs_iam_capability(self) -> str | None:
-        """Return the capability that the template asks its caller to grant, if any."""
+        """Return the capability that a caller must acknowledge, or None."""
         roles = [r for r in self.resources.values() if str(r.get("Type")).startswith("AWS::IAM::")]
         named = any("RoleName" in (role.get("Properties") or {}) for role in roles)
         return ("CAPABILITY_NAMED_IAM" if named else "CAPABILITY_IAM") if roles else None
 
-    def resolve_parameters(self, given: Mapping[str, str]) -> dict[str, str]:
-        """Return every parameter's value, checked against what the template allows."""
-        unknown = [name for name in given if name not in self.parameters]
+    def resolve_parameters(self, requested: Mapping[str, str]) -> dict[str, str]:
+        """Return the value of every parameter, after checking it against the template's constraints."""
+        unknown = [name for name in requested if name not in self.parameters]
         if unknown:
             raise TemplateError(f"Parameters: [{', '.join(unknown)}] do not exist in the template")
         values = {}
         missing = []
         for name, declaration in self.parameters.items():
-            if name in given:
-                values[name] = given[name]
+            if name in requested:
+                values[name] = requested[name]
             elif "Default" in declaration:
                 values[name] = _text(declaration["Default"])
             else:
@@ -146,14 +146,14 @@ class Template:
 
 
 class Scope:
-    """Resolves a template's functions under given parameter values.
+    """Evaluates a template's functions and conditions with parameter values.
 
     Parameters
     ----------
     values
         Parameters and pseudo parameters by name.
     lookup
-        Gives the value of a resource: its physical id for the attribute None, else that attribute.
+        Takes a resource's name and an attribute; returns the attribute, or the physical id for None.
     """
 
     def __init__(
@@ -167,7 +167,7 @@ class Scope:
         self._lookup = lookup
 
     def check_rules(self) -> None:
-        """Raise TemplateError where an assertion of the template's rules does not hold."""
+        """Raise TemplateError if an assertion of a rule is false."""
         for name, rule in self._template.rules.items():
             if "RuleCondition" in rule and not self.holds(rule["RuleCondition"]):
                 continue
@@ -177,11 +177,11 @@ class Scope:
                     raise TemplateError(f"Template validation error: Rule {name} failed: {why}")
 
     def active(self, item: Mapping[str, Any]) -> bool:
-        """Whether a resource or output exists under the template's conditions."""
+        """Return whether a resource or output exists, given the template's conditions."""
         return "Condition" not in item or self.condition(str(item["Condition"]))
 
     def condition(self, name: str) -> bool:
-        """Return the value of the condition of that name."""
+        """Return the value of a named condition."""
         if name not in self._template.conditions:
             raise TemplateError(f"Template format error: Unresolved condition {name}")
         return self.holds(self._template.conditions[name])
@@ -206,7 +206,7 @@ class Scope:
         raise TemplateError(f"Template error: local AWS does not implement {function} in a condition")
 
     def resolve(self, value: Any) -> Any:
-        """Return the value with every function in it replaced by its result."""
+        """Return `value` with every function replaced by its result."""
         if isinstance(value, list):
             items = (self.resolve(item) for item in value)
             return [item for item in items if item is not NO_VALUE]
@@ -219,7 +219,7 @@ class Scope:
             if key.startswith("Fn::"):
                 raise TemplateError(
                     f"Template error: local AWS does not implement {key}; "
-                    f"it knows {', '.join(sorted(VALUE_FUNCTIONS))}"
+                    f"it supports {', '.join(sorted(VALUE_FUNCTIONS))}"
                 )
         resolved = {key: self.resolve(item) for key, item in value.items()}
         return {key: item for key, item in resolved.items() if item is not NO_VALUE}
@@ -265,7 +265,7 @@ class Scope:
 
 
 def references(value: Any) -> Iterator[str]:
-    """Yield the name of every parameter and resource that a part of a template refers to."""
+    """Yield the names of all parameters and resources that part of a template refers to."""
     if isinstance(value, list):
         for item in value:
             yield from references(item)

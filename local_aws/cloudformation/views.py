@@ -1,88 +1,72 @@
-"""Stacks, resources, events and change sets in the form that CloudFormation's API answers with."""
+"""Converts stacks, resources, events and change sets to the structures of CloudFormation's API."""
 
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from __future__ import annotations
+
 from typing import Any
 
-from local_aws.cloudformation.stack import Change, Entry, Event, Plan, Stack
+from local_aws.cloudformation.stack import Change, ChangeSet, Stack, StackEvent, StackResource
 
 
-@dataclass
-class ChangeSet:
-    """What a template would do to a stack, worked out and waiting to be executed."""
-
-    name: str
-    id: str
-    kind: str
-    plan: Plan
-    changes: list[Change]
-    status: str
-    execution_status: str
-    reason: str | None
-    description: str | None
-    token: str | None
-    created: datetime = field(default_factory=lambda: datetime.now(UTC))
-
-
-def pairs_of(values: dict[str, str], prefix: str) -> list[dict[str, str]]:
-    """Return a mapping as CloudFormation's list of keys and values."""
+def key_values(values: dict[str, str], prefix: str = "") -> list[dict[str, str]]:
+    """Return a mapping as a list of keys and values, whose names start with `prefix`."""
     return [{f"{prefix}Key": key, f"{prefix}Value": value} for key, value in values.items()]
 
 
-def stack_of(stack: Stack) -> dict[str, Any]:
-    """Show a stack as DescribeStacks does."""
-    described = stack.template.outputs if stack.template else {}
+def stack_view(stack: Stack) -> dict[str, Any]:
+    """Return a stack as DescribeStacks shows it."""
+    outputs = stack.template.outputs if stack.template else {}
     return {
         "StackId": stack.id,
         "StackName": stack.name,
         "Description": stack.template.description if stack.template else None,
         "TemplateDescription": stack.template.description if stack.template else None,
-        "Parameters": pairs_of(stack.parameters, "Parameter"),
+        "Parameters": key_values(stack.parameters, "Parameter"),
         "CreationTime": stack.created,
         "LastUpdatedTime": stack.updated,
         "StackStatus": stack.status,
         "StackStatusReason": stack.status_reason,
         "DisableRollback": False,
         "Capabilities": stack.capabilities,
-        "Tags": pairs_of(stack.tags, ""),
+        "Tags": key_values(stack.tags),
         "Outputs": [
-            {"OutputKey": key, "OutputValue": value, "Description": described[key].get("Description")}
+            {"OutputKey": key, "OutputValue": value, "Description": outputs[key].get("Description")}
             for key, value in stack.outputs.items()
         ],
     }
 
 
-def resource_of(stack: Stack, entry: Entry) -> dict[str, Any]:
-    """Show a resource of a stack."""
+def resource_view(stack: Stack, resource: StackResource) -> dict[str, Any]:
+    """Return a resource as DescribeStackResources and ListStackResources show it."""
     return {
-        "StackId": stack.id,
-        "StackName": stack.name,
-        "LogicalResourceId": entry.logical_id,
-        "PhysicalResourceId": entry.made.physical_id,
-        "ResourceType": entry.kind,
-        "ResourceStatus": entry.status,
-        "Timestamp": entry.changed,
-        "LastUpdatedTimestamp": entry.changed,
+        **_resource_ids(stack, resource, resource.made.physical_id),
+        "Timestamp": resource.changed,
+        "LastUpdatedTimestamp": resource.changed,
     }
 
 
-def event_of(stack: Stack, event: Event) -> dict[str, Any]:
-    """Show an event of a stack."""
+def event_view(stack: Stack, event: StackEvent) -> dict[str, Any]:
+    """Return an event as DescribeStackEvents shows it."""
     return {
-        "StackId": stack.id,
+        **_resource_ids(stack, event, event.physical_id),
         "EventId": event.id,
-        "StackName": stack.name,
-        "LogicalResourceId": event.logical_id,
-        "PhysicalResourceId": event.physical_id,
-        "ResourceType": event.kind,
         "Timestamp": event.time,
-        "ResourceStatus": event.status,
         "ResourceStatusReason": event.reason,
     }
 
 
-def summary_of(stack: Stack, change_set: ChangeSet) -> dict[str, Any]:
-    """Show a change set as ListChangeSets does."""
+def _resource_ids(stack: Stack, resource: StackResource | StackEvent, physical_id: str) -> dict[str, Any]:
+    return {
+        "StackId": stack.id,
+        "StackName": stack.name,
+        "LogicalResourceId": resource.logical_id,
+        "PhysicalResourceId": physical_id,
+        "ResourceType": resource.kind,
+        "ResourceStatus": resource.status,
+    }
+
+
+def change_set_view(stack: Stack, change_set: ChangeSet) -> dict[str, Any]:
+    """Return the status of a change set as DescribeChangeSet shows it."""
     return {
         "ChangeSetName": change_set.name,
         "ChangeSetId": change_set.id,
@@ -96,9 +80,9 @@ def summary_of(stack: Stack, change_set: ChangeSet) -> dict[str, Any]:
     }
 
 
-def change_of(change: Change) -> dict[str, Any]:
-    """Show a change of a change set."""
-    shown: dict[str, Any] = {
+def change_view(change: Change) -> dict[str, Any]:
+    """Return one change of a change set as DescribeChangeSet shows it."""
+    view: dict[str, Any] = {
         "Action": change.action,
         "LogicalResourceId": change.logical_id,
         "PhysicalResourceId": change.physical_id,
@@ -106,9 +90,9 @@ def change_of(change: Change) -> dict[str, Any]:
     }
     if change.action == "Modify":
         recreation = "Always" if change.replacement else "Never"
-        shown["Replacement"] = "True" if change.replacement else "False"
-        shown["Scope"] = ["Properties"]
-        shown["Details"] = [
+        view["Replacement"] = "True" if change.replacement else "False"
+        view["Scope"] = ["Properties"]
+        view["Details"] = [
             {
                 "Target": {"Attribute": "Properties", "Name": name, "RequiresRecreation": recreation},
                 "Evaluation": "Static",
@@ -116,4 +100,4 @@ def change_of(change: Change) -> dict[str, Any]:
             }
             for name in change.properties
         ]
-    return {"Type": "Resource", "ResourceChange": shown}
+    return {"Type": "Resource", "ResourceChange": view}

@@ -1,1 +1,1 @@
-"""Serves models over HTTP from child processes, as SageMaker endpoints do."""
+"""Serves models from child processes."""

@@ -1,4 +1,4 @@
-"""Containers: child processes that serve a model with the model's own handlers, as SageMaker's image does."""
+"""Containers: child processes that serve a model with its own handlers, as SageMaker's image does."""
 
 from __future__ import annotations
 
@@ -7,33 +7,31 @@ import json
 import logging
 import os
 import select
-import signal
 import subprocess
 import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from local_aws.base.logs import LogShipper
+from local_aws.base.logs import LogStream
+from local_aws.base.processes import inherited_environment, kill_group
 
 LOGGER = logging.getLogger(__name__)
 SERVER = Path(__file__).with_name("model_server.py")
 START_SECONDS = 60.0
 INVOCATION_SECONDS = 60.0
-PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 
 
 class ContainerError(Exception):
-    """A container that does not answer its health check; the message is the last line of its log."""
+    """A container that fails its health check; the message is the last line of its log."""
 
 
 @dataclass(frozen=True)
 class EndpointAnswer:
-    """The container's answer; status 0 means that none came in time."""
+    """The container's response; status 0 means that the request timed out."""
 
     status: int
     body: bytes
@@ -47,20 +45,20 @@ class Container:
     Parameters
     ----------
     base : Path
-        Its /opt/ml, with the unpacked model.
+        Folder that stands for /opt/ml and holds the unpacked model.
     environment : Mapping[str, str]
         The model's environment.
     region : str
-        Told to the model, as SageMaker does.
-    logs : Log
-        Takes each line that the child writes.
+        Passed to the model as AWS_REGION, as in SageMaker.
+    logs : LogStream
+        Receives each line that the child writes.
     timeout : float
-        Seconds that the answer to a request may take.
+        Seconds to wait for the response to a request.
 
     Raises
     ------
     ContainerError
-        When the model does not load or the health check is not answered.
+        If the model does not load or the health check fails.
     """
 
     def __init__(
@@ -68,7 +66,7 @@ class Container:
         base: Path,
         environment: Mapping[str, str],
         region: str,
-        logs: Log,
+        logs: LogStream,
         timeout: float = INVOCATION_SECONDS,
     ) -> None:
         self.in_flight = 0
@@ -82,7 +80,7 @@ class Container:
         try:
             self.process = subprocess.Popen(
                 [sys.executable, "-P", "-u", str(SERVER), str(writing)],
-                stdin=subprocess.PIPE,  # held open; its end tells the child that we are gone
+                stdin=subprocess.PIPE,  # stays open; when it closes, the child ends itself
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 cwd=base,
@@ -96,19 +94,19 @@ class Container:
         self.reader.start()
         with os.fdopen(reading) as report:
             ready, _, _ = select.select([report], [], [], START_SECONDS)
-            said = report.read() if ready else ""
-        self.port = int(json.loads(said)["port"]) if said else 0
-        if not said or not self._answers_ping():
+            text = report.read() if ready else ""
+        self.port = int(json.loads(text)["port"]) if text else 0
+        if not text or not self._answers_ping():
             self.kill()
             raise ContainerError(
-                self.last_line or f"the container did not answer within {START_SECONDS:.0f} seconds"
+                self.last_line or f"the container did not start within {START_SECONDS:.0f} seconds"
             )
 
     def _answers_ping(self) -> bool:
         try:
             return self.request("GET", "/ping", b"", {}).status == http.client.OK
         except (OSError, http.client.HTTPException) as error:
-            LOGGER.warning("the container ended at its first ping: %r", error)
+            LOGGER.warning("The container ended during its first health check: %r", error)
             return False
 
     def request(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> EndpointAnswer:
@@ -117,7 +115,7 @@ class Container:
         Raises
         ------
         OSError, http.client.HTTPException
-            When the child dies; TimeoutError when it takes too long.
+            If the child ends; TimeoutError if it takes too long.
         """
         try:
             connection = self._idle.pop()
@@ -143,7 +141,7 @@ class Container:
             self._logs.write(line)
 
     def has_ended(self, patience: float) -> bool:
-        """Tell whether the child ends by itself within that many seconds."""
+        """Return whether the child ends within `patience` seconds."""
         try:
             self.process.wait(patience)
         except subprocess.TimeoutExpired:
@@ -151,21 +149,19 @@ class Container:
         return True
 
     def drain(self) -> None:
-        """End the child once its requests are answered, or when they have had their time."""
+        """Wait until the requests in flight are answered or have timed out, then end the child."""
         deadline = time.monotonic() + INVOCATION_SECONDS
         while self.in_flight and time.monotonic() < deadline:
             time.sleep(0.02)
         self.kill()
 
     def kill(self) -> None:
-        """End the child's whole process group and close the connections to it; a second call does nothing."""
+        """End the child's process group and close the connections to it; a second call does nothing."""
         with self._ending:
             if self._ended:
                 return
             self._ended = True
-            # The group is gone; macOS says "not permitted" for one of zombies only
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.process.pid, signal.SIGKILL)
+            kill_group(self.process.pid)
             self.process.wait()
             self.reader.join(timeout=5)
             for stream in (self.process.stdin, self.process.stdout):
@@ -175,23 +171,9 @@ class Container:
                 self._idle.pop().close()
 
 
-@dataclass(frozen=True)
-class Log:
-    """One log stream."""
-
-    shipper: LogShipper
-    group: str
-    stream: str
-
-    def write(self, line: str) -> None:
-        """Queue one line."""
-        self.shipper.write(self.group, self.stream, line)
-
-
 def _container_environment(base: Path, environment: Mapping[str, str], region: str) -> dict[str, str]:
-    inherited = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     return {
-        **inherited,
+        **inherited_environment(),
         "PYTHONUNBUFFERED": "1",
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,

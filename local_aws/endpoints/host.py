@@ -1,39 +1,35 @@
-"""Hosts endpoints: each has a container in service, which is replaced when it dies."""
+"""Hosts endpoints: each has a container in service, which is restarted when it dies."""
 
 import http.client
-import io
 import itertools
 import logging
 import shutil
-import tarfile
 import threading
 import uuid
-import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from local_aws.base.clients import ACCESS_KEY, SECRET_KEY, Clients
-from local_aws.base.logs import LogShipper
-from local_aws.endpoints.containers import INVOCATION_SECONDS, Container, ContainerError, EndpointAnswer, Log
+from local_aws.base.clients import Clients
+from local_aws.base.logs import LogShipper, LogStream
+from local_aws.base.s3 import ArchiveError, unpack_archive
+from local_aws.endpoints.containers import INVOCATION_SECONDS, Container, ContainerError, EndpointAnswer
 
 LOGGER = logging.getLogger(__name__)
 RESTART_DELAY_SECONDS = 1.0
-# A child that closes a connection because it is ending has ended well within this time.
+# A child that closes a connection because it is exiting has exited well within this time.
 END_SECONDS = 5.0
 VARIANT = "AllTraffic"
 
 
 class EndpointError(Exception):
-    """An endpoint that cannot be served; the message is the endpoint's FailureReason."""
+    """An endpoint that cannot serve its model; the message is the endpoint's FailureReason."""
 
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """What an endpoint serves: an artefact in S3 and the container's environment."""
+    """The model that an endpoint serves: an archive in S3 and the container's environment."""
 
     model_data_url: str
     environment: dict[str, str]
@@ -41,9 +37,9 @@ class ModelSpec:
 
 
 class Endpoint:
-    """One endpoint: the container in service, replaced when it dies."""
+    """One endpoint: the container in service, restarted when it dies."""
 
-    def __init__(self, name: str, base: Path, spec: ModelSpec, region: str, log: Log) -> None:
+    def __init__(self, name: str, base: Path, spec: ModelSpec, region: str, log: LogStream) -> None:
         self.name = name
         self._base = base
         self._spec = spec
@@ -75,19 +71,19 @@ class Endpoint:
             threading.Thread(target=self._watch, args=(container,), daemon=True).start()
 
     def _watch(self, container: Container) -> None:
-        """Replace the container when it dies by itself."""
+        """Restart the container when it dies."""
         code = container.process.wait()
         with self._changed:
             if self._closed:
                 return
             self._container = None
         container.kill()
-        LOGGER.warning("endpoint %s: the container ended with %d and is started again", self.name, code)
+        LOGGER.warning("Endpoint %s: the container exited with code %d; restarting it", self.name, code)
         while not self._closed:
             try:
                 self._enter_service(self._start())
             except (EndpointError, OSError) as error:
-                # OSError, too: the folder goes when the endpoint is closed meanwhile.
+                # Closing the endpoint at this moment removes the folder, hence OSError.
                 self.log.write(str(error))
                 self._wait_closed(RESTART_DELAY_SECONDS)
             else:
@@ -103,9 +99,9 @@ class Endpoint:
             self._changed.wait_for(lambda: self._closed, seconds)
 
     def invoke(self, body: bytes, headers: Mapping[str, str]) -> EndpointAnswer | None:
-        """Answer one request, or return None when this has left service and another may have taken its place.
+        """Answer one request, or return None if this endpoint has left service.
 
-        A container that dies over the request makes a 502, as the proxy in AWS's image does.
+        If the container dies during the request, the answer is 502, as from the proxy in AWS's image.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._container is not None or self._closed, INVOCATION_SECONDS)
@@ -123,7 +119,7 @@ class Endpoint:
         except (OSError, http.client.HTTPException) as error:
             self.log.write(f"The container closed the connection during an invocation: {error!r}")
             if container.has_ended(END_SECONDS):
-                # Whoever hears of the failure and asks again must not meet the dead one.
+                # The caller may retry at once, and the retry must not reach the dead container.
                 self._leave_service(container)
             return EndpointAnswer(502, b"Bad Gateway: the container ended.", "text/plain; charset=utf-8")
         finally:
@@ -131,7 +127,7 @@ class Endpoint:
                 container.in_flight -= 1
 
     def close(self, *, drain: bool) -> None:
-        """Leave service; with `drain`, answer what was accepted before."""
+        """Leave service; with `drain`, finish the requests that were accepted before."""
         with self._changed:
             self._closed = True
             container, self._container = self._container, None
@@ -147,50 +143,45 @@ class EndpointHost:
     Parameters
     ----------
     url, region : str
-        Local AWS, for the artefacts in S3 and the logs.
+        Local AWS, for the model archives in S3 and the logs.
     root : Path
-        A folder that is ours to fill.
+        Folder for the unpacked models.
     """
 
     def __init__(self, url: str, region: str, root: Path) -> None:
         self.region = region
         self._root = root / "endpoints"
         self._clients = Clients(url, region)
-        self._logs = LogShipper(
-            {
-                "AWS_ENDPOINT_URL": url,
-                "AWS_REGION": region,
-                "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-                "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
-            }
-        )
+        self._logs = LogShipper(url, region)
         self._endpoints: dict[str, Endpoint] = {}
         self._lock = threading.Lock()
         self._numbers = itertools.count(1)
 
     def deploy(self, endpoint: str, model: ModelSpec, wanted: Callable[[], bool] = lambda: True) -> None:
-        """Serve a model under an endpoint's name; blocks until it answers, then drains the one before it.
+        """Serve a model under an endpoint's name; block until it answers, then drain the previous one.
 
         Parameters
         ----------
         endpoint
             The endpoint's name.
         model
-            What it serves.
+            The model to serve.
         wanted
-            Asked when the model answers: whether the endpoint is still there. Else all stays as it was.
+            Called once the model answers; if it returns False, because the endpoint was deleted, the new
+            container is dropped.
 
         Raises
         ------
         EndpointError
-            When the artefact cannot be fetched or unpacked, or the model does not load; what was served
-            before stays in service.
+            If the archive cannot be downloaded or unpacked, or the model does not load; the previous
+            model stays in service.
         """
         base = (self._root / f"{endpoint}-{next(self._numbers)}").resolve()
         stream = f"{VARIANT}/i-{uuid.uuid4().hex[:17]}"
         try:
             unpack_model(self._clients.get("s3"), model, base / "model")
-            fresh = Endpoint(endpoint, base, model, self.region, Log(self._logs, log_group(endpoint), stream))
+            log = LogStream(self._logs, log_group(endpoint), stream)
+            fresh = Endpoint(endpoint, base, model, self.region, log)
         except EndpointError:
             shutil.rmtree(base, ignore_errors=True)
             raise
@@ -203,14 +194,14 @@ class EndpointHost:
             threading.Thread(target=retired.close, kwargs={"drain": True}, daemon=True).start()
 
     def stop(self, endpoint: str) -> None:
-        """Take an endpoint out of service; unknown names are fine, for a failed deployment leaves none."""
+        """Take an endpoint out of service; unknown names are ignored, because a failed one never served."""
         with self._lock:
             old = self._endpoints.pop(endpoint, None)
         if old is not None:
             old.close(drain=True)
 
     def serves(self, endpoint: str) -> bool:
-        """Tell whether a model is in service under this name."""
+        """Return whether a model is in service under this name."""
         return endpoint in self._endpoints
 
     def invoke(self, endpoint: str, body: bytes, headers: Mapping[str, str]) -> EndpointAnswer:
@@ -219,7 +210,7 @@ class EndpointHost:
         Raises
         ------
         KeyError
-            When nothing is in service under this name.
+            If no model is in service under this name.
         """
         while True:
             answer = self._endpoints[endpoint].invoke(body, headers)
@@ -227,7 +218,7 @@ class EndpointHost:
                 return answer
 
     def close(self) -> None:
-        """End every child."""
+        """End every container."""
         with self._lock:
             endpoints = list(self._endpoints.values())
             self._endpoints.clear()
@@ -238,12 +229,12 @@ class EndpointHost:
 
 
 def unpack_model(s3: Any, model: ModelSpec, folder: Path) -> None:
-    """Fetch a model's artefact and unpack it into `folder`.
+    """Download a model's archive and unpack it into `folder`.
 
     Raises
     ------
     EndpointError
-        When that fails, or the model does not say what to serve.
+        If that fails, or if the model's environment names no handlers.
     """
     for name in ("SAGEMAKER_PROGRAM", "SAGEMAKER_SUBMIT_DIRECTORY"):
         if name not in model.environment:
@@ -251,20 +242,12 @@ def unpack_model(s3: Any, model: ModelSpec, folder: Path) -> None:
                 f"Model {model.name} has no {name} in its Environment; SAGEMAKER_PROGRAM is the module "
                 "of the handlers (serve.py), SAGEMAKER_SUBMIT_DIRECTORY its folder (/opt/ml/model/code)."
             )
-    bucket, _, key = model.model_data_url.removeprefix("s3://").partition("/")
-    folder.mkdir(parents=True)
     try:
-        archive = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-            tar.extractall(folder, filter="data")
-    except (BotoCoreError, ClientError, tarfile.TarError, EOFError, OSError, zlib.error) as error:
-        # The last three are what a damaged .gz makes of itself.
-        raise EndpointError(
-            f"The model data {model.model_data_url} of {model.name} could not be fetched and unpacked: "
-            f"{error}"
-        ) from error
+        unpack_archive(s3, model.model_data_url, folder)
+    except ArchiveError as error:
+        raise EndpointError(f"Model {model.name}: {error}") from error
 
 
 def log_group(endpoint: str) -> str:
-    """Name the log group of an endpoint."""
+    """Return the name of an endpoint's log group."""
     return f"/aws/sagemaker/Endpoints/{endpoint}"

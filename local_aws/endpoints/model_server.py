@@ -1,8 +1,8 @@
-"""The program inside an endpoint's child process: serves one model's own handlers over HTTP.
+"""The program of an endpoint's child process: serves one model's own handlers over HTTP.
 
-It stands for SageMaker's scikit-learn serving container and therefore imports nothing of ours: the host runs
-this file by its path, with the environment of the container. Unlike in the container, `model_fn` runs at
-start, so that a model which cannot be loaded fails its deployment and not its first request.
+It stands for SageMaker's scikit-learn serving container, so it imports only the standard library. The host
+runs this file by its path, with the container's environment. Unlike in the container, `model_fn` runs at
+start, so that a model that cannot be loaded fails its deployment instead of its first request.
 """
 
 import importlib
@@ -19,20 +19,20 @@ from typing import Any
 
 CONTAINER_BASE = "/opt/ml"
 DEFAULT_TYPE = "application/json"
-# The content types whose body AWS's stack hands to input_fn as text, replacing bytes that are none; compared
-# exactly, parameters included.
+# For these content types AWS's serving stack decodes the body to text before input_fn, replacing invalid
+# bytes. The comparison is exact, parameters included.
 TEXT_TYPES = frozenset({"application/json", "text/csv"})
 HANDLERS = ("model_fn", "input_fn", "predict_fn", "output_fn")
 ERROR_PAGE = b"<!doctype html>\n<title>500 Internal Server Error</title>\n<h1>Internal Server Error</h1>\n"
 
 
 class Model:
-    """The handlers of the user's module, around the loaded model.
+    """The loaded model with the handlers of its module.
 
     Parameters
     ----------
     base : Path
-        Stands for /opt/ml; the unpacked artefact is in `base/model`.
+        Folder that stands for /opt/ml; the unpacked archive is in `base/model`.
     program, submit_directory : str
         SAGEMAKER_PROGRAM and SAGEMAKER_SUBMIT_DIRECTORY, as in the container.
     """
@@ -43,30 +43,32 @@ class Model:
         module = importlib.import_module(program.removesuffix(".py").replace("/", "."))
         missing = [name for name in HANDLERS if not callable(getattr(module, name, None))]
         if missing:
-            raise AttributeError(f"{program} lacks {', '.join(missing)}; a served model defines {HANDLERS}.")
+            raise AttributeError(
+                f"{program} does not define {', '.join(missing)}; a served model needs {', '.join(HANDLERS)}."
+            )
         self._input: Callable[[str | bytes, str], Any] = module.input_fn
         self._predict: Callable[[Any, Any], Any] = module.predict_fn
         self._output: Callable[[Any, str], Any] = module.output_fn
-        # Optional: AWS's stack answers 404 for a module without it.
+        # Optional: without it, AWS's stack answers 404.
         self._execution_parameters = getattr(module, "execution_parameters_fn", None)
         self._model = module.model_fn(str(base / "model"))
 
     def execution_parameters(self) -> bytes | None:
-        """Return how batch transform should send its data, if the module says so."""
+        """Return the module's settings for batch transform as JSON, or None if it has none."""
         if self._execution_parameters is None:
             return None
         return json.dumps(self._execution_parameters()).encode()
 
     def invoke(self, body: bytes, content_type: str, accept: str) -> tuple[int, bytes, dict[str, str]]:
-        """Answer one request: status, body, headers.
+        """Answer one request; return status, body and headers.
 
-        One after the other, as AWS's workers do: threads that take the interpreter from each other between
-        numpy's operations need three times the computing.
+        Requests run one at a time, as in AWS's workers: threads that compete for the interpreter between
+        numpy operations need three times the CPU time.
         """
-        given = body.decode(errors="replace") if content_type in TEXT_TYPES else body
+        data = body.decode(errors="replace") if content_type in TEXT_TYPES else body
         with self._turn:
-            answer = self._output(self._predict(self._input(given, content_type), self._model), accept)
-        if not isinstance(answer, tuple):  # a werkzeug Response: the only way a handler can set the status
+            answer = self._output(self._predict(self._input(data, content_type), self._model), accept)
+        if not isinstance(answer, tuple):  # a werkzeug Response, which lets a handler set the status
             return answer.status_code, answer.get_data(), dict(answer.headers)
         content, mimetype = answer
         encoded = content if isinstance(content, bytes) else str(content).encode()
@@ -75,22 +77,22 @@ class Model:
 
 
 def moved(path: str, base: Path) -> Path:
-    """Return a container path on this machine: a leading /opt/ml becomes `base`."""
+    """Return a path of the container on this machine: `base` replaces a leading /opt/ml."""
     if path == CONTAINER_BASE or path.startswith(CONTAINER_BASE + "/"):
         return base / path[len(CONTAINER_BASE) :].lstrip("/")
     return Path(path)
 
 
 class RequestHandler(BaseHTTPRequestHandler):
-    """GET /ping and /execution-parameters, POST /invocations."""
+    """Answers GET /ping, GET /execution-parameters and POST /invocations."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    wbufsize = -1  # head and body leave in one packet
+    wbufsize = -1  # headers and body are sent in one packet
     model: Model
 
     def do_GET(self) -> None:
-        """Answer the health check; the model is loaded before the first connection is accepted."""
+        """Answer the health check; the model has been loaded before connections are accepted."""
         parameters = type(self).model.execution_parameters() if self.path == "/execution-parameters" else None
         if parameters is not None:
             self._answer(HTTPStatus.OK, parameters, {"Content-Type": DEFAULT_TYPE})
@@ -111,7 +113,7 @@ class RequestHandler(BaseHTTPRequestHandler):
                 self.headers.get("Content-Type") or DEFAULT_TYPE,
                 default_accept if accept == "*/*" else accept,
             )
-        except Exception:  # noqa: BLE001 - whatever user code raises is a 500 whose traceback is in the log
+        except Exception:  # noqa: BLE001 - any error in user code is a 500, with its traceback in the log
             traceback.print_exc()
             answer = (
                 HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -132,21 +134,21 @@ class RequestHandler(BaseHTTPRequestHandler):
 
 
 class Server(ThreadingHTTPServer):
-    """A thread for each connection; the host keeps few and reuses them."""
+    """An HTTP server with one thread per connection; the host keeps few connections and reuses them."""
 
     daemon_threads = True
     request_queue_size = 128
 
 
 def _end_with_the_host() -> None:
-    """End this process when the host's end of standard input closes, however the host died."""
+    """End this process when the host closes standard input or dies."""
     while os.read(sys.stdin.fileno(), 1024):
         pass
     os._exit(0)
 
 
 def main() -> None:
-    """Load the model, serve it on a free loopback port and report the port on the given descriptor."""
+    """Load the model, serve it on a free loopback port, and write the port to the given file descriptor."""
     report = os.fdopen(int(sys.argv[1]), "w")
     threading.Thread(target=_end_with_the_host, daemon=True).start()
     RequestHandler.model = Model(

@@ -1,4 +1,4 @@
-"""The SageMaker runtime API in front of the endpoint host: InvokeEndpoint as AWS answers it."""
+"""SageMaker Runtime: InvokeEndpoint as a WSGI app over the endpoint host."""
 
 import json
 import uuid
@@ -8,10 +8,10 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from werkzeug.wrappers import Request, Response
 
+from local_aws.base.clients import ACCOUNT
 from local_aws.endpoints.containers import EndpointAnswer
 from local_aws.endpoints.host import VARIANT, EndpointHost, log_group
 
-ACCOUNT = "123456789012"
 LARGEST_BODY = 6_291_456
 CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 PASSED_TO_CONTAINER = ("Content-Type", "Accept", CUSTOM_ATTRIBUTES, "X-Amzn-SageMaker-Inference-Id")
@@ -27,8 +27,8 @@ def invocations_app(
     host : EndpointHost
         Runs the containers.
     describe : callable
-        Takes an endpoint's name and returns what DescribeEndpoint would, or None if there is no such
-        endpoint. One that nothing serves is unknown to the runtime API whatever its description says.
+        Takes an endpoint's name; returns the answer of DescribeEndpoint, or None for an unknown name. An
+        endpoint without a container in service is unknown to the runtime API, whatever its description.
     """
 
     def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -66,7 +66,7 @@ def _invoke(
     headers = {key: request.headers[key] for key in PASSED_TO_CONTAINER if key in request.headers}
     try:
         answer = host.invoke(name, body, headers)
-    except KeyError:  # stopped since it was described
+    except KeyError:  # the endpoint was stopped after it was described
         return _unknown(name)
     if not 200 <= answer.status < 300:
         return _model_error(host, name, answer)
@@ -84,10 +84,10 @@ def _unknown(name: str) -> Response:
 def _model_error(host: EndpointHost, name: str, answer: EndpointAnswer) -> Response:
     original = answer.body.decode(errors="replace")
     side = "client" if 400 <= answer.status < 500 else "server"
-    said = f'with message "{original}"' if original else "and could not load the entire response body"
+    detail = f'with message "{original}"' if original else "and could not load the entire response body"
     console = f"https://{host.region}.console.aws.amazon.com/cloudwatch/home?region={host.region}"
     message = (
-        f"Received {side} error ({answer.status}) from primary {said}. "
+        f"Received {side} error ({answer.status}) from primary {detail}. "
         f"See {console}#logEventViewer:group={log_group(name)} in account {ACCOUNT} for more information."
     )
     stream = f"arn:aws:logs:{host.region}:{ACCOUNT}:log-group:{log_group(name)}"

@@ -1,7 +1,7 @@
-"""EventBridge's delivery: events of SageMaker and of PutEvents, through rules, to targets, at least once.
+"""Delivers events of SageMaker and PutEvents to the targets of matching rules, at least once.
 
-moto stores rules and matches patterns. It delivers to Lambda not at all, and to disabled and schedule-only
-rules too; so delivery is done here.
+moto stores rules and matches patterns, but it does not deliver to Lambda, and it delivers to the targets of
+disabled and schedule-only rules.
 """
 
 from __future__ import annotations
@@ -16,21 +16,19 @@ from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
-from moto.events.models import EventsBackend, Rule, events_backends
-from moto.events.utils import EventTemplateParser
 
 from local_aws.base.clients import ACCOUNT, Clients
-from local_aws.base.paths import follow
+from local_aws.base.documents import PathError, follow
 from local_aws.events.schedules import Schedules
 
 logger = logging.getLogger(__name__)
 
-# EventBridge's own: 185 attempts within a day.
+# EventBridge's defaults: 185 attempts within a day.
 _MAX_ATTEMPTS = 185
 _MAX_AGE_SECONDS = 86400
 _FIRST_DELAY_SECONDS = 0.1
 _LONGEST_DELAY_SECONDS = 30.0
-# Failures that another attempt cannot mend go to the dead-letter queue at once.
+# Events that fail with these codes go to the dead-letter queue without a retry.
 _FINAL_CODES = (
     "AccessDeniedException",
     "AWS.SimpleQueueService.NonExistentQueue",
@@ -39,33 +37,6 @@ _FINAL_CODES = (
     "QueueDoesNotExist",
     "ResourceNotFoundException",
 )
-_MOTO_SENDS = Rule.send_to_targets
-_MOTO_PUTS = EventsBackend.put_events
-
-
-def install(delivery: Delivery) -> None:
-    """Let moto's rules hand their events to `delivery`."""
-
-    def send_to_targets(rule: Any, event: dict[str, Any], transform_input: bool = True) -> None:
-        if rule.managed_by or not transform_input:
-            # Archives and replays are moto's own affair.
-            _MOTO_SENDS(rule, event, transform_input)
-            return
-        delivery.offer(rule, event)
-
-    Rule.send_to_targets = send_to_targets
-    EventsBackend.put_events = _put_events
-
-
-def _put_events(backend: Any, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Take events but those that claim to come from a service of AWS."""
-    foreign = [str(each.get("Source", "")).startswith("aws.") for each in entries]
-    taken = iter(_MOTO_PUTS(backend, [each for each, aws in zip(entries, foreign, strict=True) if not aws]))
-    refusal = {
-        "ErrorCode": "NotAuthorizedForSourceException",
-        "ErrorMessage": "Not authorized for the source.",
-    }
-    return [dict(refusal) if aws else next(taken) for aws in foreign]
 
 
 class Delivery:
@@ -74,36 +45,34 @@ class Delivery:
     Parameters
     ----------
     url, region : str
-        Local AWS, where the targets live.
+        Local AWS, which hosts the targets.
+    rules : callable
+        Returns moto's rules of the default bus.
     """
 
-    def __init__(self, url: str, region: str) -> None:
+    def __init__(self, url: str, region: str, rules: Callable[[], list[Any]]) -> None:
         self._clients = Clients(url, region)
         self._region = region
+        self._rules = rules
         self._closing = threading.Event()
-        self._schedules = Schedules(self.rules, self.fire)
+        self._schedules = Schedules(rules, self.fire)
         self._ended = threading.Event()
         threading.Thread(
             target=self._schedules.run, args=(self._ended,), name="schedules", daemon=True
         ).start()
 
-    def rules(self) -> list[Any]:
-        """Return the rules of the default bus that people made."""
-        backend = events_backends[ACCOUNT][self._region]
-        return [r for r in list(backend.describe_event_bus("default").rules.values()) if not r.managed_by]
-
     def emit(self, detail_type: str, resources: list[str], detail: Mapping[str, Any]) -> None:
-        """Put an event of SageMaker on the default bus."""
+        """Put a SageMaker event on the default bus."""
         event = self._event("aws.sagemaker", detail_type, resources, detail)
-        for rule in self.rules():
+        for rule in self._rules():
             self.offer(rule, event)
 
     def fire(self, rule: Any) -> None:
-        """Send a rule's targets what they get when its schedule is due."""
+        """Send the event of a due schedule to a rule's targets."""
         self._dispatch(rule, self._event("aws.events", "Scheduled Event", [rule.arn], {}))
 
     def offer(self, rule: Any, event: Mapping[str, Any]) -> None:
-        """Send an event to a rule's targets, if the rule is enabled and its pattern matches."""
+        """Send an event to a rule's targets if the rule is enabled and its pattern matches."""
         if rule.state != "ENABLED" or not rule.event_pattern.get_pattern():
             return
         sent = {**event, "time": _event_time(event["time"])}
@@ -111,13 +80,13 @@ class Delivery:
             self._dispatch(rule, sent)
 
     def reset(self) -> None:
-        """Drop the deliveries that are still being retried, and begin all schedules anew."""
+        """Drop the deliveries that are being retried and restart all schedules."""
         self._closing.set()
         self._closing = threading.Event()
         self._schedules.reset()
 
     def close(self) -> None:
-        """Stop delivering."""
+        """Stop all deliveries and schedules."""
         self._ended.set()
         self._closing.set()
         self._clients.close()
@@ -167,14 +136,17 @@ class Delivery:
                 elif (datetime.now(UTC) - started).total_seconds() >= age:
                     exhausted = "MaximumEventAgeInSeconds"
                 if exhausted or code in _FINAL_CODES:
-                    self._bury(rule_arn, target, event, (code, str(error), exhausted, attempt))
+                    self._send_to_dead_letters(
+                        rule_arn, target, event, (code, str(error), exhausted, attempt)
+                    )
                     return
-                # S311: the jitter keeps retries apart, it protects nothing.
+                # S311: the jitter spreads retries; it is not for security.
                 delay = min(_FIRST_DELAY_SECONDS * 2**attempt, _LONGEST_DELAY_SECONDS)
                 closing.wait(delay * random.uniform(0.5, 1.0))  # noqa: S311
                 attempt += 1
-            except Exception as error:  # noqa: BLE001 - an input path that matches nothing, say: no retry mends it
-                self._bury(rule_arn, target, event, (type(error).__name__, str(error), None, attempt))
+            except Exception as error:  # noqa: BLE001 - a retry cannot fix an input path that matches nothing
+                failure = (type(error).__name__, str(error), None, attempt)
+                self._send_to_dead_letters(rule_arn, target, event, failure)
                 return
             else:
                 return
@@ -190,12 +162,14 @@ class Delivery:
             "events": self._to_bus,
         }
         if service not in senders:
-            logger.warning("Local AWS delivers no events to %s; the target %s gets none.", service, arn)
+            logger.warning(
+                "An event was not delivered to %s: local AWS supports targets of %s", arn, ", ".join(senders)
+            )
             return
         senders[service](arn, target, _payload(target, event))
 
     def _to_lambda(self, arn: str, _target: Mapping[str, Any], payload: str) -> None:
-        # Asynchronously, as EventBridge does: a failure of the function's own code is Lambda's to retry.
+        # Asynchronous, as in EventBridge: Lambda retries errors of the function's own code.
         self._clients.get("lambda").invoke(FunctionName=arn, InvocationType="Event", Payload=payload.encode())
 
     def _to_queue(self, arn: str, target: Mapping[str, Any], payload: str) -> None:
@@ -230,18 +204,20 @@ class Delivery:
         url: str = self._clients.get("sqs").get_queue_url(QueueName=name)["QueueUrl"]
         return url
 
-    def _bury(
+    def _send_to_dead_letters(
         self,
         rule_arn: str,
         target: Mapping[str, Any],
         event: Mapping[str, Any],
         failure: tuple[str, str, str | None, int],
     ) -> None:
-        """Hand an event that could not be delivered to the target's dead-letter queue."""
+        """Send an undeliverable event to the target's dead-letter queue."""
         code, message, exhausted, attempts = failure
         queue = (target.get("DeadLetterConfig") or {}).get("Arn")
         if not queue:
-            logger.warning("An event for %s is lost after %d retries: %s", target["Arn"], attempts, message)
+            logger.warning(
+                "An event for %s was dropped after %d retries: %s", target["Arn"], attempts, message
+            )
             return
         values = {
             "RULE_ARN": rule_arn,
@@ -261,26 +237,37 @@ class Delivery:
                 QueueUrl=self._queue_url(queue), MessageBody=json.dumps(event), MessageAttributes=attributes
             )
         except (ClientError, BotoCoreError) as error:
-            logger.warning("The dead-letter queue %s took no event: %s", queue, error)
+            logger.warning("An event was not delivered to the dead-letter queue %s: %s", queue, error)
 
 
 def _payload(target: Mapping[str, Any], event: Mapping[str, Any]) -> str:
-    """Return what a target is sent: the event, a part of it, a constant, or a filled template."""
+    """Return a target's input: a constant, a part of the event, a filled template, or the event."""
     if target.get("Input"):
         return str(target["Input"])
     if target.get("InputPath"):
         return json.dumps(follow(event, str(target["InputPath"]).removeprefix("$"), "the event"))
     transformer = target.get("InputTransformer")
     if transformer:
-        filled = EventTemplateParser.parse(
-            transformer["InputTemplate"], transformer.get("InputPathsMap", {}), event
-        )
-        return filled if isinstance(filled, str) else json.dumps(filled)
+        return _fill_template(str(transformer["InputTemplate"]), transformer.get("InputPathsMap", {}), event)
     return json.dumps(event)
 
 
+def _fill_template(template: str, paths: Mapping[str, str], event: Mapping[str, Any]) -> str:
+    """Replace each <name> in a template by the event's value at the path of that name."""
+    values: dict[str, Any] = {"aws.events.event.json": event}
+    for name, path in paths.items():
+        try:
+            values[name] = follow(event, path.removeprefix("$"), "the event")
+        except PathError:
+            # EventBridge omits variables whose path matches nothing.
+            values[name] = ""
+    for name, value in values.items():
+        template = template.replace(f"<{name}>", value if isinstance(value, str) else json.dumps(value))
+    return template
+
+
 def _event_time(value: Any) -> str:
-    """Return an event's time as EventBridge writes it; moto holds seconds for events of PutEvents."""
+    """Return an event's time in EventBridge's format; for PutEvents, moto stores seconds."""
     if isinstance(value, str) and "T" in value:
         return value
     return _iso(datetime.fromtimestamp(float(value), UTC))

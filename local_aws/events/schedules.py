@@ -1,4 +1,4 @@
-"""Schedules of EventBridge rules: those with a rate fire from when they are first seen, cron never does."""
+"""Schedules of EventBridge rules: fires rules with a rate; rules with cron are stored but never fire."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ _LOOK_EVERY_SECONDS = 1.0
 
 
 class Schedules:
-    """Fires enabled rules when they are due.
+    """Fires enabled rules when they are due; the first time is one period after a rule is first seen.
 
     Parameters
     ----------
     rules
-        Returns moto's rules as they are now.
+        Returns moto's current rules.
     fire
         Sends a rule's scheduled event to its targets.
     clock
-        Seconds that never go back; tests have their own.
+        Returns monotonic seconds; tests pass their own clock.
     """
 
     def __init__(
@@ -39,12 +39,12 @@ class Schedules:
         self._lock = threading.Lock()
 
     def run(self, closing: threading.Event) -> None:
-        """Look every second until closed."""
+        """Check every second for due rules until `closing` is set."""
         while not closing.wait(_LOOK_EVERY_SECONDS):
             self.tick()
 
     def tick(self) -> None:
-        """Fire what is due by now, once each."""
+        """Fire each rule that is due once."""
         now = self._clock()
         with self._lock:
             due: dict[tuple[str, str], float] = {}
@@ -60,13 +60,13 @@ class Schedules:
                     ready.append(rule)
                     moment = now + period
                 due[key] = moment
-            # Rules that are gone, disabled or changed begin anew.
+            # Rules that were removed, disabled or changed start a new period.
             self._due = due
         for rule in ready:
             self._fire(rule)
 
     def reset(self) -> None:
-        """Forget when rules are due."""
+        """Forget the due times of all rules."""
         with self._lock:
             self._due.clear()
 

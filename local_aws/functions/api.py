@@ -1,4 +1,4 @@
-"""Adapter: makes moto's Lambda `Invoke` run the function, at once or asynchronously with retries."""
+"""Replaces moto's Lambda `Invoke` by one that runs the function, synchronously or as an event."""
 
 import base64
 import json
@@ -25,21 +25,21 @@ LOGGER = logging.getLogger(__name__)
 LARGEST_PAYLOAD = 6_291_556
 LARGEST_EVENT = 1_048_576
 MOST_RETRIES = 2
-# AWS waits one and two minutes.
+# AWS waits one minute and then two minutes.
 RETRY_SECONDS = (1.0, 2.0)
 
 
 class FunctionInvoker:
-    """Invokes the functions that moto stores.
+    """Invokes functions that are stored in moto.
 
     Parameters
     ----------
     runtime : LambdaRuntime
-        Runs them.
+        Runs the functions.
     clients : Clients
-        Reach the destinations of asynchronous invocations.
+        Clients for the destinations of asynchronous invocations.
     retry_seconds : sequence of float
-        How long to wait before the first and the second retry of an asynchronous invocation.
+        Seconds to wait before the first and second retry of an asynchronous invocation.
     """
 
     def __init__(
@@ -56,11 +56,11 @@ class FunctionInvoker:
         Raises
         ------
         FunctionNotFoundError
-            When there is no such function.
+            If there is no such function.
         """
         parts = arn.split(":")
         if len(parts) < 7 or parts[5] != "function":
-            raise FunctionNotFoundError(f"{arn!r} is no ARN of a Lambda function.")
+            raise FunctionNotFoundError(f"{arn!r} is not the ARN of a Lambda function.")
         try:
             function = lambda_simple_backends[parts[4]][parts[3]].get_function(arn)
         except UnknownFunctionException as error:
@@ -72,18 +72,18 @@ class FunctionInvoker:
         return self._runtime.invoke(_spec(function), payload)
 
     def invoke_later(self, function: LambdaFunction, payload: bytes, request_id: str) -> None:
-        """Run a function in the background, retry it, and tell the destination how it ended."""
+        """Run a function in the background, retry failures, and send the result to its destination."""
         threading.Thread(
             target=self._run_event, args=(function, payload, request_id), name="lambda-event", daemon=True
         ).start()
 
     def close(self) -> None:
-        """Start no further retry."""
+        """Stop retrying failed invocations."""
         self._closing.set()
 
     def _run_event(self, function: LambdaFunction, payload: bytes, request_id: str) -> None:
         configured = function.event_invoke_config
-        # moto appends each PutFunctionEventInvokeConfig; the last one counts.
+        # moto appends each PutFunctionEventInvokeConfig; only the last one is in effect.
         config: dict[str, Any] = configured[-1].config if configured else {}
         retries = int(config.get("MaximumRetryAttempts", MOST_RETRIES))
         count = 0
@@ -94,7 +94,7 @@ class FunctionInvoker:
             try:
                 answer = self._runtime.invoke(_spec(function), payload, request_id)
             except RuntimeError as error:
-                LOGGER.warning("the event for %s was dropped: %s", function.function_name, error)
+                LOGGER.warning("The event for %s was dropped: %s", function.function_name, error)
                 return
             if answer.error is None or count > retries:
                 break
@@ -117,19 +117,24 @@ class FunctionInvoker:
                 self._clients.get("sns").publish(TopicArn=destination, Message=message)
             else:
                 LOGGER.warning(
-                    "%s: local AWS sends records of events to SQS and SNS, not to %s", function, destination
+                    "The invocation record of %s was dropped: local AWS does not send records to %s, only to "
+                    "SQS and SNS",
+                    function,
+                    destination,
                 )
         except (BotoCoreError, ClientError) as error:
-            LOGGER.warning("%s: the record was not delivered to %s: %s", function, destination, error)
+            LOGGER.warning(
+                "The invocation record of %s was not delivered to %s: %s", function, destination, error
+            )
 
 
 class LocalLambda(LambdaResponse):  # type: ignore[misc]
-    """moto's Lambda actions, with an `Invoke` that runs the function."""
+    """moto's Lambda actions with an `Invoke` that runs the function."""
 
     invoker: ClassVar[FunctionInvoker]
 
     def invoke(self) -> tuple[int, dict[str, str], bytes]:
-        """Answer Invoke for the invocation types RequestResponse, Event and DryRun."""
+        """Answer Invoke for invocation types RequestResponse, Event and DryRun."""
         name = unquote(self.path.rsplit("/", 2)[-2])
         function = self.backend.get_function(name, self._get_param("Qualifier"))
         payload = self.body.encode() if isinstance(self.body, str) else bytes(self.body or b"")
@@ -137,7 +142,7 @@ class LocalLambda(LambdaResponse):  # type: ignore[misc]
         _check_payload(payload, kind)
         request_id = str(uuid.uuid4())
         headers = {"x-amzn-requestid": request_id, "X-Amz-Executed-Version": function.version or "$LATEST"}
-        # moto takes the status from this header alone.
+        # moto reads the status code from this header.
         if kind == "DryRun":
             return 204, {**headers, "status": "204"}, b""
         if kind == "Event":
@@ -153,21 +158,21 @@ class LocalLambda(LambdaResponse):  # type: ignore[misc]
 
     @staticmethod
     def _enrich_response(headers: dict[str, str], body: Any) -> tuple[dict[str, str], Any]:
-        """Keep the request id of an invocation: the function and its records show the same one."""
-        given = headers.get("x-amzn-requestid")
+        """Keep the request id of an invocation, which also appears in the function and its records."""
+        request_id = headers.get("x-amzn-requestid")
         enriched, body = LambdaResponse._enrich_response(headers, body)
-        return ({**enriched, "x-amzn-requestid": given} if given else enriched), body
+        return ({**enriched, "x-amzn-requestid": request_id} if request_id else enriched), body
 
 
 def install(
     runtime: LambdaRuntime, clients: Clients, retry_seconds: Sequence[float] = RETRY_SECONDS
 ) -> FunctionInvoker:
-    """Make moto's server run functions; call it before moto's application is created.
+    """Make moto's server run functions; call this before moto's application is created.
 
     Returns
     -------
     FunctionInvoker
-        Its `invoke_arn` is what the gateway and the event rules call.
+        The gateway calls its `invoke_arn`.
     """
     default_user_config["lambda"] = {"use_docker": False}
     for path in moto.awslambda.urls.url_paths:

@@ -1,28 +1,25 @@
-"""Runs Lambda functions: a function's zip in warm child processes, as many as are invoked at once."""
+"""Runs Lambda functions: one warm child process of a function's zip per concurrent invocation."""
 
 import io
 import itertools
 import json
-import logging
-import os
 import shutil
 import sys
 import threading
 import time
 import uuid
 import zipfile
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from local_aws.base.clients import client_environment
 from local_aws.base.logs import LogShipper
+from local_aws.base.processes import inherited_environment
 from local_aws.functions.worker import Outcome, Request, Worker, WorkerEndedError, error_document
 
-LOGGER = logging.getLogger(__name__)
-MOST_WORKERS = 10  # of one function; further invocations wait for a free one
+MOST_WORKERS = 10  # per function; further invocations wait for a free worker
 LARGEST_ANSWER = 6_291_556
 LOG_TAIL_BYTES = 4096
-PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 
 
 class FunctionNotFoundError(LookupError):
@@ -31,7 +28,7 @@ class FunctionNotFoundError(LookupError):
 
 @dataclass(frozen=True)
 class FunctionSpec:
-    """A function's code and configuration; `timeout` in seconds, `memory` in MB (told, not enforced)."""
+    """A function's code and configuration; `timeout` in seconds, `memory` in MB (not enforced)."""
 
     name: str
     arn: str
@@ -44,14 +41,14 @@ class FunctionSpec:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """What a warm worker was started with; another key needs new workers."""
+        """Code and configuration of a worker; when the key changes, new workers are started."""
         configuration = [self.handler, self.timeout, self.memory, self.environment]
         return self.name, self.code_sha256, json.dumps(configuration, sort_keys=True)
 
 
 @dataclass(frozen=True)
 class Invocation:
-    """The answer to an invocation: payload, X-Amz-Function-Error (None when it went well), log."""
+    """The result of an invocation: payload, X-Amz-Function-Error (None if it succeeded) and log."""
 
     payload: bytes
     error: str | None
@@ -65,7 +62,7 @@ class Invocation:
 
 @dataclass
 class _Pool:
-    """The workers of one state of a function, and the folder of its code while there are any."""
+    """The workers of one version of a function, and the folder of its code while any worker lives."""
 
     folder: Path
     unpacking: threading.Lock = field(default_factory=threading.Lock)
@@ -79,32 +76,31 @@ class LambdaRuntime:
 
     Parameters
     ----------
-    environment : callable
-        Returns AWS_ENDPOINT_URL, the region and the credentials that functions get; asked when a worker
-        starts.
+    url, region : str
+        Local AWS, which the functions' own AWS clients call.
     root : Path
-        A folder that is ours to fill.
+        Folder for the unpacked code.
     """
 
-    def __init__(self, environment: Callable[[], dict[str, str]], root: Path) -> None:
-        self._environment = environment
+    def __init__(self, url: str, region: str, root: Path) -> None:
+        self._environment = client_environment(url, region)
+        self._shipper = LogShipper(url, region)
         self._root = root / "functions"
         self._pools: dict[tuple[str, str, str], _Pool] = {}
         self._busy: set[Worker] = set()
         self._changed = threading.Condition()
         self._numbers = itertools.count(1)
-        self._shipper: LogShipper | None = None
         self._closed = False
 
     def invoke(self, function: FunctionSpec, payload: bytes, request_id: str | None = None) -> Invocation:
-        """Run a function once; failures of the function are in the answer, as Lambda reports them.
+        """Run a function once; errors of the function are part of the result, as in Lambda.
 
-        `request_id` is for retries, which keep the id of the first attempt.
+        Retries pass the `request_id` of the first attempt.
 
         Raises
         ------
         RuntimeError
-            After `close`.
+            If local AWS has been stopped.
         """
         pool = self._pool(function)
         request = Request(
@@ -128,14 +124,14 @@ class LambdaRuntime:
         self._release(pool, worker, stream, healthy=healthy)
         log = _framed(lines, function, request, outcome, seconds=seconds, init_seconds=init_seconds)
         for line in log:
-            self._ship(f"/aws/lambda/{function.name}", stream, line)
+            self._shipper.write(f"/aws/lambda/{function.name}", stream, line)
         if not outcome.failed and len(outcome.payload) > LARGEST_ANSWER:
             message = f"Response payload size exceeded maximum allowed payload size ({LARGEST_ANSWER} bytes)."
             outcome = Outcome(error_document("Function.ResponseSizeTooLarge", message), failed=True)
         return Invocation(outcome.payload, "Unhandled" if outcome.failed else None, "\n".join(log) + "\n")
 
     def close(self) -> None:
-        """End every worker, at work or not."""
+        """End every worker, busy or idle."""
         with self._changed:
             self._closed = True
             workers = list(self._busy)
@@ -148,12 +144,11 @@ class LambdaRuntime:
             self._changed.notify_all()
         for worker in workers:
             worker.close()
-        if self._shipper is not None:
-            self._shipper.close()
+        self._shipper.close()
         shutil.rmtree(self._root, ignore_errors=True)
 
     def _pool(self, function: FunctionSpec) -> _Pool:
-        """Return the workers of the function as it is now; those of its earlier states end."""
+        """Return the workers of the function's current version; end those of earlier versions."""
         with self._changed:
             pool = self._pools.get(function.key)
             if pool is not None:
@@ -186,7 +181,7 @@ class LambdaRuntime:
                 raise
 
     def _remove_code(self, pool: _Pool) -> None:
-        """Remove a retired pool's folder once its last worker has ended."""
+        """Remove a retired pool's folder if its last worker has ended."""
         with pool.unpacking:
             with self._changed:
                 ended = pool.retired and pool.count == 0
@@ -226,7 +221,7 @@ class LambdaRuntime:
                 pool.count -= 1
             else:
                 self._busy.add(worker)
-        if closed:  # while the worker started, which close() could not know of
+        if closed:  # close() ran while this worker was starting and could not end it
             worker.close()
             self._remove_code(pool)
             raise _stopped(function)
@@ -234,7 +229,7 @@ class LambdaRuntime:
 
     def _release(self, pool: _Pool, worker: Worker, stream: str, *, healthy: bool) -> None:
         with self._changed:
-            ours = worker in self._busy  # else close() has ended it
+            ours = worker in self._busy  # otherwise close() has ended it
             self._busy.discard(worker)
             keep = ours and healthy and not pool.retired
             if keep:
@@ -248,8 +243,8 @@ class LambdaRuntime:
 
     def _worker_environment(self, function: FunctionSpec, pool: _Pool, stream: str) -> dict[str, str]:
         return {
-            **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
-            **self._environment(),
+            **inherited_environment(),
+            **self._environment,
             "TZ": "UTC",
             "PYTHONPATH": str(pool.folder),
             "LAMBDA_TASK_ROOT": str(pool.folder),
@@ -263,12 +258,6 @@ class LambdaRuntime:
             "AWS_LAMBDA_LOG_STREAM_NAME": stream,
             **function.environment,
         }
-
-    def _ship(self, group: str, stream: str, line: str) -> None:
-        with self._changed:
-            if self._shipper is None:
-                self._shipper = LogShipper(self._environment())
-        self._shipper.write(group, stream, line)
 
 
 def _stopped(function: FunctionSpec) -> RuntimeError:
@@ -284,7 +273,7 @@ def _framed(
     seconds: float,
     init_seconds: float | None,
 ) -> list[str]:
-    """Put Lambda's START, END and REPORT around what the function wrote."""
+    """Add Lambda's START, END and REPORT lines to the function's output."""
     milliseconds = seconds * 1000
     report = (
         f"REPORT RequestId: {request.request_id}\tDuration: {milliseconds:.2f} ms\t"

@@ -1,4 +1,4 @@
-"""One warm worker of a Lambda function: awslambdaric in a child process, behind a Runtime API of its own."""
+"""One warm worker of a Lambda function: awslambdaric in a child process with its own Runtime API."""
 
 import json
 import logging
@@ -10,22 +10,23 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from local_aws.base.processes import kill_group
+
 LOGGER = logging.getLogger(__name__)
 INVOCATION_PATH = "/2018-06-01/runtime/invocation/"
 INIT_ERROR_PATH = "/2018-06-01/runtime/init/error"
-# AWS gives the start of a function 10 seconds before it counts against the timeout; laptops may be slower.
+# AWS allows 10 seconds for initialization before the timeout starts; a laptop can be slower.
 START_SECONDS = 30.0
 END_OF_OUTPUT_SECONDS = 5.0
 
 
 class WorkerEndedError(Exception):
-    """The worker can answer no further request; the message says why, as Lambda words it."""
+    """A worker that cannot answer any more requests; the message is the one that Lambda reports."""
 
     def __init__(self, error_type: str, message: str) -> None:
         super().__init__(message)
@@ -34,7 +35,7 @@ class WorkerEndedError(Exception):
 
 @dataclass(frozen=True)
 class Request:
-    """One invocation, as the Runtime API hands it to the function."""
+    """One invocation, as the Runtime API passes it to the function."""
 
     request_id: str
     payload: bytes
@@ -45,7 +46,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the function said: its answer, or its error document."""
+    """The function's answer or its error document."""
 
     payload: bytes
     failed: bool
@@ -54,7 +55,7 @@ class Outcome:
 
 @dataclass
 class _Mailbox:
-    """What the Runtime API's threads and the invoking thread hand each other."""
+    """Requests and outcomes exchanged between the Runtime API's threads and the invoking thread."""
 
     requests: "queue.Queue[Request | None]" = field(default_factory=queue.Queue)
     outcomes: "queue.Queue[Outcome | None]" = field(default_factory=queue.Queue)
@@ -62,7 +63,7 @@ class _Mailbox:
 
 
 class _RuntimeApi(BaseHTTPRequestHandler):
-    """The Lambda Runtime API: next, response, error and init error."""
+    """The Lambda Runtime API: next invocation, response, error and initialization error."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -70,7 +71,7 @@ class _RuntimeApi(BaseHTTPRequestHandler):
     mailbox: _Mailbox
 
     def do_GET(self) -> None:
-        """Hand out the next request; blocks until there is one."""
+        """Answer with the next request; block until there is one."""
         self.mailbox.ready.set()
         request = self.mailbox.requests.get()
         if request is None:
@@ -90,7 +91,7 @@ class _RuntimeApi(BaseHTTPRequestHandler):
         )
 
     def do_POST(self) -> None:
-        """Take an answer or an error."""
+        """Accept an answer or an error from the function."""
         body = self._body()
         init_error = self.path == INIT_ERROR_PATH
         failed = init_error or self.path.endswith("/error")
@@ -103,7 +104,7 @@ class _RuntimeApi(BaseHTTPRequestHandler):
             self.mailbox.ready.set()
 
     def _body(self) -> bytes:
-        """Read the body; the runtime client sends answers in chunks."""
+        """Read the request body; the runtime client sends answers in chunks."""
         if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
             return self.rfile.read(int(self.headers.get("Content-Length") or 0))
         parts = []
@@ -129,8 +130,8 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False
 
     def handle_error(self, _request: object, client_address: object) -> None:
-        """Log a connection that broke, as it does when the child is killed, instead of printing it."""
-        LOGGER.debug("A connection from %s broke", client_address, exc_info=True)
+        """Log a broken connection instead of printing it; killing the child breaks connections."""
+        LOGGER.debug("Connection from %s failed", client_address, exc_info=True)
 
 
 class Worker:
@@ -143,7 +144,7 @@ class Worker:
     folder : Path
         The unpacked code.
     environment : Mapping[str, str]
-        The whole environment of the child but for the address of its Runtime API.
+        Environment of the child, without the address of its Runtime API.
     """
 
     def __init__(self, handler: str, folder: Path, environment: Mapping[str, str]) -> None:
@@ -184,16 +185,16 @@ class Worker:
 
     @property
     def alive(self) -> bool:
-        """Whether the process runs."""
+        """Whether the process is running."""
         return self._process.poll() is None
 
     def invoke(self, request: Request) -> Outcome:
-        """Have one request answered.
+        """Send one request to the function and wait for the outcome.
 
         Raises
         ------
         WorkerEndedError
-            When the process ends without an answer, or takes longer than the timeout and is ended.
+            If the process ends without an answer, or the timeout passes.
         """
         self._mailbox.requests.put(request)
         try:
@@ -213,15 +214,15 @@ class Worker:
         return outcome
 
     def take_lines(self) -> list[str]:
-        """Return what the function has written until now, since the last call.
+        """Return the lines that the function has written since the last call.
 
-        A marker of ours goes through the same pipe, behind everything that was written before it.
+        A marker written to the same pipe shows where the output of this invocation ends.
         """
         with self._marked:
             wanted = self._marks + 1
-        # Not while `_marked` is held: the reader needs it to make room in a full pipe.
+        # Writing while holding `_marked` could deadlock: the reader needs it to empty a full pipe.
         with self._output_lock:
-            marked = self._output_open  # else the worker was closed over the request
+            marked = self._output_open  # False if the worker was closed during the request
             if marked:
                 os.write(self._output, b"\0\n")
         with self._marked:
@@ -240,10 +241,10 @@ class Worker:
             for raw in stream:
                 text = raw.removesuffix(b"\n").decode(errors="replace")
                 with self._marked:
-                    # A line without its end may stand before the marker.
+                    # Unfinished output can precede the marker on its line.
                     line, marker, _ = text.partition("\0")
                     if line:
-                        # The runtime client parts the lines of one event with carriage returns.
+                        # The runtime client separates the lines of one log event by carriage returns.
                         self._lines.append(line.replace("\r", "\n"))
                     if marker:
                         self._marks += 1
@@ -251,8 +252,7 @@ class Worker:
 
     def close(self) -> None:
         """End the child and its Runtime API."""
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        kill_group(self._process.pid)
         self._process.wait()
         self._mailbox.requests.put(None)
         self._server.shutdown()
@@ -265,5 +265,5 @@ class Worker:
 
 
 def error_document(error_type: str, message: str) -> bytes:
-    """Return the payload of a failure that the platform, not the function, reports."""
+    """Return the payload of an error that Lambda itself reports, not the function."""
     return json.dumps({"errorType": error_type, "errorMessage": message}).encode()

@@ -1,4 +1,4 @@
-"""A REST API as declared in API Gateway, read by boto3 and ready to be served."""
+"""Reads a stage of a REST API from API Gateway: its resources, methods, keys and responses."""
 
 import re
 from collections.abc import Mapping
@@ -9,26 +9,26 @@ from botocore.exceptions import ClientError
 
 from local_aws.base.clients import Clients
 
-PAGE = 500  # the most that API Gateway lists at once
+PAGE = 500  # API Gateway's maximum page size
 _LITERAL, _PARAMETER, _GREEDY = range(3)
 
 
 @dataclass(frozen=True)
 class Route:
-    """A resource of the API with the path parameters of one request."""
+    """A resource of the API, with the path parameters of one request."""
 
     resource: Mapping[str, Any]
     parameters: Mapping[str, str]
 
     def method(self, verb: str) -> Mapping[str, Any] | None:
-        """Return the method of this verb, else ANY, else None."""
+        """Return the method for an HTTP verb, or ANY, or None if neither is declared."""
         methods: Mapping[str, Mapping[str, Any]] = self.resource["resourceMethods"]
         return methods.get(verb) or methods.get("ANY")
 
 
 @dataclass(frozen=True)
 class Stage:
-    """What one stage serves."""
+    """The declaration of one stage."""
 
     api_id: str
     name: str
@@ -38,7 +38,7 @@ class Stage:
     validators: Mapping[str, Mapping[str, Any]]
     gateway_responses: Mapping[str, Mapping[str, Any]]
     keys: Mapping[str, str]
-    """Value to id of the enabled API keys in a usage plan of this stage."""
+    """Ids of the enabled API keys in the stage's usage plans, by key value."""
     binary_media_types: list[str]
 
     def route(self, path: str) -> Route | None:
@@ -53,15 +53,15 @@ class Stage:
         return min(found, key=lambda candidate: candidate[0])[1] if found else None
 
     def is_binary(self, media_types: str) -> bool:
-        """Tell whether the first of the given media types is declared as binary."""
+        """Return whether the first of these media types is declared as binary."""
         first = re.split("[,;]", media_types, maxsplit=1)[0].strip().lower()
         return "*/*" in self.binary_media_types or first in self.binary_media_types
 
 
 def read_stage(clients: Clients, api_id: str, name: str) -> Stage | None:
-    """Read a stage and all it needs; None when there is no such API or stage.
+    """Read a stage's declaration; return None if the API or the stage does not exist.
 
-    The API is served as it is declared now, not as it was when the stage was last deployed.
+    Local AWS serves the API as it is declared now, not as it was at the last deployment of the stage.
     """
     client = clients.get("apigateway")
     try:
@@ -95,8 +95,8 @@ def _keys(client: Any, api_id: str, stage: str) -> dict[str, str]:
     }
     usable: dict[str, str] = {}
     for plan in client.get_usage_plans(limit=PAGE)["items"]:
-        places = {(place["apiId"], place["stage"]) for place in plan.get("apiStages") or []}
-        if (api_id, stage) in places:
+        stages = {(each["apiId"], each["stage"]) for each in plan.get("apiStages") or []}
+        if (api_id, stage) in stages:
             for key in client.get_usage_plan_keys(usagePlanId=plan["id"], limit=PAGE)["items"]:
                 if key["id"] in enabled:
                     usable[enabled[key["id"]]] = key["id"]
@@ -104,7 +104,10 @@ def _keys(client: Any, api_id: str, stage: str) -> dict[str, str]:
 
 
 def _match(pattern: str, segments: list[str]) -> tuple[list[int], dict[str, str]] | None:
-    """Match a path's segments; the rank orders literal before parameter before greedy, from the left."""
+    """Match a path's segments and return rank and parameters.
+
+    A lower rank is more specific: from the left, literals come before parameters before greedy parameters.
+    """
     rank: list[int] = []
     parameters: dict[str, str] = {}
     parts = [part for part in pattern.split("/") if part]

@@ -1,8 +1,7 @@
-"""Serves REST APIs as API Gateway declares them: stages, methods, keys, validators, Lambda and MOCK.
+"""Serves REST APIs as declared in API Gateway: stages, methods, keys, validators, Lambda and MOCK.
 
-Not enforced: throttling and quotas of stages and usage plans, which are only stored. Not implemented, and
-answered with 501 and the name of what is missing: authorizers, models for bodies, other integrations, the
-template language.
+Throttling and quotas are stored but not enforced. Authorizers, body models, other integrations and the
+template language are not implemented; the answer is 501 and names the missing feature.
 """
 
 import json
@@ -55,9 +54,9 @@ class Gateway:
     Parameters
     ----------
     url, region : str
-        Local AWS, where the APIs are declared.
+        Local AWS, which stores the declarations.
     invoke : callable
-        Takes a function's ARN and an event, returns the function's answer; raises FunctionNotFoundError.
+        Takes a function's ARN and an event and returns the answer; raises FunctionNotFoundError.
     """
 
     def __init__(self, url: str, region: str, invoke: Callable[[str, bytes], Invocation]) -> None:
@@ -74,13 +73,13 @@ class Gateway:
         return answer
 
     def invalidate(self) -> None:
-        """Read the APIs anew at the next request; to be called after any change to them."""
+        """Discard the cached declarations; call this after any change to an API."""
         with self._lock:
             self._version += 1
             self._stages.clear()
 
     def close(self) -> None:
-        """Accept no further request."""
+        """Stop accepting requests."""
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._clients.close()
 
@@ -90,13 +89,13 @@ class Gateway:
         if found is None:
             found = read_stage(self._clients, api_id, name)
             with self._lock:
-                # What was read while the API changed may be half old: good for this request, not to be kept.
+                # If the API changed while it was read, the result can be inconsistent and is not cached.
                 if found is not None and version == self._version:
                     self._stages[api_id, name] = found
         return found
 
     def _answer(self, request: Request) -> Response:
-        api_id, stage_name, path = _place(request)
+        api_id, stage_name, path = _target(request)
         request_id = str(uuid.uuid4())
         trace_id = f"Root=1-{int(time.time()):08x}-{uuid.uuid4().hex[:24]}"
         stage = self._stage(api_id, stage_name)
@@ -121,7 +120,7 @@ class Gateway:
     def _serve(self, exchange: Exchange) -> Response:
         try:
             try:
-                return self._integrate(exchange, _admit(exchange))
+                return self._integrate(exchange, _method_of(exchange))
             except Failure as failure:
                 return failure_response(exchange, failure)
         except UnsupportedError as error:
@@ -156,7 +155,9 @@ class Gateway:
         except FutureTimeoutError:
             raise integration_timed_out() from None
         except FunctionNotFoundError as error:
-            LOGGER.warning("Invalid permissions on Lambda function, or no such function: %s", error)
+            LOGGER.warning(
+                "Invalid permissions on Lambda function, or the function does not exist: %s", error
+            )
             raise misconfigured() from error
         if invocation.error is not None:
             LOGGER.warning("Lambda execution failed: %s", invocation.payload[:500].decode(errors="replace"))
@@ -164,8 +165,8 @@ class Gateway:
         return response_of(exchange, invocation.payload)
 
 
-def _place(request: Request) -> tuple[str, str, str]:
-    """Return API, stage and path within it; the path always starts with a slash."""
+def _target(request: Request) -> tuple[str, str, str]:
+    """Return API id, stage and path of a request; the path starts with a slash."""
     by_path = _BY_PATH.fullmatch(request.path)
     if by_path:
         return by_path.group(1), by_path.group(2), by_path.group(3) or "/"
@@ -174,8 +175,8 @@ def _place(request: Request) -> tuple[str, str, str]:
     return by_host.group(1).lower() if by_host else "", stage, "/" + rest
 
 
-def _admit(exchange: Exchange) -> Mapping[str, Any]:
-    """Route a request and check what the gateway checks; return its method."""
+def _method_of(exchange: Exchange) -> Mapping[str, Any]:
+    """Route a request, check its size, key and parameters, and return its method."""
     request, stage = exchange.request, exchange.stage
     if len(request.get_data()) > LARGEST_BODY:
         raise too_large(f"HTTP content length exceeded {LARGEST_BODY} bytes.")
@@ -202,7 +203,7 @@ def _validate(exchange: Exchange, method: Mapping[str, Any]) -> None:
     if validator is None:
         return
     if validator.get("validateRequestBody") and method.get("requestModels"):
-        raise UnsupportedError("Local AWS does not validate bodies by models.")
+        raise UnsupportedError("Local AWS does not validate bodies against models.")
     if not validator.get("validateRequestParameters"):
         return
     declared: Mapping[str, bool] = method.get("requestParameters") or {}

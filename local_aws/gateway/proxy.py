@@ -1,4 +1,4 @@
-"""The Lambda proxy integration: a request as an event, a function's answer as a response."""
+"""The Lambda proxy integration: converts requests to events and a function's answers to responses."""
 
 import base64
 import binascii
@@ -9,16 +9,17 @@ from typing import Any
 
 from werkzeug.wrappers import Response
 
+from local_aws.base.clients import ACCOUNT
 from local_aws.gateway.responses import Exchange, integration_failed
 
 LOGGER = logging.getLogger(__name__)
 ANSWER_KEYS = {"statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded"}
-# Set by the server for the connection, never by a function.
+# The server sets these headers; a function cannot.
 OWN_HEADERS = {"content-length", "transfer-encoding", "connection", "date", "server"}
 
 
 def event_of(exchange: Exchange) -> dict[str, Any]:
-    """Return the event of the proxy integration, format 1.0."""
+    """Return the event of the proxy integration, in format 1.0."""
     request, route = exchange.request, exchange.route
     if route is None:
         raise ValueError("An event needs a route.")
@@ -56,11 +57,11 @@ def event_of(exchange: Exchange) -> dict[str, Any]:
 def request_context(
     *, request_id: str, trace_id: str, api_id: str, stage: str, path: str, request: Any
 ) -> dict[str, Any]:
-    """Return what is known of a request before it is routed; the resource is filled in later."""
+    """Return the request context before routing; the resource is filled in later."""
     now = time.time()
     host = request.headers.get("Host", "localhost")
     return {
-        "accountId": "123456789012",
+        "accountId": ACCOUNT,
         "apiId": api_id,
         "domainName": host.rpartition(":")[0] or host,
         "domainPrefix": api_id,
@@ -95,12 +96,12 @@ def request_context(
 
 
 def response_of(exchange: Exchange, payload: bytes) -> Response:
-    """Return a function's answer as a response.
+    """Convert a function's answer to a response.
 
     Raises
     ------
     Failure
-        502, when the answer has not the form that the proxy integration demands; the reason is logged.
+        502 if the answer does not have the form of the proxy integration; the reason is logged.
     """
     try:
         return _response(exchange, json.loads(payload))
@@ -112,8 +113,8 @@ def response_of(exchange: Exchange, payload: bytes) -> Response:
 def _response(exchange: Exchange, answer: Any) -> Response:
     if not isinstance(answer, dict) or "statusCode" not in answer or set(answer) - ANSWER_KEYS:
         raise ValueError(
-            f"the function answered {str(answer)[:200]!r}; an answer is an object with statusCode and "
-            "possibly headers, multiValueHeaders, body, isBase64Encoded"
+            f"the function answered {str(answer)[:200]!r}; an answer must be an object with statusCode and "
+            "optionally headers, multiValueHeaders, body and isBase64Encoded"
         )
     body = answer.get("body")
     if body is None:

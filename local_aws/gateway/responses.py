@@ -1,4 +1,4 @@
-"""The gateway's own answers: API Gateway's defaults, and what an API puts in their place."""
+"""Responses of the gateway itself: API Gateway's defaults, an API's gateway responses, MOCK integrations."""
 
 import json
 import re
@@ -15,15 +15,15 @@ _DIRECTIVE = re.compile(r"#(set|if|foreach|else|end|define)\b|\$!?\{?(input|util
 
 
 class UnsupportedError(Exception):
-    """Something that an API declares and local AWS does not do; the message names it."""
+    """A feature that an API declares but local AWS does not support; the message names it."""
 
 
 @dataclass(eq=False)
-class Failure(Exception):  # noqa: N818 - it is an answer, raised where it is found
-    """A request that the gateway answers itself.
+class Failure(Exception):  # noqa: N818 - a response, raised where the problem is found
+    """A request that the gateway answers itself with an error.
 
-    `kind` is the gateway response type; `status` and `error_type` (x-amzn-ErrorType) hold unless the API sets
-    another status.
+    `kind` is the gateway response type, `error_type` the value of x-amzn-ErrorType. The API can override
+    `status`.
     """
 
     kind: str
@@ -34,12 +34,12 @@ class Failure(Exception):  # noqa: N818 - it is an answer, raised where it is fo
 
 
 def forbidden_key() -> Failure:
-    """Refuse a missing, unknown, disabled or foreign API key."""
+    """Return the failure for an API key that is missing, unknown, disabled or of another API."""
     return Failure("INVALID_API_KEY", 403, "Forbidden", "ForbiddenException")
 
 
 def no_such_method() -> Failure:
-    """Answer for a path or method that is not declared."""
+    """Return the failure for an undeclared path or method."""
     return Failure(
         "MISSING_AUTHENTICATION_TOKEN",
         403,
@@ -49,39 +49,39 @@ def no_such_method() -> Failure:
 
 
 def bad_parameters(names: list[str]) -> Failure:
-    """Refuse a request without its required parameters."""
+    """Return the failure for missing request parameters."""
     message = f"Missing required request parameters: [{', '.join(names)}]"
     return Failure("BAD_REQUEST_PARAMETERS", 400, message, "BadRequestException", message)
 
 
 def too_large(message: str) -> Failure:
-    """Refuse a body beyond the limit."""
+    """Return the failure for a body that is too large."""
     return Failure("REQUEST_TOO_LARGE", 413, message, "RequestTooLargeException")
 
 
 def unsupported_media_type() -> Failure:
-    """Refuse a content type without a template where templates must match."""
+    """Return the failure for a content type that has no template although one is required."""
     return Failure("UNSUPPORTED_MEDIA_TYPE", 415, "Unsupported Media Type", "UnsupportedMediaTypeException")
 
 
 def integration_failed() -> Failure:
-    """Answer for a function that failed or answered in a wrong form: 502, as for every Lambda proxy."""
+    """Return the failure for a function that failed or whose answer is malformed."""
     return Failure("INTEGRATION_FAILURE", 502, "Internal server error", "InternalServerErrorException")
 
 
 def integration_timed_out() -> Failure:
-    """Answer for a function that took longer than its integration allows."""
+    """Return the failure for a function that exceeded the integration's timeout."""
     return Failure("INTEGRATION_TIMEOUT", 504, "Endpoint request timed out", "InternalServerErrorException")
 
 
 def misconfigured() -> Failure:
-    """Answer for an integration that cannot work, such as a function that does not exist."""
+    """Return the failure for a broken integration, such as a function that does not exist."""
     return Failure("API_CONFIGURATION_ERROR", 500, "Internal server error", "InternalServerErrorException")
 
 
 @dataclass
 class Exchange:
-    """One request on its way through a stage."""
+    """One request to a stage, with its route and context."""
 
     request: Request
     stage: Stage
@@ -91,19 +91,19 @@ class Exchange:
     error: dict[str, str] = field(default_factory=dict)
 
     def render(self, template: str) -> str:
-        """Put values for the variables of a template; there is no other part of the template language.
+        """Replace the variables $context and $stageVariables in a template.
 
         Raises
         ------
         UnsupportedError
-            When the template uses more than that.
+            If the template uses another part of the template language.
         """
         if _DIRECTIVE.search(template):
-            raise UnsupportedError("Local AWS knows $context and $stageVariables in templates, nothing else.")
+            raise UnsupportedError("Local AWS supports only $context and $stageVariables in templates.")
         return _VARIABLE.sub(lambda found: self._variable(*found.groups()), template)
 
     def value(self, expression: str) -> str | None:
-        """Return the value of a response parameter: 'static', or where to take it from."""
+        """Return the value of a response parameter: a 'static' text, or a reference to the request."""
         if expression.startswith("'") and expression.endswith("'"):
             return expression[1:-1]
         source, _, name = expression.partition(".")
@@ -116,7 +116,14 @@ class Exchange:
         ):
             if expression.startswith(prefix):
                 return values.get(expression.removeprefix(prefix))
-        raise UnsupportedError(f"Local AWS does not know the response parameter {expression!r}.")
+        raise UnsupportedError(f"Local AWS does not support the response parameter {expression!r}.")
+
+    def set_headers(self, response: Response, parameters: Mapping[str, str] | None, prefix: str) -> None:
+        """Set the headers of a response from response parameters, whose names start with `prefix`."""
+        for target, expression in (parameters or {}).items():
+            value = self.value(expression)
+            if value is not None:
+                response.headers[target.removeprefix(prefix)] = value
 
     def _variable(self, source: str, name: str) -> str:
         found: Any = self.stage.variables if source == "stageVariables" else self.context
@@ -128,7 +135,7 @@ class Exchange:
 
 
 def failure_response(exchange: Exchange, failure: Failure) -> Response:
-    """Return the answer to a failure, as the API or API Gateway defines it."""
+    """Return the response for a failure, as the API or else API Gateway defines it."""
     declared = exchange.stage.gateway_responses
     fallback = declared.get("DEFAULT_4XX" if failure.status < 500 else "DEFAULT_5XX", {})
     chosen = declared.get(failure.kind) or fallback
@@ -146,15 +153,12 @@ def failure_response(exchange: Exchange, failure: Failure) -> Response:
     status = int(chosen.get("statusCode") or fallback.get("statusCode") or failure.status)
     response = Response(exchange.render(template), status, content_type=media_type)
     response.headers["x-amzn-ErrorType"] = failure.error_type
-    for target, expression in (chosen.get("responseParameters") or {}).items():
-        value = exchange.value(expression)
-        if value is not None:
-            response.headers[target.removeprefix("gatewayresponse.header.")] = value
+    exchange.set_headers(response, chosen.get("responseParameters"), "gatewayresponse.header.")
     return response
 
 
 def mock_response(exchange: Exchange, integration: Mapping[str, Any]) -> Response:
-    """Answer a MOCK integration: the request template names the status, which chooses the response."""
+    """Return the response of a MOCK integration; the status in its request template selects it."""
     status = _mock_status(exchange, integration)
     responses: Mapping[str, Mapping[str, Any]] = integration.get("integrationResponses") or {}
     chosen = default = None
@@ -171,10 +175,7 @@ def mock_response(exchange: Exchange, integration: Mapping[str, Any]) -> Respons
     media_type = next(iter(templates), "application/json")
     body = exchange.render(templates.get(media_type) or "")
     answer = Response(body, int(chosen["statusCode"]), content_type=media_type)
-    for target, expression in (chosen.get("responseParameters") or {}).items():
-        value = exchange.value(expression)
-        if value is not None:
-            answer.headers[target.removeprefix("method.response.header.")] = value
+    exchange.set_headers(answer, chosen.get("responseParameters"), "method.response.header.")
     return answer
 
 

@@ -1,1 +1,1 @@
-"""Runs processing, training and batch transform jobs as child processes."""
+"""Runs processing, training and batch transform jobs."""

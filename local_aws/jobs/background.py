@@ -1,4 +1,4 @@
-"""Jobs in the background: each in a thread of its own, known by its name until it has ended."""
+"""Runs jobs in the background: one thread per job, which can be found by name until it ends."""
 
 from __future__ import annotations
 
@@ -13,19 +13,22 @@ from datetime import datetime
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from local_aws.base.clients import ACCESS_KEY, SECRET_KEY, Clients
+from local_aws.base.clients import Clients
 from local_aws.base.clock import now
 from local_aws.base.logs import LogShipper
+from local_aws.endpoints.host import EndpointError
+from local_aws.jobs.files import JobError
 
 logger = logging.getLogger(__name__)
 
-# SageMaker grants a job 120 s to end, a laptop's user has less patience.
+# SageMaker gives a job 120 s to end after SIGTERM; a laptop's user should not wait that long.
 GRACE_SECONDS = 10.0
+_LONGEST_REASON = 1024
 
 
 @dataclass(frozen=True)
 class JobState:
-    """What has become of a job."""
+    """The status of a job, with the members that DescribeTrainingJob and its siblings show."""
 
     status: str
     secondary_status: str = ""
@@ -40,49 +43,51 @@ OnChange = Callable[[JobState], None]
 
 @dataclass
 class Job:
-    """What all jobs have: a name, who is told of changes, and a folder that is removed at the end."""
+    """The common part of all jobs: a name, a listener, and a folder that is removed at the end."""
 
     name: str
     on_change: OnChange
     folder: Path
     stopping: threading.Event = field(default_factory=threading.Event)
     started: datetime | None = None
+    timed_out: bool = False
+
+    def exit_message(self) -> str | None:
+        """Return the message that the job left on exit, if its kind has one."""
+        return None
 
 
 AnyJob = TypeVar("AnyJob", bound=Job)
 
 
 class BackgroundJobs(ABC, Generic[AnyJob]):
-    """Runs jobs and tells what becomes of them.
+    """Runs jobs and reports their status.
 
     Parameters
     ----------
     url, region : str
         Local AWS, for inputs, outputs and logs.
     root : pathlib.Path
-        Where the jobs' folders are made.
+        Parent folder of the jobs' folders.
     """
 
     def __init__(self, url: str, region: str, root: Path) -> None:
         self.clients = Clients(url, region)
         self.root = root
-        self.account = {
-            "AWS_ENDPOINT_URL": url,
-            "AWS_REGION": region,
-            "AWS_DEFAULT_REGION": region,
-            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
-        }
-        self.logs = LogShipper(self.account)
+        self.logs = LogShipper(url, region)
         self._jobs: dict[str, AnyJob] = {}
         self._lock = threading.Lock()
 
     @abstractmethod
     def kill(self, job: AnyJob) -> None:
-        """End what a job runs, at once."""
+        """End the processes of a job at once."""
 
-    def start(self, job: AnyJob, work: Callable[[AnyJob], JobState]) -> None:
-        """Run a job to its end, which `work` returns; returns at once."""
+    def terminate(self, job: AnyJob) -> None:
+        """Ask the processes of a job to end; by default they are killed."""
+        self.kill(job)
+
+    def start(self, job: AnyJob, work: Callable[[AnyJob], None]) -> None:
+        """Run `work` in a thread of its own and return at once; `work` raises JobError if the job fails."""
         with self._lock:
             self._jobs[job.name] = job
         threading.Thread(target=self._run, args=(job, work), name=f"job-{job.name}", daemon=True).start()
@@ -92,8 +97,15 @@ class BackgroundJobs(ABC, Generic[AnyJob]):
         with self._lock:
             return self._jobs.get(name)
 
+    def stop(self, name: str) -> None:
+        """Stop a job; unknown names are ignored, because the job may just have ended."""
+        job = self.find(name)
+        if job is not None:
+            job.stopping.set()
+            self.terminate(job)
+
     def stop_all(self) -> None:
-        """Kill every job and wait for its thread to tidy up."""
+        """Kill every job and wait until its thread has cleaned up."""
         with self._lock:
             jobs = list(self._jobs.values())
         for job in jobs:
@@ -102,33 +114,46 @@ class BackgroundJobs(ABC, Generic[AnyJob]):
         deadline = time.monotonic() + GRACE_SECONDS
         while self._jobs and time.monotonic() < deadline:
             time.sleep(0.02)
-        # A shipper takes the log streams it has made for granted; what comes next may start from nothing.
+        # A shipper creates each log stream once, and after a reset the streams are gone.
         self.logs.close()
-        self.logs = LogShipper(self.account)
+        self.logs = LogShipper(self.clients.url, self.clients.region)
 
     def close(self) -> None:
-        """Kill every job and drop the connections."""
+        """Kill every job and close the connections."""
         self.stop_all()
         self.logs.close()
         self.clients.close()
 
-    def _run(self, job: AnyJob, work: Callable[[AnyJob], JobState]) -> None:
+    def _run(self, job: AnyJob, work: Callable[[AnyJob], None]) -> None:
         try:
-            try:
-                state = work(job)
-            except Exception as error:
-                # The thread's outermost boundary: a fault of ours must end the job, and may be retried.
-                logger.exception("Local AWS failed at job %s", job.name)
-                state = self._broken(job, error)
+            job.on_change(JobState("InProgress", "Starting"))
+            state = self._final_state(job, work)
             shutil.rmtree(job.folder, ignore_errors=True)
             job.on_change(state)
         finally:
             with self._lock:
-                # Of one that outlived a reset, another may have the name by now
+                # If the job outlived a reset, a newer job may have its name.
                 if self._jobs.get(job.name) is job:
                     del self._jobs[job.name]
 
-    def _broken(self, job: AnyJob, error: Exception) -> JobState:
-        if job.stopping.is_set():
-            return JobState("Stopped", "Stopped", job.started, now())
-        return JobState("Failed", "Failed", job.started, now(), f"InternalServerError: {error!r}"[:1024])
+    def _final_state(self, job: AnyJob, work: Callable[[AnyJob], None]) -> JobState:
+        status = secondary = "Completed"
+        reason: str | None = None
+        try:
+            work(job)
+        except (JobError, EndpointError) as error:
+            status = secondary = "Failed"
+            reason = str(error)
+        except Exception as error:
+            # The thread's outermost handler: an unexpected error must end the job, which can be retried.
+            logger.exception("Local AWS failed while running job %s", job.name)
+            status = secondary = "Failed"
+            reason = f"InternalServerError: {error!r}"
+        if reason is not None and job.timed_out:
+            status, secondary = "Stopped", "MaxRuntimeExceeded"
+        elif reason is not None and job.stopping.is_set():
+            status = secondary = "Stopped"
+            reason = None
+        message = job.exit_message()
+        reason = reason[:_LONGEST_REASON] if reason else None
+        return JobState(status, secondary, job.started, now(), reason, message)

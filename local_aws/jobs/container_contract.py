@@ -1,4 +1,4 @@
-"""What a SageMaker container finds when it starts: files below /opt/ml, environment, command line."""
+"""Prepares a job as SageMaker prepares its container: files below /opt/ml, environment, command line."""
 
 from __future__ import annotations
 
@@ -6,72 +6,63 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local_aws.base.clients import ACCOUNT
 from local_aws.jobs.files import JobError, download, relocate, unpack, write_json
+from local_aws.jobs.process import ProcessRequest
 
 _HOST = "algo-1"
 
 
-@dataclass(frozen=True)
-class ProcessRequest:
-    """What to start, where and with which environment beyond the machine's own."""
-
-    command: list[str]
-    folder: Path
-    environment: dict[str, str]
-
-
 def prepare_processing(s3: Any, request: Mapping[str, Any], base: Path, arn: str) -> ProcessRequest:
-    """Fetch a processing job's inputs, make its output folders, and say how to run it.
+    """Download a processing job's inputs, create its output folders, and return its process.
 
     Raises
     ------
     JobError
-        When an input is not there, or the request asks for what local AWS cannot do.
+        If an input does not exist, or local AWS does not support the request.
     """
-    base.mkdir(parents=True)
-    (base / "output").mkdir()
+    (base / "output").mkdir(parents=True)
     for each in request.get("ProcessingInputs") or []:
         if "S3Input" not in each:
-            raise JobError(f"ClientError: Input {each['InputName']}: local AWS takes S3Input alone.")
+            raise JobError(f"ClientError: Input {each['InputName']} must be an S3Input on local AWS.")
         download(s3, each["S3Input"]["S3Uri"], _below(base, each["S3Input"]["LocalPath"]))
     for each in (request.get("ProcessingOutputConfig") or {}).get("Outputs", []):
         _below(base, each["S3Output"]["LocalPath"]).mkdir(parents=True, exist_ok=True)
     write_json(base / "config" / "processingjobconfig.json", {"ProcessingJobArn": arn, **request})
     write_json(base / "config" / "resourceconfig.json", {"current_host": _HOST, "hosts": [_HOST]})
-    specification = request["AppSpecification"]
-    entrypoint = specification.get("ContainerEntrypoint")
-    if not entrypoint:
-        raise JobError("ClientError: AppSpecification has no ContainerEntrypoint; local AWS runs no image.")
+    command = _entrypoint(request["AppSpecification"], base)
+    if command is None:
+        raise JobError(
+            "ClientError: AppSpecification has no ContainerEntrypoint; local AWS does not run images, so it "
+            "needs the command."
+        )
     environment = {
         "PROCESSING_JOB_NAME": request["ProcessingJobName"],
         "PROCESSING_JOB_ARN": arn,
-        **_common(request, base),
+        **_common_environment(request, base),
     }
-    arguments = specification.get("ContainerArguments") or []
-    return ProcessRequest(_command([*entrypoint, *arguments], base), base, environment)
+    return ProcessRequest(command, base, environment)
 
 
-def prepare_training(s3: Any, request: Mapping[str, Any], base: Path, region: str) -> ProcessRequest:
-    """Fetch a training job's channels, write its configuration, and say how to run it.
+def prepare_training(s3: Any, request: Mapping[str, Any], base: Path, arn: str) -> ProcessRequest:
+    """Download a training job's channels, write its configuration, and return its process.
 
     Raises
     ------
     JobError
-        When an input is not there, or the request asks for what local AWS cannot do.
+        If an input does not exist, or local AWS does not support the request.
     """
-    base.mkdir(parents=True)
     for name in ("model", "output/data", "input/config", "code"):
         (base / name).mkdir(parents=True)
     channels = {}
     for each in request.get("InputDataConfig") or []:
         source = each["DataSource"].get("S3DataSource")
         if source is None:
-            raise JobError(f"ClientError: Channel {each['ChannelName']}: local AWS takes S3DataSource alone.")
+            raise JobError(
+                f"ClientError: Channel {each['ChannelName']} must be an S3DataSource on local AWS."
+            )
         channels[each["ChannelName"]] = {
             "TrainingInputMode": each.get("InputMode", "File"),
             "S3DistributionType": source.get("S3DataDistributionType", "FullyReplicated"),
@@ -91,15 +82,14 @@ def prepare_training(s3: Any, request: Mapping[str, Any], base: Path, region: st
     decoded = {name: _decode(value) for name, value in raw.items()}
     own = {name: value for name, value in decoded.items() if not name.startswith("sagemaker_")}
     environment = {
-        **_common(request, base),
+        **_common_environment(request, base),
         **_toolkit_environment(base, channels, own, resources),
         "TRAINING_JOB_NAME": request["TrainingJobName"],
-        "TRAINING_JOB_ARN": f"arn:aws:sagemaker:{region}:{ACCOUNT}:training-job/{request['TrainingJobName']}",
+        "TRAINING_JOB_ARN": arn,
     }
-    entrypoint = request["AlgorithmSpecification"].get("ContainerEntrypoint")
-    if entrypoint:
-        arguments = request["AlgorithmSpecification"].get("ContainerArguments") or []
-        return ProcessRequest(_command([*entrypoint, *arguments], base), base, environment)
+    command = _entrypoint(request["AlgorithmSpecification"], base)
+    if command is not None:
+        return ProcessRequest(command, base, environment)
     program, folder = _script(s3, decoded, base)
     arguments = [text for name in sorted(own) for text in (f"--{name}", str(own[name]))]
     environment["SM_USER_ARGS"] = json.dumps(arguments)
@@ -109,12 +99,12 @@ def prepare_training(s3: Any, request: Mapping[str, Any], base: Path, region: st
 
 
 def _script(s3: Any, decoded: Mapping[str, Any], base: Path) -> tuple[str, Path]:
-    """Return script mode's program and its folder."""
+    """Return the program of script mode and its folder."""
     program, source = decoded.get("sagemaker_program"), decoded.get("sagemaker_submit_directory")
     if not program or not source:
         raise JobError(
-            "ClientError: Local AWS runs no image: set the hyperparameters sagemaker_program and "
-            "sagemaker_submit_directory, or AlgorithmSpecification's ContainerEntrypoint."
+            "ClientError: Local AWS does not run images: set the hyperparameters sagemaker_program and "
+            "sagemaker_submit_directory, or ContainerEntrypoint in AlgorithmSpecification."
         )
     if str(source).startswith("s3://"):
         folder = base / "code"
@@ -122,7 +112,7 @@ def _script(s3: Any, decoded: Mapping[str, Any], base: Path) -> tuple[str, Path]
     else:
         folder = Path(relocate(str(source), base))
     if not (folder / str(program)).is_file():
-        raise JobError(f"ClientError: There is no {program} in {source}, where sagemaker_program should be.")
+        raise JobError(f"ClientError: sagemaker_program is {program}, but there is no such file in {source}.")
     return str(program), folder
 
 
@@ -153,20 +143,26 @@ def _toolkit_environment(
     return environment
 
 
-def _common(request: Mapping[str, Any], base: Path) -> dict[str, str]:
-    given = {name: relocate(value, base) for name, value in (request.get("Environment") or {}).items()}
-    return {"SAGEMAKER_BASE_DIR": str(base), **given}
+def _common_environment(request: Mapping[str, Any], base: Path) -> dict[str, str]:
+    requested = {name: relocate(value, base) for name, value in (request.get("Environment") or {}).items()}
+    return {"SAGEMAKER_BASE_DIR": str(base), **requested}
 
 
-def _command(parts: list[str], base: Path) -> list[str]:
-    command = [relocate(part, base) for part in parts]
+def _entrypoint(specification: Mapping[str, Any], base: Path) -> list[str] | None:
+    """Return the command of a job that names its entry point, else None."""
+    entrypoint = specification.get("ContainerEntrypoint")
+    if not entrypoint:
+        return None
+    command = [
+        relocate(part, base) for part in (*entrypoint, *(specification.get("ContainerArguments") or []))
+    ]
     if command[0] in {"python", "python3"}:
         command[0] = sys.executable
     return command
 
 
 def _decode(value: str) -> Any:
-    """Read a hyperparameter as the toolkit does: JSON if it is JSON, else the text itself."""
+    """Decode a hyperparameter as the toolkit does: JSON if it parses, otherwise the text."""
     try:
         return json.loads(value)
     except ValueError:
@@ -174,14 +170,14 @@ def _decode(value: str) -> Any:
 
 
 def _below(base: Path, path: str) -> Path:
-    """Return a container's path moved below `base`.
+    """Return the folder below `base` that stands for a path of the container.
 
     Raises
     ------
     JobError
-        When the path is not in /opt/ml.
+        If the path is not below /opt/ml.
     """
     moved = Path(relocate(path, base))
     if not moved.resolve().is_relative_to(base.resolve()):
-        raise JobError(f"ClientError: LocalPath {path} must lie below /opt/ml.")
+        raise JobError(f"ClientError: LocalPath is {path}; it must be below /opt/ml.")
     return moved

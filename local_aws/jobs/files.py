@@ -1,4 +1,4 @@
-"""What goes into a job's /opt/ml before it runs, and what is taken out of it afterwards."""
+"""Files of a job: inputs are downloaded to its /opt/ml before it runs, outputs are uploaded afterwards."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import io
 import json
 import os
 import tarfile
-import zlib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
@@ -15,18 +14,14 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from local_aws.base.s3 import ArchiveError, split_uri, unpack_archive
+
 OPT_ML = "/opt/ml"
 _TRANSFERS = 4
 
 
 class JobError(Exception):
-    """A job that cannot go on; the message is its FailureReason."""
-
-
-def split_uri(uri: str) -> tuple[str, str]:
-    """Return bucket and key of an S3 URI."""
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
-    return bucket, key
+    """A job that cannot continue; the message is its FailureReason."""
 
 
 def relocate(value: str, base: Path) -> str:
@@ -37,12 +32,12 @@ def relocate(value: str, base: Path) -> str:
 
 
 def list_keys(s3: Any, uri: str) -> list[str]:
-    """Return the keys of an object, or of everything below a prefix, in order.
+    """Return the keys of an object or of all objects below a prefix, in order.
 
     Raises
     ------
     JobError
-        When there is nothing, or the bucket does not exist.
+        If there is no object or the bucket does not exist.
     """
     bucket, prefix = split_uri(uri)
     try:
@@ -60,20 +55,20 @@ def list_keys(s3: Any, uri: str) -> list[str]:
 
 
 def download(s3: Any, uri: str, folder: Path) -> None:
-    """Fetch an object, or everything below a prefix, into `folder`.
+    """Download an object, or all objects below a prefix, into `folder`.
 
     Raises
     ------
     JobError
-        When there is nothing, or the bucket does not exist.
+        If there is no object or the bucket does not exist.
     """
     bucket, prefix = split_uri(uri)
     keys = list_keys(s3, uri)
     folder.mkdir(parents=True, exist_ok=True)
     targets = {key: folder / relative_key(key, prefix) for key in keys}
-    for target in targets.values():
+    for key, target in targets.items():
         if not target.resolve().is_relative_to(folder.resolve()):
-            raise JobError(f"ClientError: An object below {uri} has a key that leaves the job's folder.")
+            raise JobError(f"ClientError: The key {key!r} below {uri} leaves the job's folder.")
         target.parent.mkdir(parents=True, exist_ok=True)
 
     def fetch(key: str) -> None:
@@ -84,7 +79,7 @@ def download(s3: Any, uri: str, folder: Path) -> None:
 
 
 def relative_key(key: str, prefix: str) -> str:
-    """Return where an object lands: its name if the prefix is its key, else its path below the prefix."""
+    """Return the path of an object below `prefix`, or its name if `prefix` is its whole key."""
     if key == prefix:
         return PurePosixPath(key).name
     if prefix.endswith("/") or not prefix:
@@ -95,12 +90,12 @@ def relative_key(key: str, prefix: str) -> str:
 
 
 def upload(s3: Any, folder: Path, uri: str) -> None:
-    """Send everything below a folder to a prefix.
+    """Upload all files below a folder to a prefix.
 
     Raises
     ------
     JobError
-        When the bucket does not take it.
+        If the bucket rejects a file.
     """
     bucket, prefix = split_uri(uri.rstrip("/"))
     for path in sorted(each for each in folder.rglob("*") if each.is_file()):
@@ -118,7 +113,7 @@ def _put(s3: Any, bucket: str, key: str, body: bytes) -> None:
 
 
 def upload_archive(s3: Any, folder: Path, uri: str) -> None:
-    """Pack a folder's content as a .tar.gz, the same bytes for the same files, and send it to `uri`."""
+    """Upload a folder's content as a .tar.gz; the same files always give the same bytes."""
     packed = io.BytesIO()
     with (
         gzip.GzipFile(fileobj=packed, mode="wb", mtime=0) as stream,
@@ -137,34 +132,32 @@ def upload_archive(s3: Any, folder: Path, uri: str) -> None:
 
 
 def unpack(s3: Any, uri: str, folder: Path) -> None:
-    """Fetch a .tar.gz and unpack it into `folder`, refusing members that would leave it."""
-    bucket, key = split_uri(uri)
-    folder.mkdir(parents=True, exist_ok=True)
+    """Download a .tar.gz and unpack it into `folder`.
+
+    Raises
+    ------
+    JobError
+        If the archive cannot be downloaded or unpacked.
+    """
     try:
-        body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-        with tarfile.open(fileobj=io.BytesIO(body)) as archive:
-            archive.extractall(folder, filter="data")
-    except ClientError as error:
-        raise JobError(
-            f"ClientError: Failed to download {uri}: {error.response['Error']['Message']}"
-        ) from error
-    except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise JobError(f"ClientError: Failed to unpack {uri}: {error}") from error
+        unpack_archive(s3, uri, folder)
+    except ArchiveError as error:
+        raise JobError(f"ClientError: {error}") from error
 
 
 def write_json(path: Path, value: Mapping[str, Any] | Sequence[Any]) -> None:
-    """Write a configuration file, with the folders above it."""
+    """Write a configuration file and create the folders above it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(value, default=str))
 
 
 def read_message(path: Path) -> str:
-    """Return the first 1,024 characters that a job left in a file, or nothing."""
+    """Return the first 1,024 characters of a file, or an empty string if there is no file."""
     if not path.is_file():
         return ""
     return path.read_bytes()[:4096].decode("utf-8", "replace").strip()[:1024]
 
 
 def is_filled(folder: Path) -> bool:
-    """Tell whether a folder holds any file."""
+    """Return whether a folder contains any file."""
     return any(files for _, _, files in os.walk(folder))

@@ -1,7 +1,7 @@
-"""Runs one job as a child and sees to it that nothing of it outlives local AWS. Standard library only.
+"""The parent of a job's process: kills the job when local AWS ends. Standard library only.
 
-Started as the leader of the job's process group, with a pipe from local AWS as its standard input: when the
-pipe closes, because local AWS has ended in whatever way, the whole group is killed.
+Local AWS starts this file as the leader of the job's process group, with a pipe as standard input. When local
+AWS ends, even if it is killed, the pipe closes and the supervisor kills the whole group.
 """
 
 import os
@@ -18,12 +18,12 @@ def _kill_group_when_orphaned() -> None:
 
 
 def main(command: list[str]) -> int:
-    """Run `command`; return its exit code, negative for a signal as in `subprocess`."""
+    """Run `command` and return its exit code, negative for a signal as in `subprocess`."""
     children: list[subprocess.Popen[bytes]] = []
     terminations: list[int] = []
 
     def pass_on(number: int, _frame: object) -> None:
-        """Tell the child alone, as a container's first process is told, and wait for it."""
+        """Forward the signal to the child only, as a container runtime signals its first process."""
         terminations.append(number)
         for each in children:
             each.send_signal(number)
@@ -43,5 +43,5 @@ def main(command: list[str]) -> int:
 
 if __name__ == "__main__":
     code = main(sys.argv[1:])
-    # 128 + n is how a shell reports the signal n.
+    # A shell reports signal n as 128 + n.
     os._exit(code if code >= 0 else 128 - code)

@@ -1,4 +1,4 @@
-"""How batch transform treats data: an object's records, mini-batches, filters, and results joined to them."""
+"""Data of batch transform: splits objects into records and mini-batches, filters records, joins results."""
 
 from __future__ import annotations
 
@@ -14,72 +14,63 @@ CSV = "text/csv"
 JSON_TYPES = frozenset({"application/json", "application/jsonlines"})
 MEBIBYTE = 1024 * 1024
 
-_WHOLE = "$"
-_STEP = re.compile(
-    r"\.(?P<name>[A-Za-z_]\w*)"
+_FILTER = re.compile(
+    r"\$(\.(?P<name>[A-Za-z_]\w*)"
     r"|\[(?P<names>\s*'[^']*'\s*(,\s*'[^']*'\s*)*)\]"
-    r"|\[(?P<places>\s*(-?\d*:-?\d*|-?\d+)\s*(,\s*(-?\d*:-?\d*|-?\d+)\s*)*)\]"
+    r"|\[(?P<indices>\s*(-?\d*:-?\d*|-?\d+)\s*(,\s*(-?\d*:-?\d*|-?\d+)\s*)*)\])?"
 )
-_NAME = re.compile(r"'([^']*)'")
 
 
 class TransformDataError(Exception):
-    """Data or a filter that can't be worked with; the message is for the job's log."""
+    """Data or a filter that cannot be processed; the message goes to the job's log."""
 
 
 class Filter:
-    """A JSONPath as `InputFilter` and `OutputFilter` take it.
+    """An `InputFilter` or `OutputFilter`.
 
     Parameters
     ----------
     expression : str
-        ``$``, or ``$`` followed by any number of ``.name``, ``['name', …]`` and ``[number, from:to, …]``.
+        One of the JSONPaths ``$``, ``$.name``, ``$['name', …]`` and ``$[index, from:to, …]``.
 
     Raises
     ------
     TransformDataError
-        When it is none of these.
+        If the expression has another form.
     """
 
     def __init__(self, expression: str) -> None:
-        self.expression = expression
-        self._steps: list[list[str | int | slice]] = []
-        at = 1
-        while expression.startswith(_WHOLE) and at < len(expression):
-            step = _STEP.match(expression, at)
-            if step is None:
-                break
-            self._steps.append(_choices(step))
-            at = step.end()
-        if not expression.startswith(_WHOLE) or at < len(expression):
+        match = _FILTER.fullmatch(expression)
+        if match is None:
             raise TransformDataError(
-                f"The filter {expression!r} is not a JSONPath that batch transform takes, such as $, $[1:], "
-                "$[0,5:], $.features or $['id','SageMakerOutput']."
+                f"The filter {expression!r} is not a JSONPath that local AWS supports; examples are $, "
+                "$[1:], $[0,5:], $.features and $['id','SageMakerOutput']."
             )
+        self.expression = expression
+        self._choices: list[str | int | slice] = []
+        if match["name"]:
+            self._choices = [match["name"]]
+        elif match["names"]:
+            self._choices = list(re.findall(r"'([^']*)'", match["names"]))
+        elif match["indices"]:
+            self._choices = [_index_or_slice(text.strip()) for text in match["indices"].split(",")]
 
     @property
     def keeps_all(self) -> bool:
-        """Whether nothing is taken away."""
-        return not self._steps
+        """Whether the filter is ``$``, which keeps everything."""
+        return not self._choices
 
     def select(self, value: Any) -> Any:
-        """Return what is kept of a JSON value.
+        """Return the part of a JSON value that the filter keeps.
 
         Raises
         ------
         TransformDataError
-            When a name or a number is not there.
+            If the value has no such name or index.
         """
-        for choices in self._steps:
-            value = self._step(value, choices)
-        return value
-
-    def cells(self, row: list[bytes]) -> list[bytes]:
-        """Return the cells that are kept of a line of CSV."""
-        kept = self.select(row)
-        return kept if isinstance(kept, list) else [kept]
-
-    def _step(self, value: Any, choices: Sequence[str | int | slice]) -> Any:
+        choices = self._choices
+        if not choices:
+            return value
         try:
             if len(choices) == 1:
                 return value[choices[0]]
@@ -92,16 +83,13 @@ class Filter:
             raise TransformDataError(f"The filter {self.expression} finds nothing in a record.") from error
         return kept
 
-
-def _choices(step: re.Match[str]) -> list[str | int | slice]:
-    if step["name"]:
-        return [step["name"]]
-    if step["names"]:
-        return list(_NAME.findall(step["names"]))
-    return [_place(text.strip()) for text in step["places"].split(",")]
+    def select_fields(self, fields: list[bytes]) -> list[bytes]:
+        """Return the fields of a CSV line that the filter keeps."""
+        kept = self.select(fields)
+        return kept if isinstance(kept, list) else [kept]
 
 
-def _place(text: str) -> int | slice:
+def _index_or_slice(text: str) -> int | slice:
     if ":" not in text:
         return int(text)
     start, end = (int(part) if part else None for part in text.split(":"))
@@ -110,16 +98,16 @@ def _place(text: str) -> int | slice:
 
 @dataclass(frozen=True)
 class Processing:
-    """What a job does with each record before and after the container sees it.
+    """The processing of a record before and after inference.
 
     Attributes
     ----------
     content_type, accept
-        Types without parameters: of the input, and of the container's answers.
+        Media types, without parameters, of the input and of the container's answers.
     input_filter, output_filter
-        What of a record is sent, what of the (joined) result is kept.
+        Filters for the records that are sent and for the (joined) results.
     join
-        Whether the results are joined to their records.
+        Whether results are joined to their records.
     """
 
     content_type: str
@@ -130,23 +118,23 @@ class Processing:
 
     @property
     def reads_records(self) -> bool:
-        """Whether records and results have to be told apart, or bodies can pass as they are."""
+        """Whether single records and results must be parsed; otherwise whole bodies are passed on."""
         return self.join or not (self.input_filter.keeps_all and self.output_filter.keeps_all)
 
     def request_body(self, records: Sequence[bytes]) -> bytes:
-        """Return what is sent to the container for a mini-batch."""
+        """Return the request body of a mini-batch."""
         if not self.input_filter.keeps_all:
             convert = _filtered_csv if self.content_type == CSV else _filtered_json
             records = [convert(record, self.input_filter) for record in records]
         return b"\n".join(records)
 
     def results(self, records: Sequence[bytes], answer: bytes) -> list[bytes]:
-        """Return a mini-batch's lines of output.
+        """Return the output lines of a mini-batch.
 
         Raises
         ------
         TransformDataError
-            When the answer has not as many lines as there are records, or a filter finds nothing.
+            If the answer does not have one line per record, or a filter finds nothing.
         """
         answer = answer.removesuffix(b"\n")
         if not self.reads_records:
@@ -154,49 +142,49 @@ class Processing:
         lines = answer.split(b"\n")
         if len(lines) != len(records):
             raise TransformDataError(
-                f"The container answered {len(lines)} lines to {len(records)} records; to join or filter "
-                "results it must answer one line for each."
+                f"The container answered {len(records)} records with {len(lines)} lines; joining or "
+                "filtering results needs one line per record."
             )
         if self.accept == CSV:
             return [self._csv_result(record, line) for record, line in zip(records, lines, strict=True)]
         return [self._json_result(record, line) for record, line in zip(records, lines, strict=True)]
 
     def _csv_result(self, record: bytes, line: bytes) -> bytes:
-        cells = [*_cells(record), *_cells(line)] if self.join else _cells(line)
-        return _csv_line(self.output_filter.cells(cells))
+        fields = [*_split_csv(record), *_split_csv(line)] if self.join else _split_csv(line)
+        return _join_csv(self.output_filter.select_fields(fields))
 
     def _json_result(self, record: bytes, line: bytes) -> bytes:
         result = _parsed(line)
         if self.join:
-            given = _parsed(record)
-            base = given if isinstance(given, dict) else {"SageMakerInput": given}
+            source = _parsed(record)
+            base = source if isinstance(source, dict) else {"SageMakerInput": source}
             result = {**base, "SageMakerOutput": result}
         return _json_line(self.output_filter.select(result))
 
 
 def _filtered_csv(record: bytes, kept: Filter) -> bytes:
-    return _csv_line(kept.cells(_cells(record)))
+    return _join_csv(kept.select_fields(_split_csv(record)))
 
 
 def _filtered_json(record: bytes, kept: Filter) -> bytes:
     return _json_line(kept.select(_parsed(record)))
 
 
-def _cells(line: bytes) -> list[bytes]:
+def _split_csv(line: bytes) -> list[bytes]:
     line = line.rstrip(b"\r")
     if b'"' not in line:
         return line.split(b",")
-    cells = next(csv.reader([line.decode("utf-8", "surrogateescape")]), [])
-    return [cell.encode("utf-8", "surrogateescape") for cell in cells]
+    fields = next(csv.reader([line.decode("utf-8", "surrogateescape")]), [])
+    return [field.encode("utf-8", "surrogateescape") for field in fields]
 
 
-def _csv_line(cells: list[bytes]) -> bytes:
-    line = b",".join(cells)
-    # A cell that holds a comma makes more commas than there are gaps between cells.
-    if b'"' not in line and line.count(b",") == len(cells) - 1:
+def _join_csv(fields: list[bytes]) -> bytes:
+    line = b",".join(fields)
+    # More commas than gaps between fields means that a field contains a comma and needs quotes.
+    if b'"' not in line and line.count(b",") == len(fields) - 1:
         return line
     written = io.StringIO()
-    texts = [cell.decode("utf-8", "surrogateescape") for cell in cells]
+    texts = [field.decode("utf-8", "surrogateescape") for field in fields]
     csv.writer(written, lineterminator="").writerow(texts)
     return written.getvalue().encode("utf-8", "surrogateescape")
 
@@ -218,16 +206,16 @@ def mini_batches(records: Iterable[bytes], *, largest: int, single: bool) -> Ite
     Parameters
     ----------
     records : iterable of bytes
-        Without their line ends.
+        Records without line ends.
     largest : int
-        Bytes of a mini-batch; 0 for no limit.
+        Maximum bytes of a mini-batch; 0 for no limit.
     single : bool
-        One record each.
+        Whether each record is its own mini-batch.
 
     Raises
     ------
     TransformDataError
-        When one record alone is larger.
+        If a single record is larger than `largest`.
     """
     batch: list[bytes] = []
     size = 0
@@ -246,7 +234,7 @@ def mini_batches(records: Iterable[bytes], *, largest: int, single: bool) -> Ite
 
 
 def lines_of(stream: io.BufferedIOBase) -> Iterator[bytes]:
-    """Yield a stream's lines without their ends; memory does not grow with the stream."""
+    """Yield the lines of a stream without line ends, one at a time to bound memory."""
     for line in stream:
         yield line.removesuffix(b"\n")
 

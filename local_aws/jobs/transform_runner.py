@@ -1,4 +1,4 @@
-"""Runs batch transform jobs: a model's containers, fed with the objects of a prefix, one `.out` for each."""
+"""Runs batch transform jobs: sends the objects of a prefix to a model, writes one `.out` object for each."""
 
 from __future__ import annotations
 
@@ -19,15 +19,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from local_aws.base.clock import now
-from local_aws.endpoints.containers import Container, ContainerError, Log
-from local_aws.endpoints.host import EndpointError, ModelSpec, unpack_model
+from local_aws.base.logs import LogStream
+from local_aws.base.s3 import split_uri
+from local_aws.endpoints.containers import Container, ContainerError
+from local_aws.endpoints.host import ModelSpec, unpack_model
 from local_aws.jobs.background import BackgroundJobs, Job, JobState, OnChange
-from local_aws.jobs.files import JobError, list_keys, relative_key, split_uri
+from local_aws.jobs.files import JobError, list_keys, relative_key
 from local_aws.jobs.transform_data import MEBIBYTE, SPLITTERS, TransformDataError, mini_batches
 from local_aws.jobs.transform_settings import Settings
 
 LOG_GROUP = "/aws/sagemaker/TransformJobs"
-# SageMaker's own defaults where neither the request nor the container says.
+# SageMaker's defaults, used if neither the request nor the container sets a value.
 DEFAULT_PAYLOAD_MB = 6
 DEFAULT_CONCURRENCY = 1
 _STRATEGIES = {"MultiRecord": "MULTI_RECORD", "SingleRecord": "SINGLE_RECORD"}
@@ -44,7 +46,7 @@ class _Job(Job):
 
 @dataclass(frozen=True)
 class _Plan:
-    """How mini-batches are made and sent."""
+    """The size of mini-batches and the number of concurrent requests."""
 
     strategy: str
     payload_mb: int
@@ -55,40 +57,21 @@ class TransformRunner(BackgroundJobs[_Job]):
     """Runs transform jobs; see `BackgroundJobs`."""
 
     def run(self, settings: Settings, model: ModelSpec, on_change: OnChange) -> None:
-        """Start a job; returns at once."""
+        """Start a job and return at once."""
         folder = (self.root / "transform-jobs" / settings.name).resolve()
-        self.start(_Job(settings.name, on_change, folder, settings=settings, model=model), self._outcome)
-
-    def stop(self, name: str) -> None:
-        """End a job; the object under way gets no results. Unknown names are fine."""
-        job = self.find(name)
-        if job is not None:
-            job.stopping.set()
-            self.kill(job)
+        self.start(_Job(settings.name, on_change, folder, settings=settings, model=model), self._transform)
 
     def kill(self, job: _Job) -> None:
-        """End a job's containers: what is under way is given up, as SageMaker does."""
+        """Kill a job's containers; the object in progress gets no results, as in SageMaker."""
         if job.fleet is not None:
             job.fleet.kill()
-
-    def _outcome(self, job: _Job) -> JobState:
-        job.on_change(JobState("InProgress", ""))
-        reason: str | None
-        try:
-            self._transform(job)
-            status, reason = ("Failed", job.problem) if job.problem else ("Completed", None)
-        except (JobError, EndpointError) as error:
-            status, reason = "Failed", str(error)
-        if job.stopping.is_set():
-            status, reason = "Stopped", None
-        return JobState(status, "", job.started, now(), reason[:1024] if reason else None)
 
     def _transform(self, job: _Job) -> None:
         settings = job.settings
         s3 = self.clients.get("s3")
         instance = f"i-{uuid.uuid4().hex[:17]}-{int(time.time())}"
-        container_log = Log(self.logs, LOG_GROUP, f"{settings.name}/{instance}")
-        data_log = Log(self.logs, LOG_GROUP, f"{settings.name}/{instance}/data-log")
+        container_log = LogStream(self.logs, LOG_GROUP, f"{settings.name}/{instance}")
+        data_log = LogStream(self.logs, LOG_GROUP, f"{settings.name}/{instance}/data-log")
         keys = list_keys(s3, settings.uri)
         unpack_model(s3, job.model, job.folder / "model")
         with _Fleet(job, self.clients.region, container_log) as fleet:
@@ -96,24 +79,26 @@ class TransformRunner(BackgroundJobs[_Job]):
             job.started = now()
             job.on_change(JobState("InProgress", "", job.started))
             plan = fleet.plan
-            _say(
+            _log(
                 data_log,
                 f"MaxConcurrentTransforms={plan.concurrency}, MaxPayloadInMB={plan.payload_mb}, "
                 f"BatchStrategy={plan.strategy}",
             )
             for key in keys:
-                if job.stopping.is_set():
-                    return
                 self._transform_object(job, fleet, key, data_log)
+                if job.stopping.is_set():
+                    raise JobError("The job was stopped.")
+        if job.problem:
+            raise JobError(job.problem)
 
-    def _transform_object(self, job: _Job, fleet: _Fleet, key: str, log: Log) -> None:
-        """Write an object's results beside its name; one that fails has none, and the job goes on."""
+    def _transform_object(self, job: _Job, fleet: _Fleet, key: str, log: LogStream) -> None:
+        """Write the results of one object; if it fails, log the problem and let the job continue."""
         settings = job.settings
         s3 = self.clients.get("s3")
         bucket, prefix = split_uri(settings.uri)
         target_bucket, target_prefix = split_uri(settings.output_uri)
         target = "/".join(part for part in (target_prefix, f"{relative_key(key, prefix)}.out") if part)
-        # A file on disk, since an object's results may be larger than memory.
+        # On disk, because the results of an object can be larger than memory.
         with tempfile.TemporaryFile(dir=job.folder) as output:
             try:
                 body = s3.get_object(Bucket=bucket, Key=key)["Body"]
@@ -123,16 +108,16 @@ class TransformRunner(BackgroundJobs[_Job]):
                         output.write(line)
                         if settings.assemble:
                             output.write(b"\n")
-            except _RefusedError as error:
+            except _InvocationError as error:
                 job.problem = job.problem or f"{error.side}: See job logs for more information"
-                _say(log, f"{bucket}/{key}: {error}")
+                _log(log, f"{bucket}/{key}: {error}")
                 if error.answer:
-                    _say(log, f"{bucket}/{key}: Message:")
-                    _say(log, f"{bucket}/{key}: {error.answer}")
+                    _log(log, f"{bucket}/{key}: Message:")
+                    _log(log, f"{bucket}/{key}: {error.answer}")
                 return
             except (TransformDataError, OSError, EOFError, zlib.error) as error:
                 job.problem = job.problem or "ClientError: See job logs for more information"
-                _say(log, f"{bucket}/{key}: {error}")
+                _log(log, f"{bucket}/{key}: {error}")
                 return
             if job.stopping.is_set():
                 return
@@ -140,13 +125,13 @@ class TransformRunner(BackgroundJobs[_Job]):
             s3.put_object(Bucket=target_bucket, Key=target, Body=output)
 
 
-def _say(log: Log, text: str) -> None:
+def _log(log: LogStream, text: str) -> None:
     moment = f"{now():%Y-%m-%dT%H:%M:%S.%f}"[:-3]
     log.write(f"{moment}:[sagemaker logs]: {text}")
 
 
-class _RefusedError(Exception):
-    """The container did not answer a mini-batch with 200."""
+class _InvocationError(Exception):
+    """A mini-batch that the container rejected or did not answer."""
 
     def __init__(self, side: str, message: str, answer: str = "") -> None:
         super().__init__(message)
@@ -155,9 +140,9 @@ class _RefusedError(Exception):
 
 
 class _Fleet:
-    """A job's containers: as many as requests are sent at once, but no more than there are cores."""
+    """The containers of a job: one per concurrent request, at most one per core."""
 
-    def __init__(self, job: _Job, region: str, log: Log) -> None:
+    def __init__(self, job: _Job, region: str, log: LogStream) -> None:
         self._job = job
         self._region = region
         self._log = log
@@ -182,20 +167,20 @@ class _Fleet:
         self.kill()
 
     def kill(self) -> None:
-        """End the containers."""
+        """Kill the containers."""
         for container in self._containers:
             container.kill()
 
     def _start(self) -> Container:
         settings = self._job.settings
-        told = {
+        plan = {
             "SAGEMAKER_BATCH": "true",
             "SAGEMAKER_MAX_PAYLOAD_IN_MB": settings.payload_mb,
             "SAGEMAKER_BATCH_STRATEGY": _STRATEGIES.get(settings.strategy or ""),
             "SAGEMAKER_MAX_CONCURRENT_TRANSFORMS": settings.concurrency,
         }
-        environment = {name: str(value) for name, value in told.items() if value is not None}
-        environment = {**self._job.model.environment, **environment, **settings.environment}
+        requested = {name: str(value) for name, value in plan.items() if value is not None}
+        environment = {**self._job.model.environment, **requested, **settings.environment}
         try:
             return Container(self._job.folder, environment, self._region, self._log, settings.timeout)
         except ContainerError as error:
@@ -204,30 +189,30 @@ class _Fleet:
             ) from error
 
     def _make_plan(self) -> _Plan:
-        """Return the request's settings; what it leaves open the container may say."""
+        """Combine the request's settings with the container's, which fill in what the request leaves open."""
         settings = self._job.settings
         answer = self._containers[0].request("GET", "/execution-parameters", b"", {})
         try:
-            said = json.loads(answer.body) if answer.status == http.client.OK else {}
-            payload = said.get("MaxPayloadInMB", DEFAULT_PAYLOAD_MB)
-            strategy = _STRATEGIES.get(settings.strategy or "", said.get("BatchStrategy", "MULTI_RECORD"))
-            at_once = said.get("MaxConcurrentTransforms", DEFAULT_CONCURRENCY)
-            concurrency = settings.concurrency or int(at_once)
+            offered = json.loads(answer.body) if answer.status == http.client.OK else {}
+            payload = offered.get("MaxPayloadInMB", DEFAULT_PAYLOAD_MB)
+            strategy = _STRATEGIES.get(settings.strategy or "", offered.get("BatchStrategy", "MULTI_RECORD"))
+            default_concurrency = int(offered.get("MaxConcurrentTransforms", DEFAULT_CONCURRENCY))
+            concurrency = settings.concurrency or default_concurrency
         except (ValueError, TypeError, AttributeError) as error:
             raise JobError(
-                f"AlgorithmError: The container's answer to GET /execution-parameters is no plan ({error})"
+                f"AlgorithmError: The container's answer to GET /execution-parameters is invalid ({error})"
             ) from error
         return _Plan(strategy, payload if settings.payload_mb is None else settings.payload_mb, concurrency)
 
     def results(self, stream: Any) -> Iterator[list[bytes]]:
-        """Yield the lines of output of an object's mini-batches, in order.
+        """Yield the output lines of each mini-batch of an object, in order.
 
         Raises
         ------
-        _RefusedError
-            When the container does not answer one of them.
+        _InvocationError
+            If the container rejects a mini-batch or does not answer it.
         TransformDataError
-            When records or answers can't be worked with.
+            If records or answers cannot be parsed.
         """
         batches = mini_batches(
             SPLITTERS[self._job.settings.split_type](stream),
@@ -235,7 +220,7 @@ class _Fleet:
             single=self.plan.strategy == "SINGLE_RECORD",
         )
         under_way: deque[Future[list[bytes]]] = deque()
-        # Few wait their turn, so that memory does not grow with the object.
+        # The queue is short, so that memory does not grow with the object.
         most = 2 * self.plan.concurrency * self._job.settings.instances
         try:
             for batch in batches:
@@ -262,15 +247,17 @@ class _Fleet:
                 answer = container.request("POST", "/invocations", body, headers)
             except (OSError, http.client.HTTPException) as error:
                 if last or self._job.stopping.is_set():
-                    raise _RefusedError("AlgorithmError", "Unable to get response from algorithm") from error
+                    raise _InvocationError(
+                        "AlgorithmError", "Unable to get response from algorithm"
+                    ) from error
                 continue
             if http.client.OK <= answer.status < http.client.MULTIPLE_CHOICES:
                 return settings.processing.results(records, answer.body)
-            said = answer.body.decode("utf-8", "replace")
+            text = answer.body.decode("utf-8", "replace")
             if answer.status < http.client.INTERNAL_SERVER_ERROR:
-                raise _RefusedError("ClientError", f"ClientError: {answer.status}", said)
+                raise _InvocationError("ClientError", f"ClientError: {answer.status}", text)
             if last:
-                raise _RefusedError(
-                    "AlgorithmError", f"Bad HTTP status received from algorithm: {answer.status}", said
+                raise _InvocationError(
+                    "AlgorithmError", f"Bad HTTP status received from algorithm: {answer.status}", text
                 )
         raise AssertionError("unreachable: the last attempt returns or raises")

@@ -1,4 +1,4 @@
-"""What a request for a batch transform job asks for, and what local AWS refuses of it."""
+"""Reads the request of a batch transform job and rejects what local AWS does not support."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _TIMEOUT_SECONDS = 600
 
 @dataclass(frozen=True)
 class Settings:
-    """A CreateTransformJob request, read."""
+    """The settings of a transform job."""
 
     name: str
     uri: str
@@ -40,40 +40,39 @@ def read_settings(request: Mapping[str, Any]) -> Settings:
     Raises
     ------
     ValueError
-        When its parts contradict each other.
+        If members of the request contradict each other.
     NotImplementedError
-        Naming what local AWS does not do.
+        If local AWS does not support a member; the message names it.
     """
-    given, output = request["TransformInput"], request["TransformOutput"]
-    source = given["DataSource"]["S3DataSource"]
-    for value, allowed, what in (
-        (source["S3DataType"], ("S3Prefix",), "S3DataType"),
-        (given.get("SplitType", "None"), tuple(SPLITTERS), "SplitType"),
-        (request.get("DataCaptureConfig", "none"), ("none",), "DataCaptureConfig"),
+    source, output = request["TransformInput"], request["TransformOutput"]
+    location = source["DataSource"]["S3DataSource"]
+    for name, value, supported in (
+        ("S3DataType", location["S3DataType"], ("S3Prefix",)),
+        ("SplitType", source.get("SplitType", "None"), tuple(SPLITTERS)),
+        ("DataCaptureConfig", request.get("DataCaptureConfig", "none"), ("none",)),
     ):
-        if value not in allowed:
-            raise NotImplementedError(f"{what} {value if isinstance(value, str) else ''}".strip())
-    split_type = given.get("SplitType", "None")
-    content_type = given.get("ContentType", "")
+        if value not in supported:
+            raise NotImplementedError(f"{name} {value if isinstance(value, str) else ''}".strip())
+    content_type = source.get("ContentType", "")
     accept = output.get("Accept", "")
-    wanted = request.get("DataProcessing") or {}
+    data_processing = request.get("DataProcessing") or {}
     client = request.get("ModelClientConfig") or {}
     try:
         processing = Processing(
             content_type=_base_type(content_type),
             accept=_base_type(accept),
-            input_filter=Filter(wanted.get("InputFilter", "$")),
-            output_filter=Filter(wanted.get("OutputFilter", "$")),
-            join=wanted.get("JoinSource", "None") == "Input",
+            input_filter=Filter(data_processing.get("InputFilter", "$")),
+            output_filter=Filter(data_processing.get("OutputFilter", "$")),
+            join=data_processing.get("JoinSource", "None") == "Input",
         )
     except TransformDataError as error:
         raise ValueError(str(error)) from error
     settings = Settings(
         name=request["TransformJobName"],
-        uri=source["S3Uri"],
+        uri=location["S3Uri"],
         output_uri=output["S3OutputPath"].rstrip("/"),
-        split_type=split_type,
-        compression=given.get("CompressionType", "None"),
+        split_type=source.get("SplitType", "None"),
+        compression=source.get("CompressionType", "None"),
         content_type=content_type,
         accept=accept,
         assemble=output.get("AssembleWith", "None") == "Line",
@@ -93,11 +92,13 @@ def read_settings(request: Mapping[str, Any]) -> Settings:
 def _check(settings: Settings) -> None:
     processing = settings.processing
     if processing.reads_records and settings.split_type != "Line":
-        raise ValueError("DataProcessing needs records to work on: set TransformInput.SplitType to Line.")
+        raise ValueError(
+            f"DataProcessing needs records: set TransformInput.SplitType to Line, not {settings.split_type}."
+        )
     kinds = {"csv" if kind == "text/csv" else "json" for kind in (processing.content_type, processing.accept)}
     if processing.join and len(kinds) > 1:
         raise ValueError(
-            "JoinSource is Input, so ContentType and Accept must both be text/csv or both JSON; they are "
+            "JoinSource is Input, so ContentType and Accept must both be text/csv or both be JSON; they are "
             f"{settings.content_type or 'not set'} and {settings.accept or 'not set'}."
         )
 

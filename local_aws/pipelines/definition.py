@@ -1,4 +1,4 @@
-"""The pipeline definition: what it may say, its parameters, and the values its expressions stand for."""
+"""Pipeline definitions: validation, parameter values, and evaluation of expressions and conditions."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from local_aws.base.paths import PathError, follow
+from local_aws.base.documents import PathError, follow
 
 STEP_TYPES = ("Processing", "Training", "RegisterModel", "Model", "Condition", "Fail")
 PARAMETER_TYPES = ("String", "Integer", "Float", "Boolean")
 
 _NAME = re.compile(r"[A-Za-z0-9\-_]{1,64}")
-# One piece of a property path: .name, ['name'] or [0]
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "Equals": operator.eq,
     "GreaterThan": operator.gt,
@@ -37,16 +36,16 @@ _EXECUTION_VALUES = (
 
 
 class DefinitionError(PathError):
-    """A definition, a parameter or an expression that cannot be used."""
+    """An invalid definition, parameter value or expression."""
 
 
 def parse(text: str) -> dict[str, Any]:
-    """Read a definition and check all that can be known before it runs.
+    """Parse a definition and check everything that can be checked before it runs.
 
     Raises
     ------
     DefinitionError
-        With every problem found.
+        If the definition is invalid; the message lists every problem.
     """
     try:
         definition = json.loads(text)
@@ -61,7 +60,7 @@ def parse(text: str) -> dict[str, Any]:
 
 
 def walk(steps: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-    """Yield steps, those inside conditions included, outer ones first."""
+    """Yield all steps, including those inside conditions, outer steps first."""
     for step in steps:
         yield step
         if step.get("Type") == "Condition":
@@ -75,7 +74,7 @@ def _problems(definition: Mapping[str, Any]) -> Iterator[str]:
         yield f"Version is {definition.get('Version')!r}; it must be '2020-12-01'."
     steps = list(walk(definition["Steps"]))
     if not steps:
-        yield "There is no step."
+        yield "Steps is empty; a pipeline needs at least one step."
     names = Counter(str(step.get("Name", "")) for step in steps)
     yield from (f"Step name {name!r} is used {count} times." for name, count in names.items() if count > 1)
     declared = set()
@@ -100,17 +99,15 @@ def _step_problems(step: Mapping[str, Any], names: set[str], declared: set[Any])
         return
     for other in sorted(dependencies(step) - names):
         yield f"Step {name!r} refers to step {other!r}, which does not exist."
-    own = {
-        key: value for key, value in step.get("Arguments", {}).items() if key not in {"IfSteps", "ElseSteps"}
-    }
+    own = _own_arguments(step)
     for path in sorted(paths(own)):
         root, _, rest = path.partition(".")
         if root == "Parameters" and rest not in declared:
             yield f"Step {name!r} uses the undeclared parameter {rest!r}."
         elif root == "Execution" and rest not in _EXECUTION_VALUES:
-            yield f"Step {name!r} uses {path!r}; known are {', '.join(_EXECUTION_VALUES)}."
+            yield f"Step {name!r} uses {path!r}; allowed after Execution are {', '.join(_EXECUTION_VALUES)}."
         elif root not in {"Parameters", "Execution", "Steps"}:
-            yield f"Step {name!r} uses {path!r}, which local AWS does not resolve."
+            yield f"Step {name!r} uses {path!r}; paths start with Parameters, Execution or Steps."
     for condition in _conditions(own.get("Conditions", [])):
         if condition.get("Type") not in _CONDITIONS:
             yield (
@@ -138,25 +135,28 @@ def _cycle_problems(steps: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         for needed in waiting.values():
             needed.difference_update(ready)
     if waiting:
-        yield f"Steps {', '.join(sorted(waiting))} wait for each other."
+        yield f"Steps {', '.join(sorted(waiting))} depend on each other in a cycle."
 
 
 def dependencies(step: Mapping[str, Any]) -> set[str]:
-    """Return the names of the steps that must end before `step` may start."""
-    arguments = {
-        key: value for key, value in step.get("Arguments", {}).items() if key not in {"IfSteps", "ElseSteps"}
-    }
-    used = {path.split(".")[1] for path in paths(arguments) if path.startswith("Steps.")}
+    """Return the names of the steps that must end before `step` can start."""
+    used = {path.split(".")[1] for path in paths(_own_arguments(step)) if path.startswith("Steps.")}
     return used | explicit_dependencies(step)
 
 
+def _own_arguments(step: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a step's arguments without the steps nested in a condition."""
+    branches = {"IfSteps", "ElseSteps"}
+    return {key: value for key, value in step.get("Arguments", {}).items() if key not in branches}
+
+
 def explicit_dependencies(step: Mapping[str, Any]) -> set[str]:
-    """Return the names in a step's DependsOn, in either of its two spellings."""
+    """Return the step names in DependsOn, which holds strings or objects with a member Step."""
     return {str(each["Step"] if isinstance(each, Mapping) else each) for each in step.get("DependsOn") or []}
 
 
 def paths(value: Any) -> set[str]:
-    """Return every path that a value's expressions read, such as ``Parameters.MinRocAuc``."""
+    """Return the paths of all expressions in a value, such as ``Parameters.MinRocAuc``."""
     if isinstance(value, Mapping):
         if set(value) == {"Get"} and isinstance(value["Get"], str):
             return {value["Get"]}
@@ -167,7 +167,7 @@ def paths(value: Any) -> set[str]:
 
 
 def parameter_values(
-    definition: Mapping[str, Any], given: Sequence[Mapping[str, Any]]
+    definition: Mapping[str, Any], requested: Sequence[Mapping[str, Any]]
 ) -> dict[str, str | int | float | bool]:
     """Return the value of every declared parameter for one execution.
 
@@ -175,16 +175,16 @@ def parameter_values(
     ----------
     definition : Mapping
         A definition from `parse`.
-    given : sequence of Mapping
-        ``PipelineParameters`` of the request; their values are strings.
+    requested : sequence of Mapping
+        ``PipelineParameters`` of the request; the values are strings.
 
     Raises
     ------
     DefinitionError
-        For an undeclared parameter, a wrong type, a value outside the enum, or one that is missing.
+        If a parameter is undeclared or missing, or its value has the wrong type or is not in the enum.
     """
     declared = {str(each["Name"]): each for each in definition.get("Parameters", [])}
-    strings = {str(each["Name"]): each["Value"] for each in given}
+    strings = {str(each["Name"]): each["Value"] for each in requested}
     unknown = sorted(set(strings) - set(declared))
     if unknown:
         raise DefinitionError(
@@ -198,7 +198,7 @@ def parameter_values(
         elif parameter.get("DefaultValue") is not None:
             value = parameter["DefaultValue"]
         else:
-            raise DefinitionError(f"Parameter {name} has no default value, so a value must be given.")
+            raise DefinitionError(f"Parameter {name} has no default value; set it in PipelineParameters.")
         allowed = parameter.get("EnumValues")
         if allowed and value not in allowed:
             raise DefinitionError(
@@ -215,29 +215,29 @@ def _typed(name: str, kind: str, text: str) -> str | int | float | bool:
         if kind == "Float":
             return float(text)
     except ValueError as error:
-        raise DefinitionError(f"Parameter {name} is of type {kind}; {text!r} is not.") from error
+        raise DefinitionError(f"Parameter {name} must be of type {kind}, not {text!r}.") from error
     if kind == "Boolean":
         if text.lower() not in {"true", "false"}:
-            raise DefinitionError(f"Parameter {name} is of type Boolean; {text!r} is neither true nor false.")
+            raise DefinitionError(f"Parameter {name} must be true or false, not {text!r}.")
         return text.lower() == "true"
     return text
 
 
 class Resolver:
-    """Turns expressions into values while an execution runs.
+    """Evaluates expressions and conditions while an execution runs.
 
     Parameters
     ----------
     parameters : Mapping
-        From `parameter_values`.
+        Result of `parameter_values`.
     execution : Callable
-        Gives the value of ``Execution.<name>``.
+        Returns the value of ``Execution.<name>``.
     steps : Mapping
-        The properties of each step that has ended, by name; it may grow.
+        Properties of each step that has ended, by name; it grows during the execution.
     read_json : Callable
-        ``(step name, property file name) -> parsed JSON``.
+        Takes the names of a step and a property file; returns the parsed JSON.
     read_uri : Callable
-        ``S3 URI -> parsed JSON``.
+        Takes an S3 URI; returns the parsed JSON.
     """
 
     def __init__(
@@ -256,12 +256,12 @@ class Resolver:
         self._read_uri = read_uri
 
     def resolve(self, value: Any) -> Any:
-        """Return `value` with every expression in it replaced.
+        """Return `value` with every expression replaced by its value.
 
         Raises
         ------
         DefinitionError
-            When something it names is not there.
+            If an expression refers to a step that did not run or a value that does not exist.
         """
         if isinstance(value, list):
             return [self.resolve(each) for each in value]
@@ -277,7 +277,7 @@ class Resolver:
         return {key: self.resolve(each) for key, each in value.items()}
 
     def holds(self, condition: Mapping[str, Any]) -> bool:
-        """Tell whether a condition is true."""
+        """Return whether a condition is true."""
         kind = condition["Type"]
         if kind == "Not":
             return not self.holds(condition.get("Condition", condition.get("Expression")))
@@ -316,7 +316,7 @@ class Resolver:
 
 
 def as_text(value: Any) -> str:
-    """Return a value as a joined string shows it."""
+    """Return a value as text, in the form of Std:Join."""
     if isinstance(value, bool):
         return str(value).lower()
     return str(value)

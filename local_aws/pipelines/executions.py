@@ -1,4 +1,4 @@
-"""Pipeline executions as records: their state, their steps, and who hears of a change."""
+"""Pipeline executions as records: their status, their steps, and a listener for status changes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from local_aws.base.clock import now
+from local_aws.base.documents import present
 
 ENDED = ("Succeeded", "Failed", "Stopped")
 STEP_FAILURE = "Step failure: One or multiple steps failed."
@@ -16,7 +17,7 @@ STEP_FAILURE = "Step failure: One or multiple steps failed."
 
 @dataclass
 class StepRecord:
-    """One step of an execution, as ListPipelineExecutionSteps tells it."""
+    """One step of an execution, with the members that ListPipelineExecutionSteps returns."""
 
     name: str
     kind: str
@@ -32,8 +33,9 @@ class StepRecord:
     properties: dict[str, Any] = field(default_factory=dict)
 
     def describe(self) -> dict[str, Any]:
-        """Return the step in the API's shape."""
-        answer: dict[str, Any] = {
+        """Return the step in the shape of the API."""
+        cached = {"SourcePipelineExecutionArn": self.cached_from} if self.cached_from else None
+        answer = {
             "StepName": self.name,
             "StepDisplayName": self.display_name,
             "StepDescription": self.description,
@@ -43,15 +45,14 @@ class StepRecord:
             "AttemptCount": self.attempts,
             "Metadata": self.metadata,
             "FailureReason": self.failure_reason[:1024] if self.failure_reason else None,
+            "CacheHitResult": cached,
         }
-        if self.cached_from:
-            answer["CacheHitResult"] = {"SourcePipelineExecutionArn": self.cached_from}
-        return {key: value for key, value in answer.items() if value is not None}
+        return present(answer)
 
 
 @dataclass(frozen=True)
 class Change:
-    """A status that an execution, or one of its steps, has just taken."""
+    """A change of status of an execution or one of its steps."""
 
     execution: Execution
     previous: str | None
@@ -64,7 +65,7 @@ Listener = Callable[[Change], None]
 
 @dataclass
 class Execution:
-    """One execution of a pipeline; changed by the executor alone, read by everybody."""
+    """One execution of a pipeline; only the executor changes it."""
 
     arn: str
     pipeline_name: str
@@ -85,16 +86,16 @@ class Execution:
     steps: dict[str, StepRecord] = field(default_factory=dict)
     retry_token: str | None = None
     stopping: threading.Event = field(default_factory=threading.Event)
-    # Held for a look at the status together with its change.
+    # Makes checking the status and changing it one step.
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     @property
     def id(self) -> str:
-        """The last part of the ARN."""
+        """Id of the execution: the last part of its ARN."""
         return self.arn.rsplit("/", 1)[-1]
 
     def start_step(self, step: Mapping[str, Any]) -> StepRecord:
-        """Record that a step starts."""
+        """Record that a step has started."""
         record = StepRecord(
             str(step["Name"]), str(step["Type"]), step.get("DisplayName"), step.get("Description")
         )
@@ -123,29 +124,27 @@ class Execution:
     def describe(self) -> dict[str, Any]:
         """Return the execution in the shape of DescribePipelineExecution."""
         answer = {
+            **self._common(),
             "PipelineArn": self.pipeline_arn,
-            "PipelineExecutionArn": self.arn,
-            "PipelineExecutionDisplayName": self.display_name,
-            "PipelineExecutionDescription": self.description,
-            "PipelineExecutionStatus": self.status,
             "FailureReason": self.failure_reason,
             "CreationTime": self.created,
             "LastModifiedTime": self.modified,
             "ParallelismConfiguration": self.parallelism,
         }
-        return {key: value for key, value in answer.items() if value is not None}
+        return present(answer)
 
     def summary(self) -> dict[str, Any]:
         """Return the execution in the shape of ListPipelineExecutions."""
-        answer = {
+        summary = {"StartTime": self.created, "PipelineExecutionFailureReason": self.failure_reason}
+        return present({**self._common(), **summary})
+
+    def _common(self) -> dict[str, Any]:
+        return {
             "PipelineExecutionArn": self.arn,
-            "StartTime": self.created,
-            "PipelineExecutionStatus": self.status,
-            "PipelineExecutionDescription": self.description,
             "PipelineExecutionDisplayName": self.display_name,
-            "PipelineExecutionFailureReason": self.failure_reason,
+            "PipelineExecutionDescription": self.description,
+            "PipelineExecutionStatus": self.status,
         }
-        return {key: value for key, value in answer.items() if value is not None}
 
 
 class ExecutionStore:
@@ -156,12 +155,12 @@ class ExecutionStore:
         self.lock = threading.RLock()
 
     def add(self, execution: Execution) -> None:
-        """Keep an execution."""
+        """Store an execution."""
         with self.lock:
             self._executions[execution.arn] = execution
 
     def get(self, arn: str) -> Execution | None:
-        """Return an execution, or None."""
+        """Return an execution, or None if there is no such execution."""
         return self._executions.get(arn)
 
     def of(self, pipeline_arn: str) -> list[Execution]:
@@ -170,12 +169,12 @@ class ExecutionStore:
             return [each for each in self._executions.values() if each.pipeline_arn == pipeline_arn]
 
     def drop(self, pipeline_arn: str) -> None:
-        """Forget a deleted pipeline's executions."""
+        """Drop the executions of a deleted pipeline."""
         with self.lock:
             for execution in self.of(pipeline_arn):
                 del self._executions[execution.arn]
 
     def clear(self) -> None:
-        """Forget all."""
+        """Drop all executions."""
         with self.lock:
             self._executions.clear()

@@ -1,4 +1,4 @@
-"""Runs pipeline executions from their definition: order, parallel steps, caching, retries, stop, failures."""
+"""Runs pipeline executions: orders steps, runs independent ones in parallel, and handles stop and failure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local_aws.base.clients import Clients
 from local_aws.base.clock import now
-from local_aws.base.paths import PathError
+from local_aws.base.documents import PathError
+from local_aws.base.s3 import split_uri
 from local_aws.pipelines.caching import CachedStep, StepCache
 from local_aws.pipelines.definition import (
     DefinitionError,
@@ -34,26 +35,24 @@ _STOP_POLL_SECONDS = 0.02
 
 
 class Executor:
-    """Runs executions, each in a thread of its own.
+    """Runs executions, each in its own thread.
 
     Parameters
     ----------
-    url : str
-        Where local AWS listens; jobs and packages are created there.
-    region : str
-        Region of the calls.
+    url, region : str
+        Local AWS, where steps create jobs and model packages.
     """
 
     def __init__(self, url: str, region: str) -> None:
         self._clients = Clients(url, region)
         self.cache = StepCache()
-        # By run, not by execution: a retry may start while the run before it is still going home.
+        # Keyed by run: a retry of an execution can start while the thread of its first run is still ending.
         self._running: dict[int, Execution] = {}
         self._runs = itertools.count()
         self._lock = threading.Lock()
 
     def start(self, execution: Execution) -> None:
-        """Run an execution in the background; steps that have succeeded before are not run again."""
+        """Run an execution in the background; steps that succeeded in an earlier run are skipped."""
         with self._lock:
             run = next(self._runs)
             self._running[run] = execution
@@ -62,7 +61,7 @@ class Executor:
         ).start()
 
     def stop(self, execution: Execution) -> bool:
-        """Ask an execution to stop: its jobs are stopped, no other starts. False if it does not run."""
+        """Stop an execution and its jobs; return False if it is not executing."""
         with execution.lock:
             if execution.status != "Executing":
                 return False
@@ -71,7 +70,7 @@ class Executor:
             return True
 
     def stop_all(self) -> None:
-        """Stop everything that runs and forget what was cached."""
+        """Stop all executions and clear the step cache."""
         with self._lock:
             for execution in self._running.values():
                 execution.stopping.set()
@@ -81,13 +80,13 @@ class Executor:
         self.cache.clear()
 
     def close(self) -> None:
-        """Stop everything and drop the connections."""
+        """Stop all executions and close the connections."""
         self.stop_all()
         self._clients.close()
 
     def _run(self, run: int, execution: Execution) -> None:
         try:
-            _Run(execution, self._clients, self.cache).to_the_end()
+            _Run(execution, self._clients, self.cache).run()
         finally:
             with self._lock:
                 del self._running[run]
@@ -115,8 +114,8 @@ class _Run:
             read_uri=self._read_uri,
         )
 
-    def to_the_end(self) -> None:
-        """Run all steps that can run, then record how the execution ended."""
+    def run(self) -> None:
+        """Run all steps that can run, then record the final status."""
         limit = (self._execution.parallelism or {}).get("MaxParallelExecutionSteps", _DEFAULT_PARALLEL_STEPS)
         with self._wake:
             while self._waiting or self._active:
@@ -139,7 +138,7 @@ class _Run:
                 self._execution.change("Succeeded")
 
     def _skip_unreachable(self) -> None:
-        """Leave out steps that depend on one in the branch not taken, as the service does."""
+        """Skip steps that depend on a step in the branch not taken, as the service does."""
         while True:
             names = [
                 name for name, step in self._waiting.items() if explicit_dependencies(step) & self._skipped
@@ -160,7 +159,7 @@ class _Run:
         step = self._waiting.pop(name)
         earlier = self._execution.steps.get(name)
         if earlier is not None and earlier.status == "Succeeded":
-            # A retried execution keeps what it has.
+            # A retried execution keeps its successful steps.
             self._finish(step, earlier)
             return
         self._active.add(name)
@@ -179,8 +178,8 @@ class _Run:
         except (ClientError, BotoCoreError) as error:
             self._execution.change_step(record, "Failed", f"ClientError: {error}")
         except Exception as error:
-            # The thread's outermost boundary: without it the execution would hang instead of failing.
-            logger.exception("Local AWS failed at step %s", record.name)
+            # The thread's outermost handler: an unexpected error must fail the step, or the execution hangs.
+            logger.exception("Local AWS failed while running step %s", record.name)
             self._execution.change_step(record, "Failed", f"InternalServerError: {error!r}")
         with self._wake:
             if succeeded:
@@ -214,7 +213,7 @@ class _Run:
         self._execution.change_step(record, "Succeeded")
 
     def _finish(self, step: Mapping[str, Any], record: StepRecord) -> None:
-        """Let others see a step's properties; a condition opens one branch and closes the other."""
+        """Publish a step's properties; for a condition, queue one branch and skip the other."""
         self._properties[record.name] = record.properties
         if step["Type"] == "Condition":
             branches = [step["Arguments"].get("IfSteps", []), step["Arguments"].get("ElseSteps", [])]
@@ -235,7 +234,9 @@ class _Run:
             "CurrentDateTime": now().isoformat,
         }
         if name not in values:
-            raise DefinitionError(f"Execution.{name} has no value here.")
+            raise DefinitionError(
+                f"Execution.{name} is not available in a step; available are {', '.join(sorted(values))}."
+            )
         return values[name]()
 
     def _read_property_file(self, step_name: str, file_name: str) -> Any:
@@ -250,18 +251,18 @@ class _Run:
         return self._read_uri(f"{output['S3Output']['S3Uri'].rstrip('/')}/{found['FilePath']}")
 
     def _read_uri(self, uri: str) -> Any:
-        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        bucket, key = split_uri(uri)
         try:
             body = self._clients.get("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
             return json.loads(body)
         except ClientError as error:
             raise DefinitionError(f"Failed to retrieve the property file {uri}: {error}") from error
         except ValueError as error:
-            raise DefinitionError(f"{uri} is not JSON: {error}") from error
+            raise DefinitionError(f"The property file {uri} is not JSON: {error}") from error
 
 
 def retry(executor: Executor, execution: Execution) -> None:
-    """Run what failed, was stopped or never ran in an execution that has ended."""
+    """Run an ended execution again, without the steps that succeeded."""
     for name in [name for name, record in execution.steps.items() if record.status != "Succeeded"]:
         del execution.steps[name]
     execution.stopping.clear()
@@ -270,5 +271,5 @@ def retry(executor: Executor, execution: Execution) -> None:
 
 
 def can_be_retried(execution: Execution) -> bool:
-    """Tell whether an execution has ended in a way that a retry can mend."""
+    """Return whether an execution has ended as Failed or Stopped."""
     return execution.status in ENDED and execution.status != "Succeeded"

@@ -1,4 +1,4 @@
-"""One function per type of step: what the service does for it, by calls to the API."""
+"""Runs each type of step by the API calls that the service makes for it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from botocore.exceptions import ClientError
 
 from local_aws.base.clients import Clients
 from local_aws.base.ids import random_id
-from local_aws.pipelines.caching import delays, exception_type
 from local_aws.pipelines.executions import Execution, StepRecord
+from local_aws.pipelines.retries import delays, exception_type
 
 _FIRST_POLL_SECONDS = 0.05
 _SLOWEST_POLL_SECONDS = 0.2
@@ -27,7 +27,7 @@ class StepError(Exception):
     message : str
         The reason.
     exception : str, optional
-        The retry policies' name of the failure.
+        Exception type of the failure in retry policies.
     """
 
     def __init__(self, message: str, exception: str | None = None) -> None:
@@ -41,7 +41,7 @@ class StepStoppedError(Exception):
 
 @dataclass(frozen=True)
 class StepContext:
-    """What a runner needs."""
+    """A step with resolved arguments, and the clients and records that running it needs."""
 
     execution: Execution
     record: StepRecord
@@ -52,7 +52,7 @@ class StepContext:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a step that succeeded leaves: metadata for the list of steps, properties for other steps."""
+    """The result of a successful step: metadata for the list of steps, properties for later steps."""
 
     metadata: dict[str, Any]
     properties: dict[str, Any]
@@ -141,13 +141,13 @@ def _stop_job(sagemaker: Any, kind: _JobKind, name: str) -> None:
     try:
         getattr(sagemaker, f"stop_{kind.operation}")(**{f"{kind.prefix}Name": name})
     except ClientError as error:
-        # The job may have ended by itself meanwhile; the next look at it shows how.
+        # The job may have ended just before; the next poll shows its status.
         if error.response["Error"]["Code"] != "ValidationException":
             raise
 
 
 def _job_name(context: StepContext) -> str:
-    """Return a name as the service makes it: pipelines-<execution>-<step>-<random>."""
+    """Return a name in the service's form: pipelines-<execution>-<step>-<random>."""
     start, end = f"pipelines-{context.execution.id}-", f"-{random_id(10)}"
     step = context.record.name.replace("_", "-")[: _LONGEST_JOB_NAME - len(start) - len(end)].strip("-")
     return f"{start}{step}{end}"

@@ -1,1 +1,1 @@
-"""Adapters that put the data plane behind moto's SageMaker API."""
+"""The SageMaker API: moto stores the resources, this room adds what moto lacks and runs the jobs."""

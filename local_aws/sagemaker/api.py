@@ -1,4 +1,4 @@
-"""Adapter: the SageMaker API in front of the data plane, put where moto looks for its own."""
+"""Puts local AWS's SageMaker actions in the place of moto's."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from moto.core.responses import ActionResult
+from moto.core.utils import camelcase_to_underscores
 from moto.sagemaker import urls
 from moto.sagemaker.exceptions import AWSValidationException
 
@@ -15,42 +16,56 @@ from local_aws.sagemaker.executions import PipelineActions
 from local_aws.sagemaker.jobs import JobActions
 from local_aws.sagemaker.plane import Plane
 from local_aws.sagemaker.registry import RegistryActions
-from local_aws.sagemaker.transform import TransformActions
 
-# What moto calls done the moment it is asked for, although nothing has run.
-PRETENDED = frozenset(
+# moto's own actions that the workflow needs. The others are rejected: many only pretend to run something.
+MOTO_ACTIONS = frozenset(
     {
-        "CreateAutoMLJobV2",
-        "CreateCluster",
-        "CreateCompilationJob",
-        "CreateHyperParameterTuningJob",
-        "CreateNotebookInstance",
-        "StartNotebookInstance",
-        "UpdateEndpointWeightsAndCapacities",
+        "DeleteEndpointConfig",
+        "DeleteModel",
+        "DescribeEndpoint",
+        "DescribeEndpointConfig",
+        "DescribeModel",
+        "DescribeTransformJob",
+        "ListEndpointConfigs",
+        "ListEndpoints",
+        "ListModelPackageGroups",
+        "ListModelPackages",
+        "ListModels",
+        "ListPipelines",
+        "ListProcessingJobs",
+        "ListTrainingJobs",
+        "Search",
     }
 )
 
 
 def install(plane: Plane) -> None:
-    """Answer SageMaker's API by `LocalSageMaker`; to be called before moto's application is made."""
+    """Answer SageMaker's API by `LocalSageMaker`; call this before moto's application is created."""
     LocalSageMaker.plane = plane
     urls.url_paths["{0}/$"] = LocalSageMaker.dispatch
 
 
-class LocalSageMaker(PipelineActions, JobActions, TransformActions, EndpointActions, RegistryActions):
-    """All actions; what is not here is moto's, what neither has is refused by name."""
+class LocalSageMaker(PipelineActions, JobActions, EndpointActions, RegistryActions):
+    """The SageMaker API of local AWS."""
+
+    @classmethod
+    def is_own(cls, action: str) -> bool:
+        """Return whether local AWS implements an action itself."""
+        method = getattr(cls, camelcase_to_underscores(action), None)
+        return method is not None and method.__module__.startswith("local_aws.")
 
     def call_action(self) -> Any:
-        """Check a request against the service model, then act."""
-        if self._get_action() in PRETENDED:
-            raise NotImplementedError("it would have to run something")
+        """Validate a request against the service model, then run its action."""
+        action = self._get_action()
+        if action not in MOTO_ACTIONS and not self.is_own(action):
+            raise NotImplementedError("docs/local-aws.md lists the actions that it implements")
         try:
             request = json.loads(self.body or "{}")
         except ValueError:
             request = {}
-        found = validation.problems("sagemaker", self._get_action(), request)
-        if found:
-            error = AWSValidationException(validation.error_message(found))
+        problems = validation.problems("sagemaker", action, request)
+        if problems:
+            error = AWSValidationException(validation.error_message(problems))
             status, headers, body = self.serialized(ActionResult(error))
             headers, body = self._enrich_response(headers, body)
             return status, headers, body

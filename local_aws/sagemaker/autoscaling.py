@@ -1,4 +1,4 @@
-"""Application Auto Scaling on local AWS: what is registered is kept, and checked; nothing ever scales."""
+"""Application Auto Scaling: scalable targets are stored and checked, but the instance count never changes."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ _DIMENSION = "sagemaker:variant:DesiredInstanceCount"
 
 
 def install() -> None:
-    """Let moto deregister as AWS does; call it before moto's application is made."""
+    """Make moto deregister targets as AWS does; call this before moto's application is created."""
     ApplicationAutoscalingBackend.deregister_scalable_target = _deregister
 
 
 def is_scaled(region: str, endpoint: str, variant: str) -> bool:
-    """Whether a variant of an endpoint is registered as a scalable target."""
-    return _resource(endpoint, variant) in _targets(region)
+    """Return whether a variant of an endpoint is registered as a scalable target."""
+    return f"endpoint/{endpoint}/variant/{variant}" in _targets(region)
 
 
 def forget_endpoint(region: str, endpoint: str) -> None:
-    """Drop what is registered for an endpoint, as its deletion does."""
+    """Deregister the scalable targets of a deleted endpoint."""
     for resource in [name for name in _targets(region) if name.startswith(f"endpoint/{endpoint}/")]:
         _drop(applicationautoscaling_backends[ACCOUNT][region], resource, _DIMENSION)
 
@@ -39,14 +39,10 @@ def _deregister(backend: ApplicationAutoscalingBackend, namespace: str, r_id: st
 
 
 def _drop(backend: ApplicationAutoscalingBackend, resource: str, dimension: str) -> None:
-    """Remove a target and the policies on it."""
+    """Remove a target and its scaling policies."""
     del backend.targets[dimension][resource]
     backend.policies = {
         key: policy
         for key, policy in backend.policies.items()
         if (policy.resource_id, policy.scalable_dimension) != (resource, dimension)
     }
-
-
-def _resource(endpoint: str, variant: str) -> str:
-    return f"endpoint/{endpoint}/variant/{variant}"

@@ -1,4 +1,4 @@
-"""Adapter: models, endpoint configurations, and endpoints that really serve."""
+"""Models, endpoint configurations, and endpoints that really serve."""
 
 from __future__ import annotations
 
@@ -9,32 +9,27 @@ from collections.abc import Mapping
 from typing import Any
 
 from moto.core.responses import ActionResult, EmptyResult
+from moto.core.utils import camelcase_to_underscores
 from moto.sagemaker.models import FakeEndpoint
 from moto.sagemaker.responses import SageMakerResponse
 
 from local_aws.base.clock import now
+from local_aws.base.documents import present
+from local_aws.base.ids import sagemaker_arn
 from local_aws.endpoints.host import EndpointError
 from local_aws.sagemaker import autoscaling
-from local_aws.sagemaker.plane import Plane, ValidationError, backend_of, model_spec, present
+from local_aws.sagemaker.plane import Plane, ValidationError, backend_of, event_times, model_spec
 
 LOGGER = logging.getLogger(__name__)
-# The status as events spell it.
-_EVENT_STATUS = {
-    "Creating": "CREATING",
-    "Updating": "UPDATING",
-    "InService": "IN_SERVICE",
-    "Failed": "FAILED",
-    "Deleting": "DELETING",
-}
 
 
 class EndpointActions(SageMakerResponse):  # type: ignore[misc]
-    """Models, configurations, endpoints."""
+    """Actions on models, endpoint configurations and endpoints."""
 
     plane: Plane
 
     def create_model(self) -> ActionResult:
-        """Store a model under a new name; a model package it names must exist, a version be approved."""
+        """Create a model; its name must be new, and its model package must exist and be approved."""
         name = self._get_param("ModelName")
         with self.plane.lock:
             if name in self.sagemaker_backend._models:
@@ -51,12 +46,12 @@ class EndpointActions(SageMakerResponse):  # type: ignore[misc]
                         )
                 elif not container.get("Image") and not container.get("ModelDataUrl"):
                     raise ValidationError(
-                        f"Model {name}: a container needs an Image and a ModelDataUrl, or a ModelPackageName."
+                        f"Model {name}: a container needs a ModelPackageName, or an Image and a ModelDataUrl."
                     )
             return super().create_model()
 
     def create_endpoint_config(self) -> ActionResult:
-        """Store a configuration under a new name."""
+        """Create an endpoint configuration; its name must be new."""
         name = self._get_param("EndpointConfigName")
         with self.plane.lock:
             if name in self.sagemaker_backend.endpoint_configs:
@@ -65,14 +60,14 @@ class EndpointActions(SageMakerResponse):  # type: ignore[misc]
             return super().create_endpoint_config()
 
     def create_endpoint(self) -> ActionResult:
-        """Start to serve a configuration under a new name."""
+        """Create an endpoint and deploy its configuration in the background."""
         name = self._get_param("EndpointName")
         with self.plane.lock:
             if name in self.sagemaker_backend.endpoints:
                 raise ValidationError(
                     f'Cannot create already existing endpoint "{self._arn("endpoint", name)}".'
                 )
-            # The configuration is read now: it may be deleted or replaced while the endpoint is made.
+            # A copy, because the configuration can be deleted or replaced while the endpoint is created.
             config_name = self._get_param("EndpointConfigName")
             config = copy.deepcopy(self.sagemaker_backend.describe_endpoint_config(config_name))
             result = super().create_endpoint()
@@ -82,7 +77,7 @@ class EndpointActions(SageMakerResponse):  # type: ignore[misc]
         return result
 
     def update_endpoint(self) -> ActionResult:
-        """Start to serve another configuration; the old one stays in service until then, or if that fails."""
+        """Deploy another configuration in the background; the old one serves until that succeeds."""
         name, config_name = self._get_param("EndpointName"), self._get_param("EndpointConfigName")
         with self.plane.lock:
             endpoint = self._endpoint(name)
@@ -92,14 +87,14 @@ class EndpointActions(SageMakerResponse):  # type: ignore[misc]
             if endpoint.endpoint_status != "InService":
                 raise ValidationError(
                     f'Cannot update endpoint "{endpoint.arn}" in status {endpoint.endpoint_status}; '
-                    "delete it and create it again."
+                    "delete the endpoint and create it again."
                 )
             if config_name == endpoint.endpoint_config_name:
                 raise ValidationError(
                     f'Cannot update endpoint "{endpoint.arn}" with its current configuration '
-                    f"{config_name!r}; name another one."
+                    f"{config_name!r}; name another configuration."
                 )
-            self._refuse_scaled(endpoint, config)
+            self._check_scaling(endpoint, config)
             endpoint.failure_reason = None
             endpoint.last_deployment_config = self._get_param("DeploymentConfig")
             self._set_status(endpoint, "Updating")
@@ -107,7 +102,7 @@ class EndpointActions(SageMakerResponse):  # type: ignore[misc]
         return ActionResult({"EndpointArn": endpoint.arn})
 
     def delete_endpoint(self) -> ActionResult:
-        """Take an endpoint out of service; its configuration and models stay."""
+        """Delete an endpoint; its configuration and models stay."""
         with self.plane.lock:
             endpoint = self._endpoint(self._get_param("EndpointName"))
             if endpoint.endpoint_status in {"Creating", "Updating", "Deleting"}:
@@ -118,8 +113,8 @@ class EndpointActions(SageMakerResponse):  # type: ignore[misc]
         self.plane.endpoints.stop(endpoint.endpoint_name)
         return EmptyResult()
 
-    def _refuse_scaled(self, endpoint: FakeEndpoint, config: Mapping[str, Any]) -> None:
-        """Refuse an update that takes away or changes the instances of a variant that scales."""
+    def _check_scaling(self, endpoint: FakeEndpoint, config: Mapping[str, Any]) -> None:
+        """Reject an update that removes a scaled variant or changes its instance type."""
         wanted = {v["VariantName"]: v.get("InstanceType") for v in config["ProductionVariants"]}
         present = self.sagemaker_backend.endpoint_configs.get(endpoint.endpoint_config_name)
         for variant in present.response_object["ProductionVariants"] if present else []:
@@ -139,7 +134,7 @@ class EndpointActions(SageMakerResponse):  # type: ignore[misc]
     def _update(self, endpoint: FakeEndpoint, config_name: str, config: Mapping[str, Any]) -> None:
         reason = self._deploy(endpoint, config)
         if reason:
-            # As on AWS: the update is rolled back, and the endpoint serves what it served.
+            # As on AWS, the update is rolled back and the old configuration stays in service.
             self._settle(endpoint, "InService", reason)
             return
         with self.plane.lock:
@@ -150,27 +145,30 @@ class EndpointActions(SageMakerResponse):  # type: ignore[misc]
         self._settle(endpoint, "InService", None)
 
     def _deploy(self, endpoint: FakeEndpoint, config: Mapping[str, Any]) -> str | None:
-        """Serve a configuration; return why that failed, or None."""
+        """Serve a configuration; return the reason if that fails, else None."""
         try:
             self._serve(endpoint, config)
         except (EndpointError, ValidationError) as error:
             return str(error)
         except Exception as error:
-            # The thread's outermost boundary: without it the endpoint would be in progress for ever.
-            LOGGER.exception("Local AWS failed at endpoint %s", endpoint.endpoint_name)
+            # The thread's outermost handler: an unexpected error must end the status "in progress".
+            LOGGER.exception("Local AWS failed to deploy endpoint %s", endpoint.endpoint_name)
             return f"InternalServerError: {error!r}"
         return None
 
     def _serve(self, endpoint: FakeEndpoint, config: Mapping[str, Any]) -> None:
         variants = config["ProductionVariants"]
         if len(variants) != 1:
-            raise EndpointError(f"Local AWS serves one production variant; {len(variants)} were given.")
+            raise EndpointError(
+                f"The configuration has {len(variants)} production variants; local AWS serves only one."
+            )
         spec = model_spec(self.plane.region, variants[0]["ModelName"])
         self.plane.endpoints.deploy(endpoint.endpoint_name, spec, lambda: self._is_present(endpoint))
 
     def _is_present(self, endpoint: FakeEndpoint) -> bool:
-        """Whether the endpoint was not forgotten, by a reset, while work on it went on."""
-        return self._backend().endpoints.get(endpoint.endpoint_name) is endpoint
+        """Return whether the endpoint still exists; a reset can remove it during a deployment."""
+        # Threads run outside a request, where moto's own `sagemaker_backend` does not work.
+        return backend_of(self.plane.region).endpoints.get(endpoint.endpoint_name) is endpoint
 
     def _settle(self, endpoint: FakeEndpoint, status: str, reason: str | None) -> None:
         with self.plane.lock:
@@ -181,9 +179,9 @@ class EndpointActions(SageMakerResponse):  # type: ignore[misc]
     def _set_status(self, endpoint: FakeEndpoint, status: str) -> None:
         endpoint.endpoint_status = status
         endpoint.last_modified_time = now()
-        detail = {**present(endpoint.response_object), "EndpointStatus": _EVENT_STATUS[status]}
-        detail["CreationTime"] = endpoint.creation_time.timestamp() * 1000
-        detail["LastModifiedTime"] = endpoint.last_modified_time.timestamp() * 1000
+        # Events spell the status in capitals: InService becomes IN_SERVICE.
+        spelled = camelcase_to_underscores(status).upper()
+        detail = {**event_times(present(endpoint.response_object)), "EndpointStatus": spelled}
         self.plane.emit("SageMaker Endpoint State Change", [endpoint.arn], detail)
 
     def _endpoint(self, name: str) -> FakeEndpoint:
@@ -192,12 +190,8 @@ class EndpointActions(SageMakerResponse):  # type: ignore[misc]
             raise ValidationError(f'Could not find endpoint "{self._arn("endpoint", name)}".')
         return endpoint
 
-    def _backend(self) -> Any:
-        """Return moto's store outside a request too."""
-        return backend_of(self.plane.region)
-
     def _arn(self, kind: str, name: str) -> str:
-        return f"arn:aws:sagemaker:{self.region}:{self.current_account}:{kind}/{name}"
+        return sagemaker_arn(self.region, kind, name)
 
     def _in_background(self, work: Any, endpoint: FakeEndpoint, *arguments: Any) -> None:
         threading.Thread(

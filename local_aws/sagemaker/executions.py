@@ -1,4 +1,4 @@
-"""Adapter: pipelines and their executions."""
+"""Pipelines and their executions."""
 
 from __future__ import annotations
 
@@ -10,45 +10,46 @@ from moto.core.responses import ActionResult
 from moto.sagemaker.responses import SageMakerResponse
 from moto.sagemaker.utils import load_pipeline_definition_from_s3
 
+from local_aws.base.documents import present
 from local_aws.base.ids import random_id
 from local_aws.pipelines.definition import DefinitionError, as_text, parameter_values, parse
 from local_aws.pipelines.executions import Change, Execution
 from local_aws.pipelines.executor import can_be_retried, retry
-from local_aws.sagemaker.plane import Plane, ResourceNotFound, ValidationError, page, present
+from local_aws.sagemaker.plane import Plane, ResourceNotFound, ValidationError, aware, page
 
 
 class PipelineActions(SageMakerResponse):  # type: ignore[misc]
-    """Pipelines, executions, their steps and parameters."""
+    """Actions on pipelines, executions, steps and parameters."""
 
     plane: Plane
 
     def create_pipeline(self) -> ActionResult:
-        """Store a pipeline whose definition can be run; the same ClientRequestToken makes no second one."""
+        """Create a pipeline after checking its definition; the same ClientRequestToken creates it once."""
         pipelines, name = self.sagemaker_backend.pipelines, self._get_param("PipelineName")
         token = self._get_param("ClientRequestToken")
         with self.plane.lock:
             earlier = pipelines.get(name)
             if earlier is not None and token and earlier.token == token:
                 return ActionResult({"PipelineArn": earlier.arn})
-            self._take_definition()
+            self._read_definition()
             result = super().create_pipeline()
             pipelines[name].token = token
         return result
 
     def update_pipeline(self) -> ActionResult:
-        """Change a pipeline; executions that run keep the definition they started with."""
+        """Update a pipeline; running executions keep the definition they started with."""
         self._pipeline(self._get_param("PipelineName"))
-        self._take_definition()
+        self._read_definition()
         result = super().update_pipeline()
         self._pipeline(self._get_param("PipelineName")).last_modified_time = datetime.now(UTC)
         return result
 
     def delete_pipeline(self) -> ActionResult:
-        """Delete a pipeline with its executions; refused while one runs."""
+        """Delete a pipeline and its executions, unless one is running."""
         pipeline = self._pipeline(self._get_param("PipelineName"))
         if any(each.status in {"Executing", "Stopping"} for each in self.plane.executions.of(pipeline.arn)):
             raise ValidationError(
-                f"Pipeline {pipeline.arn} has executions that have not ended; stop them first."
+                f"Pipeline {pipeline.arn} has running executions; stop them before you delete it."
             )
         self.plane.executions.drop(pipeline.arn)
         self.plane.executor.cache.forget(pipeline.arn)
@@ -60,7 +61,7 @@ class PipelineActions(SageMakerResponse):  # type: ignore[misc]
         return super().describe_pipeline()
 
     def start_pipeline_execution(self) -> ActionResult:
-        """Start an execution; the same ClientRequestToken starts no second one."""
+        """Start an execution; the same ClientRequestToken starts it once."""
         with self.plane.executions.lock:
             pipeline = self._pipeline(self._get_param("PipelineName"))
             token = self._get_param("ClientRequestToken")
@@ -70,7 +71,7 @@ class PipelineActions(SageMakerResponse):  # type: ignore[misc]
             execution = self._new_execution(pipeline, token)
             self.plane.executions.add(execution)
         pipeline.last_execution_time = execution.created
-        self._tell_change(Change(execution, None, "Executing"))
+        self._emit_change(Change(execution, None, "Executing"))
         self.plane.executor.start(execution)
         return ActionResult({"PipelineExecutionArn": execution.arn})
 
@@ -93,11 +94,11 @@ class PipelineActions(SageMakerResponse):  # type: ignore[misc]
             description=self._get_param("PipelineExecutionDescription"),
             parallelism=self._get_param("ParallelismConfiguration") or pipeline.parallelism_configuration,
             token=token,
-            listener=self._tell_change,
+            listener=self._emit_change,
         )
 
     def stop_pipeline_execution(self) -> ActionResult:
-        """Stop an execution that runs; its jobs are stopped."""
+        """Stop a running execution and its jobs."""
         execution = self._execution()
         if not self.plane.executor.stop(execution) and execution.status != "Stopping":
             raise ValidationError(
@@ -107,7 +108,7 @@ class PipelineActions(SageMakerResponse):  # type: ignore[misc]
         return ActionResult({"PipelineExecutionArn": execution.arn})
 
     def retry_pipeline_execution(self) -> ActionResult:
-        """Run what failed or was stopped in an execution once more."""
+        """Run the failed, stopped and remaining steps of an ended execution."""
         execution = self._execution()
         token = self._get_param("ClientRequestToken")
         with self.plane.executions.lock:
@@ -123,13 +124,6 @@ class PipelineActions(SageMakerResponse):  # type: ignore[misc]
             retry(self.plane.executor, execution)
         return ActionResult({"PipelineExecutionArn": execution.arn})
 
-    def update_pipeline_execution(self) -> ActionResult:
-        """Change an execution's display name and description."""
-        execution = self._execution()
-        execution.display_name = self._get_param("PipelineExecutionDisplayName") or execution.display_name
-        execution.description = self._get_param("PipelineExecutionDescription") or execution.description
-        return ActionResult({"PipelineExecutionArn": execution.arn})
-
     def describe_pipeline_execution(self) -> ActionResult:
         """Describe an execution."""
         return ActionResult(self._execution().describe())
@@ -142,21 +136,21 @@ class PipelineActions(SageMakerResponse):  # type: ignore[misc]
         )
 
     def list_pipeline_parameters_for_execution(self) -> ActionResult:
-        """List the values an execution runs with, the defaults included."""
+        """List an execution's parameter values, including defaults."""
         execution = self._execution()
         listed = [{"Name": name, "Value": as_text(value)} for name, value in execution.values.items()]
         found, token = page(listed, self.params)
         return ActionResult(present({"PipelineParameters": found, "NextToken": token}))
 
     def list_pipeline_executions(self) -> ActionResult:
-        """List a pipeline's executions, the latest first."""
+        """List a pipeline's executions, newest first by default."""
         pipeline = self._pipeline(self._get_param("PipelineName"))
         after, before = self._get_param("CreatedAfter"), self._get_param("CreatedBefore")
         executions = [
             each
             for each in self.plane.executions.of(pipeline.arn)
-            if (after is None or each.created > _aware(after))
-            and (before is None or each.created < _aware(before))
+            if (after is None or each.created > aware(after))
+            and (before is None or each.created < aware(before))
         ]
         if self._get_param("SortBy") == "PipelineExecutionArn":
             executions.sort(key=lambda each: each.arn)
@@ -166,9 +160,9 @@ class PipelineActions(SageMakerResponse):  # type: ignore[misc]
         return ActionResult(present({"PipelineExecutionSummaries": found, "NextToken": token}))
 
     def list_pipeline_execution_steps(self) -> ActionResult:
-        """List an execution's steps, the latest first unless told otherwise."""
+        """List an execution's steps, newest first by default."""
         if self._get_param("PipelineExecutionArn") is None:
-            raise ValidationError("PipelineExecutionArn must be given.")
+            raise ValidationError("PipelineExecutionArn is required.")
         steps = sorted(self._execution().steps.values(), key=lambda each: each.started)
         if self._get_param("SortOrder") != "Ascending":
             steps.reverse()
@@ -189,12 +183,12 @@ class PipelineActions(SageMakerResponse):  # type: ignore[misc]
             raise ResourceNotFound(f"Pipeline execution '{arn}' does not exist.")
         return execution
 
-    def _take_definition(self) -> None:
-        """Check the definition of a request and make it a string, wherever it comes from."""
+    def _read_definition(self) -> None:
+        """Check the definition of a request; replace a location in S3 by the text."""
         location = self.params.pop("PipelineDefinitionS3Location", None)
         text = self._get_param("PipelineDefinition")
         if location is not None and text is not None:
-            raise ValidationError("Give either PipelineDefinition or PipelineDefinitionS3Location, not both.")
+            raise ValidationError("Set either PipelineDefinition or PipelineDefinitionS3Location, not both.")
         if location is not None:
             text = json.dumps(
                 load_pipeline_definition_from_s3(
@@ -209,8 +203,8 @@ class PipelineActions(SageMakerResponse):  # type: ignore[misc]
         except DefinitionError as error:
             raise ValidationError(str(error)) from error
 
-    def _tell_change(self, change: Change) -> None:
-        """Emit the event of an execution's or a step's new status."""
+    def _emit_change(self, change: Change) -> None:
+        """Emit the event for a new status of an execution or a step."""
         execution, step = change.execution, change.step
         resources = [execution.pipeline_arn, execution.arn]
         common = {"pipelineArn": execution.pipeline_arn, "pipelineExecutionArn": execution.arn}
@@ -245,13 +239,7 @@ class PipelineActions(SageMakerResponse):  # type: ignore[misc]
 
 
 def _lowered(value: Any) -> Any:
-    """Spell the members of a step's metadata as its event does: with a small first letter."""
+    """Return step metadata with lower-case first letters in its names, as events have them."""
     if not isinstance(value, dict):
         return value
     return {key[0].lower() + key[1:]: _lowered(each) for key, each in value.items()}
-
-
-def _aware(moment: datetime | float) -> datetime:
-    if isinstance(moment, datetime):
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return datetime.fromtimestamp(float(moment), UTC)

@@ -1,10 +1,11 @@
-"""What the SageMaker adapters share: the parts behind the API, and errors in the service's words."""
+"""Shared by the SageMaker adapters: access to the data plane, errors, pagination and times."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from moto.sagemaker.exceptions import ResourceInUseException, ResourceNotFound, ValidationError
@@ -22,10 +23,11 @@ __all__ = [
     "ResourceInUseException",
     "ResourceNotFound",
     "ValidationError",
+    "aware",
     "backend_of",
+    "event_times",
     "model_spec",
     "page",
-    "present",
 ]
 
 Emit = Callable[[str, list[str], Mapping[str, Any]], None]
@@ -33,7 +35,7 @@ Emit = Callable[[str, list[str], Mapping[str, Any]], None]
 
 @dataclass
 class Plane:
-    """The data plane, as the API sees it."""
+    """The parts of the data plane that the SageMaker API uses."""
 
     region: str
     jobs: JobRunner
@@ -42,22 +44,22 @@ class Plane:
     endpoints: EndpointHost
     emit: Emit
     executions: ExecutionStore = field(default_factory=ExecutionStore)
-    # One lock for all that is checked and then written: moto has none.
+    # Makes each check and the write after it one step; moto has no locks.
     lock: threading.RLock = field(default_factory=threading.RLock)
 
 
 def backend_of(region: str) -> SageMakerModelBackend:
-    """Return moto's store of a region."""
+    """Return moto's SageMaker resources of a region."""
     return sagemaker_backends[ACCOUNT][region]
 
 
 def model_spec(region: str, name: str) -> ModelSpec:
-    """Return what a stored model serves: its own container's members over those of its model package.
+    """Return the archive and environment of a stored model; its container overrides its model package.
 
     Raises
     ------
     EndpointError
-        When there is no artefact to serve.
+        If the model has no archive.
     """
     model = backend_of(region).describe_model(name)
     container = model.primary_container or (model.containers[0] if model.containers else {})
@@ -71,23 +73,18 @@ def model_spec(region: str, name: str) -> ModelSpec:
         inherited = containers[0]
     url = container.get("ModelDataUrl") or inherited.get("ModelDataUrl")
     if not url:
-        raise EndpointError(f"Model {name} has no ModelDataUrl; local AWS serves artefacts, not images.")
+        raise EndpointError(f"Model {name} has no ModelDataUrl; local AWS serves model archives, not images.")
     environment = {**(inherited.get("Environment") or {}), **(container.get("Environment") or {})}
     return ModelSpec(url, environment, name)
 
 
-def present(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the members that have a value."""
-    return {key: value for key, value in values.items() if value is not None}
-
-
 def page(items: Sequence[Any], request: Mapping[str, Any]) -> tuple[list[Any], str | None]:
-    """Return one page of a list and the token of the next.
+    """Return one page of a list and the token of the next page.
 
     Raises
     ------
     ValidationError
-        When the token is not one of ours.
+        If NextToken is not a token of an earlier answer.
     """
     token = str(request.get("NextToken") or "0")
     if not token.isdigit():
@@ -95,3 +92,18 @@ def page(items: Sequence[Any], request: Mapping[str, Any]) -> tuple[list[Any], s
     start, size = int(token), int(request.get("MaxResults") or 100)
     end = start + size
     return list(items[start:end]), str(end) if end < len(items) else None
+
+
+def aware(moment: datetime | float | str) -> datetime:
+    """Return a time from a request or from moto, which may lack its zone, as a time in UTC."""
+    if isinstance(moment, datetime):
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return datetime.fromtimestamp(float(moment), UTC)
+
+
+def event_times(detail: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an event's detail with times in milliseconds since the epoch, as SageMaker sends them."""
+    return {
+        name: aware(value).timestamp() * 1000 if isinstance(value, datetime) else value
+        for name, value in detail.items()
+    }

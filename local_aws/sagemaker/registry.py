@@ -1,4 +1,4 @@
-"""Adapter: the model registry, where moto loses or accepts what the service keeps or refuses."""
+"""The model registry: adds the members and checks of the service that moto lacks."""
 
 from __future__ import annotations
 
@@ -10,21 +10,23 @@ from moto.sagemaker.models import ModelPackage
 from moto.sagemaker.responses import SageMakerResponse
 
 from local_aws.base.clock import now
+from local_aws.base.documents import present
+from local_aws.base.ids import sagemaker_arn
 from local_aws.sagemaker import model_card
-from local_aws.sagemaker.plane import Plane, ValidationError, present
+from local_aws.sagemaker.plane import Plane, ValidationError
 
-# Members of CreateModelPackage and UpdateModelPackage that moto drops.
+# Members of CreateModelPackage and UpdateModelPackage that moto does not store.
 _DROPPED = ("ModelCard", "ModelLifeCycle", "SecurityConfig", "SkipModelValidation", "SourceUri")
 _KEPT_ON_UPDATE = ("model_approval_status", "approval_description", "customer_metadata_properties")
 
 
 class RegistryActions(SageMakerResponse):  # type: ignore[misc]
-    """Model package groups, model packages, tags."""
+    """Actions on model package groups, model packages and tags."""
 
     plane: Plane
 
     def create_model_package_group(self) -> ActionResult:
-        """Store a group under a new name."""
+        """Create a group; its name must be new."""
         name = self._get_param("ModelPackageGroupName")
         with self.plane.lock:
             if name in self.sagemaker_backend.model_package_groups:
@@ -32,7 +34,7 @@ class RegistryActions(SageMakerResponse):  # type: ignore[misc]
             return super().create_model_package_group()
 
     def delete_model_package_group(self) -> ActionResult:
-        """Delete a group that holds no package."""
+        """Delete an empty group."""
         name = self._get_param("ModelPackageGroupName").rsplit("/", 1)[-1]
         with self.plane.lock:
             self.sagemaker_backend.describe_model_package_group(name)
@@ -48,12 +50,12 @@ class RegistryActions(SageMakerResponse):  # type: ignore[misc]
         return EmptyResult()
 
     def describe_model_package_group(self) -> ActionResult:
-        """Describe a group, found by name or ARN."""
+        """Describe a group by name or ARN."""
         self.params["ModelPackageGroupName"] = self._get_param("ModelPackageGroupName").rsplit("/", 1)[-1]
         return super().describe_model_package_group()
 
     def create_model_package(self) -> ActionResult:
-        """Register a package; a version's number is never used again."""
+        """Register a package; version numbers are never reused."""
         self._check_card()
         if self._get_param("ModelPackageGroupName"):
             group_name = self._get_param("ModelPackageGroupName").rsplit("/", 1)[-1]
@@ -69,11 +71,11 @@ class RegistryActions(SageMakerResponse):  # type: ignore[misc]
             package.local_members = {
                 name: self._get_param(name) for name in _DROPPED if self._get_param(name) is not None
             }
-        self._tell_package(package)
+        self._emit_change(package)
         return ActionResult({"ModelPackageArn": package.arn})
 
     def _renumber(self, package: ModelPackage) -> ModelPackage:
-        """Give a new package the version after the highest ever used; moto counts those that are left."""
+        """Give a new package the version after the highest ever used; moto reuses deleted versions."""
         backend = self.sagemaker_backend
         group = backend.model_package_groups[package.model_package_group_name]
         version = getattr(group, "local_versions", 0) + 1
@@ -89,7 +91,7 @@ class RegistryActions(SageMakerResponse):  # type: ignore[misc]
         return package
 
     def update_model_package(self) -> ActionResult:
-        """Change what is given of a package, and nothing else."""
+        """Change the given members of a package and keep the others."""
         self._check_card()
         package = self._package(self._get_param("ModelPackageArn"))
         with self.plane.lock:
@@ -110,11 +112,11 @@ class RegistryActions(SageMakerResponse):  # type: ignore[misc]
             for name in _DROPPED:
                 if self._get_param(name) is not None:
                     package.local_members[name] = self._get_param(name)
-        self._tell_package(package)
+        self._emit_change(package)
         return ActionResult({"ModelPackageArn": package.arn})
 
     def describe_model_package(self) -> ActionResult:
-        """Describe a package with all that was registered."""
+        """Describe a package with all registered members."""
         package = self._package(self._get_param("ModelPackageName"))
         return ActionResult(_described(package))
 
@@ -131,7 +133,7 @@ class RegistryActions(SageMakerResponse):  # type: ignore[misc]
         return EmptyResult()
 
     def add_tags(self) -> ActionResult:
-        """Set tags on a resource; a key that is there takes the new value."""
+        """Add tags to a resource or overwrite their values."""
         resource = self._tagged(self._get_param("ResourceArn"))
         with self.plane.lock:
             tags = {each["Key"]: each["Value"] for each in resource.tags or []}
@@ -152,12 +154,12 @@ class RegistryActions(SageMakerResponse):  # type: ignore[misc]
 
     def _check_card(self) -> None:
         card = self._get_param("ModelCard") or {}
-        found = model_card.problems(card.get("ModelCardContent") or "{}")
-        if found:
-            raise ValidationError(f"The model card does not follow its schema: {'; '.join(found)}.")
+        problems = model_card.problems(card.get("ModelCardContent") or "{}")
+        if problems:
+            raise ValidationError(f"The model card does not match its schema: {'; '.join(problems)}.")
 
     def _tagged(self, arn: str) -> Any:
-        """Return the resource behind an ARN, versioned packages and executions' pipelines included."""
+        """Return the resource of an ARN, which can be a version of a package."""
         kind, _, name = arn.split(":", 5)[-1].partition("/")
         if kind == "model-package":
             return self._package(arn)
@@ -176,9 +178,9 @@ class RegistryActions(SageMakerResponse):  # type: ignore[misc]
         return package
 
     def _group_arn(self, name: str) -> str:
-        return f"arn:aws:sagemaker:{self.region}:{self.current_account}:model-package-group/{name}"
+        return sagemaker_arn(self.region, "model-package-group", name)
 
-    def _tell_package(self, package: ModelPackage) -> None:
+    def _emit_change(self, package: ModelPackage) -> None:
         detail = _described(package)
         detail["LastModifiedTime"] = detail.get("LastModifiedTime") or now()
         self.plane.emit("SageMaker Model Package State Change", [package.arn], detail)

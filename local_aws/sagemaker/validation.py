@@ -1,4 +1,4 @@
-"""Checks a request against the service model's constraints, as the service does before it acts."""
+"""Validates a request against the constraints of the service model: types, patterns, lengths, enums."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def service_model(service: str) -> ServiceModel:
 
 
 def problems(service: str, operation: str, request: Mapping[str, Any]) -> list[str]:
-    """Return what is wrong with a request, in the service's own words; empty when nothing is.
+    """Return the problems of a request, worded as the service does; an empty list means that it is valid.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def problems(service: str, operation: str, request: Mapping[str, Any]) -> list[s
     if operation not in model.operation_names:
         return []
     shape = model.operation_model(operation).input_shape
-    return [] if shape is None else list(_check(shape, request, ""))
+    return [] if shape is None else list(violations(shape, request))
 
 
 def error_message(found: list[str]) -> str:
@@ -54,7 +54,8 @@ def error_message(found: list[str]) -> str:
     return f"{count}: {'; '.join(found)}"
 
 
-def _check(shape: Shape, value: Any, where: str) -> Iterator[str]:
+def violations(shape: Shape, value: Any, where: str = "") -> Iterator[str]:
+    """Yield the problems of a value against one shape of the service model; `where` is its path."""
     allowed = _TYPES.get(shape.type_name)
     if allowed is not None and not _is_a(value, allowed):
         yield _problem(value, where, f"Member must be of type {shape.type_name}")
@@ -64,11 +65,11 @@ def _check(shape: Shape, value: Any, where: str) -> Iterator[str]:
         yield from _check_members(shape, value, where)
     elif isinstance(shape, ListShape):
         for index, item in enumerate(value):
-            yield from _check(shape.member, item, f"{where}.{index + 1}.member")
+            yield from violations(shape.member, item, f"{where}.{index + 1}.member")
     elif isinstance(shape, MapShape):
         for key, item in value.items():
-            yield from _check(shape.key, key, f"{where}.key")
-            yield from _check(shape.value, item, f"{where}.{key}.value")
+            yield from violations(shape.key, key, f"{where}.key")
+            yield from violations(shape.value, item, f"{where}.{key}.value")
 
 
 def _check_members(shape: StructureShape, value: Mapping[str, Any], where: str) -> Iterator[str]:
@@ -77,11 +78,11 @@ def _check_members(shape: StructureShape, value: Mapping[str, Any], where: str) 
             yield _problem(None, _join(where, name), "Member must not be null")
     for name, member in shape.members.items():
         if value.get(name) is not None:
-            yield from _check(member, value[name], _join(where, name))
+            yield from violations(member, value[name], _join(where, name))
 
 
 def _is_a(value: object, allowed: tuple[type, ...]) -> bool:
-    # bool is an int in Python but not in JSON
+    # A bool is an int in Python, but not in JSON.
     return isinstance(value, allowed) and (allowed == (bool,) or not isinstance(value, bool))
 
 
@@ -115,14 +116,14 @@ def _join(where: str, name: str) -> str:
 
 @functools.cache
 def compiled(pattern: str) -> re.Pattern[str]:
-    """Translate a pattern of the service model, written for Java, into Python's."""
-    # A quantified end of string, as in "$" + "{1,256}", says nothing that the lengths do not.
+    """Compile a pattern of the service model, which is written for Java, as a Python pattern."""
+    # Some patterns repeat the length after the end of string, as in "$" followed by "{1,256}".
     pattern = re.sub(r"\$\{\d+,\d+\}$", "", pattern)
     pattern = re.sub(r"\\p\{([A-Z])[a-z]?\}", lambda match: _category(match.group(1)), pattern)
     pattern = re.sub(r"\\p\{(Alpha|Alnum|Digit|Print|ASCII|Graph)\}", lambda m: _POSIX[m.group(1)], pattern)
-    # Java spells the characters above U+FFFF as a range of surrogate pairs.
+    # Java writes characters above U+FFFF as surrogate pairs.
     pattern = pattern.replace(r"\uD800\uDC00-\uDBFF\uDFFF", r"\U00010000-\U0010ffff")
-    # Inside a class Python warns about what Java reads as set operations.
+    # Python warns about "[[" in a character class, where Java allows nested classes.
     pattern = pattern.replace("[[", "[\\[")
     return re.compile(pattern)
 
@@ -139,7 +140,7 @@ _POSIX = {
 
 @functools.cache
 def _category(letter: str) -> str:
-    """Return the ranges, for use inside a character class, of a Unicode category in the basic plane."""
+    """Return the characters of a Unicode category below U+10000 as ranges for a character class."""
     ranges: list[list[int]] = []
     for code in range(0x10000):
         if not unicodedata.category(chr(code)).startswith(letter):

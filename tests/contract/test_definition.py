@@ -20,9 +20,9 @@ import botocore.session
 import pytest
 from botocore.validate import ParamValidator
 from support.definitions import CODE, JOB_ROLE, PROJECT, build
-from support.service_model import violations
 
 from local_aws.sagemaker.model_card import problems
+from local_aws.sagemaker.validation import violations
 from pipeline.bundles import STEP_MODULES
 from pipeline.definition import build_definition
 from pipeline.project import Project
@@ -362,12 +362,12 @@ def test_the_api_takes_every_steps_request(steps: dict[str, Any], name: str) -> 
     assert shape is not None
     request = {**_resolve(steps[name]["Arguments"]), **given}
     assert ParamValidator().validate(request, shape).generate_report() == ""
-    assert list(violations(request, shape)) == []
+    assert list(violations(shape, request)) == []
 
 
 def test_the_definition_itself_is_within_the_apis_limits() -> None:
     model = botocore.session.get_session().get_service_model("sagemaker")
-    assert list(violations(build(), model.shape_for("PipelineDefinition"))) == []
+    assert list(violations(model.shape_for("PipelineDefinition"), build())) == []
 
 
 def test_the_validator_finds_wrong_values() -> None:
@@ -382,13 +382,13 @@ def test_the_validator_finds_wrong_values() -> None:
             "ClusterConfig": {"InstanceType": "ml.none", "InstanceCount": 0, "VolumeSizeInGB": 10}
         },
     }
-    assert {problem.split(":")[0] for problem in violations(wrong, shape)} == {
-        "ProcessingJobName",
-        "RoleArn",
-        "AppSpecification.ImageUri",
-        "AppSpecification.ContainerArguments",
-        "ProcessingResources.ClusterConfig.InstanceType",
-        "ProcessingResources.ClusterConfig.InstanceCount",
+    assert {problem.split("'")[3] for problem in violations(shape, wrong)} == {
+        "processingJobName",
+        "roleArn",
+        "appSpecification.imageUri",
+        "appSpecification.containerArguments",
+        "processingResources.clusterConfig.instanceType",
+        "processingResources.clusterConfig.instanceCount",
     }
 
 

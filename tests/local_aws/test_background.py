@@ -22,14 +22,17 @@ def test_a_job_that_outlives_a_reset_takes_no_other_jobs_name(
     # GIVEN a job that does not end when everything is stopped
     monkeypatch.setattr(background, "GRACE_SECONDS", 0.01)
     runner = Runner("http://127.0.0.1:9", "eu-west-1", tmp_path)
-    go_on, told = (threading.Event(), threading.Event()), (threading.Event(), threading.Event())
+    may_end, ended = (threading.Event(), threading.Event()), (threading.Event(), threading.Event())
 
     def start(number: int) -> Job:
-        def work(_: Job) -> JobState:
-            go_on[number].wait(10)
-            return JobState("Completed")
+        def work(_: Job) -> None:
+            may_end[number].wait(10)
 
-        job = Job("same", lambda _: told[number].set(), tmp_path / str(number))
+        def on_change(state: JobState) -> None:
+            if state.status == "Completed":
+                ended[number].set()
+
+        job = Job("same", on_change, tmp_path / str(number))
         runner.start(job, work)
         return job
 
@@ -38,11 +41,11 @@ def test_a_job_that_outlives_a_reset_takes_no_other_jobs_name(
     runner.stop_all()
     # WHEN another one has its name as it ends
     new = start(1)
-    go_on[0].set()
+    may_end[0].set()
     old.join(10)
     # THEN that one is known until it ends itself
-    assert told[0].is_set()
+    assert ended[0].is_set()
     assert runner.find("same") is new
-    go_on[1].set()
-    assert told[1].wait(10)
+    may_end[1].set()
+    assert ended[1].wait(10)
     runner.close()

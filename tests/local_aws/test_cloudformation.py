@@ -388,5 +388,5 @@ def test_a_malformed_property_fails_its_resource_and_the_stack(stacks: Stacks) -
         StackName="s", TemplateBody=stacks.body({"Role": role}), Capabilities=["CAPABILITY_IAM"]
     )
     assert stacks.wait()["StackStatus"] == "ROLLBACK_COMPLETE"
-    reason = "Local AWS could not make sense of a property: KeyError('PolicyName')"
+    reason = "A property is malformed: KeyError('PolicyName')"
     assert ("Role", "CREATE_FAILED", reason) in stacks.events()

@@ -18,8 +18,8 @@ from botocore.exceptions import ClientError
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from local_aws.base.logs import LogShipper
-from local_aws.endpoints.containers import Container, Log
+from local_aws.base.logs import LogShipper, LogStream
+from local_aws.endpoints.containers import Container
 from local_aws.endpoints.host import EndpointError, EndpointHost, ModelSpec, unpack_model
 from local_aws.endpoints.runtime_api import invocations_app
 
@@ -295,7 +295,7 @@ def test_a_damaged_archive_names_its_address(cloud: Cloud) -> None:
     archive = cloud.client("s3").get_object(Bucket="models", Key="models/whole/model.tar.gz")["Body"].read()
     cloud.client("s3").put_object(Bucket="models", Key="half.tar.gz", Body=archive[: len(archive) // 2])
 
-    with pytest.raises(EndpointError, match=r"s3://models/half\.tar\.gz of model-whole could not be fetched"):
+    with pytest.raises(EndpointError, match=r"Model model-whole: Failed to unpack s3://models/half\.tar\.gz"):
         cloud.host.deploy("half", ModelSpec("s3://models/half.tar.gz", ENVIRONMENT, whole.name))
 
 
@@ -336,9 +336,8 @@ def test_a_container_is_ended_once_however_many_end_it(tmp_path: Path, cloud: Cl
     # GIVEN a container whose process is ended by two at a time, on a system that says of a group that has
     # ended that ending it is not permitted
     unpack_model(cloud.client("s3"), cloud.model("twice"), tmp_path / "model")
-    account = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
-    shipper = LogShipper({"AWS_ENDPOINT_URL": cloud.url, "AWS_REGION": REGION, **account})
-    container = Container(tmp_path, ENVIRONMENT, REGION, Log(shipper, "group", "stream"))
+    shipper = LogShipper(cloud.url, REGION)
+    container = Container(tmp_path, ENVIRONMENT, REGION, LogStream(shipper, "group", "stream"))
     groups: list[int] = []
 
     def killpg(group: int, number: int) -> None:
@@ -347,7 +346,7 @@ def test_a_container_is_ended_once_however_many_end_it(tmp_path: Path, cloud: Cl
         raise PermissionError
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("local_aws.endpoints.containers.os.killpg", killpg)
+        patch.setattr("local_aws.base.processes.os.killpg", killpg)
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(lambda _: container.kill(), range(8)))
     shipper.close()

@@ -219,9 +219,9 @@ def test_training_hands_its_model_to_the_next_step(cloud: Cloud) -> None:
     ("given", "message"),
     [
         ({"Other": "1"}, "Unknown parameters: Other. The pipeline declares: Count, Kind, Needed."),
-        ({"Count": "many", "Needed": "1"}, "Parameter Count is of type Integer; 'many' is not."),
+        ({"Count": "many", "Needed": "1"}, "Parameter Count must be of type Integer, not 'many'."),
         ({"Kind": "c", "Needed": "1"}, "Parameter Kind is 'c'; allowed are a, b."),
-        ({}, "Parameter Needed has no default value, so a value must be given."),
+        ({}, "Parameter Needed has no default value; set it in PipelineParameters."),
     ],
 )
 def test_parameters_are_checked_before_anything_starts(
@@ -255,7 +255,7 @@ def test_the_same_token_starts_one_execution(cloud: Cloud) -> None:
     ("definition", "message"),
     [
         ("{not json", "The pipeline definition is not JSON"),
-        ('{"Version": "2020-12-01", "Steps": []}', "There is no step."),
+        ('{"Version": "2020-12-01", "Steps": []}', "Steps is empty; a pipeline needs at least one step."),
         (
             '{"Version": "2020-12-01", "Steps": [{"Name": "A", "Type": "Lambda", "Arguments": {}}]}',
             "Step 'A' has type 'Lambda'; local AWS runs Processing, Training,",

@@ -32,14 +32,7 @@ def url() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def runtime(url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LambdaRuntime]:
-    environment = {
-        "AWS_ENDPOINT_URL": url,
-        "AWS_REGION": REGION,
-        "AWS_DEFAULT_REGION": REGION,
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-    }
-    runtime = LambdaRuntime(lambda: environment, tmp_path_factory.mktemp("lambda"))
+    runtime = LambdaRuntime(url, REGION, tmp_path_factory.mktemp("lambda"))
     yield runtime
     runtime.close()
 
@@ -190,15 +183,7 @@ def test_new_code_or_variables_end_the_old_workers(runtime: LambdaRuntime) -> No
 
 
 def test_closing_ends_busy_and_idle_workers(url: str, tmp_path: Path) -> None:
-    runtime = LambdaRuntime(
-        lambda: {
-            "AWS_ENDPOINT_URL": url,
-            "AWS_REGION": REGION,
-            "AWS_ACCESS_KEY_ID": "testing",
-            "AWS_SECRET_ACCESS_KEY": "testing",
-        },
-        tmp_path,
-    )
+    runtime = LambdaRuntime(url, REGION, tmp_path)
     idle = call(runtime, spec(name="closing"), {})["pid"]
     call(runtime, spec(name="busy"), {})
     errors: list[Any] = []
@@ -217,12 +202,16 @@ def test_closing_ends_busy_and_idle_workers(url: str, tmp_path: Path) -> None:
     assert not (tmp_path / "functions").exists()
 
 
-def test_a_worker_that_starts_during_closing_ends_too(url: str, tmp_path: Path) -> None:
-    def environment() -> dict[str, str]:  # asked for while the worker is made
-        ending.close()
-        return {"AWS_ENDPOINT_URL": url, "AWS_REGION": REGION}
+def test_a_worker_that_starts_during_closing_ends_too(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ending = LambdaRuntime(url, REGION, tmp_path)
 
-    ending = LambdaRuntime(environment, tmp_path)
+    def inherited_environment() -> dict[str, str]:  # called while the worker is being created
+        ending.close()
+        return {}
+
+    monkeypatch.setattr("local_aws.functions.runtime.inherited_environment", inherited_environment)
     with pytest.raises(RuntimeError, match="Local AWS is stopped; function late cannot be invoked"):
         call(ending, spec(name="late"), {})
 

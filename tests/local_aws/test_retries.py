@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 from support.local_cloud import BUCKET, OUT, WRITE, Cloud, processing
 
-from local_aws.pipelines.caching import delays, duration, exception_type
+from local_aws.pipelines.caching import duration
+from local_aws.pipelines.retries import delays, exception_type
 
 
 def test_an_internal_error_is_tried_again_as_the_policy_says(cloud: Cloud) -> None:
@@ -57,5 +58,5 @@ def test_durations(text: str, expected: timedelta) -> None:
 
 
 def test_what_is_no_duration_is_refused() -> None:
-    with pytest.raises(ValueError, match="'soon' is no duration"):
+    with pytest.raises(ValueError, match="'soon' is not a duration"):
         duration("soon")

@@ -1,1 +1,1 @@
-"""The resource types that local CloudFormation can create."""
+"""The resource types that local CloudFormation supports."""

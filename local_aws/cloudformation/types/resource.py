@@ -1,10 +1,13 @@
-"""What local CloudFormation asks of a resource type, and the calls by which types make their resources."""
+"""The declarative resource type: the API calls that create, update and delete a resource, and its ids."""
 
+from __future__ import annotations
+
+import json
 import secrets
 import string
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
@@ -14,12 +17,12 @@ Properties = Mapping[str, Any]
 
 
 class ResourceError(Exception):
-    """A resource could not be made, changed or removed; the text becomes the event's reason."""
+    """A resource that could not be created, updated or deleted; the message is the reason in its event."""
 
 
 @dataclass(frozen=True)
 class Made:
-    """A resource that exists: what Ref gives, and what GetAtt gives by attribute."""
+    """An existing resource: its physical id, which Ref returns, and the attributes that GetAtt returns."""
 
     physical_id: str
     attributes: Mapping[str, Any] = field(default_factory=dict)
@@ -27,14 +30,14 @@ class Made:
 
 @dataclass(frozen=True)
 class Context:
-    """Where a resource is made.
+    """The account, stack and logical id of a resource, with the clients to create it.
 
     Parameters
     ----------
     stack
         Name of the stack.
     logical_id
-        The resource's name in the template.
+        Name of the resource in the template.
     """
 
     clients: Clients
@@ -44,66 +47,168 @@ class Context:
     logical_id: str
     half_made: list[Made] = field(default_factory=list)
 
-    def exists(self, made: Made) -> Made:
-        """Note a resource that is there but not complete, so that it goes should the rest fail."""
-        self.half_made.append(made)
-        return made
-
     def call(self, service: str, operation: str, /, **arguments: Any) -> Any:
-        """Call the API, with text, numbers and names shaped as the operation wants them.
+        """Call the API with arguments converted to the types and names that the operation expects.
 
-        Templates hold numbers as text where a parameter gave them, and write `RestApiId`
-        where API Gateway wants `restApiId`. Arguments that are None are left out.
+        Numbers from template parameters are text, properties like `RestApiId` are called `restApiId` in the
+        API, and documents like policies are sent as JSON text. Arguments that are None are omitted.
         """
         client = self.clients.get(service)
         shape = client.meta.service_model.operation_model(
             client.meta.method_to_api_mapping[operation]
         ).input_shape
-        given = {name: value for name, value in arguments.items() if value is not None}
-        return getattr(client, operation)(**_shaped(given, shape))
-
-    def arn(self, service: str, resource: str) -> str:
-        """Return the ARN of a resource of this account and region."""
-        return f"arn:aws:{service}:{self.region}:{self.account}:{resource}"
+        present = {name: value for name, value in arguments.items() if value is not None}
+        return getattr(client, operation)(**_shaped(present, shape))
 
     def generated_name(self, longest: int = 64) -> str:
-        """Return a new name for a resource whose template gives none."""
+        """Return a unique name for a resource that the template does not name."""
         suffix = "".join(secrets.choice(string.ascii_uppercase + string.digits) for _ in range(12))
         return f"{f'{self.stack}-{self.logical_id}'[: longest - 13]}-{suffix}"
 
 
-class ResourceType:
-    """One type of resource; subclasses say how it is made, changed and removed through boto3."""
+def names(text: str) -> frozenset[str]:
+    """Return the names in a text, which are separated by spaces."""
+    return frozenset(text.split())
 
-    name: ClassVar[str]
-    properties: ClassVar[frozenset[str]]
-    required: ClassVar[frozenset[str]] = frozenset()
-    # A change of one of these makes a new resource; of any other, `update` is called.
-    replacing: ClassVar[frozenset[str]] = frozenset()
+
+@dataclass(frozen=True, kw_only=True)
+class ResourceType:
+    """One type of resource, declared by its API calls; types that need more override a method.
+
+    `physical_id`, `attributes` and `ids` are format strings. Their fields are the resource's properties,
+    members of the answer to `create_call`, `region`, `account` and `physical_id`.
+
+    Attributes
+    ----------
+    name, service
+        Name in templates, such as AWS::SQS::Queue, and boto3's name of the service.
+    properties, required, replacing
+        Supported properties, those that must be set, and those whose change replaces the resource.
+    create_call, update_call, delete_call
+        Operations of the boto3 client.
+    physical_id, attributes
+        Physical id, and attributes by name.
+    ids
+        Arguments that identify the resource in `update_call` and `delete_call`.
+    arguments
+        Argument names of properties, where they differ.
+    created_with
+        Properties that `create_call` accepts, if not all; `update` then sets the others.
+    create_with, update_with
+        Further arguments of `create_call` and `update_call`.
+    patched
+        For API Gateway, the patch path of each property that can be changed; a dot leads to nested members.
+    name_property, longest_name
+        Property or argument that gets a generated name if it is not set, and the maximum length of the name.
+    is_taken
+        Returns whether a name is already in use, for services that would overwrite the resource.
+    """
+
+    name: str
+    service: str
+    properties: frozenset[str]
+    required: frozenset[str] = frozenset()
+    replacing: frozenset[str] = frozenset()
+    create_call: str = ""
+    update_call: str = ""
+    delete_call: str = ""
+    physical_id: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    ids: Mapping[str, str | list[str]] = field(default_factory=dict)
+    arguments: Mapping[str, str] = field(default_factory=dict)
+    created_with: frozenset[str] = frozenset()
+    create_with: Mapping[str, Any] = field(default_factory=dict)
+    update_with: Mapping[str, Any] = field(default_factory=dict)
+    patched: Mapping[str, str] = field(default_factory=dict)
+    name_property: str = ""
+    longest_name: int = 64
+    is_taken: Callable[[Context, str], bool] | None = None
 
     def check(self, properties: Properties) -> None:
-        """Raise ResourceError for a property that the type does not have, or lacks."""
+        """Raise ResourceError if a property is unsupported or a required one is missing."""
         unknown = sorted(set(properties) - self.properties)
         if unknown:
             raise ResourceError(
                 f"Encountered unsupported property {unknown[0]} of {self.name}; "
-                f"local AWS knows {', '.join(sorted(self.properties))}"
+                f"local AWS supports {', '.join(sorted(self.properties))}"
             )
         missing = sorted(self.required - set(properties))
         if missing:
             raise ResourceError(f"Property {missing[0]} of {self.name} cannot be empty.")
 
     def create(self, context: Context, properties: Properties) -> Made:
-        """Make the resource."""
-        raise NotImplementedError
+        """Create the resource."""
+        values = dict(properties)
+        if self.name_property and self.name_property not in values:
+            values[self.name_property] = context.generated_name(self.longest_name)
+        if self.is_taken is not None and self.is_taken(context, values[self.name_property]):
+            kind = self.name.rpartition("::")[2]
+            raise ResourceError(f"{kind} {values[self.name_property]} already exists")
+        sent = {
+            key: value for key, value in values.items() if not self.created_with or key in self.created_with
+        }
+        request = {**self.request(context, sent), **self.create_with}
+        answer = context.call(self.service, self.create_call, **request)
+        made = self.describe(context, {**values, **answer})
+        if not self.created_with:
+            return made
+        # If `update` fails, the engine deletes the half-made resource.
+        context.half_made.append(made)
+        return self.update(context, made, properties, sent)
 
     def update(self, context: Context, made: Made, properties: Properties, before: Properties) -> Made:
-        """Change the resource in place from the properties `before` to `properties`."""
-        raise NotImplementedError
+        """Change the properties of the resource in place from `before` to `properties`."""
+        if self.patched:
+            patches = self.patches(properties, before)
+            if patches:
+                ids = self._ids(made, properties)
+                context.call(self.service, self.update_call, **ids, patchOperations=patches)
+        else:
+            own_name = {self.name_property: made.physical_id} if self.name_property else {}
+            request = self.request(context, {**properties, **own_name})
+            context.call(self.service, self.update_call, **request, **self.update_with)
+        return made
 
     def delete(self, context: Context, made: Made, properties: Properties) -> None:
-        """Remove the resource."""
-        raise NotImplementedError
+        """Delete the resource."""
+        context.call(self.service, self.delete_call, **self._ids(made, properties))
+
+    def request(self, context: Context, properties: Properties) -> dict[str, Any]:  # noqa: ARG002
+        """Return the arguments that set these properties."""
+        return {self.arguments.get(key, key): value for key, value in properties.items()}
+
+    def patches(self, properties: Properties, before: Properties) -> list[dict[str, Any]]:
+        """Return the patch operations for the properties that changed."""
+        changes = (
+            (path, _member(properties, key), _member(before, key)) for key, path in self.patched.items()
+        )
+        return [
+            {"op": "replace", "path": path, "value": "" if new is None else new}
+            for path, new, old in changes
+            if new != old
+        ]
+
+    def describe(self, context: Context, values: Properties) -> Made:
+        """Return the resource's id and attributes from its properties and the answer to `create_call`."""
+        known = {**values, "region": context.region, "account": context.account}
+        physical_id = self.physical_id.format_map(known)
+        known["physical_id"] = physical_id
+        return Made(physical_id, {key: text.format_map(known) for key, text in self.attributes.items()})
+
+    def _ids(self, made: Made, properties: Properties) -> dict[str, Any]:
+        known = {**properties, "physical_id": made.physical_id}
+        return {
+            key: text.format_map(known)
+            if isinstance(text, str)
+            else [each.format_map(known) for each in text]
+            for key, text in self.ids.items()
+        }
+
+
+def _member(properties: Properties, path: str) -> Any:
+    outer, _, inner = path.partition(".")
+    value = properties.get(outer)
+    return (value or {}).get(inner) if inner else value
 
 
 def _shaped(value: Any, shape: Shape | None) -> Any:
@@ -128,8 +233,7 @@ def _scalar(value: Any, kind: str) -> Any:
         return float(value)
     if kind == "boolean" and isinstance(value, str):
         return {"true": True, "false": False}.get(value.lower(), value)
-    if kind == "string" and isinstance(value, bool):
-        return "true" if value else "false"
-    if kind == "string" and isinstance(value, int | float):
-        return str(value)
+    if kind == "string" and not isinstance(value, str):
+        # Also writes True as true.
+        return json.dumps(value)
     return value

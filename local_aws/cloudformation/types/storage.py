@@ -1,86 +1,89 @@
-"""CloudFormation's resource types of S3, SageMaker, SSM, SQS and SNS."""
-# ruff: noqa: ARG002 - every type has the same methods, and not every one needs all it is told
+"""Resource types of S3, SageMaker, Systems Manager, SQS and SNS."""
 
-import json
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from local_aws.cloudformation.types.resource import Context, Made, Properties, ResourceError, ResourceType
+from local_aws.cloudformation.types.resource import (
+    Context,
+    Made,
+    Properties,
+    ResourceError,
+    ResourceType,
+    names,
+)
+
+_LIFECYCLE_RULE = names(
+    "AbortIncompleteMultipartUpload ExpirationInDays Id NoncurrentVersionExpiration Prefix Status"
+)
+_QUEUE_DEFAULTS = {"MessageRetentionPeriod": 345600, "SqsManagedSseEnabled": True, "VisibilityTimeout": 30}
 
 
-class Bucket(ResourceType):
-    """AWS::S3::Bucket."""
-
-    name = "AWS::S3::Bucket"
-    properties = frozenset(
-        {"BucketEncryption", "BucketName", "LifecycleConfiguration", "OwnershipControls"}
-        | {"PublicAccessBlockConfiguration", "VersioningConfiguration"}
-    )
-    replacing = frozenset({"BucketName"})
-
+class _Bucket(ResourceType):
     def create(self, context: Context, properties: Properties) -> Made:
-        """Make the bucket, then everything about it."""
-        bucket = properties.get("BucketName", context.generated_name(63).lower())
-        if any(b["Name"] == bucket for b in context.call("s3", "list_buckets")["Buckets"]):
-            raise ResourceError(f"{bucket} already exists")
-        home = None if context.region == "us-east-1" else {"LocationConstraint": context.region}
-        context.call("s3", "create_bucket", Bucket=bucket, CreateBucketConfiguration=home)
-        attributes = {
-            "Arn": f"arn:aws:s3:::{bucket}",
-            "DomainName": f"{bucket}.s3.amazonaws.com",
-            "RegionalDomainName": f"{bucket}.s3.{context.region}.amazonaws.com",
-        }
-        return self.update(context, context.exists(Made(bucket, attributes)), properties, {})
+        """Create the bucket with its configuration; generated names are in lower case."""
+        generated = {"BucketName": context.generated_name(63).lower()}
+        return super().create(context, {**generated, **properties})
+
+    def request(self, context: Context, properties: Properties) -> dict[str, Any]:
+        """Return the arguments of create_bucket."""
+        location = None if context.region == "us-east-1" else {"LocationConstraint": context.region}
+        return {"Bucket": properties["BucketName"], "CreateBucketConfiguration": location}
 
     def update(self, context: Context, made: Made, properties: Properties, before: Properties) -> Made:
-        """Put what changed; take off what is no longer wanted."""
-        bucket = made.physical_id
-        puts: dict[str, tuple[str, str, str, Any]] = {
-            "BucketEncryption": (
+        """Set the properties that changed and delete those that were removed."""
+        bucket = {"Bucket": made.physical_id}
+        for name, put, delete, argument, value in (
+            (
+                "BucketEncryption",
                 "put_bucket_encryption",
                 "delete_bucket_encryption",
                 "ServerSideEncryptionConfiguration",
-                _encryption,
+                _encryption(properties.get("BucketEncryption")),
             ),
-            "PublicAccessBlockConfiguration": (
+            (
+                "PublicAccessBlockConfiguration",
                 "put_public_access_block",
                 "delete_public_access_block",
                 "PublicAccessBlockConfiguration",
-                dict,
+                properties.get("PublicAccessBlockConfiguration"),
             ),
-            "OwnershipControls": (
+            (
+                "OwnershipControls",
                 "put_bucket_ownership_controls",
                 "delete_bucket_ownership_controls",
                 "OwnershipControls",
-                dict,
+                properties.get("OwnershipControls"),
             ),
-            "LifecycleConfiguration": (
+            (
+                "LifecycleConfiguration",
                 "put_bucket_lifecycle_configuration",
                 "delete_bucket_lifecycle",
                 "LifecycleConfiguration",
-                _lifecycle,
+                _lifecycle(properties.get("LifecycleConfiguration")),
             ),
-        }
-        for name, (put, remove, argument, convert) in puts.items():
+        ):
             if properties.get(name) == before.get(name):
                 continue
-            if name in properties:
-                context.call("s3", put, **{"Bucket": bucket, argument: convert(properties[name])})
+            if value is None:
+                context.call("s3", delete, **bucket)
             else:
-                context.call("s3", remove, Bucket=bucket)
+                context.call("s3", put, **bucket, **{argument: value})
         versioning = properties.get("VersioningConfiguration")
         if versioning != before.get("VersioningConfiguration"):
             wanted = versioning or {"Status": "Suspended"}
-            context.call("s3", "put_bucket_versioning", Bucket=bucket, VersioningConfiguration=wanted)
+            context.call("s3", "put_bucket_versioning", **bucket, VersioningConfiguration=wanted)
         return made
 
-    def delete(self, context: Context, made: Made, properties: Properties) -> None:
-        """Remove the bucket, which must be empty."""
-        context.call("s3", "delete_bucket", Bucket=made.physical_id)
 
-
-def _encryption(configuration: Properties) -> dict[str, Any]:
+def _encryption(configuration: Properties | None) -> dict[str, Any] | None:
+    """Return the encryption rules with the names of the API, which differ from CloudFormation's."""
+    if configuration is None:
+        return None
     rules = [
         {
             "ApplyServerSideEncryptionByDefault": rule["ServerSideEncryptionByDefault"],
@@ -91,15 +94,13 @@ def _encryption(configuration: Properties) -> dict[str, Any]:
     return {"Rules": rules}
 
 
-def _lifecycle(configuration: Properties) -> dict[str, Any]:
-    """Write the rules as the API has them: CloudFormation's older names differ."""
-    known = {"AbortIncompleteMultipartUpload", "ExpirationInDays", "Id", "NoncurrentVersionExpiration"} | {
-        "Prefix",
-        "Status",
-    }
+def _lifecycle(configuration: Properties | None) -> dict[str, Any] | None:
+    """Return the lifecycle rules with the names of the API, which differ from CloudFormation's."""
+    if configuration is None:
+        return None
     rules = []
     for rule in configuration["Rules"]:
-        unknown = sorted(set(rule) - known)
+        unknown = sorted(set(rule) - _LIFECYCLE_RULE)
         if unknown:
             raise ResourceError(f"Encountered unsupported property {unknown[0]} of a lifecycle rule")
         converted = {
@@ -114,222 +115,223 @@ def _lifecycle(configuration: Properties) -> dict[str, Any]:
     return {"Rules": rules}
 
 
-class BucketPolicy(ResourceType):
-    """AWS::S3::BucketPolicy."""
-
-    name = "AWS::S3::BucketPolicy"
-    properties = frozenset({"Bucket", "PolicyDocument"})
-    required = properties
-    replacing = frozenset({"Bucket"})
-
-    def create(self, context: Context, properties: Properties) -> Made:
-        """Put the policy."""
-        policy = json.dumps(properties["PolicyDocument"])
-        context.call("s3", "put_bucket_policy", Bucket=properties["Bucket"], Policy=policy)
-        return Made(properties["Bucket"])
-
+class _Parameter(ResourceType):
     def update(self, context: Context, made: Made, properties: Properties, before: Properties) -> Made:
-        """Put the policy over the old one."""
-        return self.create(context, properties)
-
-    def delete(self, context: Context, made: Made, properties: Properties) -> None:
-        """Take the policy off the bucket."""
-        context.call("s3", "delete_bucket_policy", Bucket=made.physical_id)
+        """Overwrite the parameter and update its attributes."""
+        super().update(context, made, properties, before)
+        return self.describe(context, {**properties, "Name": made.physical_id})
 
 
-class ModelPackageGroup(ResourceType):
-    """AWS::SageMaker::ModelPackageGroup."""
-
-    name = "AWS::SageMaker::ModelPackageGroup"
-    properties = frozenset({"ModelPackageGroupDescription", "ModelPackageGroupName"})
-    required = frozenset({"ModelPackageGroupName"})
-    replacing = properties
-
-    def create(self, context: Context, properties: Properties) -> Made:
-        """Make the group."""
-        group = context.call("sagemaker", "create_model_package_group", **properties)
-        arn = group["ModelPackageGroupArn"]
-        return Made(arn, {"ModelPackageGroupArn": arn})
-
-    def delete(self, context: Context, made: Made, properties: Properties) -> None:
-        """Remove the group, which must be empty."""
-        group = properties["ModelPackageGroupName"]
-        context.call("sagemaker", "delete_model_package_group", ModelPackageGroupName=group)
-
-
-class Parameter(ResourceType):
-    """AWS::SSM::Parameter."""
-
-    name = "AWS::SSM::Parameter"
-    properties = frozenset({"AllowedPattern", "Description", "Name", "Type", "Value"})
-    required = frozenset({"Type", "Value"})
-    replacing = frozenset({"Name"})
-
-    def create(self, context: Context, properties: Properties) -> Made:
-        """Make the parameter."""
-        name = properties.get("Name", context.generated_name())
-        context.call("ssm", "put_parameter", **{**properties, "Name": name})
-        return Made(name, {"Type": properties["Type"], "Value": properties["Value"]})
-
-    def update(self, context: Context, made: Made, properties: Properties, before: Properties) -> Made:
-        """Overwrite the parameter."""
-        context.call("ssm", "put_parameter", **{**properties, "Name": made.physical_id, "Overwrite": True})
-        return Made(made.physical_id, {"Type": properties["Type"], "Value": properties["Value"]})
-
-    def delete(self, context: Context, made: Made, properties: Properties) -> None:
-        """Remove the parameter."""
-        context.call("ssm", "delete_parameter", Name=made.physical_id)
-
-
-class Queue(ResourceType):
-    """AWS::SQS::Queue."""
-
-    name = "AWS::SQS::Queue"
-    properties = frozenset(
-        {"MessageRetentionPeriod", "QueueName", "SqsManagedSseEnabled", "VisibilityTimeout"}
-    )
-    replacing = frozenset({"QueueName"})
-
-    def create(self, context: Context, properties: Properties) -> Made:
-        """Make the queue."""
-        name = properties.get("QueueName", context.generated_name(80))
-        try:
-            context.call("sqs", "get_queue_url", QueueName=name)
-        except ClientError as error:
-            if "NonExistentQueue" not in error.response["Error"]["Code"]:
-                raise
-        else:
-            raise ResourceError(f"Queue {name} already exists")
+class _Queue(ResourceType):
+    def request(self, context: Context, properties: Properties) -> dict[str, Any]:  # noqa: ARG002
+        """Return the arguments of create_queue."""
         attributes = {key: value for key, value in properties.items() if key != "QueueName"}
-        url = context.call("sqs", "create_queue", QueueName=name, Attributes=attributes)["QueueUrl"]
-        return Made(url, {"Arn": context.arn("sqs", name), "QueueName": name, "QueueUrl": url})
+        return {"QueueName": properties["QueueName"], "Attributes": attributes}
 
-    def update(self, context: Context, made: Made, properties: Properties, before: Properties) -> Made:
-        """Set the attributes anew; what a template no longer sets has its default."""
-        defaults = {"MessageRetentionPeriod": 345600, "SqsManagedSseEnabled": True, "VisibilityTimeout": 30}
-        wanted = {key: properties.get(key, default) for key, default in defaults.items()}
-        context.call("sqs", "set_queue_attributes", QueueUrl=made.physical_id, Attributes=wanted)
+    def update(self, context: Context, made: Made, properties: Properties, before: Properties) -> Made:  # noqa: ARG002
+        """Set all attributes; properties that are not set get their default."""
+        attributes = {key: properties.get(key, default) for key, default in _QUEUE_DEFAULTS.items()}
+        context.call("sqs", "set_queue_attributes", QueueUrl=made.physical_id, Attributes=attributes)
         return made
 
-    def delete(self, context: Context, made: Made, properties: Properties) -> None:
-        """Remove the queue and its messages."""
-        context.call("sqs", "delete_queue", QueueUrl=made.physical_id)
 
+@dataclass(frozen=True, kw_only=True)
+class _AttachedPolicy(ResourceType):
+    """A policy that is attached to each queue or topic of a list.
 
-class QueuePolicy(ResourceType):
-    """AWS::SQS::QueuePolicy."""
+    Attributes
+    ----------
+    targets
+        Property that holds the list.
+    policy_request
+        Returns the arguments of `update_call` for one target and a document.
+    is_removable
+        Whether the policy can be removed; a topic always has one.
+    """
 
-    name = "AWS::SQS::QueuePolicy"
-    properties = frozenset({"PolicyDocument", "Queues"})
-    required = properties
-    replacing = frozenset({"Queues"})
+    targets: str
+    policy_request: Callable[[str, Any], dict[str, Any]]
+    is_removable: bool
 
     def create(self, context: Context, properties: Properties) -> Made:
-        """Put the policy on the queues."""
-        self._put(context, properties, json.dumps(properties["PolicyDocument"]))
-        return Made(context.generated_name())
+        """Set the policy of each target."""
+        return self.update(context, Made(context.generated_name()), properties, {})
 
-    def update(self, context: Context, made: Made, properties: Properties, before: Properties) -> Made:
-        """Put the policy over the old one."""
-        self._put(context, properties, json.dumps(properties["PolicyDocument"]))
+    def update(self, context: Context, made: Made, properties: Properties, before: Properties) -> Made:  # noqa: ARG002
+        """Overwrite the policy of each target."""
+        self._set(context, properties, properties["PolicyDocument"])
         return made
 
-    def delete(self, context: Context, made: Made, properties: Properties) -> None:
-        """Take the policy off the queues."""
-        self._put(context, properties, "")
+    def delete(self, context: Context, made: Made, properties: Properties) -> None:  # noqa: ARG002
+        """Remove the policy of each target, if it can be removed."""
+        if self.is_removable:
+            self._set(context, properties, "")
 
-    def _put(self, context: Context, properties: Properties, policy: str) -> None:
-        for url in properties["Queues"]:
-            context.call("sqs", "set_queue_attributes", QueueUrl=url, Attributes={"Policy": policy})
+    def _set(self, context: Context, properties: Properties, document: Any) -> None:
+        for target in properties[self.targets]:
+            context.call(self.service, self.update_call, **self.policy_request(target, document))
 
 
-class Topic(ResourceType):
-    """AWS::SNS::Topic."""
-
-    name = "AWS::SNS::Topic"
-    properties = frozenset({"DisplayName", "TopicName"})
-    replacing = frozenset({"TopicName"})
-
-    def create(self, context: Context, properties: Properties) -> Made:
-        """Make the topic."""
-        name = properties.get("TopicName", context.generated_name(256))
-        arn = context.arn("sns", name)
-        if any(topic["TopicArn"] == arn for topic in context.call("sns", "list_topics")["Topics"]):
-            raise ResourceError(f"Topic {name} already exists")
-        context.call("sns", "create_topic", Name=name)
-        made = context.exists(Made(arn, {"TopicArn": arn, "TopicName": name}))
-        return self.update(context, made, properties, {})
-
+class _Topic(ResourceType):
     def update(self, context: Context, made: Made, properties: Properties, before: Properties) -> Made:
-        """Change the name that e-mails show."""
-        shown = properties.get("DisplayName", "")
-        if shown != before.get("DisplayName", ""):
-            context.call(
-                "sns",
-                "set_topic_attributes",
-                TopicArn=made.physical_id,
-                AttributeName="DisplayName",
-                AttributeValue=shown,
-            )
+        """Update the display name."""
+        display_name = properties.get("DisplayName", "")
+        if display_name != before.get("DisplayName", ""):
+            attribute = {"AttributeName": "DisplayName", "AttributeValue": display_name}
+            context.call("sns", "set_topic_attributes", TopicArn=made.physical_id, **attribute)
         return made
 
-    def delete(self, context: Context, made: Made, properties: Properties) -> None:
-        """Remove the topic."""
-        context.call("sns", "delete_topic", TopicArn=made.physical_id)
+
+def _bucket_exists(context: Context, name: str) -> bool:
+    return any(bucket["Name"] == name for bucket in context.call("s3", "list_buckets")["Buckets"])
 
 
-class TopicPolicy(ResourceType):
-    """AWS::SNS::TopicPolicy."""
-
-    name = "AWS::SNS::TopicPolicy"
-    properties = frozenset({"PolicyDocument", "Topics"})
-    required = properties
-    replacing = frozenset({"Topics"})
-
-    def create(self, context: Context, properties: Properties) -> Made:
-        """Put the policy on the topics."""
-        made = Made(context.generated_name())
-        return self.update(context, made, properties, {})
-
-    def update(self, context: Context, made: Made, properties: Properties, before: Properties) -> Made:
-        """Put the policy over the old one."""
-        policy = json.dumps(properties["PolicyDocument"])
-        for arn in properties["Topics"]:
-            context.call(
-                "sns", "set_topic_attributes", TopicArn=arn, AttributeName="Policy", AttributeValue=policy
-            )
-        return made
-
-    def delete(self, context: Context, made: Made, properties: Properties) -> None:
-        """Leave the policy: a topic always has one, as on AWS, where it goes with the topic."""
+def _queue_exists(context: Context, name: str) -> bool:
+    try:
+        context.call("sqs", "get_queue_url", QueueName=name)
+    except ClientError as error:
+        if "NonExistentQueue" in error.response["Error"]["Code"]:
+            return False
+        raise
+    return True
 
 
-class Subscription(ResourceType):
-    """AWS::SNS::Subscription."""
-
-    name = "AWS::SNS::Subscription"
-    properties = frozenset({"Endpoint", "Protocol", "TopicArn"})
-    required = frozenset({"Protocol", "TopicArn"})
-    replacing = properties
-
-    def create(self, context: Context, properties: Properties) -> Made:
-        """Subscribe."""
-        arn = context.call("sns", "subscribe", ReturnSubscriptionArn=True, **properties)["SubscriptionArn"]
-        return Made(arn, {"Arn": arn})
-
-    def delete(self, context: Context, made: Made, properties: Properties) -> None:
-        """Unsubscribe."""
-        context.call("sns", "unsubscribe", SubscriptionArn=made.physical_id)
+def _topic_exists(context: Context, name: str) -> bool:
+    topics = context.call("sns", "list_topics")["Topics"]
+    return any(topic["TopicArn"].rpartition(":")[2] == name for topic in topics)
 
 
 TYPES: tuple[ResourceType, ...] = (
-    Bucket(),
-    BucketPolicy(),
-    ModelPackageGroup(),
-    Parameter(),
-    Queue(),
-    QueuePolicy(),
-    Topic(),
-    TopicPolicy(),
-    Subscription(),
+    _Bucket(
+        name="AWS::S3::Bucket",
+        service="s3",
+        properties=names("BucketEncryption BucketName LifecycleConfiguration OwnershipControls")
+        | names("PublicAccessBlockConfiguration VersioningConfiguration"),
+        replacing=names("BucketName"),
+        name_property="BucketName",
+        is_taken=_bucket_exists,
+        created_with=names("BucketName"),
+        create_call="create_bucket",
+        physical_id="{BucketName}",
+        attributes={
+            "Arn": "arn:aws:s3:::{physical_id}",
+            "DomainName": "{physical_id}.s3.amazonaws.com",
+            "RegionalDomainName": "{physical_id}.s3.{region}.amazonaws.com",
+        },
+        ids={"Bucket": "{physical_id}"},
+        delete_call="delete_bucket",
+    ),
+    ResourceType(
+        name="AWS::S3::BucketPolicy",
+        service="s3",
+        properties=names("Bucket PolicyDocument"),
+        required=names("Bucket PolicyDocument"),
+        replacing=names("Bucket"),
+        arguments={"PolicyDocument": "Policy"},
+        create_call="put_bucket_policy",
+        physical_id="{Bucket}",
+        ids={"Bucket": "{physical_id}"},
+        update_call="put_bucket_policy",
+        delete_call="delete_bucket_policy",
+    ),
+    ResourceType(
+        name="AWS::SageMaker::ModelPackageGroup",
+        service="sagemaker",
+        properties=names("ModelPackageGroupDescription ModelPackageGroupName"),
+        required=names("ModelPackageGroupName"),
+        replacing=names("ModelPackageGroupDescription ModelPackageGroupName"),
+        create_call="create_model_package_group",
+        physical_id="{ModelPackageGroupArn}",
+        attributes={"ModelPackageGroupArn": "{ModelPackageGroupArn}"},
+        ids={"ModelPackageGroupName": "{ModelPackageGroupName}"},
+        delete_call="delete_model_package_group",
+    ),
+    _Parameter(
+        name="AWS::SSM::Parameter",
+        service="ssm",
+        properties=names("AllowedPattern Description Name Type Value"),
+        required=names("Type Value"),
+        replacing=names("Name"),
+        name_property="Name",
+        create_call="put_parameter",
+        physical_id="{Name}",
+        attributes={"Type": "{Type}", "Value": "{Value}"},
+        ids={"Name": "{physical_id}"},
+        update_call="put_parameter",
+        update_with={"Overwrite": True},
+        delete_call="delete_parameter",
+    ),
+    _Queue(
+        name="AWS::SQS::Queue",
+        service="sqs",
+        properties=names("MessageRetentionPeriod QueueName SqsManagedSseEnabled VisibilityTimeout"),
+        replacing=names("QueueName"),
+        name_property="QueueName",
+        longest_name=80,
+        is_taken=_queue_exists,
+        create_call="create_queue",
+        physical_id="{QueueUrl}",
+        attributes={
+            "Arn": "arn:aws:sqs:{region}:{account}:{QueueName}",
+            "QueueName": "{QueueName}",
+            "QueueUrl": "{QueueUrl}",
+        },
+        ids={"QueueUrl": "{physical_id}"},
+        delete_call="delete_queue",
+    ),
+    _AttachedPolicy(
+        name="AWS::SQS::QueuePolicy",
+        service="sqs",
+        properties=names("PolicyDocument Queues"),
+        required=names("PolicyDocument Queues"),
+        replacing=names("Queues"),
+        update_call="set_queue_attributes",
+        targets="Queues",
+        policy_request=lambda url, document: {"QueueUrl": url, "Attributes": {"Policy": document}},
+        is_removable=True,
+    ),
+    _Topic(
+        name="AWS::SNS::Topic",
+        service="sns",
+        properties=names("DisplayName TopicName"),
+        replacing=names("TopicName"),
+        name_property="TopicName",
+        longest_name=256,
+        is_taken=_topic_exists,
+        arguments={"TopicName": "Name"},
+        created_with=names("TopicName"),
+        create_call="create_topic",
+        physical_id="{TopicArn}",
+        attributes={"TopicArn": "{TopicArn}", "TopicName": "{TopicName}"},
+        ids={"TopicArn": "{physical_id}"},
+        delete_call="delete_topic",
+    ),
+    _AttachedPolicy(
+        name="AWS::SNS::TopicPolicy",
+        service="sns",
+        properties=names("PolicyDocument Topics"),
+        required=names("PolicyDocument Topics"),
+        replacing=names("Topics"),
+        update_call="set_topic_attributes",
+        targets="Topics",
+        policy_request=lambda arn, document: {
+            "TopicArn": arn,
+            "AttributeName": "Policy",
+            "AttributeValue": document,
+        },
+        is_removable=False,
+    ),
+    ResourceType(
+        name="AWS::SNS::Subscription",
+        service="sns",
+        properties=names("Endpoint Protocol TopicArn"),
+        required=names("Protocol TopicArn"),
+        replacing=names("Endpoint Protocol TopicArn"),
+        create_call="subscribe",
+        create_with={"ReturnSubscriptionArn": True},
+        physical_id="{SubscriptionArn}",
+        attributes={"Arn": "{SubscriptionArn}"},
+        ids={"SubscriptionArn": "{physical_id}"},
+        delete_call="unsubscribe",
+    ),
 )

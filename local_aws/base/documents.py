@@ -1,4 +1,4 @@
-"""Property paths, as pipeline definitions and event rules use them to point into a JSON document."""
+"""JSON documents: values at a property path, and members that have a value."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 _PIECE = re.compile(r"\.?([^.\[\]]+)|\['([^']*)'\]|\[\"([^\"]*)\"\]|\[(\d+)\]")
-# In a path, ['name'] selects the entry of a list whose member of one of these names is equal.
+# ['name'] selects the list entry that has this value in one of these members.
 _LIST_KEYS = ("OutputName", "InputName", "ChannelName", "Name")
 
 
 class PathError(ValueError):
-    """A property path that leads nowhere."""
+    """A property path at which a document has no value."""
 
 
 def follow(value: Any, path: str, source: str) -> Any:
@@ -23,9 +23,9 @@ def follow(value: Any, path: str, source: str) -> Any:
     value
         The document.
     path
-        Names separated by points; list entries by index or by name in brackets.
+        Names separated by dots; list entries by index or name in brackets.
     source
-        The document's name, for the error message.
+        Name of the document, for the error message.
 
     Raises
     ------
@@ -50,3 +50,8 @@ def _member(value: Any, name: str) -> Any:
                 return each
         raise LookupError(name)
     return value[name]
+
+
+def present(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the members whose value is not None."""
+    return {key: value for key, value in values.items() if value is not None}

@@ -1,0 +1,360 @@
+"""Applies templates to stacks: creates, updates and deletes resources in order, and rolls back failures."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local_aws.base.clients import ACCOUNT, Clients
+from local_aws.base.clock import now
+from local_aws.cloudformation.stack import Change, Plan, Stack, StackEvent, StackResource
+from local_aws.cloudformation.template import Scope, Template, TemplateError
+from local_aws.cloudformation.types import apigateway, compute, storage
+from local_aws.cloudformation.types.resource import Context, ResourceError, ResourceType
+
+TYPES: Mapping[str, ResourceType] = {
+    kind.name: kind for room in (storage, compute, apigateway) for kind in room.TYPES
+}
+# Placeholder for a value that is only known after a new resource is created.
+UNKNOWN = "{{changeSet:KNOWN_AFTER_APPLY}}"
+# Raised by code that reads a malformed property.
+MALFORMED = (AttributeError, KeyError, TypeError, ValueError)
+FAILURES = (ResourceError, TemplateError, ClientError, BotoCoreError, *MALFORMED)
+
+
+def check_template(template: Template, parameters: Mapping[str, str], capabilities: list[str]) -> None:
+    """Check types, capabilities and rules before an operation starts.
+
+    Raises
+    ------
+    TemplateError
+        If a resource type is unknown or a rule fails.
+    PermissionError
+        If the request does not acknowledge a required capability.
+    """
+    unknown = sorted(template.types() - set(TYPES))
+    if unknown:
+        raise TemplateError(f"Template format error: Unrecognized resource types: [{', '.join(unknown)}]")
+    needed = template.needs_iam_capability()
+    enough = {"CAPABILITY_NAMED_IAM", needed}
+    if needed and not enough & set(capabilities):
+        raise PermissionError(f"Requires capabilities : [{needed}]")
+    Scope(template, parameters, _nothing).check_rules()
+
+
+class Engine:
+    """All stacks of one local AWS."""
+
+    def __init__(self, clients: Clients) -> None:
+        self.clients = clients
+        self.stacks: dict[str, Stack] = {}
+        self.lock = threading.RLock()
+
+    def clear(self) -> None:
+        """Forget all stacks; their resources stay."""
+        with self.lock:
+            self.stacks = {}
+
+    def find(self, name_or_id: str) -> Stack | None:
+        """Return a stack by id, or by name if it has not been deleted."""
+        with self.lock:
+            if name_or_id in self.stacks:
+                return self.stacks[name_or_id]
+            alive = (stack for stack in self.stacks.values() if stack.status != "DELETE_COMPLETE")
+            return next((stack for stack in alive if stack.name == name_or_id), None)
+
+    def add(self, name: str, status: str) -> Stack:
+        """Add an empty stack."""
+        with self.lock:
+            arn = f"arn:aws:cloudformation:{self.clients.region}:{ACCOUNT}:stack/{name}/{uuid.uuid4()}"
+            stack = Stack(name, arn, status)
+            self.stacks[arn] = stack
+            self._event(stack, None, status, "User Initiated")
+            return stack
+
+    def start(self, stack: Stack, operation: str, plan: Plan | None = None) -> None:
+        """Create, update or delete a stack in the background; its status shows the progress."""
+        verb = operation.upper()
+        with self.lock:
+            self._status(stack, f"{verb}_IN_PROGRESS", "User Initiated")
+        work: dict[str, Callable[[], None]] = {
+            "delete": lambda: self._delete(stack),
+        }
+        if plan is not None:
+            work["create"] = lambda: self._create(stack, plan)
+            work["update"] = lambda: self._update(stack, plan)
+        threading.Thread(target=work[operation], name=f"{operation} {stack.name}", daemon=True).start()
+
+    def changes(self, stack: Stack, plan: Plan) -> list[Change]:
+        """Return the changes that the plan would make to each resource."""
+        created: set[str] = set()
+
+        def lookup(name: str, attribute: str | None) -> Any:
+            return UNKNOWN if name in created else self._value(stack, name, attribute)
+
+        scope = self._scope(stack, plan, lookup)
+        found = []
+        wanted = set()
+        for name in plan.template.order:
+            resource = plan.template.resources[name]
+            if not scope.active(resource):
+                continue
+            wanted.add(name)
+            kind = TYPES[resource["Type"]]
+            entry = stack.resources.get(name)
+            if entry is None:
+                created.add(name)
+                found.append(Change("Add", name, kind.name))
+                continue
+            properties = scope.resolve(resource.get("Properties", {}))
+            differing = _differing(entry.properties, properties)
+            if differing:
+                replaced = bool(kind.replacing.intersection(differing))
+                if replaced:
+                    created.add(name)
+                found.append(
+                    Change("Modify", name, kind.name, entry.made.physical_id, tuple(differing), replaced)
+                )
+        found += [
+            Change("Remove", name, entry.kind, entry.made.physical_id)
+            for name, entry in stack.resources.items()
+            if name not in wanted
+        ]
+        return found
+
+    def same(self, stack: Stack, plan: Plan) -> bool:
+        """Return whether the plan would change nothing."""
+        if self.changes(stack, plan) or plan.tags != stack.tags:
+            return False
+        return self._outputs(stack, plan) == stack.outputs
+
+    def _create(self, stack: Stack, plan: Plan) -> None:
+        try:
+            self._apply(stack, plan, [])
+            outputs = self._outputs(stack, plan)
+        except FAILURES as error:
+            self._status(stack, "ROLLBACK_IN_PROGRESS", f"{_reason(error)} Rollback requested by user.")
+            self._accept(stack, plan, {})
+            failed = self._remove(stack, list(reversed(stack.resources.values())))
+            self._status(stack, "ROLLBACK_FAILED" if failed else "ROLLBACK_COMPLETE", failed)
+            return
+        self._accept(stack, plan, outputs)
+        self._status(stack, "CREATE_COMPLETE")
+
+    def _update(self, stack: Stack, plan: Plan) -> None:
+        undo: list[Callable[[], None]] = []
+        replaced: list[StackResource] = []
+        try:
+            replaced = self._apply(stack, plan, undo)
+            outputs = self._outputs(stack, plan)
+        except FAILURES as error:
+            self._status(stack, "UPDATE_ROLLBACK_IN_PROGRESS", _reason(error))
+            failed = None
+            for step in reversed(undo):
+                try:
+                    step()
+                except FAILURES as problem:
+                    failed = _reason(problem)
+            self._status(stack, "UPDATE_ROLLBACK_FAILED" if failed else "UPDATE_ROLLBACK_COMPLETE", failed)
+            return
+        self._status(stack, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
+        scope = self._scope(stack, plan)
+        gone = [
+            entry
+            for name, entry in stack.resources.items()
+            if name not in plan.template.resources or not scope.active(plan.template.resources[name])
+        ]
+        # As on AWS, resources that cannot be deleted stay; an event reports each.
+        self._remove(stack, list(reversed([*gone, *replaced])))
+        for entry in gone:
+            stack.resources.pop(entry.logical_id, None)
+        self._accept(stack, plan, outputs)
+        self._status(stack, "UPDATE_COMPLETE")
+
+    def _delete(self, stack: Stack) -> None:
+        failed = self._remove(stack, list(reversed(stack.resources.values())))
+        self._status(stack, "DELETE_FAILED" if failed else "DELETE_COMPLETE", failed)
+
+    def _apply(self, stack: Stack, plan: Plan, undo: list[Callable[[], None]]) -> list[StackResource]:
+        """Create and update resources in order; return those that were replaced."""
+        scope = self._scope(stack, plan)
+        replaced = []
+        for name in plan.template.order:
+            resource = plan.template.resources[name]
+            if not scope.active(resource):
+                continue
+            entry = stack.resources.get(name)
+            properties = scope.resolve(resource.get("Properties", {}))
+            if entry is None:
+                self._make(stack, name, resource, properties)
+                undo.append(lambda name=name: self._unmake(stack, name))  # type: ignore[misc]
+                continue
+            differing = _differing(entry.properties, properties)
+            if not differing and entry.kind == resource["Type"]:
+                continue
+            if entry.kind != resource["Type"]:
+                raise ResourceError(f"Update of resource type is not permitted: {name}")
+            if TYPES[entry.kind].replacing.intersection(differing):
+                self._make(stack, name, resource, properties)
+                replaced.append(entry)
+                undo.append(lambda name=name, old=entry: self._put_back(stack, name, old))  # type: ignore[misc]
+            else:
+                before = dict(entry.properties)
+                undo.append(lambda name=name, before=before: self._change(stack, name, before))  # type: ignore[misc]
+                self._change(stack, name, properties)
+        return replaced
+
+    def _make(self, stack: Stack, name: str, resource: Mapping[str, Any], properties: dict[str, Any]) -> None:
+        kind = TYPES[resource["Type"]]
+        self._event(stack, name, "CREATE_IN_PROGRESS", None, kind.name)
+        context = self._context(stack, name)
+        try:
+            kind.check(properties)
+            made = kind.create(context, properties)
+        except FAILURES as error:
+            self._event(stack, name, "CREATE_FAILED", _reason(error), kind.name)
+            for partial in context.half_made:
+                kind.delete(context, partial, properties)
+            raise ResourceError(f"The following resource(s) failed to create: [{name}].") from error
+        keep = resource.get("DeletionPolicy") == "Retain"
+        stack.resources[name] = StackResource(name, kind.name, made, properties, "CREATE_COMPLETE", keep)
+        self._event(stack, name, "CREATE_COMPLETE", None, kind.name)
+
+    def _change(self, stack: Stack, name: str, properties: dict[str, Any]) -> None:
+        entry = stack.resources[name]
+        kind = TYPES[entry.kind]
+        self._event(stack, name, "UPDATE_IN_PROGRESS", None, kind.name)
+        try:
+            kind.check(properties)
+            entry.made = kind.update(self._context(stack, name), entry.made, properties, entry.properties)
+        except FAILURES as error:
+            self._event(stack, name, "UPDATE_FAILED", _reason(error), kind.name)
+            raise ResourceError(f"The following resource(s) failed to update: [{name}].") from error
+        entry.properties, entry.status, entry.changed = properties, "UPDATE_COMPLETE", now()
+        self._event(stack, name, "UPDATE_COMPLETE", None, kind.name)
+
+    def _unmake(self, stack: Stack, name: str) -> None:
+        failed = self._remove(stack, [stack.resources[name]])
+        if failed:
+            raise ResourceError(failed)
+
+    def _put_back(self, stack: Stack, name: str, old: StackResource) -> None:
+        self._unmake(stack, name)
+        stack.resources[name] = old
+
+    def _remove(self, stack: Stack, entries: list[StackResource]) -> str | None:
+        """Delete resources in the given order; return an error message if any could not be deleted."""
+        failed = []
+        for entry in entries:
+            name = entry.logical_id
+            current = stack.resources.get(name) is entry
+            if entry.keep:
+                self._event(stack, name, "DELETE_SKIPPED", None, entry.kind)
+            else:
+                self._event(stack, name, "DELETE_IN_PROGRESS", None, entry.kind)
+                try:
+                    TYPES[entry.kind].delete(self._context(stack, name), entry.made, entry.properties)
+                except FAILURES as error:
+                    if not _is_gone(error):
+                        self._event(stack, name, "DELETE_FAILED", _reason(error), entry.kind)
+                        failed.append(name)
+                        continue
+                self._event(stack, name, "DELETE_COMPLETE", None, entry.kind)
+            if current:
+                del stack.resources[name]
+        return f"The following resource(s) failed to delete: [{', '.join(failed)}]." if failed else None
+
+    def _accept(self, stack: Stack, plan: Plan, outputs: dict[str, str]) -> None:
+        with self.lock:
+            stack.template, stack.parameters = plan.template, plan.parameters
+            stack.tags, stack.capabilities, stack.outputs = plan.tags, plan.capabilities, outputs
+            in_order = [name for name in plan.template.order if name in stack.resources]
+            rest = [name for name in stack.resources if name not in in_order]
+            stack.resources = {name: stack.resources[name] for name in rest + in_order}
+
+    def _outputs(self, stack: Stack, plan: Plan) -> dict[str, str]:
+        scope = self._scope(stack, plan)
+        return {
+            name: str(scope.resolve(output["Value"]))
+            for name, output in plan.template.outputs.items()
+            if scope.active(output)
+        }
+
+    def _scope(
+        self, stack: Stack, plan: Plan, lookup: Callable[[str, str | None], Any] | None = None
+    ) -> Scope:
+        values = {
+            **plan.parameters,
+            "AWS::AccountId": ACCOUNT,
+            "AWS::Partition": "aws",
+            "AWS::Region": self.clients.region,
+            "AWS::StackId": stack.id,
+            "AWS::StackName": stack.name,
+            "AWS::URLSuffix": "amazonaws.com",
+        }
+        return Scope(plan.template, values, lookup or (lambda name, key: self._value(stack, name, key)))
+
+    def _value(self, stack: Stack, name: str, attribute: str | None) -> Any:
+        entry = stack.resources.get(name)
+        if entry is None:
+            raise TemplateError(f"Unresolved resource dependencies [{name}] in the template")
+        if attribute is None:
+            return entry.made.physical_id
+        if attribute not in entry.made.attributes:
+            raise TemplateError(
+                f"Template error: resource {name} does not support attribute type {attribute} in Fn::GetAtt; "
+                f"local AWS supports {sorted(entry.made.attributes)}"
+            )
+        return entry.made.attributes[attribute]
+
+    def _context(self, stack: Stack, name: str) -> Context:
+        return Context(self.clients, ACCOUNT, self.clients.region, stack.name, name)
+
+    def _status(self, stack: Stack, status: str, reason: str | None = None) -> None:
+        # The event comes first, so that a client that sees the final status also sees all events.
+        self._event(stack, None, status, reason)
+        with self.lock:
+            stack.status, stack.status_reason = status, reason
+            if status == "UPDATE_IN_PROGRESS":
+                stack.updated = now()
+
+    def _event(
+        self, stack: Stack, name: str | None, status: str, reason: str | None, kind: str | None = None
+    ) -> None:
+        entry = stack.resources.get(name) if name else None
+        physical = stack.id if name is None else (entry.made.physical_id if entry else "")
+        shown = kind or "AWS::CloudFormation::Stack"
+        with self.lock:
+            stack.events.append(
+                StackEvent(str(uuid.uuid4()), name or stack.name, physical, shown, status, reason)
+            )
+
+
+def _differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    return sorted(key for key in {*before, *after} if before.get(key) != after.get(key))
+
+
+def _reason(error: Exception) -> str:
+    malformed = isinstance(error, MALFORMED)
+    return f"A property is malformed: {error!r}" if malformed else str(error)
+
+
+def _is_gone(error: Exception) -> bool:
+    """Return whether a deletion failed because the resource no longer exists."""
+    if not isinstance(error, ClientError):
+        return False
+    code, status = error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]
+    return (
+        status == 404
+        or code.startswith(("NoSuch", "ResourceNotFound", "ParameterNotFound", "NotFound"))
+        or "NonExistentQueue" in code
+        or "does not exist" in str(error)
+    )
+
+
+def _nothing(name: str, _attribute: str | None) -> Any:
+    raise TemplateError(f"Template error: rules and conditions cannot refer to the resource {name}")
