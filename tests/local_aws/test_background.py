@@ -1,4 +1,4 @@
-"""Jobs in the background of local AWS."""
+"""Background jobs of local AWS."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from local_aws.jobs.background import BackgroundJobs, Job, JobState
 
 class Runner(BackgroundJobs[Job]):
     def kill(self, job: Job) -> None:
-        """Do nothing: these jobs end when they want to."""
+        """Do nothing; the test decides when a job ends."""
 
 
-def test_a_job_that_outlives_a_reset_takes_no_other_jobs_name(
+def test_a_job_that_outlives_a_reset_does_not_remove_a_newer_job_of_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # GIVEN a job that does not end when everything is stopped
+    # GIVEN a job that does not end when all jobs are stopped
     monkeypatch.setattr(background, "GRACE_SECONDS", 0.01)
     runner = Runner("http://127.0.0.1:9", "eu-west-1", tmp_path)
     may_end, ended = (threading.Event(), threading.Event()), (threading.Event(), threading.Event())
@@ -39,11 +39,11 @@ def test_a_job_that_outlives_a_reset_takes_no_other_jobs_name(
     start(0)
     old = next(thread for thread in threading.enumerate() if thread.name == "job-same")
     runner.stop_all()
-    # WHEN another one has its name as it ends
+    # WHEN it ends while a newer job has its name
     new = start(1)
     may_end[0].set()
     old.join(10)
-    # THEN that one is known until it ends itself
+    # THEN the newer job is found until it ends
     assert ended[0].is_set()
     assert runner.find("same") is new
     may_end[1].set()

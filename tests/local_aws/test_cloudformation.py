@@ -1,4 +1,4 @@
-"""CloudFormation on local AWS, judged through boto3 alone: what stacks make, change, refuse and undo."""
+"""CloudFormation on local AWS: stacks are created, updated, rolled back and deleted through boto3."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PARAMETER = {
 
 
 class Stacks:
-    """Short words for stacks of small templates."""
+    """Helpers for stacks with small templates."""
 
     def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud
@@ -71,7 +71,7 @@ def refusal(error: pytest.ExceptionInfo[ClientError]) -> tuple[str, str]:
     return answer["Code"], answer["Message"]
 
 
-def test_resources_are_made_in_order_and_outputs_name_them(stacks: Stacks) -> None:
+def test_resources_are_created_in_order_and_outputs_refer_to_them(stacks: Stacks) -> None:
     stack = stacks.create(
         {"Parameter": PARAMETER, "Queue": QUEUE},
         Outputs={
@@ -90,7 +90,7 @@ def test_resources_are_made_in_order_and_outputs_name_them(stacks: Stacks) -> No
     assert done == ["Queue", "Parameter", "s"]
 
 
-def test_an_unknown_type_is_refused_before_anything_is_made(stacks: Stacks) -> None:
+def test_an_unknown_type_is_rejected_before_anything_is_created(stacks: Stacks) -> None:
     with pytest.raises(ClientError) as error:
         stacks.create({"Queue": QUEUE, "Odd": {"Type": "AWS::Odd::Thing"}})
 
@@ -145,7 +145,7 @@ def test_an_unknown_type_is_refused_before_anything_is_made(stacks: Stacks) -> N
         ({"Queue": {**QUEUE, "Condition": "No"}}, {}, "Unresolved condition No"),
     ],
 )
-def test_a_template_that_cannot_work_is_refused(
+def test_an_invalid_template_is_rejected(
     stacks: Stacks, resources: dict[str, Any], sections: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ClientError) as error:
@@ -164,7 +164,7 @@ def test_roles_need_a_capability(stacks: Stacks) -> None:
     assert refusal(error) == ("InsufficientCapabilitiesException", "Requires capabilities : [CAPABILITY_IAM]")
 
 
-def test_conditions_leave_resources_and_properties_out(stacks: Stacks) -> None:
+def test_conditions_omit_resources_and_properties(stacks: Stacks) -> None:
     stack = stacks.create(
         {
             "Queue": {
@@ -192,27 +192,27 @@ def test_conditions_leave_resources_and_properties_out(stacks: Stacks) -> None:
     assert "Outputs" not in stack or stack["Outputs"] == []
 
 
-def test_a_failed_creation_takes_back_what_it_made_and_says_why(stacks: Stacks) -> None:
-    # GIVEN a parameter of the name that the stack wants
+def test_a_failed_creation_is_rolled_back_and_its_events_give_the_reason(stacks: Stacks) -> None:
+    # GIVEN a parameter with the name that the template uses
     stacks.cloud.ssm.put_parameter(Name="/p", Type="String", Value="mine")
 
     # WHEN the stack is created
     stack = stacks.create({"Queue": QUEUE, "Parameter": PARAMETER})
 
-    # THEN its queue is gone, the parameter is as it was, and the events name the cause
+    # THEN its queue is deleted, the parameter is unchanged, and an event gives the reason
     assert stack["StackStatus"] == "ROLLBACK_COMPLETE"
     assert "QueueUrls" not in stacks.cloud.sqs.list_queues()
     assert stacks.cloud.ssm.get_parameter(Name="/p")["Parameter"]["Value"] == "mine"
     failed = [(name, reason) for name, status, reason in stacks.events() if status == "CREATE_FAILED"]
     assert failed[0][0] == "Parameter"
     assert "already exists" in failed[0][1]
-    # AND such a stack can only be deleted
+    # AND the stack cannot be updated
     with pytest.raises(ClientError, match="is in ROLLBACK_COMPLETE state and can not be updated"):
         stacks.update({"Queue": QUEUE})
 
 
-def test_a_resource_that_was_half_made_goes_too(stacks: Stacks) -> None:
-    # GIVEN a role whose policy IAM refuses, which it sees once the role is there
+def test_a_half_created_resource_is_deleted_too(stacks: Stacks) -> None:
+    # GIVEN a role with a policy that IAM rejects after the role is created
     trust = {"Statement": [{"Effect": "Allow", "Principal": {"Service": "a"}, "Action": "sts:AssumeRole"}]}
     policy = {
         "PolicyName": "p",
@@ -231,7 +231,7 @@ def test_a_resource_that_was_half_made_goes_too(stacks: Stacks) -> None:
     assert stacks.cloud.iam.list_roles()["Roles"] == []
 
 
-def test_an_unsupported_property_fails_the_resource_by_name(stacks: Stacks) -> None:
+def test_an_unsupported_property_fails_its_resource_and_is_named(stacks: Stacks) -> None:
     stack = stacks.create({"Queue": {"Type": "AWS::SQS::Queue", "Properties": {"Colour": "red"}}})
 
     assert stack["StackStatus"] == "ROLLBACK_COMPLETE"
@@ -239,15 +239,15 @@ def test_an_unsupported_property_fails_the_resource_by_name(stacks: Stacks) -> N
     assert "Encountered unsupported property Colour of AWS::SQS::Queue" in reasons[0]
 
 
-def test_an_update_changes_replaces_adds_and_removes(stacks: Stacks) -> None:
+def test_an_update_changes_replaces_adds_and_deletes_resources(stacks: Stacks) -> None:
     topic = {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "t"}}
     stacks.create({"Queue": QUEUE, "Parameter": PARAMETER, "Topic": topic})
 
-    # WHEN the queue's name changes (replacement), the topic goes and a log group comes
+    # WHEN the queue's name changes (replacement), the topic is removed and a log group is added
     logs = {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": "/l", "RetentionInDays": 3}}
     stack = stacks.update({"Queue": QUEUE, "Parameter": PARAMETER, "Logs": logs}, name="second")
 
-    # THEN what depends on the queue follows
+    # THEN the parameter that depends on the queue is updated
     assert stack["StackStatus"] == "UPDATE_COMPLETE"
     assert stacks.cloud.ssm.get_parameter(Name="/p")["Parameter"]["Value"].endswith(":second")
     assert [q.rpartition("/")[2] for q in stacks.cloud.sqs.list_queues()["QueueUrls"]] == ["second"]
@@ -261,7 +261,7 @@ def test_an_update_changes_replaces_adds_and_removes(stacks: Stacks) -> None:
     }
 
 
-def test_a_failed_update_goes_back_to_what_was(stacks: Stacks) -> None:
+def test_a_failed_update_is_rolled_back(stacks: Stacks) -> None:
     stacks.create({"Queue": QUEUE, "Parameter": PARAMETER})
     stacks.cloud.logs.create_log_group(logGroupName="/taken")
 
@@ -273,14 +273,14 @@ def test_a_failed_update_goes_back_to_what_was(stacks: Stacks) -> None:
     }
     stack = stacks.update({"Queue": QUEUE, "Parameter": PARAMETER, "Logs": logs}, name="second")
 
-    # THEN queue and parameter are as before, and the stack can be updated again
+    # THEN queue and parameter are unchanged, and the stack can be updated again
     assert stack["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
     assert [q.rpartition("/")[2] for q in stacks.cloud.sqs.list_queues()["QueueUrls"]] == ["first"]
     assert stacks.cloud.ssm.get_parameter(Name="/p")["Parameter"]["Value"].endswith(":first")
     assert stacks.update({"Queue": QUEUE}, name="third")["StackStatus"] == "UPDATE_COMPLETE"
 
 
-def test_an_update_without_change_is_refused(stacks: Stacks) -> None:
+def test_an_update_without_changes_is_rejected(stacks: Stacks) -> None:
     stacks.create({"Queue": QUEUE})
 
     with pytest.raises(ClientError) as error:
@@ -289,7 +289,7 @@ def test_an_update_without_change_is_refused(stacks: Stacks) -> None:
     assert refusal(error) == ("ValidationError", "No updates are to be performed.")
 
 
-def test_a_change_set_tells_replacement_and_changes_nothing_until_executed(stacks: Stacks) -> None:
+def test_a_change_set_shows_replacements_and_changes_nothing_until_it_is_executed(stacks: Stacks) -> None:
     stacks.create({"Queue": QUEUE, "Parameter": PARAMETER})
 
     request: dict[str, Any] = {
@@ -315,14 +315,14 @@ def test_a_change_set_tells_replacement_and_changes_nothing_until_executed(stack
     assert (described["Status"], described["ExecutionStatus"]) == ("CREATE_COMPLETE", "AVAILABLE")
     assert changes == {"Queue": ("Modify", "True"), "Parameter": ("Modify", "False")}
     assert [q.rpartition("/")[2] for q in stacks.cloud.sqs.list_queues()["QueueUrls"]] == ["first"]
-    # AND the same request may come again, for its answer may have been lost
+    # AND the same request can be sent again, in case the answer was lost
     for _ in range(2):
         stacks.api.execute_change_set(StackName="s", ChangeSetName="c", ClientRequestToken="t")
     assert stacks.wait()["StackStatus"] == "UPDATE_COMPLETE"
     assert [q.rpartition("/")[2] for q in stacks.cloud.sqs.list_queues()["QueueUrls"]] == ["second"]
 
 
-def test_a_change_set_without_changes_has_failed(stacks: Stacks) -> None:
+def test_a_change_set_without_changes_fails(stacks: Stacks) -> None:
     stacks.create({"Queue": QUEUE})
 
     stacks.api.create_change_set(StackName="s", ChangeSetName="c", TemplateBody=stacks.body({"Queue": QUEUE}))
@@ -334,7 +334,7 @@ def test_a_change_set_without_changes_has_failed(stacks: Stacks) -> None:
         stacks.api.execute_change_set(StackName="s", ChangeSetName="c")
 
 
-def test_deleting_removes_everything_but_what_is_retained(stacks: Stacks) -> None:
+def test_deleting_a_stack_keeps_only_retained_resources(stacks: Stacks) -> None:
     topic = {
         "Type": "AWS::SNS::Topic",
         "DeletionPolicy": "Retain",
@@ -343,10 +343,10 @@ def test_deleting_removes_everything_but_what_is_retained(stacks: Stacks) -> Non
     identifier = stacks.create({"Queue": QUEUE, "Topic": topic})["StackId"]
     stacks.cloud.sqs.delete_queue(QueueUrl=stacks.cloud.sqs.get_queue_url(QueueName="first")["QueueUrl"])
 
-    # WHEN the stack is deleted, one of its resources already being gone
+    # WHEN the stack is deleted after one of its resources
     stacks.api.delete_stack(StackName="s")
 
-    # THEN it is to be found by its id alone
+    # THEN it can only be found by its id
     assert stacks.wait(identifier)["StackStatus"] == "DELETE_COMPLETE"
     assert len(stacks.cloud.sns.list_topics()["Topics"]) == 1
     with pytest.raises(ClientError, match="Stack with id s does not exist"):
@@ -354,7 +354,7 @@ def test_deleting_removes_everything_but_what_is_retained(stacks: Stacks) -> Non
     stacks.api.delete_stack(StackName="s")
 
 
-def test_what_cannot_be_deleted_fails_the_deletion_which_can_be_repeated(stacks: Stacks) -> None:
+def test_a_deletion_that_failed_can_be_repeated(stacks: Stacks) -> None:
     stacks.create({"Bucket": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "full"}}})
     stacks.cloud.s3.put_object(Bucket="full", Key="k", Body=b"x")
 
@@ -372,7 +372,7 @@ def test_what_cannot_be_deleted_fails_the_deletion_which_can_be_repeated(stacks:
     assert stacks.cloud.s3.list_buckets()["Buckets"] == []
 
 
-def test_parameters_of_the_call_that_are_not_implemented_are_refused_by_name(stacks: Stacks) -> None:
+def test_unsupported_parameters_of_a_request_are_rejected_by_name(stacks: Stacks) -> None:
     with pytest.raises(ClientError, match="Local AWS does not implement OnFailure of CreateStack"):
         stacks.api.create_stack(
             StackName="s", TemplateBody=stacks.body({"Queue": QUEUE}), OnFailure="DO_NOTHING"

@@ -1,4 +1,4 @@
-"""Conditions of an execution on local AWS: what they compare, and what follows from them."""
+"""Conditions of pipeline executions on local AWS: comparisons and branches."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_condition_true_registers_the_model(cloud: Cloud, scored: list[dict[str,
 
 
 def test_condition_false_fails_with_the_message(cloud: Cloud, scored: list[dict[str, Any]]) -> None:
-    execution = cloud.start(scored, declared=LEAST, given={"Least": "0.95"})
+    execution = cloud.start(scored, declared=LEAST, values={"Least": "0.95"})
     ended = cloud.finish(execution)
     assert ended["PipelineExecutionStatus"] == "Failed"
     assert ended["FailureReason"] == "Step failure: One or multiple steps failed."
@@ -116,7 +116,7 @@ def test_a_missing_path_fails_the_condition(cloud: Cloud, scored: list[dict[str,
         ),
     ],
 )
-def test_types_of_conditions(cloud: Cloud, condition: dict[str, Any], outcome: str) -> None:
+def test_each_type_of_condition(cloud: Cloud, condition: dict[str, Any], outcome: str) -> None:
     step = {
         "Name": "C",
         "Type": "Condition",

@@ -1,4 +1,4 @@
-"""What local AWS says of itself is true."""
+"""The documented coverage of local AWS matches the code."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from local_aws.coverage import BEGIN, END, tables
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "local-aws.md"
 
 
-def test_the_guide_carries_the_tables_of_the_code() -> None:
+def test_the_guide_contains_the_generated_tables() -> None:
     text = GUIDE.read_text(encoding="utf-8")
     generated = text[text.index(BEGIN) : text.index(END) + len(END)]
     assert generated == tables(), "docs/local-aws.md is behind: run `python -m local_aws.coverage` and paste"
@@ -23,6 +23,7 @@ def test_the_guide_carries_the_tables_of_the_code() -> None:
     ("action", "arguments"),
     [
         ("list_actions", {}),
+        ("list_notebook_instances", {}),
         (
             "create_compilation_job",
             {
@@ -34,11 +35,11 @@ def test_the_guide_carries_the_tables_of_the_code() -> None:
         ),
     ],
 )
-def test_what_is_not_there_is_refused_by_name(
+def test_an_unsupported_action_is_rejected_by_name(
     cloud: Cloud, action: str, arguments: dict[str, object]
 ) -> None:
     client = cloud.sagemaker
-    with pytest.raises(ClientError) as refused:
+    with pytest.raises(ClientError) as rejected:
         getattr(client, action)(**arguments)
-    assert refused.value.response["Error"]["Code"] == "NotImplemented"
-    assert client.meta.method_to_api_mapping[action] in refused.value.response["Error"]["Message"]
+    assert rejected.value.response["Error"]["Code"] == "NotImplemented"
+    assert client.meta.method_to_api_mapping[action] in rejected.value.response["Error"]["Message"]

@@ -1,4 +1,4 @@
-"""An endpoint serves a model with its own handlers, and fails as AWS does."""
+"""An endpoint serves a model with its own handlers and fails as on AWS."""
 
 import io
 import json
@@ -64,11 +64,11 @@ class Handler(WSGIRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002
-        """Say nothing."""
+        """Do not log."""
 
 
 class Cloud:
-    """Moto with the runtime API in front, as local AWS's server has it."""
+    """moto with the runtime API in front, as in local AWS."""
 
     def __init__(self, root: Path) -> None:
         moto = DomainDispatcherApplication(create_backend_app)
@@ -108,7 +108,7 @@ class Cloud:
         return ModelSpec(f"s3://models/{key}", {**ENVIRONMENT, **environment}, f"model-{answer}")
 
     def log_lines(self, endpoint: str, wanted: str) -> list[str]:
-        """Return the endpoint's log once it holds `wanted`; delivery takes a moment."""
+        """Return the endpoint's log as soon as it contains `wanted`."""
         lines: list[str] = []
         logs = self.client("logs")
         deadline = time.monotonic() + 5
@@ -152,20 +152,20 @@ def test_a_model_answers_with_its_own_handlers(cloud: Cloud) -> None:
     ("content_type", "kind"),
     [("application/json", "str"), ("text/csv", "str"), ("application/json; charset=utf-8", "bytes")],
 )
-def test_the_body_is_text_for_exactly_the_types_of_aws(cloud: Cloud, content_type: str, kind: str) -> None:
+def test_the_handler_gets_text_only_for_the_text_types_of_aws(
+    cloud: Cloud, content_type: str, kind: str
+) -> None:
     cloud.host.deploy("types", cloud.model("types"))
     assert invoke(cloud, "types", "1,2", ContentType=content_type)["kind"] == kind
 
 
 @pytest.mark.parametrize("content_type", ["text/csv", "application/json"])
-def test_bytes_that_are_no_text_reach_the_handlers_as_aws_replaces_them(
-    cloud: Cloud, content_type: str
-) -> None:
+def test_invalid_utf_8_is_replaced_as_on_aws(cloud: Cloud, content_type: str) -> None:
     cloud.host.deploy("bytes", cloud.model("one"))
     assert invoke(cloud, "bytes", b"\xff,0", ContentType=content_type)["body"] == "\ufffd,0"
 
 
-def test_a_second_deployment_takes_over_and_the_first_answers_what_it_accepted(cloud: Cloud) -> None:
+def test_a_new_deployment_takes_over_and_the_old_one_finishes_its_requests(cloud: Cloud) -> None:
     cloud.host.deploy("swap", cloud.model("old"))
     answers: list[str] = []
     slow = threading.Thread(target=lambda: answers.append(invoke(cloud, "swap", "slow")["model"]))
@@ -179,7 +179,7 @@ def test_a_second_deployment_takes_over_and_the_first_answers_what_it_accepted(c
     assert answers == ["old"]
 
 
-def test_a_model_that_is_not_wanted_any_more_never_enters_service(cloud: Cloud) -> None:
+def test_a_model_whose_endpoint_was_deleted_never_enters_service(cloud: Cloud) -> None:
     cloud.host.deploy("again", cloud.model("present"))
 
     cloud.host.deploy("again", cloud.model("forgotten"), wanted=lambda: False)
@@ -187,7 +187,7 @@ def test_a_model_that_is_not_wanted_any_more_never_enters_service(cloud: Cloud) 
     assert invoke(cloud, "again", "x")["model"] == "present"
 
 
-def test_a_handlers_exception_is_a_model_error_with_a_log(cloud: Cloud) -> None:
+def test_an_exception_in_a_handler_is_a_model_error_and_is_logged(cloud: Cloud) -> None:
     cloud.host.deploy("errors", cloud.model("errors"))
 
     with pytest.raises(ClientError) as caught:
@@ -202,7 +202,7 @@ def test_a_handlers_exception_is_a_model_error_with_a_log(cloud: Cloud) -> None:
     assert any("no such company" in line for line in cloud.log_lines("errors", "no such company"))
 
 
-def test_a_status_set_by_the_handler_arrives_as_the_original_status(cloud: Cloud) -> None:
+def test_a_status_set_by_the_handler_is_returned_as_the_original_status(cloud: Cloud) -> None:
     cloud.host.deploy("refusals", cloud.model("refusals"))
 
     with pytest.raises(ClientError) as caught:
@@ -212,7 +212,7 @@ def test_a_status_set_by_the_handler_arrives_as_the_original_status(cloud: Cloud
     assert caught.value.response["OriginalMessage"] == '{"error": {"code": "validation_failed"}}'
 
 
-def test_custom_attributes_of_the_container_are_passed_on(cloud: Cloud) -> None:
+def test_custom_attributes_of_the_container_are_returned(cloud: Cloud) -> None:
     cloud.host.deploy("attributes", cloud.model("attributes"))
 
     answer = cloud.client("sagemaker-runtime").invoke_endpoint(EndpointName="attributes", Body=b"attributes")
@@ -221,7 +221,7 @@ def test_custom_attributes_of_the_container_are_passed_on(cloud: Cloud) -> None:
     assert answer["InvokedProductionVariant"] == "AllTraffic"
 
 
-def test_a_container_that_dies_fails_its_request_and_comes_back(cloud: Cloud) -> None:
+def test_a_container_that_dies_during_a_request_is_restarted(cloud: Cloud) -> None:
     cloud.host.deploy("crashes", cloud.model("crashes"))
     before = invoke(cloud, "crashes", "x")["pid"]
 
@@ -233,19 +233,19 @@ def test_a_container_that_dies_fails_its_request_and_comes_back(cloud: Cloud) ->
     assert after != before
 
 
-def test_a_container_that_is_killed_between_requests_comes_back(cloud: Cloud) -> None:
+def test_a_container_that_is_killed_between_requests_is_restarted(cloud: Cloud) -> None:
     cloud.host.deploy("killed", cloud.model("killed"))
     before = invoke(cloud, "killed", "x")["pid"]
 
     os.kill(before, signal.SIGKILL)
 
-    # A request that meets it while it dies fails; the one after that is for the next container.
+    # A request during the kill can fail; the next one is answered by the new container.
     answers = [cloud.host.invoke("killed", b"x", {}) for _ in range(2)]
     assert [answer.status for answer in answers] in ([200, 200], [502, 200])
     assert json.loads(answers[-1].body)["pid"] != before
 
 
-def test_no_request_is_lost_while_deployments_take_over(cloud: Cloud) -> None:
+def test_no_request_is_lost_during_deployments(cloud: Cloud) -> None:
     cloud.host.deploy("busy", cloud.model("busy"))
     statuses: list[int] = []
     over = threading.Event()
@@ -271,10 +271,10 @@ def test_no_request_is_lost_while_deployments_take_over(cloud: Cloud) -> None:
     [
         ("import no_such_module", "No module named 'no_such_module'"),
         (SERVE.replace("answer.txt", "absent.txt"), "No such file or directory"),
-        ("def model_fn(model_dir): pass", "lacks input_fn, predict_fn, output_fn"),
+        ("def model_fn(model_dir): pass", "does not define input_fn, predict_fn, output_fn"),
     ],
 )
-def test_a_model_that_does_not_load_fails_and_leaves_the_old_one(
+def test_a_model_that_does_not_load_leaves_the_old_one_in_service(
     cloud: Cloud, serve: str, reason: str
 ) -> None:
     cloud.host.deploy("broken", cloud.model("good"))
@@ -285,12 +285,12 @@ def test_a_model_that_does_not_load_fails_and_leaves_the_old_one(
     assert invoke(cloud, "broken", "x")["model"] == "good"
 
 
-def test_a_missing_artefact_names_its_address(cloud: Cloud) -> None:
+def test_the_error_for_a_missing_archive_names_its_uri(cloud: Cloud) -> None:
     with pytest.raises(EndpointError, match="s3://models/absent"):
         cloud.host.deploy("absent", ModelSpec("s3://models/absent", ENVIRONMENT, "absent"))
 
 
-def test_a_damaged_archive_names_its_address(cloud: Cloud) -> None:
+def test_the_error_for_a_damaged_archive_names_its_uri(cloud: Cloud) -> None:
     whole = cloud.model("whole")
     archive = cloud.client("s3").get_object(Bucket="models", Key="models/whole/model.tar.gz")["Body"].read()
     cloud.client("s3").put_object(Bucket="models", Key="half.tar.gz", Body=archive[: len(archive) // 2])
@@ -299,7 +299,7 @@ def test_a_damaged_archive_names_its_address(cloud: Cloud) -> None:
         cloud.host.deploy("half", ModelSpec("s3://models/half.tar.gz", ENVIRONMENT, whole.name))
 
 
-def test_an_archive_that_leaves_its_folder_is_refused(cloud: Cloud) -> None:
+def test_an_archive_with_members_outside_its_folder_is_rejected(cloud: Cloud) -> None:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
         tar.addfile(tarfile.TarInfo("../outside.txt"))
@@ -322,7 +322,7 @@ def test_an_unknown_or_stopped_endpoint_is_a_validation_error(cloud: Cloud) -> N
         }
 
 
-def test_a_body_beyond_six_megabytes_is_refused(cloud: Cloud) -> None:
+def test_a_body_of_more_than_six_megabytes_is_rejected(cloud: Cloud) -> None:
     cloud.host.deploy("large", cloud.model("large"))
     assert len(invoke(cloud, "large", b"x" * 6_291_456)["body"]) == 6_291_456
 
@@ -332,9 +332,8 @@ def test_a_body_beyond_six_megabytes_is_refused(cloud: Cloud) -> None:
     assert caught.value.response["OriginalStatusCode"] == 413
 
 
-def test_a_container_is_ended_once_however_many_end_it(tmp_path: Path, cloud: Cloud) -> None:
-    # GIVEN a container whose process is ended by two at a time, on a system that says of a group that has
-    # ended that ending it is not permitted
+def test_concurrent_kills_of_a_container_send_one_signal(tmp_path: Path, cloud: Cloud) -> None:
+    # GIVEN a system like macOS, where killing a process group that has ended raises PermissionError
     unpack_model(cloud.client("s3"), cloud.model("twice"), tmp_path / "model")
     shipper = LogShipper(cloud.url, REGION)
     container = Container(tmp_path, ENVIRONMENT, REGION, LogStream(shipper, "group", "stream"))
@@ -350,12 +349,12 @@ def test_a_container_is_ended_once_however_many_end_it(tmp_path: Path, cloud: Cl
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(lambda _: container.kill(), range(8)))
     shipper.close()
-    # THEN only one signal went out: its number may be another group's by the second
+    # THEN only one signal was sent, because the group's number can be reused after it
     assert groups == [container.process.pid]
     assert container.process.returncode == -signal.SIGKILL
 
 
-def test_closing_ends_every_child(tmp_path: Path, cloud: Cloud) -> None:
+def test_closing_the_host_ends_every_container(tmp_path: Path, cloud: Cloud) -> None:
     host = EndpointHost(cloud.url, REGION, tmp_path)
     host.deploy("ends", cloud.model("ends"))
     pid = json.loads(host.invoke("ends", b"x", {}).body)["pid"]

@@ -1,4 +1,4 @@
-"""Endpoints of local AWS: their states, updates and failures, with real containers, through boto3 alone."""
+"""Endpoints of local AWS: status, updates and failures, with real containers, through boto3."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_an_endpoint_is_created_updated_and_deleted(cloud: Cloud) -> None:
     # GIVEN two configurations
     configure_answer(cloud, "one")
     configure_answer(cloud, "two")
-    # WHEN an endpoint is created, it is Creating until it serves
+    # WHEN an endpoint is created, it is Creating until the model answers
     cloud.sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="one")
     assert cloud.sagemaker.describe_endpoint(EndpointName="e")["EndpointStatus"] == "Creating"
     with pytest.raises(ClientError, match="Cannot update in-progress endpoint"):
@@ -88,7 +88,7 @@ def test_an_endpoint_is_created_updated_and_deleted(cloud: Cloud) -> None:
         cloud.sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="one")
     assert settled(cloud)["EndpointStatus"] == "InService"
     assert invoke(cloud)["answer"] == "one"
-    # WHEN it is updated, it is Updating and serves the old model until the new one is there
+    # WHEN it is updated, it is Updating and serves the old model until the new one answers
     cloud.sagemaker.update_endpoint(EndpointName="e", EndpointConfigName="two")
     during = cloud.sagemaker.describe_endpoint(EndpointName="e")
     assert during["EndpointStatus"] == "Updating"
@@ -97,7 +97,7 @@ def test_an_endpoint_is_created_updated_and_deleted(cloud: Cloud) -> None:
     after = settled(cloud)
     assert (after["EndpointStatus"], after["EndpointConfigName"]) == ("InService", "two")
     assert invoke(cloud)["answer"] == "two"
-    # WHEN it is deleted, it is gone
+    # WHEN it is deleted, it no longer exists
     cloud.sagemaker.delete_endpoint(EndpointName="e")
     with pytest.raises(ClientError, match="Could not find endpoint"):
         cloud.sagemaker.describe_endpoint(EndpointName="e")
@@ -105,7 +105,7 @@ def test_an_endpoint_is_created_updated_and_deleted(cloud: Cloud) -> None:
         invoke(cloud)
 
 
-def test_a_failed_update_keeps_what_was_served(cloud: Cloud) -> None:
+def test_a_failed_update_keeps_the_old_model_in_service(cloud: Cloud) -> None:
     configure_answer(cloud, "one")
     configure_answer(cloud, "broken")
     cloud.sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="one")
@@ -117,7 +117,7 @@ def test_a_failed_update_keeps_what_was_served(cloud: Cloud) -> None:
     assert invoke(cloud)["answer"] == "one"
 
 
-def test_a_failed_creation_says_why_and_can_only_be_deleted(cloud: Cloud) -> None:
+def test_an_endpoint_that_failed_gives_its_reason_and_can_only_be_deleted(cloud: Cloud) -> None:
     url = "s3://local-tests/nothing/model.tar.gz"
     configure(cloud, "none", {"Image": "image", "ModelDataUrl": url, "Environment": ENVIRONMENT})
     configure_answer(cloud, "one")
@@ -125,14 +125,14 @@ def test_a_failed_creation_says_why_and_can_only_be_deleted(cloud: Cloud) -> Non
     failed = settled(cloud)
     assert failed["EndpointStatus"] == "Failed"
     assert url in failed["FailureReason"]
-    with pytest.raises(ClientError, match="delete it and create it again"):
+    with pytest.raises(ClientError, match="delete the endpoint and create it again"):
         cloud.sagemaker.update_endpoint(EndpointName="e", EndpointConfigName="one")
     cloud.sagemaker.delete_endpoint(EndpointName="e")
     cloud.sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="one")
     assert settled(cloud)["EndpointStatus"] == "InService"
 
 
-def test_a_model_package_brings_artefact_and_environment(cloud: Cloud) -> None:
+def test_an_endpoint_uses_archive_and_environment_of_its_model_package(cloud: Cloud) -> None:
     cloud.sagemaker.create_model_package_group(ModelPackageGroupName="group")
     container = {"Image": "image", "ModelDataUrl": put_model(cloud, "packed"), "Environment": ENVIRONMENT}
     arn = cloud.sagemaker.create_model_package(
@@ -159,7 +159,7 @@ def test_a_model_package_without_a_container_fails_the_endpoint(cloud: Cloud) ->
     assert described["FailureReason"] == "Model package empty has no container to serve."
 
 
-def test_what_does_not_exist(cloud: Cloud) -> None:
+def test_unknown_names_are_rejected(cloud: Cloud) -> None:
     with pytest.raises(ClientError, match="Could not find endpoint configuration") as caught:
         cloud.sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="none")
     assert caught.value.response["Error"]["Code"] == "ValidationException"
@@ -170,8 +170,8 @@ def test_what_does_not_exist(cloud: Cloud) -> None:
         cloud.sagemaker.delete_endpoint(EndpointName="e")
 
 
-def test_an_endpoint_tells_its_states(cloud: Cloud) -> None:
-    # GIVEN a queue for the states of endpoints
+def test_an_endpoint_emits_an_event_for_each_status(cloud: Cloud) -> None:
+    # GIVEN a queue for endpoint events
     queue = cloud.sqs.create_queue(QueueName="states")["QueueUrl"]
     pattern = {"source": ["aws.sagemaker"], "detail-type": ["SageMaker Endpoint State Change"]}
     cloud.events.put_rule(Name="rule", EventPattern=json.dumps(pattern))
@@ -182,7 +182,7 @@ def test_an_endpoint_tells_its_states(cloud: Cloud) -> None:
     cloud.sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="one")
     settled(cloud)
     cloud.sagemaker.delete_endpoint(EndpointName="e")
-    # THEN each state was told
+    # THEN each status was sent as an event
     seen: list[dict[str, Any]] = []
 
     def look() -> bool:
@@ -207,7 +207,7 @@ def test_a_scaled_endpoint_is_updated_and_deleted_as_on_aws(cloud: Cloud) -> Non
         "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
     }
     autoscaling.register_scalable_target(**target, MinCapacity=1, MaxCapacity=3)
-    # WHEN its instance type shall change, THEN that is refused as long as it is registered
+    # WHEN its instance type is changed, THEN the update is rejected while it is registered
     variant = {"VariantName": "AllTraffic", "ModelName": "scaled", "InitialInstanceCount": 1}
     cloud.sagemaker.create_endpoint_config(
         EndpointConfigName="larger", ProductionVariants=[{**variant, "InstanceType": "ml.m5.large"}]

@@ -1,4 +1,4 @@
-"""Events of local AWS reach the targets of EventBridge rules, through boto3 alone."""
+"""Events of local AWS reach the targets of EventBridge rules."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SOURCE = {"source": ["aws.sagemaker"]}
 
 
 class Queue:
-    """A queue that collects what is sent to it."""
+    """A queue that collects its messages."""
 
     def __init__(self, cloud: Cloud, name: str) -> None:
         self.sqs = cloud.sqs
@@ -28,7 +28,7 @@ class Queue:
         self.messages: list[dict[str, Any]] = []
 
     def receive(self) -> list[dict[str, Any]]:
-        """Return all that has come, oldest first."""
+        """Return all messages received so far, oldest first."""
         answer = self.sqs.receive_message(
             QueueUrl=self.url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
         )
@@ -36,7 +36,7 @@ class Queue:
         return self.messages
 
     def events(self) -> list[dict[str, Any]]:
-        """Return all that has come, as events."""
+        """Return all events received so far."""
         return [json.loads(each["Body"]) for each in self.receive()]
 
 
@@ -61,11 +61,11 @@ def test_an_approval_is_an_event(cloud: Cloud) -> None:
     detail = {"ModelPackageGroupName": ["group"], "ModelApprovalStatus": ["Approved", "Rejected"]}
     pattern = {**SOURCE, "detail-type": ["SageMaker Model Package State Change"], "detail": detail}
     put_rule(cloud, pattern, {"Arn": queue.arn})
-    # WHEN a package is registered, nothing is sent; when it is approved, one event is
+    # WHEN a package is registered, no event is sent; when it is approved, one event is sent
     arn = register(cloud)
     cloud.sagemaker.update_model_package(ModelPackageArn=arn, ModelApprovalStatus="Approved")
     (event,) = eventually(queue.events)
-    # THEN it has AWS's shape
+    # THEN the event has AWS's structure
     assert event["source"] == "aws.sagemaker"
     assert event["account"] == "123456789012"
     assert event["region"] == "eu-west-1"
@@ -174,7 +174,7 @@ def test_a_topic_and_a_log_group_are_targets(cloud: Cloud) -> None:
 
 
 @pytest.mark.parametrize("off", ["disabled", "schedule"])
-def test_a_rule_that_is_off_or_has_no_pattern_gets_nothing(cloud: Cloud, off: str) -> None:
+def test_a_disabled_rule_or_one_without_a_pattern_sends_nothing(cloud: Cloud, off: str) -> None:
     silent, control = Queue(cloud, "silent"), Queue(cloud, "control")
     if off == "disabled":
         put_rule(cloud, SOURCE, {"Arn": silent.arn}, "off", State="DISABLED")
@@ -188,7 +188,7 @@ def test_a_rule_that_is_off_or_has_no_pattern_gets_nothing(cloud: Cloud, off: st
     assert silent.events() == []
 
 
-def test_an_undeliverable_event_is_buried(cloud: Cloud) -> None:
+def test_an_undeliverable_event_goes_to_the_dead_letter_queue(cloud: Cloud) -> None:
     dead = Queue(cloud, "dead")
     missing = f"arn:aws:lambda:{cloud.aws.region}:123456789012:function:nobody"
     target = {
@@ -206,7 +206,7 @@ def test_an_undeliverable_event_is_buried(cloud: Cloud) -> None:
     assert attributes["ERROR_CODE"] == "ResourceNotFoundException"
 
 
-def test_an_event_without_what_the_target_wants_of_it_is_buried(cloud: Cloud) -> None:
+def test_an_event_without_the_input_path_goes_to_the_dead_letter_queue(cloud: Cloud) -> None:
     queue, dead = Queue(cloud, "events"), Queue(cloud, "dead")
     target = {"Arn": queue.arn, "InputPath": "$.detail.nothing", "DeadLetterConfig": {"Arn": dead.arn}}
     put_rule(cloud, {"source": ["tests"]}, target)
@@ -224,7 +224,16 @@ def test_put_events_is_delivered_and_transformed(cloud: Cloud) -> None:
     assert eventually(queue.events) == [{"hello": "world"}]
 
 
-def test_nobody_speaks_for_a_service(cloud: Cloud) -> None:
+def test_a_transformer_omits_values_that_an_event_does_not_have(cloud: Cloud) -> None:
+    queue = Queue(cloud, "events")
+    paths = {"arn": "$.resources[0]", "nothing": "$.detail.nothing"}
+    transformer = {"InputPathsMap": paths, "InputTemplate": '{"arn": "<arn>", "nothing": "<nothing>"}'}
+    put_rule(cloud, SOURCE, {"Arn": queue.arn, "InputTransformer": transformer})
+    arn = register(cloud)
+    assert eventually(queue.events) == [{"arn": arn, "nothing": ""}]
+
+
+def test_events_in_the_name_of_an_aws_service_are_rejected(cloud: Cloud) -> None:
     queue = Queue(cloud, "events")
     put_rule(cloud, SOURCE, {"Arn": queue.arn})
     entries = [
@@ -240,7 +249,7 @@ def test_nobody_speaks_for_a_service(cloud: Cloud) -> None:
 
 
 def test_a_rule_with_a_rate_fires_when_it_is_due(cloud: Cloud) -> None:
-    # GIVEN a rule that is to call every 15 minutes, others that may not, and a clock of our own
+    # GIVEN a rule that fires every 15 minutes, other rules that never fire, and a fake clock
     queue = Queue(cloud, "scheduled")
     target = [{"Id": "target", "Arn": queue.arn}]
     for name, state in (("quarterly", "ENABLED"), ("disabled", "DISABLED")):
@@ -252,15 +261,15 @@ def test_a_rule_with_a_rate_fires_when_it_is_due(cloud: Cloud) -> None:
     delivery = Delivery(cloud.aws.url, cloud.aws.region, rules)
     now = 0.0
     schedules = Schedules(rules, delivery.fire, lambda: now)
-    # WHEN time goes by
+    # WHEN time passes
     for minutes in (0, 14, 15, 16, 29):
         now = minutes * 60.0
         schedules.tick()
-    # THEN it has called once, in the form of a scheduled event
+    # THEN the rule has fired once, with a scheduled event
     (event,) = eventually(queue.events)
     assert (event["source"], event["detail-type"], event["detail"]) == ("aws.events", "Scheduled Event", {})
     assert event["resources"] == ["arn:aws:events:eu-west-1:123456789012:rule/quarterly"]
-    # AND it calls again
+    # AND it fires again after the next period
     now = 31 * 60.0
     schedules.tick()
     assert len(eventually(lambda: len(queue.events()) > 1 and queue.events())) == 2

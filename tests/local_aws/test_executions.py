@@ -1,4 +1,4 @@
-"""Executions of pipelines on local AWS, through boto3 alone."""
+"""Pipeline executions on local AWS, through boto3."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from support.local_cloud import (
 )
 
 
-def test_values_flow_from_parameters_through_steps(cloud: Cloud) -> None:
-    # GIVEN a step that writes a parameter, and one that copies the other's output
+def test_parameters_and_outputs_reach_the_steps_that_refer_to_them(cloud: Cloud) -> None:
+    # GIVEN a step that writes a parameter, and a step that copies the output of the first
     write = cloud.put_script("write", WRITE)
     copy = cloud.put_script(
         "copy",
@@ -40,9 +40,9 @@ def test_values_flow_from_parameters_through_steps(cloud: Cloud) -> None:
         {"Name": "Word", "Type": "String", "DefaultValue": "hello"},
         {"Name": "Count", "Type": "Integer", "DefaultValue": 1},
     ]
-    # WHEN it runs with one parameter given
-    execution = cloud.start(steps, declared=declared, given={"Count": "7"})
-    # THEN it succeeds, in the order of the data, and the values have arrived
+    # WHEN the pipeline runs with one parameter set
+    execution = cloud.start(steps, declared=declared, values={"Count": "7"})
+    # THEN it succeeds, the steps ran in order, and the values arrived
     assert cloud.finish(execution)["PipelineExecutionStatus"] == "Succeeded"
     assert cloud.get("runs/First/result.json") == b"hello-7"
     assert cloud.get("runs/Second/copied") == b"hello-7p"
@@ -60,7 +60,7 @@ def test_values_flow_from_parameters_through_steps(cloud: Cloud) -> None:
     ]
 
 
-def test_independent_steps_run_side_by_side(cloud: Cloud) -> None:
+def test_independent_steps_run_in_parallel(cloud: Cloud) -> None:
     code = cloud.put_script("sleep", "import time; time.sleep(1)")
     execution = cloud.start([processing("A", code), processing("B", code)])
     assert cloud.finish(execution)["PipelineExecutionStatus"] == "Succeeded"
@@ -81,7 +81,7 @@ def test_depends_on_orders_steps_without_data(cloud: Cloud) -> None:
     assert found["Early"]["EndTime"] <= found["Late"]["StartTime"]
 
 
-def test_a_failing_job_tells_its_reason_and_stops_what_follows(cloud: Cloud) -> None:
+def test_a_failing_job_gives_its_reason_and_stops_later_steps(cloud: Cloud) -> None:
     bad = cloud.put_script(
         "bad",
         "import os, pathlib, sys\n"
@@ -103,8 +103,8 @@ def test_a_failing_job_tells_its_reason_and_stops_what_follows(cloud: Cloud) -> 
     assert summary["PipelineExecutionFailureReason"] == "Step failure: One or multiple steps failed."
 
 
-def test_retry_runs_what_failed_and_keeps_the_rest(cloud: Cloud) -> None:
-    # GIVEN an execution whose second step fails for want of an object
+def test_a_retry_runs_failed_steps_and_keeps_successful_ones(cloud: Cloud) -> None:
+    # GIVEN an execution whose second step fails because an object is missing
     good = cloud.put_script("write", WRITE)
     steps = [
         processing("Good", good, [OUT, "x"]),
@@ -114,11 +114,11 @@ def test_retry_runs_what_failed_and_keeps_the_rest(cloud: Cloud) -> None:
     assert cloud.finish(execution)["PipelineExecutionStatus"] == "Failed"
     first = cloud.steps(execution)
     assert "No S3 objects found" in first["Needy"]["FailureReason"]
-    # WHEN the object is there and the execution is retried
+    # WHEN the object is uploaded and the execution is retried
     cloud.put("late/object", b"1")
     cloud.sagemaker.retry_pipeline_execution(PipelineExecutionArn=execution)
     ended = cloud.finish(execution)
-    # THEN it succeeds, and the good step was not run again
+    # THEN it succeeds without running the first step again
     assert ended["PipelineExecutionStatus"] == "Succeeded"
     assert "FailureReason" not in ended
     second = cloud.steps(execution)
@@ -128,7 +128,7 @@ def test_retry_runs_what_failed_and_keeps_the_rest(cloud: Cloud) -> None:
         cloud.sagemaker.retry_pipeline_execution(PipelineExecutionArn=execution)
 
 
-def test_stop_half_way_stops_the_job_and_starts_nothing_more(cloud: Cloud) -> None:
+def test_stopping_an_execution_stops_its_job_and_starts_no_other_step(cloud: Cloud) -> None:
     slow = cloud.put_script("slow", "import time; time.sleep(60)")
     steps = [processing("Slow", slow), processing("After", slow, inputs={"x": out_uri("Slow")})]
     execution = cloud.start(steps)
@@ -158,26 +158,26 @@ def cached(step: dict[str, Any], expires: str = "30d") -> dict[str, Any]:
 
 
 def test_an_unchanged_step_is_taken_from_the_cache(cloud: Cloud) -> None:
-    # GIVEN a cached step, whose output has a place of its own in each execution, and one that uses it
+    # GIVEN a cached step whose output URI differs in each execution, and a step that uses its output
     code = cloud.put_script("write", WRITE)
-    place = {
+    output_uri = {
         "Std:Join": {"On": "/", "Values": [f"s3://{BUCKET}/runs", {"Get": "Execution.PipelineExecutionId"}]}
     }
     first = processing("First", code, [OUT, "x"])
-    first["Arguments"]["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"] = place
+    first["Arguments"]["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"] = output_uri
     second = processing("Second", code, [OUT, "y"], {"x": out_uri("First")})
     one = cloud.start([cached(first), cached(second)])
     assert cloud.finish(one)["PipelineExecutionStatus"] == "Succeeded"
     # WHEN it runs again
     two = cloud.start([cached(first), cached(second)])
     assert cloud.finish(two)["PipelineExecutionStatus"] == "Succeeded"
-    # THEN both steps are hits: the second's input is still where the first execution put it
+    # THEN both steps are cache hits, because the second step's input is the first execution's output
     for step in ("First", "Second"):
         found = cloud.steps(two)[step]
         assert found["CacheHitResult"] == {"SourcePipelineExecutionArn": one}
         assert found["Metadata"] == cloud.steps(one)[step]["Metadata"]
     assert len(cloud.sagemaker.list_processing_jobs()["ProcessingJobSummaries"]) == 2
-    # AND a changed argument reruns its step, but not the other
+    # AND a changed argument reruns its step, but not the other step
     second["Arguments"]["AppSpecification"]["ContainerArguments"] = [OUT, "z"]
     three = cloud.start([cached(first), cached(second)])
     cloud.finish(three)
@@ -185,7 +185,7 @@ def test_an_unchanged_step_is_taken_from_the_cache(cloud: Cloud) -> None:
     assert "CacheHitResult" not in cloud.steps(three)["Second"]
 
 
-def test_an_expired_or_failed_step_is_no_hit(cloud: Cloud) -> None:
+def test_expired_and_failed_steps_are_not_cache_hits(cloud: Cloud) -> None:
     code = cloud.put_script("write", WRITE)
     step = processing("First", code, [OUT, "x"])
     cloud.finish(cloud.start([cached(step)]))
@@ -198,7 +198,7 @@ def test_an_expired_or_failed_step_is_no_hit(cloud: Cloud) -> None:
     assert "CacheHitResult" not in cloud.steps(uncached)["First"]
 
 
-def test_training_hands_its_model_to_the_next_step(cloud: Cloud) -> None:
+def test_the_model_of_a_training_step_is_an_input_of_the_next_step(cloud: Cloud) -> None:
     code = cloud.put_script(
         "train", "import os, pathlib\npathlib.Path(os.environ['SM_MODEL_DIR'], 'm').write_text('model')"
     )
@@ -216,7 +216,7 @@ def test_training_hands_its_model_to_the_next_step(cloud: Cloud) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("values", "message"),
     [
         ({"Other": "1"}, "Unknown parameters: Other. The pipeline declares: Count, Kind, Needed."),
         ({"Count": "many", "Needed": "1"}, "Parameter Count must be of type Integer, not 'many'."),
@@ -225,7 +225,7 @@ def test_training_hands_its_model_to_the_next_step(cloud: Cloud) -> None:
     ],
 )
 def test_parameters_are_checked_before_anything_starts(
-    cloud: Cloud, given: dict[str, str], message: str
+    cloud: Cloud, values: dict[str, str], message: str
 ) -> None:
     declared = [
         {"Name": "Count", "Type": "Integer", "DefaultValue": 1},
@@ -234,7 +234,7 @@ def test_parameters_are_checked_before_anything_starts(
     ]
     step = processing("A", f"s3://{BUCKET}/code/none/")
     with pytest.raises(ClientError) as caught:
-        cloud.start([step], declared=declared, given=given)
+        cloud.start([step], declared=declared, values=values)
     assert caught.value.response["Error"] == {"Code": "ValidationException", "Message": message}
     assert cloud.sagemaker.list_pipeline_executions(PipelineName="p")["PipelineExecutionSummaries"] == []
 
@@ -267,14 +267,14 @@ def test_the_same_token_starts_one_execution(cloud: Cloud) -> None:
         ),
     ],
 )
-def test_a_definition_that_cannot_run_is_refused(cloud: Cloud, definition: str, message: str) -> None:
+def test_an_invalid_definition_is_rejected(cloud: Cloud, definition: str, message: str) -> None:
     with pytest.raises(ClientError) as caught:
         cloud.sagemaker.create_pipeline(PipelineName="p", PipelineDefinition=definition, RoleArn=ROLE)
     assert caught.value.response["Error"]["Code"] == "ValidationException"
     assert message in caught.value.response["Error"]["Message"]
 
 
-def test_a_definition_may_come_from_s3(cloud: Cloud) -> None:
+def test_a_definition_can_come_from_s3(cloud: Cloud) -> None:
     step = {"Name": "No", "Type": "Fail", "Arguments": {"ErrorMessage": "no"}}
     cloud.put("definition.json", json.dumps({"Version": "2020-12-01", "Steps": [step]}))
     location = {"Bucket": BUCKET, "ObjectKey": "definition.json"}
@@ -283,7 +283,7 @@ def test_a_definition_may_come_from_s3(cloud: Cloud) -> None:
     assert json.loads(described["PipelineDefinition"])["Steps"] == [step]
 
 
-def test_unknown_pipelines_and_executions(cloud: Cloud) -> None:
+def test_unknown_pipelines_and_executions_are_rejected(cloud: Cloud) -> None:
     with pytest.raises(ClientError) as caught:
         cloud.sagemaker.start_pipeline_execution(PipelineName="nobody")
     assert caught.value.response["Error"]["Code"] == "ResourceNotFound"
@@ -293,7 +293,7 @@ def test_unknown_pipelines_and_executions(cloud: Cloud) -> None:
     assert caught.value.response["Error"]["Code"] == "ResourceNotFound"
 
 
-def test_at_most_so_many_steps_at_once(cloud: Cloud) -> None:
+def test_the_number_of_parallel_steps_is_limited(cloud: Cloud) -> None:
     code = cloud.put_script("sleep", "import time; time.sleep(0.3)")
     cloud.finish(cloud.start([processing("A", code), processing("B", code)]))
     execution = cloud.sagemaker.start_pipeline_execution(

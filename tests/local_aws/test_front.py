@@ -1,4 +1,4 @@
-"""The front of local AWS: a fault behind it reaches the caller as an AWS error, whichever part it is in."""
+"""The front of local AWS turns unexpected errors of every part into AWS errors."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def faulty(_environ: Any, _start_response: Any) -> Any:
 @pytest.mark.parametrize(
     "path", ["/restapis/abc/prod/_user_request_/predict", "/endpoints/e/invocations", "/anything"]
 )
-def test_a_fault_is_an_aws_error(path: str) -> None:
+def test_an_unexpected_error_is_an_aws_error(path: str) -> None:
     changed: list[str] = []
     front = Front(moto=faulty, invocations=faulty, stages=faulty, changed=changed.append, reset=lambda: None)
     answer = Client(front).post(path, base_url="http://127.0.0.1:4600")
     assert answer.status_code == 500
     assert answer.headers["x-amzn-ErrorType"] == "InternalFailure"
     assert "ValueError: broken within" in answer.json["message"]
-    # Only a request to the control plane can have changed what the gateway serves.
+    # Only a request to the control plane can change an API.
     assert changed == ([""] if path == "/anything" else [])

@@ -1,4 +1,4 @@
-"""A REST API's stage answers over HTTP as it is declared."""
+"""A stage of a REST API answers HTTP requests as declared."""
 
 import base64
 import http.client
@@ -24,7 +24,7 @@ URI = f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{ARN}/invoc
 
 class Quiet(WSGIRequestHandler):
     def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002
-        """Say nothing."""
+        """Do not log."""
 
 
 @dataclass
@@ -39,7 +39,7 @@ class Answer:
 
 
 class Cloud:
-    """Moto with the gateway in front, and a function that answers what the test sets."""
+    """moto with the gateway in front, and a function whose answer the test sets."""
 
     def __init__(self) -> None:
         self.events: list[dict[str, Any]] = []
@@ -79,7 +79,7 @@ class Cloud:
 
 
 class Api:
-    """One REST API under construction, and calls to its stage `prod`."""
+    """A REST API with helpers to declare methods and to call its stage `prod`."""
 
     def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud
@@ -98,14 +98,14 @@ class Api:
         return str(self.resources[path])
 
     def method(self, path: str, verb: str, **options: Any) -> dict[str, Any]:
-        place = {"restApiId": self.id, "resourceId": self.resource(path), "httpMethod": verb}
-        self.client.put_method(**place, **{"authorizationType": "NONE", **options})
-        return place
+        method = {"restApiId": self.id, "resourceId": self.resource(path), "httpMethod": verb}
+        self.client.put_method(**method, **{"authorizationType": "NONE", **options})
+        return method
 
     def proxy(self, path: str, verb: str, uri: str = URI, timeout: int = 29_000, **options: Any) -> None:
-        place = self.method(path, verb, **options)
+        method = self.method(path, verb, **options)
         self.client.put_integration(
-            **place, type="AWS_PROXY", integrationHttpMethod="POST", uri=uri, timeoutInMillis=timeout
+            **method, type="AWS_PROXY", integrationHttpMethod="POST", uri=uri, timeoutInMillis=timeout
         )
 
     def stage(self, **variables: str) -> None:
@@ -116,7 +116,7 @@ class Api:
         self.staged = True
 
     def key(self, *, enabled: bool = True, planned: bool = True) -> str:
-        """Make an API key, in a usage plan of the stage or of none."""
+        """Create an API key in a usage plan, which includes the stage or not."""
         if not self.staged:
             self.stage()
         key = self.client.create_api_key(name="k", enabled=enabled)
@@ -167,7 +167,7 @@ def api(cloud: Cloud) -> Api:
     return Api(cloud)
 
 
-def test_the_function_gets_the_whole_request(api: Api, cloud: Cloud) -> None:
+def test_the_function_gets_all_parts_of_the_request(api: Api, cloud: Cloud) -> None:
     api.proxy("/companies/{id}", "POST")
     api.stage(colour="blue")
 
@@ -243,19 +243,19 @@ def test_the_most_specific_resource_answers(api: Api, cloud: Cloud, path: str, r
         assert cloud.events[0]["pathParameters"] == {"proxy": path.lstrip("/")}
 
 
-def test_a_declared_method_comes_before_any(api: Api, cloud: Cloud) -> None:
-    place = api.method("/a", "GET")
+def test_a_declared_method_is_preferred_to_any(api: Api, cloud: Cloud) -> None:
+    method = api.method("/a", "GET")
     api.client.put_integration(
-        **place, type="MOCK", requestTemplates={"application/json": '{"statusCode": 204}'}
+        **method, type="MOCK", requestTemplates={"application/json": '{"statusCode": 204}'}
     )
-    api.client.put_integration_response(**place, statusCode="204")
+    api.client.put_integration_response(**method, statusCode="204")
     api.proxy("/a", "ANY")
     assert api.call("GET", "/a").status == 204
     assert api.call("POST", "/a").status == 200
     assert len(cloud.events) == 1
 
 
-def test_what_is_not_declared_lacks_a_token_as_on_aws(api: Api) -> None:
+def test_an_undeclared_path_is_answered_as_a_missing_token(api: Api) -> None:
     api.proxy("/a", "GET")
     for verb, path in (("GET", "/b"), ("POST", "/a"), ("GET", "/")):
         answer = api.call(verb, path)
@@ -270,15 +270,15 @@ def test_a_stage_answers_under_its_own_host(api: Api) -> None:
     assert api.call_by_host("GET", "/a").status == 200
 
 
-def test_cors_by_a_mock_integration(api: Api) -> None:
-    place = api.method("/a", "OPTIONS")
+def test_a_mock_integration_answers_cors_requests(api: Api) -> None:
+    method = api.method("/a", "OPTIONS")
     api.client.put_integration(
-        **place, type="MOCK", requestTemplates={"application/json": '{"statusCode": 200}'}
+        **method, type="MOCK", requestTemplates={"application/json": '{"statusCode": 200}'}
     )
     header = "method.response.header.Access-Control-Allow-Origin"
-    api.client.put_method_response(**place, statusCode="200", responseParameters={header: True})
+    api.client.put_method_response(**method, statusCode="200", responseParameters={header: True})
     api.client.put_integration_response(
-        **place, statusCode="200", responseParameters={header: "'https://example.com'"}
+        **method, statusCode="200", responseParameters={header: "'https://example.com'"}
     )
 
     answer = api.call("OPTIONS", "/a")
@@ -288,15 +288,15 @@ def test_cors_by_a_mock_integration(api: Api) -> None:
     assert answer.headers["Access-Control-Allow-Origin"] == "https://example.com"
 
 
-def test_a_mock_without_a_template_for_the_media_type_refuses_it(api: Api) -> None:
-    place = api.method("/a", "POST")
+def test_a_mock_integration_rejects_a_media_type_without_a_template(api: Api) -> None:
+    method = api.method("/a", "POST")
     api.client.put_integration(
-        **place,
+        **method,
         type="MOCK",
         passthroughBehavior="NEVER",
         requestTemplates={"application/json": '{"statusCode": 200}'},
     )
-    api.client.put_integration_response(**place, statusCode="200")
+    api.client.put_integration_response(**method, statusCode="200")
     assert api.call("POST", "/a", b"a,b", {"Content-Type": "text/csv"}).status == 415
 
 
@@ -330,7 +330,7 @@ def test_required_parameters_are_checked_by_the_validator(api: Api) -> None:
     assert fine.status == 200
 
 
-def test_gateway_responses_take_the_place_of_the_defaults(api: Api, cloud: Cloud) -> None:
+def test_gateway_responses_replace_the_defaults(api: Api, cloud: Cloud) -> None:
     api.proxy("/a", "GET")
     api.client.put_gateway_response(
         restApiId=api.id,
@@ -411,7 +411,7 @@ def test_bodies_are_limited(api: Api, cloud: Cloud) -> None:
 
 
 def test_binary_bodies_travel_as_base64(api: Api, cloud: Cloud) -> None:
-    # AWS takes the type from the path, moto from the value.
+    # AWS reads the media type from the path, moto from the value.
     patch = {"op": "add", "path": "/binaryMediaTypes/image~1png", "value": "image/png"}
     api.client.update_rest_api(restApiId=api.id, patchOperations=[patch])
     api.proxy("/a", "POST")
@@ -430,14 +430,14 @@ def test_binary_bodies_travel_as_base64(api: Api, cloud: Cloud) -> None:
 
 
 @pytest.mark.parametrize("kind", ["AWS_IAM", "CUSTOM"])
-def test_what_is_not_implemented_says_so(api: Api, kind: str) -> None:
+def test_an_unsupported_feature_is_named(api: Api, kind: str) -> None:
     api.proxy("/a", "GET", authorizationType=kind)
     answer = api.call("GET", "/a")
     assert answer.status == 501
     assert kind in answer.json["message"]
 
 
-def test_the_api_is_read_once_until_it_is_invalidated(api: Api, cloud: Cloud) -> None:
+def test_the_declaration_is_cached_until_it_is_invalidated(api: Api, cloud: Cloud) -> None:
     api.proxy("/a", "GET")
     assert api.call("GET", "/a").status == 200
     url = f"/restapis/{api.id}/prod/_user_request_/b"

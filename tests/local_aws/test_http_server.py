@@ -1,4 +1,4 @@
-"""The HTTP server of local AWS: one connection carries many requests, and each answer ends where it says."""
+"""The HTTP server of local AWS: persistent connections and correct content lengths."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         return []
     if environ["PATH_INFO"] == "/broken":
         raise ValueError("broken")
-    said = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-    # Length and connection are the server's to say, whatever the application thinks of them.
+    body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    # The server overrides the application's length and connection headers.
     start_response("200 OK", [("Content-Length", "7"), ("Connection", "close"), ("X-Method", "yes")])
-    return [] if environ["REQUEST_METHOD"] == "HEAD" else [b"heard ", said]
+    return [] if environ["REQUEST_METHOD"] == "HEAD" else [b"heard ", body]
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def test_a_connection_carries_many_requests(port: int) -> None:
     assert len(used) == 1
 
 
-def test_a_client_that_waits_for_the_go_ahead_gets_it_once(port: int) -> None:
+def test_a_client_that_expects_100_continue_gets_it_once(port: int) -> None:
     with socket.create_connection(("127.0.0.1", port), timeout=5) as client:
         client.sendall(b"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n")
         assert client.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -73,7 +73,7 @@ def test_a_client_that_waits_for_the_go_ahead_gets_it_once(port: int) -> None:
     assert answer.endswith(b"heard body")
 
 
-def test_a_fault_ends_the_connection_it_came_by(port: int, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unexpected_error_closes_the_connection(port: int, caplog: pytest.LogCaptureFixture) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     connection.request("POST", "/broken", b"unread")
     answer = connection.getresponse()

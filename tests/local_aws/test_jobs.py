@@ -1,4 +1,4 @@
-"""Processing and training jobs on local AWS, through boto3 alone."""
+"""Processing and training jobs on local AWS, through boto3."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def wait_for_object(cloud: Cloud, key: str) -> bytes:
 
 
 def log_of(cloud: Cloud, group: str, job: str, last: str) -> list[str]:
-    """Return a job's log as soon as it holds the line `last`."""
+    """Return a job's log as soon as it contains the line `last`."""
 
     def look() -> list[str] | None:
         try:
@@ -84,7 +84,7 @@ print("and err", file=sys.stderr)
 """
 
 
-def test_processing_job_under_the_contract(cloud: Cloud) -> None:
+def test_a_processing_job_gets_the_files_and_environment_of_the_container(cloud: Cloud) -> None:
     # GIVEN inputs as a prefix without a slash, and as a single object
     cloud.put("data/deep/a.txt", "a")
     cloud.put("data/b.txt", "b")
@@ -97,7 +97,7 @@ def test_processing_job_under_the_contract(cloud: Cloud) -> None:
     described = cloud.sagemaker.describe_processing_job(ProcessingJobName="job")
     assert described["ProcessingJobStatus"] in {"InProgress", "Completed"}
     described = ended_processing(cloud)
-    # THEN it found its files, arguments and environment, and left its output
+    # THEN it found its files, arguments and environment, and its output was uploaded
     assert described["ProcessingJobStatus"] == "Completed", described
     assert described["Environment"] == {"WORD": "x"}
     assert described["ProcessingResources"] == request["ProcessingResources"]
@@ -119,7 +119,7 @@ def test_processing_job_under_the_contract(cloud: Cloud) -> None:
     assert set(lines) == {"out of the job", "and err"}
 
 
-def test_network_isolation_gives_no_way_to_aws(cloud: Cloud) -> None:
+def test_a_job_with_network_isolation_gets_no_aws_environment(cloud: Cloud) -> None:
     run_processing(cloud, REPORT, NetworkConfig={"EnableNetworkIsolation": True})
     assert ended_processing(cloud)["ProcessingJobStatus"] == "Completed"
     environment = json.loads(cloud.get("out/job/sub/report.json"))["environment"]
@@ -139,14 +139,14 @@ def test_a_failing_job_shows_its_message(cloud: Cloud) -> None:
     assert described["FailureReason"] == "AlgorithmError: No such column, exit code: 3"
 
 
-def test_without_a_message_the_log_speaks(cloud: Cloud) -> None:
+def test_a_job_without_a_message_fails_with_the_end_of_its_log(cloud: Cloud) -> None:
     run_processing(cloud, "raise ValueError('boom')")
     reason = ended_processing(cloud)["FailureReason"]
     assert reason.endswith("ValueError: boom, exit code: 1")
 
 
-def test_a_killed_process_is_named_with_its_signal(cloud: Cloud) -> None:
-    # GIVEN a job that tells its process's id and sleeps
+def test_the_failure_of_a_killed_process_names_the_signal(cloud: Cloud) -> None:
+    # GIVEN a job that logs its process id and sleeps
     script = (
         "import os, boto3, time\n"
         f"boto3.client('s3').put_object(Bucket='{BUCKET}', Key='pid', Body=str(os.getpid()))\n"
@@ -154,9 +154,9 @@ def test_a_killed_process_is_named_with_its_signal(cloud: Cloud) -> None:
     )
     run_processing(cloud, script)
     pid = int(wait_for_object(cloud, "pid"))
-    # WHEN somebody kills it
+    # WHEN the process is killed
     os.kill(pid, signal.SIGKILL)
-    # THEN the job has failed and says why
+    # THEN the job has failed and gives the reason
     described = ended_processing(cloud)
     assert described["ProcessingJobStatus"] == "Failed"
     assert described["FailureReason"] == (
@@ -173,7 +173,7 @@ def process_is_there(pid: int) -> bool:
 
 
 def test_stopping_ends_the_whole_process_group(cloud: Cloud) -> None:
-    # GIVEN a job that has started a process of its own, and ignores SIGTERM
+    # GIVEN a job that has started a child process and ignores SIGTERM
     script = (
         "import os, boto3, signal, subprocess, sys, time\n"
         "signal.signal(signal.SIGTERM, signal.SIG_DFL)\n"
@@ -186,7 +186,7 @@ def test_stopping_ends_the_whole_process_group(cloud: Cloud) -> None:
     # WHEN it is stopped
     cloud.sagemaker.stop_processing_job(ProcessingJobName="job")
     described = ended_processing(cloud)
-    # THEN it is Stopped, without a failure, and its child is gone
+    # THEN it is Stopped without a failure reason, and its child has ended
     assert described["ProcessingJobStatus"] == "Stopped"
     assert "FailureReason" not in described
     eventually(lambda: not process_is_there(pid))
@@ -194,7 +194,7 @@ def test_stopping_ends_the_whole_process_group(cloud: Cloud) -> None:
         cloud.sagemaker.stop_processing_job(ProcessingJobName="job")
 
 
-def test_a_process_left_behind_does_not_keep_the_job_open(cloud: Cloud) -> None:
+def test_a_background_process_does_not_keep_the_job_running(cloud: Cloud) -> None:
     script = (
         "import pathlib, subprocess, sys\n"
         "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
@@ -206,7 +206,7 @@ def test_a_process_left_behind_does_not_keep_the_job_open(cloud: Cloud) -> None:
     eventually(lambda: not process_is_there(pid))
 
 
-def test_the_longest_runtime_is_honoured(cloud: Cloud) -> None:
+def test_a_job_is_stopped_after_its_maximum_runtime(cloud: Cloud) -> None:
     began = time.monotonic()
     run_processing(cloud, "import time; time.sleep(60)", StoppingCondition={"MaxRuntimeInSeconds": 1})
     described = ended_processing(cloud)
@@ -215,7 +215,7 @@ def test_the_longest_runtime_is_honoured(cloud: Cloud) -> None:
     assert described["FailureReason"].startswith("MaxRuntimeExceeded")
 
 
-def test_a_missing_input_names_the_uri(cloud: Cloud) -> None:
+def test_the_failure_for_a_missing_input_names_its_uri(cloud: Cloud) -> None:
     request = processing_request({"code": f"s3://{BUCKET}/nothing/"}, [], f"s3://{BUCKET}/out")
     cloud.sagemaker.create_processing_job(ProcessingJobName="job", **request)
     described = ended_processing(cloud)
@@ -223,7 +223,7 @@ def test_a_missing_input_names_the_uri(cloud: Cloud) -> None:
     assert f'No S3 objects found under S3 URL "s3://{BUCKET}/nothing/"' in described["FailureReason"]
 
 
-def test_names_of_jobs_are_unique(cloud: Cloud) -> None:
+def test_job_names_are_unique(cloud: Cloud) -> None:
     run_processing(cloud, "pass")
     with pytest.raises(ClientError) as caught:
         run_processing(cloud, "pass")
@@ -272,7 +272,7 @@ def archived(cloud: Cloud, key: str) -> dict[str, bytes]:
         return files
 
 
-def test_training_job_under_the_contract(cloud: Cloud) -> None:
+def test_a_training_job_gets_the_files_and_environment_of_the_container(cloud: Cloud) -> None:
     code = cloud.put_script("train", TRAIN)
     train = cloud.put("sets/train/x.csv", "1").removesuffix("x.csv")
     hyperparameters = {"max-iter": "10", "alpha": '"0.1"', "deep": "true"}
@@ -305,7 +305,7 @@ def test_training_job_under_the_contract(cloud: Cloud) -> None:
     assert archived(cloud, "training/job/output/output.tar.gz") == {"extra.txt": b"extra"}
 
 
-def test_a_failing_training_job_has_its_reason_and_no_model(cloud: Cloud) -> None:
+def test_a_failed_training_job_gives_its_reason_and_has_no_model(cloud: Cloud) -> None:
     code = cloud.put_script(
         "train",
         "import os, sys\n"
@@ -322,7 +322,7 @@ def test_a_failing_training_job_has_its_reason_and_no_model(cloud: Cloud) -> Non
     assert log_of(cloud, "/aws/sagemaker/TrainingJobs", "job", "trying") == ["trying"]
 
 
-def test_a_job_of_an_earlier_name_logs_after_a_reset(cloud: Cloud) -> None:
+def test_a_job_with_a_name_used_before_a_reset_writes_its_log(cloud: Cloud) -> None:
     for _ in range(2):
         run_processing(cloud, "print('hello')")
         ended_processing(cloud)
@@ -331,7 +331,7 @@ def test_a_job_of_an_earlier_name_logs_after_a_reset(cloud: Cloud) -> None:
         cloud.make_bucket()
 
 
-def test_training_can_be_stopped(cloud: Cloud) -> None:
+def test_a_training_job_can_be_stopped(cloud: Cloud) -> None:
     code = cloud.put_script("train", "import time; time.sleep(60)")
     cloud.sagemaker.create_training_job(TrainingJobName="job", **training_request(code, {}, {}))
     cloud.sagemaker.stop_training_job(TrainingJobName="job")
@@ -339,7 +339,7 @@ def test_training_can_be_stopped(cloud: Cloud) -> None:
     assert described["TrainingJobStatus"] == described["SecondaryStatus"] == "Stopped"
 
 
-def test_a_training_image_alone_cannot_run(cloud: Cloud) -> None:
+def test_a_training_job_with_only_an_image_fails(cloud: Cloud) -> None:
     request = training_request(cloud.put_script("train", "pass"), {}, {})
     request["HyperParameters"] = {}
     cloud.sagemaker.create_training_job(TrainingJobName="job", **request)
@@ -356,8 +356,8 @@ time.sleep(60)
 """
 
 
-def test_no_job_outlives_a_killed_server() -> None:
-    # GIVEN a local AWS in a process of its own, with a job that runs
+def test_jobs_end_when_the_server_is_killed() -> None:
+    # GIVEN local AWS in a separate process, with a running job
     with subprocess.Popen([sys.executable, "-c", SERVER], stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         cloud = Cloud(SimpleNamespace(url=server.stdout.readline().strip(), region="eu-west-1"))
@@ -372,12 +372,12 @@ def test_no_job_outlives_a_killed_server() -> None:
         # WHEN the server is killed
         server.kill()
     cloud.close()
-    # THEN the job's process is gone too
+    # THEN the job's process has ended too
     eventually(lambda: not process_is_there(pid))
 
 
-def test_a_stopped_job_may_tidy_up(cloud: Cloud) -> None:
-    # GIVEN a job that says goodbye when it is told to stop
+def test_a_stopped_job_can_clean_up(cloud: Cloud) -> None:
+    # GIVEN a job that prints a line on SIGTERM
     script = (
         "import boto3, os, signal, sys, time\n"
         "def leave(*_):\n"
@@ -391,12 +391,12 @@ def test_a_stopped_job_may_tidy_up(cloud: Cloud) -> None:
     wait_for_object(cloud, "pid")
     # WHEN it is stopped
     cloud.sagemaker.stop_processing_job(ProcessingJobName="job")
-    # THEN it was told once, and is Stopped though it left with 0
+    # THEN it got one signal and is Stopped, although its exit code is 0
     assert ended_processing(cloud)["ProcessingJobStatus"] == "Stopped"
     assert log_of(cloud, "/aws/sagemaker/ProcessingJobs", "job", "goodbye") == ["goodbye"]
 
 
-def test_a_job_killed_through_its_supervisor_has_failed_too(cloud: Cloud) -> None:
+def test_a_job_whose_supervisor_is_killed_fails(cloud: Cloud) -> None:
     script = (
         "import boto3, os, time\n"
         f"boto3.client('s3').put_object(Bucket='{BUCKET}', Key='pid', Body=str(os.getppid()))\n"
@@ -409,7 +409,7 @@ def test_a_job_killed_through_its_supervisor_has_failed_too(cloud: Cloud) -> Non
     assert "killed by signal 15 (SIGTERM)" in described["FailureReason"]
 
 
-def test_damaged_code_is_the_jobs_own_failure(cloud: Cloud, tmp_path: Path) -> None:
+def test_a_damaged_code_archive_fails_the_job(cloud: Cloud, tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "file").write_bytes(os.urandom(1000))
     uri = f"s3://{BUCKET}/code.tar.gz"

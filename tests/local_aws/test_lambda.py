@@ -1,4 +1,4 @@
-"""A Lambda function's zip runs for real: answers, errors, timeouts, logs, concurrency."""
+"""Lambda functions run from their zip: answers, errors, timeouts, logs, concurrency."""
 
 import base64
 import json
@@ -59,14 +59,14 @@ def test_a_function_answers_and_stays_warm(runtime: LambdaRuntime, monkeypatch: 
     assert first["pid"] == second["pid"]
 
 
-def test_boto3_in_a_function_reaches_local_aws(runtime: LambdaRuntime, url: str) -> None:
+def test_boto3_in_a_function_calls_local_aws(runtime: LambdaRuntime, url: str) -> None:
     client(url, "s3").create_bucket(
         Bucket="seen-by-lambda", CreateBucketConfiguration={"LocationConstraint": REGION}
     )
     assert "seen-by-lambda" in call(runtime, spec(name="boto"), {"do": "s3"})
 
 
-def test_an_exception_is_reported_with_its_place(runtime: LambdaRuntime) -> None:
+def test_an_exception_is_reported_with_its_stack_trace(runtime: LambdaRuntime) -> None:
     answer = runtime.invoke(spec(name="raises"), b'{"do": "raise"}')
 
     document = json.loads(answer.payload)
@@ -78,7 +78,9 @@ def test_an_exception_is_reported_with_its_place(runtime: LambdaRuntime) -> None
     assert "Error Type: ValueError" in answer.log
 
 
-def test_the_log_has_the_frame_of_lambda_and_reaches_cloudwatch(runtime: LambdaRuntime, url: str) -> None:
+def test_the_log_has_lambdas_start_and_report_lines_and_is_shipped_to_cloudwatch(
+    runtime: LambdaRuntime, url: str
+) -> None:
     answer = runtime.invoke(spec(name="logs"), b"{}")
 
     lines = answer.log.splitlines()
@@ -102,7 +104,7 @@ def test_the_log_has_the_frame_of_lambda_and_reaches_cloudwatch(runtime: LambdaR
     assert events[: len(lines)] == lines
 
 
-def test_a_function_that_takes_too_long_is_ended(runtime: LambdaRuntime) -> None:
+def test_a_function_that_times_out_is_killed(runtime: LambdaRuntime) -> None:
     function = spec(name="slow", timeout=1)
     before = call(runtime, function, {})["pid"]
 
@@ -137,7 +139,7 @@ def test_a_function_that_ends_its_process_is_an_exit_error(runtime: LambdaRuntim
         ("1 / 0", "package.handler.handler", "ZeroDivisionError", "division by zero"),
     ],
 )
-def test_code_that_does_not_load_says_so(
+def test_code_that_does_not_load_reports_the_error(
     runtime: LambdaRuntime, text: str, handler: str, error_type: str, message: str
 ) -> None:
     answer = runtime.invoke(spec(text, name="broken", handler=handler), b"{}")
@@ -148,12 +150,12 @@ def test_code_that_does_not_load_says_so(
     assert message in document["errorMessage"]
 
 
-def test_an_answer_beyond_six_megabytes_is_an_error(runtime: LambdaRuntime) -> None:
+def test_an_answer_of_more_than_six_megabytes_is_an_error(runtime: LambdaRuntime) -> None:
     answer = runtime.invoke(spec(name="large"), b'{"do": "large"}')
     assert json.loads(answer.payload)["errorType"] == "Function.ResponseSizeTooLarge"
 
 
-def test_invocations_at_once_have_workers_of_their_own(runtime: LambdaRuntime) -> None:
+def test_concurrent_invocations_run_in_separate_workers(runtime: LambdaRuntime) -> None:
     function = spec(name="parallel")
     answers: list[Any] = []
     threads = [
@@ -275,7 +277,7 @@ def test_invoke_runs_the_function(url: str, functions: Any) -> None:
         assert "REPORT RequestId: " in log
 
 
-def test_a_functions_failure_is_in_the_answer(url: str, functions: Any) -> None:
+def test_the_error_of_a_function_is_in_the_answer(url: str, functions: Any) -> None:
     create(url, "fails")
     answer = functions.invoke(FunctionName="fails", Payload=b'{"do": "raise"}')
     assert answer["StatusCode"] == 200
@@ -284,7 +286,7 @@ def test_a_functions_failure_is_in_the_answer(url: str, functions: Any) -> None:
     assert "LogResult" not in answer
 
 
-def test_updated_code_is_what_runs_next(url: str, functions: Any) -> None:
+def test_the_next_invocation_runs_updated_code(url: str, functions: Any) -> None:
     create(url, "updated")
     functions.invoke(FunctionName="updated")
     text = "def handler(event, context): return 'new'"
@@ -304,8 +306,8 @@ def handler(event, context):
 """
 
 
-def test_old_code_goes_when_its_last_request_is_answered(runtime: LambdaRuntime, tmp_path: Path) -> None:
-    # GIVEN a request of a function that imports a part of itself only after its code was updated
+def test_old_code_is_removed_after_its_last_request(runtime: LambdaRuntime, tmp_path: Path) -> None:
+    # GIVEN a running request that imports a module of the function after its code is updated
     begun, updated = tmp_path / "begun", tmp_path / "updated"
     files = {"package/__init__.py": "", "package/handler.py": LAZY, "package/late.py": "SAYS = 'old'"}
     old = spec(name="lazy", code=zipped(files), code_sha256="old")
@@ -315,13 +317,13 @@ def test_old_code_goes_when_its_last_request_is_answered(runtime: LambdaRuntime,
     thread.start()
     eventually(begun.exists)
 
-    # WHEN the new code is called meanwhile
+    # WHEN the new code is invoked during that request
     new = spec("def handler(event, context): return __file__", name="lazy", code_sha256="new")
     new_file = call(runtime, new, {})
     updated.touch()
     thread.join()
 
-    # THEN the old request is answered by old code, which is gone afterwards
+    # THEN the old code answers the old request and is removed afterwards
     says, old_file = answers[0]
     assert says == "old"
     assert not Path(old_file).exists()
@@ -335,7 +337,7 @@ def test_a_dry_run_runs_nothing(url: str, functions: Any, tmp_path: Path) -> Non
     assert not (tmp_path / "attempts").exists()
 
 
-def test_what_cannot_be_invoked_is_refused(url: str, functions: Any, invoker: FunctionInvoker) -> None:
+def test_invalid_invocations_are_rejected(url: str, functions: Any, invoker: FunctionInvoker) -> None:
     with pytest.raises(functions.exceptions.ResourceNotFoundException, match="Function not found"):
         functions.invoke(FunctionName="never-created")
     with pytest.raises(FunctionNotFoundError):
@@ -369,7 +371,7 @@ def received(url: str, queue_url: str) -> Any:
         (9, 0, 1, "RetriesExhausted"),
     ],
 )
-def test_an_event_is_retried_and_its_end_recorded(
+def test_an_event_is_retried_and_its_result_is_recorded(
     url: str,
     functions: Any,
     tmp_path: Path,
@@ -408,7 +410,7 @@ def test_an_event_is_retried_and_its_end_recorded(
         assert record["responseContext"]["functionError"] == "Unhandled"
 
 
-def test_a_record_reaches_a_topic(url: str, functions: Any, tmp_path: Path) -> None:
+def test_an_invocation_record_is_sent_to_a_topic(url: str, functions: Any, tmp_path: Path) -> None:
     create(url, "to-topic", EVENTS)
     queue_url = client(url, "sqs").create_queue(QueueName="behind-topic")["QueueUrl"]
     topic = client(url, "sns").create_topic(Name="records")["TopicArn"]
@@ -426,7 +428,7 @@ def test_a_record_reaches_a_topic(url: str, functions: Any, tmp_path: Path) -> N
     assert record["requestContext"]["condition"] == "Success"
 
 
-def test_a_worker_that_was_closed_over_a_request_still_gives_its_lines(tmp_path: Path) -> None:
+def test_a_worker_closed_during_a_request_still_returns_its_output(tmp_path: Path) -> None:
     (tmp_path / "handler.py").write_text("print('loaded', flush=True)\ndef handler(event, context): pass\n")
     worker = Worker("handler.handler", tmp_path, {"PATH": os.environ["PATH"]})
     worker.close()

@@ -1,4 +1,4 @@
-"""The model registry of local AWS, through boto3 alone."""
+"""The model registry of local AWS, through boto3."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def register(registry: Any, **more: Any) -> str:
     return str(answer["ModelPackageArn"])
 
 
-def test_a_package_waits_for_approval_and_keeps_all_it_was_given(registry: Any) -> None:
+def test_a_package_waits_for_approval_and_keeps_all_its_members(registry: Any) -> None:
     arn = register(registry, CustomerMetadataProperties={"a": "1"}, ModelCard=CARD, SourceUri="s3://x/y")
     package = registry.describe_model_package(ModelPackageName=arn)
     assert package["ModelApprovalStatus"] == "PendingManualApproval"
@@ -43,7 +43,7 @@ def test_a_package_waits_for_approval_and_keeps_all_it_was_given(registry: Any) 
     assert package["InferenceSpecification"] == SPECIFICATION
 
 
-def test_an_update_changes_only_what_it_names(registry: Any) -> None:
+def test_an_update_changes_only_the_given_members(registry: Any) -> None:
     arn = register(registry, CustomerMetadataProperties={"a": "1", "b": "2"}, ModelCard=CARD)
     registry.update_model_package(
         ModelPackageArn=arn, ModelApprovalStatus="Approved", ApprovalDescription="good"
@@ -96,7 +96,7 @@ def test_packages_are_listed_by_approval_and_age(registry: Any) -> None:
     assert [each["ModelPackageVersion"] for each in listed] == [3, 1]
 
 
-def test_a_deleted_version_number_is_never_used_again(registry: Any) -> None:
+def test_version_numbers_are_never_reused(registry: Any) -> None:
     first, second = register(registry), register(registry)
     registry.delete_model_package(ModelPackageName=second)
     third = register(registry)
@@ -108,7 +108,7 @@ def test_a_deleted_version_number_is_never_used_again(registry: Any) -> None:
         registry.describe_model_package(ModelPackageName=second)
 
 
-def test_groups_are_unique_and_deleted_when_empty(registry: Any) -> None:
+def test_group_names_are_unique_and_only_empty_groups_are_deleted(registry: Any) -> None:
     with pytest.raises(ClientError, match="Model Package Group already exists"):
         registry.create_model_package_group(ModelPackageGroupName="group")
     arn = register(registry)
@@ -120,7 +120,7 @@ def test_groups_are_unique_and_deleted_when_empty(registry: Any) -> None:
         registry.describe_model_package_group(ModelPackageGroupName="group")
 
 
-def test_tags_on_groups_and_versions(registry: Any) -> None:
+def test_groups_and_versions_have_tags(registry: Any) -> None:
     group = registry.describe_model_package_group(ModelPackageGroupName="group")["ModelPackageGroupArn"]
     assert registry.list_tags(ResourceArn=group)["Tags"] == [{"Key": "team", "Value": "risk"}]
     arn = register(registry)
@@ -130,7 +130,7 @@ def test_tags_on_groups_and_versions(registry: Any) -> None:
     assert registry.list_tags(ResourceArn=arn)["Tags"] == [{"Key": "a", "Value": "2"}]
 
 
-def test_models_are_unique_and_name_existing_packages(registry: Any) -> None:
+def test_model_names_are_unique_and_packages_must_be_approved(registry: Any) -> None:
     role = "arn:aws:iam::123456789012:role/endpoint"
     container = {"Image": "image", "ModelDataUrl": f"s3://{BUCKET}/model.tar.gz"}
     registry.create_model(ModelName="m", PrimaryContainer=container, ExecutionRoleArn=role)

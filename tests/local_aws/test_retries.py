@@ -1,4 +1,4 @@
-"""Retry policies of an execution on local AWS, and the durations that a definition may hold."""
+"""Retry policies of steps, and durations in pipeline definitions."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from local_aws.pipelines.caching import duration
 from local_aws.pipelines.retries import delays, exception_type
 
 
-def test_an_internal_error_is_tried_again_as_the_policy_says(cloud: Cloud) -> None:
-    # GIVEN a job that local AWS cannot prepare: one input's file is in the way of another's folder
+def test_an_internal_error_is_retried_by_the_policy(cloud: Cloud) -> None:
+    # GIVEN a job that local AWS cannot prepare: an input's file has the path of another input's folder
     cloud.put("one/nested", "file")
     cloud.put("two/file", "file")
     step = processing("A", cloud.put_script("write", WRITE), [OUT, "x"])
@@ -22,9 +22,9 @@ def test_an_internal_error_is_tried_again_as_the_policy_says(cloud: Cloud) -> No
         step["Arguments"]["ProcessingInputs"].append({"InputName": name, "S3Input": {**s3_input, **moved}})
     policy = {"IntervalSeconds": 1, "BackoffRate": 1.0, "MaxAttempts": 1}
     policy["ExceptionType"] = ["SageMaker.JOB_INTERNAL_ERROR"]  # type: ignore[assignment]
-    # WHEN it runs with a policy for such errors
+    # WHEN it runs with a retry policy for internal errors
     execution = cloud.start([{**step, "RetryPolicies": [policy]}])
-    # THEN it was tried twice
+    # THEN it ran twice
     assert cloud.finish(execution)["PipelineExecutionStatus"] == "Failed"
     failed = cloud.steps(execution)["A"]
     assert failed["AttemptCount"] == 2
@@ -53,10 +53,10 @@ def test_delays_of_a_retry_policy() -> None:
         ("P1M", timedelta(days=30)),
     ],
 )
-def test_durations(text: str, expected: timedelta) -> None:
+def test_a_duration_is_parsed(text: str, expected: timedelta) -> None:
     assert duration(text) == expected
 
 
-def test_what_is_no_duration_is_refused() -> None:
+def test_an_invalid_duration_is_rejected() -> None:
     with pytest.raises(ValueError, match="'soon' is not a duration"):
         duration("soon")

@@ -1,4 +1,4 @@
-"""Local AWS as a process: what it keeps in memory."""
+"""Local AWS releases memory."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def no_collections() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("no_collections")
-def test_a_request_is_let_go_when_it_is_answered(cloud: Cloud) -> None:
-    # With it goes its body, which may be a part of a portfolio. Full collections are rare here.
+def test_an_answered_request_is_released_from_memory(cloud: Cloud) -> None:
+    # The body can be part of a portfolio, and full garbage collections are rare in local AWS.
     cloud.s3.put_object(Bucket=BUCKET, Key="large", Body=bytes(2**20))
 
     eventually(lambda: not any(isinstance(each, BackendRequest) for each in gc.get_objects()))

@@ -1,4 +1,4 @@
-"""Batch transform on local AWS, with real containers, through boto3 alone."""
+"""Batch transform on local AWS, with real containers, through boto3."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 from support.local_cloud import BUCKET, ROLE, Cloud, eventually
 
-# Doubles the numbers of each line, in the form of the accepted type; what it cannot read is a 400.
+# Doubles the numbers of each line and answers in the accepted type; invalid input is answered with 400.
 SERVE = """
 import json, os
 from werkzeug.wrappers import Response
@@ -68,8 +68,8 @@ def model(cloud: Cloud) -> str:
 
 
 def request(name: str = "job", **changes: Any) -> dict[str, Any]:
-    """Return a request for CSV, line by line; `changes` replace members, or add to those of In and Out."""
-    given = {
+    """Return a request for CSV lines; `changes` replace members, `In` and `Out` add to input and output."""
+    source = {
         "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/in/"}},
         "ContentType": "text/csv",
         "SplitType": "Line",
@@ -84,7 +84,7 @@ def request(name: str = "job", **changes: Any) -> dict[str, Any]:
     return {
         "TransformJobName": name,
         "ModelName": "m",
-        "TransformInput": given,
+        "TransformInput": source,
         "TransformOutput": output,
         "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
         **changes,
@@ -110,7 +110,7 @@ def results(cloud: Cloud) -> dict[str, str]:
 
 
 def data_log(cloud: Cloud, last: str) -> str:
-    """Return what SageMaker says of the data in the job's log, as soon as that ends with `last`."""
+    """Return the job's data log as soon as it ends with `last`."""
 
     def look() -> str | None:
         try:
@@ -128,7 +128,7 @@ def data_log(cloud: Cloud, last: str) -> str:
 
 @pytest.mark.usefixtures("model")
 def test_each_object_of_the_prefix_gets_its_results_in_order(cloud: Cloud) -> None:
-    # GIVEN two objects, one compressed alike, and a job with filters that joins the results to the input
+    # GIVEN two gzip objects, and a job that filters its input and joins results to it
     cloud.put("in/b/second.csv", gzip.compress(b'"a, b",1,2\r\nc,3,4'))
     cloud.put("in/first.csv", gzip.compress(b"d,5,6\ne,7,8\n"))
     queue = cloud.sqs.create_queue(QueueName="q")["QueueUrl"]
@@ -144,13 +144,13 @@ def test_each_object_of_the_prefix_gets_its_results_in_order(cloud: Cloud) -> No
         MaxPayloadInMB=1,
         MaxConcurrentTransforms=4,
     )
-    # THEN each has its .out below the output prefix, in the order of its lines
+    # THEN each object has an .out object with its results in the order of its lines
     assert described["TransformJobStatus"] == "Completed", described
     assert results(cloud) == {
         "b/second.csv.out": '"a, b",2,2.0,4.0\nc,2,6.0,8.0\n',
         "first.csv.out": "d,2,10.0,12.0\ne,2,14.0,16.0\n",
     }
-    # AND the description, the list, the log and an event say so
+    # AND the description, the list, the log and an event show the completed job
     assert described["CreationTime"] <= described["TransformStartTime"] <= described["TransformEndTime"]
     assert "FailureReason" not in described
     listed = cloud.sagemaker.list_transform_jobs(StatusEquals="Completed", NameContains="jo")
@@ -165,8 +165,8 @@ def test_each_object_of_the_prefix_gets_its_results_in_order(cloud: Cloud) -> No
 
 
 @pytest.mark.usefixtures("model")
-def test_json_lines_one_by_one_as_the_container_asks(cloud: Cloud) -> None:
-    # GIVEN a request that leaves strategy, payload and concurrency to the container
+def test_the_container_sets_the_strategy_that_the_request_leaves_open(cloud: Cloud) -> None:
+    # GIVEN a request without strategy, payload and concurrency
     cloud.put("in/x.jsonl", '{"id": "é", "data": [1]}\n{"id": "b", "data": [2]}\n')
     described = run(
         cloud,
@@ -188,7 +188,7 @@ def test_json_lines_one_by_one_as_the_container_asks(cloud: Cloud) -> None:
 
 
 @pytest.mark.usefixtures("model")
-def test_what_the_container_refuses_fails_the_job_and_costs_its_object_the_results_but_no_other(
+def test_an_object_that_the_container_rejects_fails_the_job_but_other_objects_get_results(
     cloud: Cloud,
 ) -> None:
     cloud.put("in/a.csv", "1\nword\n")
@@ -204,21 +204,21 @@ def test_what_the_container_refuses_fails_the_job_and_costs_its_object_the_resul
 
 
 @pytest.mark.usefixtures("model")
-def test_a_packed_object_that_is_damaged_costs_its_results_but_no_others(cloud: Cloud) -> None:
-    # GIVEN two packed objects, one damaged in its middle
+def test_a_damaged_gzip_object_fails_the_job_but_other_objects_get_results(cloud: Cloud) -> None:
+    # GIVEN two gzip objects, one of them damaged in the middle
     damaged = bytearray(gzip.compress(b"".join(b"%d\n" % number for number in range(5000))))
     damaged[100:400] = b"\xff" * 300
     cloud.put("in/a.csv", bytes(damaged))
     cloud.put("in/b.csv", gzip.compress(b"1\n"))
     # WHEN they are transformed
     described = run(cloud, In={"CompressionType": "Gzip"})
-    # THEN the job has failed, as with every object that can't be read, and the other has its results
+    # THEN the job has failed, and the other object has its results
     assert described["FailureReason"] == "ClientError: See job logs for more information"
     assert results(cloud) == {"b.csv.out": "1,2.0\n"}
 
 
 @pytest.mark.usefixtures("model")
-def test_records_that_are_too_large_or_lack_a_cell_are_told_in_the_log(cloud: Cloud) -> None:
+def test_records_that_are_too_large_or_lack_a_field_are_logged(cloud: Cloud) -> None:
     cloud.put("in/a.csv", "1" * 1_100_000)
     cloud.put("in/b.csv", "1")
     described = run(cloud, MaxPayloadInMB=1, DataProcessing={"InputFilter": "$[5]"})
@@ -229,7 +229,7 @@ def test_records_that_are_too_large_or_lack_a_cell_are_told_in_the_log(cloud: Cl
 
 
 @pytest.mark.usefixtures("model")
-def test_whole_objects_and_the_containers_environment(cloud: Cloud) -> None:
+def test_without_splitting_whole_objects_are_sent(cloud: Cloud) -> None:
     cloud.put("in/x.csv", "1\n2\n")
     described = run(
         cloud,
@@ -243,7 +243,7 @@ def test_whole_objects_and_the_containers_environment(cloud: Cloud) -> None:
 
 
 @pytest.mark.usefixtures("model")
-def test_a_container_that_gives_no_plan_fails_the_job(cloud: Cloud) -> None:
+def test_invalid_execution_parameters_fail_the_job(cloud: Cloud) -> None:
     cloud.put("in/x.csv", "1\n")
     described = run(cloud, Environment={"WORD": "no plan"})
     assert described["TransformJobStatus"] == "Failed"
@@ -251,7 +251,7 @@ def test_a_container_that_gives_no_plan_fails_the_job(cloud: Cloud) -> None:
 
 
 @pytest.mark.usefixtures("model")
-def test_a_job_is_stopped(cloud: Cloud) -> None:
+def test_a_job_can_be_stopped(cloud: Cloud) -> None:
     cloud.put("in/x.csv", "1\n" * 200_000)
     cloud.sagemaker.create_transform_job(**request(BatchStrategy="SingleRecord", MaxConcurrentTransforms=1))
     eventually(
@@ -288,16 +288,16 @@ def test_a_job_is_stopped(cloud: Cloud) -> None:
         ),
     ],
 )
-def test_what_cannot_be_done_is_refused(
+def test_unsupported_requests_are_rejected(
     cloud: Cloud, changes: dict[str, Any], code: str, message: str
 ) -> None:
-    with pytest.raises(ClientError) as refused:
+    with pytest.raises(ClientError) as rejected:
         cloud.sagemaker.create_transform_job(**request(**changes))
-    assert refused.value.response["Error"]["Code"] == code
-    assert message in refused.value.response["Error"]["Message"]
+    assert rejected.value.response["Error"]["Code"] == code
+    assert message in rejected.value.response["Error"]["Message"]
 
 
-def test_nothing_to_transform_is_the_jobs_failure(cloud: Cloud, model: str) -> None:
+def test_a_job_without_input_objects_fails(cloud: Cloud, model: str) -> None:
     described = run(cloud, ModelName=model)
     assert described["TransformJobStatus"] == "Failed"
     assert f'No S3 objects found under S3 URL "s3://{BUCKET}/in/"' in described["FailureReason"]

@@ -1,4 +1,4 @@
-"""What local AWS refuses at its door: malformed requests, strangers, actions it does not have."""
+"""Local AWS rejects invalid requests, foreign callers and unsupported actions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from local_aws.server import LocalAws, PortInUseError
 
 @pytest.fixture
 def unchecked(cloud: Cloud) -> Any:
-    """A SageMaker client that leaves all checks to the service."""
+    """Return a SageMaker client without client-side validation."""
     return boto3.client(
         "sagemaker",
         endpoint_url=cloud.aws.url,
@@ -75,7 +75,7 @@ def test_requests_are_checked_against_the_service_model(
     assert message in error["Error"]["Message"]
 
 
-def test_metadata_in_any_script_is_taken(cloud: Cloud) -> None:
+def test_metadata_can_contain_non_ascii_text(cloud: Cloud) -> None:
     cloud.sagemaker.create_model_package_group(ModelPackageGroupName="group")
     arn = cloud.sagemaker.create_model_package(
         ModelPackageGroupName="group", CustomerMetadataProperties={"note": "s3://x/é ÿ 台灣"}
@@ -84,7 +84,7 @@ def test_metadata_in_any_script_is_taken(cloud: Cloud) -> None:
     assert described["CustomerMetadataProperties"] == {"note": "s3://x/é ÿ 台灣"}
 
 
-def test_every_pattern_of_the_service_model_is_understood() -> None:
+def test_every_pattern_of_the_service_model_compiles() -> None:
     model = service_model("sagemaker")
     patterns = {model.shape_for(name).metadata.get("pattern") for name in model.shape_names} - {None}
     assert len(patterns) > 200
@@ -115,7 +115,7 @@ def test_a_missing_action_is_named(
 
 
 @pytest.mark.parametrize("headers", [{"Host": "evil.example"}, {"Origin": "https://evil.example"}])
-def test_strangers_are_refused(local_aws: LocalAws, headers: dict[str, str]) -> None:
+def test_foreign_hosts_and_origins_are_rejected(local_aws: LocalAws, headers: dict[str, str]) -> None:
     request = urllib.request.Request(local_aws.url, headers=headers)  # noqa: S310 - our own address
     with pytest.raises(urllib.error.HTTPError) as caught:
         urllib.request.urlopen(request)  # noqa: S310
@@ -125,23 +125,23 @@ def test_strangers_are_refused(local_aws: LocalAws, headers: dict[str, str]) -> 
 
 
 @pytest.mark.parametrize("host", ["a1b2c3.execute-api.localhost", "A1B2C3.Execute-API.localhost:4566"])
-def test_an_apis_own_host_leads_to_the_gateway(local_aws: LocalAws, host: str) -> None:
+def test_the_host_of_an_api_is_dispatched_to_the_gateway(local_aws: LocalAws, host: str) -> None:
     request = urllib.request.Request(f"{local_aws.url}/prod/health", headers={"Host": host})  # noqa: S310
     with pytest.raises(urllib.error.HTTPError) as caught:
         urllib.request.urlopen(request)  # noqa: S310
-    # What the gateway says where there is no such API.
+    # The gateway answers this for an unknown API.
     assert caught.value.code == 403
     assert json.loads(caught.value.read()) == {"message": "Forbidden"}
     caught.value.close()
 
 
-def test_a_busy_port_says_so(local_aws: LocalAws, tmp_path: Path) -> None:
+def test_a_port_in_use_is_reported(local_aws: LocalAws, tmp_path: Path) -> None:
     port = int(local_aws.url.rsplit(":", 1)[1])
     with pytest.raises(PortInUseError, match=f"Port {port} on 127.0.0.1 is not free"):
         LocalAws(port, root=tmp_path).start()
 
 
-def test_the_environment_points_any_client_here(local_aws: LocalAws) -> None:
+def test_the_environment_points_clients_at_local_aws(local_aws: LocalAws) -> None:
     assert local_aws.environment() == {
         "AWS_ENDPOINT_URL": local_aws.url,
         "AWS_ACCESS_KEY_ID": "testing",

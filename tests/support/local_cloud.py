@@ -1,4 +1,4 @@
-"""What tests of local AWS share: clients, and short words for what they do often."""
+"""Helpers for tests of local AWS: clients, requests and frequent operations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 BUCKET = "local-tests"
 ROLE = "arn:aws:iam::123456789012:role/pipeline-role"
-# A step that writes a file, and where its output is taken from.
+# The script of a step that writes a file, and the folder of its output.
 WRITE = """
 import os, pathlib, sys
 out = pathlib.Path(sys.argv[1]); out.mkdir(parents=True, exist_ok=True)
@@ -25,12 +25,12 @@ OUT = "/opt/ml/processing/output/out"
 
 
 def out_uri(step: str) -> dict[str, str]:
-    """Refer to a step's output."""
+    """Return the expression for a step's output URI."""
     return {"Get": f"Steps.{step}.ProcessingOutputConfig.Outputs['out'].S3Output.S3Uri"}
 
 
 class Cloud:
-    """Clients of local AWS, and short words for what tests do often."""
+    """Clients of local AWS, with methods for frequent operations."""
 
     def __init__(self, aws: LocalAws) -> None:
         self.aws = aws
@@ -66,11 +66,11 @@ class Cloud:
         return body
 
     def put_script(self, name: str, text: str) -> str:
-        """Upload a script alone in a folder; return the folder's URI."""
+        """Upload a script to a folder of its own and return the folder's URI."""
         return self.put(f"code/{name}/run.py", text).removesuffix("run.py")
 
     def start(self, steps: list[dict[str, Any]], **options: Any) -> str:
-        """Make (or change) the pipeline `p` of these steps, start it, and return the execution's ARN."""
+        """Create or update the pipeline `p`, start it, and return the execution's ARN."""
         definition = json.dumps(
             {"Version": "2020-12-01", "Parameters": options.get("declared", []), "Steps": steps}
         )
@@ -79,12 +79,12 @@ class Cloud:
             self.sagemaker.update_pipeline(**pipeline)
         else:
             self.sagemaker.create_pipeline(**pipeline)
-        given = [{"Name": name, "Value": value} for name, value in options.get("given", {}).items()]
-        started = self.sagemaker.start_pipeline_execution(PipelineName="p", PipelineParameters=given)
+        parameters = [{"Name": name, "Value": value} for name, value in options.get("values", {}).items()]
+        started = self.sagemaker.start_pipeline_execution(PipelineName="p", PipelineParameters=parameters)
         return str(started["PipelineExecutionArn"])
 
     def finish(self, execution: str, seconds: float = 30) -> dict[str, Any]:
-        """Wait for an execution to end; return its description."""
+        """Wait for an execution to end and return its description."""
 
         def ended() -> dict[str, Any] | None:
             found: dict[str, Any] = self.sagemaker.describe_pipeline_execution(PipelineExecutionArn=execution)
@@ -99,13 +99,13 @@ class Cloud:
 
 
 def eventually(look: Callable[[], T | None], seconds: float = 10) -> T:
-    """Return what `look` finds as soon as it finds something."""
+    """Call `look` until its result is truthy, and return the result."""
     deadline = time.monotonic() + seconds
     while True:
         found = look()
         if found:
             return found
-        assert time.monotonic() < deadline, f"nothing came within {seconds} s"
+        assert time.monotonic() < deadline, f"no result within {seconds} s"
         time.sleep(0.03)
 
 
@@ -116,12 +116,12 @@ def processing(
     inputs: dict[str, Any] | None = None,
     **more: Any,
 ) -> dict[str, Any]:
-    """Return a Processing step that runs run.py of the folder `code`; its one output is `out`."""
-    given = {"code": code, **(inputs or {})}
+    """Return a Processing step that runs run.py from the folder `code` and has the output `out`."""
+    inputs = {"code": code, **(inputs or {})}
     return {
         "Name": name,
         "Type": "Processing",
-        "Arguments": processing_request(given, arguments or [], f"s3://{BUCKET}/runs/{name}"),
+        "Arguments": processing_request(inputs, arguments or [], f"s3://{BUCKET}/runs/{name}"),
         **more,
     }
 

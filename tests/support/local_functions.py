@@ -1,4 +1,4 @@
-"""A Lambda function to try things with, as a zip and as what the runtime is given."""
+"""A Lambda function for tests, as a zip and as a FunctionSpec."""
 
 import hashlib
 import io
@@ -44,7 +44,9 @@ def zipped(files: dict[str, str]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, text in files.items():
-            archive.writestr(zipfile.ZipInfo(name), text)  # no time in it: the same bytes at each call
+            archive.writestr(
+                zipfile.ZipInfo(name), text
+            )  # without a time, so that the bytes are always the same
     return buffer.getvalue()
 
 

@@ -1,4 +1,4 @@
-"""Fixtures of a running local AWS that is empty at the start of each test."""
+"""Fixtures for a running local AWS, which is empty at the start of each test."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from support.local_cloud import Cloud
 from local_aws.server import LocalAws
 
 
-# For a module, not the session: one process holds one local AWS at a time, and other modules start their own.
+# Scope is the module: a process can only run one local AWS, and some modules start their own.
 @pytest.fixture(scope="module")
 def running_aws() -> Iterator[LocalAws]:
     with LocalAws() as aws:
