@@ -117,10 +117,10 @@ class Engine:
                 if replaced:
                     created.add(name)
                 found.append(
-                    Change("Modify", name, kind.name, entry.made.physical_id, tuple(differing), replaced)
+                    Change("Modify", name, kind.name, entry.physical.physical_id, tuple(differing), replaced)
                 )
         found += [
-            Change("Remove", name, entry.kind, entry.made.physical_id)
+            Change("Remove", name, entry.kind, entry.physical.physical_id)
             for name, entry in stack.resources.items()
             if name not in wanted
         ]
@@ -214,14 +214,14 @@ class Engine:
         context = self._context(stack, name)
         try:
             kind.check(properties)
-            made = kind.create(context, properties)
+            physical = kind.create(context, properties)
         except FAILURES as error:
             self._event(stack, name, "CREATE_FAILED", _reason(error), kind.name)
-            for partial in context.half_made:
+            for partial in context.incomplete:
                 kind.delete(context, partial, properties)
             raise ResourceError(f"The following resource(s) failed to create: [{name}].") from error
         keep = resource.get("DeletionPolicy") == "Retain"
-        stack.resources[name] = StackResource(name, kind.name, made, properties, "CREATE_COMPLETE", keep)
+        stack.resources[name] = StackResource(name, kind.name, physical, properties, "CREATE_COMPLETE", keep)
         self._event(stack, name, "CREATE_COMPLETE", None, kind.name)
 
     def _change(self, stack: Stack, name: str, properties: dict[str, Any]) -> None:
@@ -230,7 +230,9 @@ class Engine:
         self._event(stack, name, "UPDATE_IN_PROGRESS", None, kind.name)
         try:
             kind.check(properties)
-            entry.made = kind.update(self._context(stack, name), entry.made, properties, entry.properties)
+            entry.physical = kind.update(
+                self._context(stack, name), entry.physical, properties, entry.properties
+            )
         except FAILURES as error:
             self._event(stack, name, "UPDATE_FAILED", _reason(error), kind.name)
             raise ResourceError(f"The following resource(s) failed to update: [{name}].") from error
@@ -257,7 +259,7 @@ class Engine:
             else:
                 self._event(stack, name, "DELETE_IN_PROGRESS", None, entry.kind)
                 try:
-                    TYPES[entry.kind].delete(self._context(stack, name), entry.made, entry.properties)
+                    TYPES[entry.kind].delete(self._context(stack, name), entry.physical, entry.properties)
                 except FAILURES as error:
                     if not _is_gone(error):
                         self._event(stack, name, "DELETE_FAILED", _reason(error), entry.kind)
@@ -303,13 +305,13 @@ class Engine:
         if entry is None:
             raise TemplateError(f"Unresolved resource dependencies [{name}] in the template")
         if attribute is None:
-            return entry.made.physical_id
-        if attribute not in entry.made.attributes:
+            return entry.physical.physical_id
+        if attribute not in entry.physical.attributes:
             raise TemplateError(
                 f"Template error: resource {name} does not support attribute type {attribute} in Fn::GetAtt; "
-                f"local AWS supports {sorted(entry.made.attributes)}"
+                f"local AWS supports {sorted(entry.physical.attributes)}"
             )
-        return entry.made.attributes[attribute]
+        return entry.physical.attributes[attribute]
 
     def _context(self, stack: Stack, name: str) -> Context:
         return Context(self.clients, ACCOUNT, self.clients.region, stack.name, name)
@@ -326,7 +328,7 @@ class Engine:
         self, stack: Stack, name: str | None, status: str, reason: str | None, kind: str | None = None
     ) -> None:
         entry = stack.resources.get(name) if name else None
-        physical = stack.id if name is None else (entry.made.physical_id if entry else "")
+        physical = stack.id if name is None else (entry.physical.physical_id if entry else "")
         shown = kind or "AWS::CloudFormation::Stack"
         with self.lock:
             stack.events.append(

@@ -8,7 +8,7 @@ from typing import Any
 
 from local_aws.base.clock import now
 from local_aws.cloudformation.template import Template
-from local_aws.cloudformation.types.resource import Made
+from local_aws.cloudformation.types.resource import PhysicalResource
 
 
 @dataclass
@@ -17,7 +17,7 @@ class StackResource:
 
     logical_id: str
     kind: str
-    made: Made
+    physical: PhysicalResource
     properties: dict[str, Any]
     status: str
     keep: bool = False

@@ -38,7 +38,7 @@ def stack_view(stack: Stack) -> dict[str, Any]:
 def resource_view(stack: Stack, resource: StackResource) -> dict[str, Any]:
     """Return a resource as DescribeStackResources and ListStackResources show it."""
     return {
-        **_resource_ids(stack, resource, resource.made.physical_id),
+        **_resource_ids(stack, resource, resource.physical.physical_id),
         "Timestamp": resource.changed,
         "LastUpdatedTimestamp": resource.changed,
     }

@@ -194,7 +194,7 @@ class EndpointHost:
             threading.Thread(target=retired.close, kwargs={"drain": True}, daemon=True).start()
 
     def stop(self, endpoint: str) -> None:
-        """Take an endpoint out of service; unknown names are ignored, because a failed one never served."""
+        """Take an endpoint out of service; ignore endpoints that never served a model."""
         with self._lock:
             old = self._endpoints.pop(endpoint, None)
         if old is not None:

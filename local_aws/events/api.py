@@ -15,7 +15,7 @@ _MOTO_PUTS = EventsBackend.put_events
 
 
 def rules_of(region: str) -> Callable[[], list[Any]]:
-    """Return a function that lists the rules of a region's default bus, without those AWS manages."""
+    """Return a function that lists the rules of a region's default bus that AWS does not manage."""
 
     def rules() -> list[Any]:
         bus = events_backends[ACCOUNT][region].describe_event_bus("default")

@@ -1,4 +1,4 @@
-"""Replaces moto's Lambda `Invoke` by one that runs the function, synchronously or as an event."""
+"""Replaces moto's Lambda `Invoke` with one that runs the function, synchronously or as an event."""
 
 import base64
 import json

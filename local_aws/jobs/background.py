@@ -87,7 +87,7 @@ class BackgroundJobs(ABC, Generic[AnyJob]):
         self.kill(job)
 
     def start(self, job: AnyJob, work: Callable[[AnyJob], None]) -> None:
-        """Run `work` in a thread of its own and return at once; `work` raises JobError if the job fails."""
+        """Run `work` in a new thread and return at once; `work` raises JobError if the job fails."""
         with self._lock:
             self._jobs[job.name] = job
         threading.Thread(target=self._run, args=(job, work), name=f"job-{job.name}", daemon=True).start()

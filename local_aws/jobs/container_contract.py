@@ -36,7 +36,7 @@ def prepare_processing(s3: Any, request: Mapping[str, Any], base: Path, arn: str
     if command is None:
         raise JobError(
             "ClientError: AppSpecification has no ContainerEntrypoint; local AWS does not run images, so it "
-            "needs the command."
+            "needs the command of the job."
         )
     environment = {
         "PROCESSING_JOB_NAME": request["ProcessingJobName"],

@@ -1,4 +1,4 @@
-"""The process of a processing or training job: started, logged, limited in time, stopped and judged."""
+"""Starts the process of a processing or training job, logs its output, stops it and checks its exit code."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ProcessRequest:
 
 
 class JobProcess:
-    """A running job process, in a process group of its own.
+    """A running job process, in its own process group.
 
     Parameters
     ----------

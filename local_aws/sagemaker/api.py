@@ -1,4 +1,4 @@
-"""Puts local AWS's SageMaker actions in the place of moto's."""
+"""Replaces moto's SageMaker actions with those of local AWS."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ class PipelineActions(SageMakerResponse):  # type: ignore[misc]
             execution = self._new_execution(pipeline, token)
             self.plane.executions.add(execution)
         pipeline.last_execution_time = execution.created
-        self._emit_change(Change(execution, None, "Executing"))
+        self._emit_execution_change(Change(execution, None, "Executing"))
         self.plane.executor.start(execution)
         return ActionResult({"PipelineExecutionArn": execution.arn})
 
@@ -94,7 +94,7 @@ class PipelineActions(SageMakerResponse):  # type: ignore[misc]
             description=self._get_param("PipelineExecutionDescription"),
             parallelism=self._get_param("ParallelismConfiguration") or pipeline.parallelism_configuration,
             token=token,
-            listener=self._emit_change,
+            listener=self._emit_execution_change,
         )
 
     def stop_pipeline_execution(self) -> ActionResult:
@@ -203,7 +203,7 @@ class PipelineActions(SageMakerResponse):  # type: ignore[misc]
         except DefinitionError as error:
             raise ValidationError(str(error)) from error
 
-    def _emit_change(self, change: Change) -> None:
+    def _emit_execution_change(self, change: Change) -> None:
         """Emit the event for a new status of an execution or a step."""
         execution, step = change.execution, change.step
         resources = [execution.pipeline_arn, execution.arn]

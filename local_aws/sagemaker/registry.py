@@ -71,7 +71,7 @@ class RegistryActions(SageMakerResponse):  # type: ignore[misc]
             package.local_members = {
                 name: self._get_param(name) for name in _DROPPED if self._get_param(name) is not None
             }
-        self._emit_change(package)
+        self._emit_package_change(package)
         return ActionResult({"ModelPackageArn": package.arn})
 
     def _renumber(self, package: ModelPackage) -> ModelPackage:
@@ -112,7 +112,7 @@ class RegistryActions(SageMakerResponse):  # type: ignore[misc]
             for name in _DROPPED:
                 if self._get_param(name) is not None:
                     package.local_members[name] = self._get_param(name)
-        self._emit_change(package)
+        self._emit_package_change(package)
         return ActionResult({"ModelPackageArn": package.arn})
 
     def describe_model_package(self) -> ActionResult:
@@ -180,7 +180,7 @@ class RegistryActions(SageMakerResponse):  # type: ignore[misc]
     def _group_arn(self, name: str) -> str:
         return sagemaker_arn(self.region, "model-package-group", name)
 
-    def _emit_change(self, package: ModelPackage) -> None:
+    def _emit_package_change(self, package: ModelPackage) -> None:
         detail = _described(package)
         detail["LastModifiedTime"] = detail.get("LastModifiedTime") or now()
         self.plane.emit("SageMaker Model Package State Change", [package.arn], detail)

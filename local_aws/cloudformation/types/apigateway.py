@@ -6,11 +6,10 @@ from typing import Any
 
 from local_aws.cloudformation.types.resource import (
     Context,
-    Made,
+    PhysicalResource,
     Properties,
     ResourceError,
     ResourceType,
-    names,
 )
 
 _METHOD_SETTINGS = {
@@ -22,35 +21,37 @@ _METHOD_SETTINGS = {
 
 
 class _Method(ResourceType):
-    def create(self, context: Context, properties: Properties) -> Made:
+    def create(self, context: Context, properties: Properties) -> PhysicalResource:
         """Create the method, then its integration."""
         integration = properties.get("Integration", {})
         unknown = sorted(set(integration) - {"IntegrationHttpMethod", "Type", "Uri"})
         if unknown:
             raise ResourceError(f"Encountered unsupported property {unknown[0]} of an Integration")
         method = {key: value for key, value in properties.items() if key != "Integration"}
-        made = super().create(context, {"AuthorizationType": "NONE", **method})
-        context.half_made.append(made)
+        resource = super().create(context, {"AuthorizationType": "NONE", **method})
+        context.incomplete.append(resource)
         if integration:
-            context.call(self.service, "put_integration", **self._ids(made, properties), **integration)
-        return made
+            context.call(self.service, "put_integration", **self._ids(resource, properties), **integration)
+        return resource
 
-    def update(self, context: Context, made: Made, properties: Properties, before: Properties) -> Made:
+    def update(
+        self, context: Context, resource: PhysicalResource, properties: Properties, before: Properties
+    ) -> PhysicalResource:
         """Delete the method and create it again."""
-        self.delete(context, made, before)
+        self.delete(context, resource, before)
         return self.create(context, properties)
 
 
 class _Deployment(ResourceType):
-    def delete(self, context: Context, made: Made, properties: Properties) -> None:
+    def delete(self, context: Context, resource: PhysicalResource, properties: Properties) -> None:
         """Delete the deployment, unless a stage still serves it."""
         stages = context.call(self.service, "get_stages", restApiId=properties["RestApiId"])["item"]
-        serving = [stage["stageName"] for stage in stages if stage["deploymentId"] == made.physical_id]
+        serving = [stage["stageName"] for stage in stages if stage["deploymentId"] == resource.physical_id]
         if serving:
             raise ResourceError(
                 f"Active stages pointing to this deployment must be moved or deleted: {serving}"
             )
-        super().delete(context, made, properties)
+        super().delete(context, resource, properties)
 
 
 class _Stage(ResourceType):
@@ -100,144 +101,90 @@ class _UsagePlan(ResourceType):
 TYPES: tuple[ResourceType, ...] = (
     ResourceType(
         name="AWS::ApiGateway::RestApi",
-        service="apigateway",
-        properties=names("ApiKeySourceType Description EndpointConfiguration Name"),
-        required=names("Name"),
-        replacing=names("EndpointConfiguration"),
-        arguments={"ApiKeySourceType": "apiKeySource"},
-        create_call="create_rest_api",
+        schema="Name* ApiKeySourceType Description EndpointConfiguration!",
+        calls="create_rest_api update_rest_api delete_rest_api",
         physical_id="{id}",
         attributes={"RestApiId": "{id}", "RootResourceId": "{rootResourceId}"},
         ids={"restApiId": "{physical_id}"},
-        update_call="update_rest_api",
-        patched={"Name": "/name", "Description": "/description", "ApiKeySourceType": "/apiKeySource"},
-        delete_call="delete_rest_api",
+        arguments={"ApiKeySourceType": "apiKeySource"},
+        patched="Name Description ApiKeySourceType",
     ),
     ResourceType(
         name="AWS::ApiGateway::Resource",
-        service="apigateway",
-        properties=names("ParentId PathPart RestApiId"),
-        required=names("ParentId PathPart RestApiId"),
-        replacing=names("ParentId PathPart RestApiId"),
-        create_call="create_resource",
+        schema="ParentId*! PathPart*! RestApiId*!",
+        calls="create_resource delete_resource",
         physical_id="{id}",
         attributes={"ResourceId": "{id}"},
         ids={"restApiId": "{RestApiId}", "resourceId": "{physical_id}"},
-        delete_call="delete_resource",
     ),
     _Method(
         name="AWS::ApiGateway::Method",
-        service="apigateway",
-        properties=names("ApiKeyRequired AuthorizationType HttpMethod Integration RequestParameters")
-        | names("RequestValidatorId ResourceId RestApiId"),
-        required=names("HttpMethod ResourceId RestApiId"),
-        replacing=names("HttpMethod ResourceId RestApiId"),
-        create_call="put_method",
+        schema="HttpMethod*! ResourceId*! RestApiId*! ApiKeyRequired AuthorizationType Integration"
+        " RequestParameters RequestValidatorId",
+        calls="put_method delete_method",
         physical_id="{RestApiId}-{ResourceId}-{HttpMethod}",
         ids={"restApiId": "{RestApiId}", "resourceId": "{ResourceId}", "httpMethod": "{HttpMethod}"},
-        delete_call="delete_method",
     ),
     ResourceType(
         name="AWS::ApiGateway::RequestValidator",
-        service="apigateway",
-        properties=names("Name RestApiId ValidateRequestBody ValidateRequestParameters"),
-        required=names("RestApiId"),
-        replacing=names("Name RestApiId"),
-        create_call="create_request_validator",
+        schema="RestApiId*! Name! ValidateRequestBody ValidateRequestParameters",
+        calls="create_request_validator update_request_validator delete_request_validator",
         physical_id="{id}",
         attributes={"RequestValidatorId": "{id}"},
         ids={"restApiId": "{RestApiId}", "requestValidatorId": "{physical_id}"},
-        update_call="update_request_validator",
-        patched={
-            "ValidateRequestBody": "/validateRequestBody",
-            "ValidateRequestParameters": "/validateRequestParameters",
-        },
-        delete_call="delete_request_validator",
+        patched="ValidateRequestBody ValidateRequestParameters",
     ),
     ResourceType(
         name="AWS::ApiGateway::GatewayResponse",
-        service="apigateway",
-        properties=names("ResponseParameters ResponseTemplates ResponseType RestApiId StatusCode"),
-        required=names("ResponseType RestApiId"),
-        replacing=names("ResponseType RestApiId"),
-        create_call="put_gateway_response",
+        schema="ResponseType*! RestApiId*! ResponseParameters ResponseTemplates StatusCode",
+        calls="put_gateway_response put_gateway_response delete_gateway_response",
         physical_id="{RestApiId}-{ResponseType}",
         ids={"restApiId": "{RestApiId}", "responseType": "{ResponseType}"},
-        update_call="put_gateway_response",
-        delete_call="delete_gateway_response",
     ),
     _Deployment(
         name="AWS::ApiGateway::Deployment",
-        service="apigateway",
-        properties=names("Description RestApiId"),
-        required=names("RestApiId"),
-        replacing=names("RestApiId"),
-        create_call="create_deployment",
+        schema="RestApiId*! Description",
+        calls="create_deployment update_deployment delete_deployment",
         physical_id="{id}",
         attributes={"DeploymentId": "{id}"},
         ids={"restApiId": "{RestApiId}", "deploymentId": "{physical_id}"},
-        update_call="update_deployment",
-        patched={"Description": "/description"},
-        delete_call="delete_deployment",
+        patched="Description",
     ),
     _Stage(
         name="AWS::ApiGateway::Stage",
-        service="apigateway",
-        properties=names("AccessLogSetting DeploymentId MethodSettings RestApiId StageName"),
-        required=names("DeploymentId RestApiId StageName"),
-        replacing=names("RestApiId StageName"),
-        created_with=names("DeploymentId RestApiId StageName"),
-        create_call="create_stage",
+        schema="RestApiId*! StageName*! DeploymentId* AccessLogSetting MethodSettings",
+        calls="create_stage update_stage delete_stage",
+        created_with="RestApiId StageName DeploymentId",
         physical_id="{StageName}",
         ids={"restApiId": "{RestApiId}", "stageName": "{StageName}"},
-        update_call="update_stage",
-        patched={"DeploymentId": "/deploymentId"},
-        delete_call="delete_stage",
+        patched="DeploymentId AccessLogSetting MethodSettings",
     ),
     ResourceType(
         name="AWS::ApiGateway::ApiKey",
-        service="apigateway",
-        properties=names("Description Enabled Name Value"),
-        replacing=names("Name Value"),
+        schema="Name! Value! Description Enabled",
+        calls="create_api_key update_api_key delete_api_key",
         name_property="Name",
-        create_call="create_api_key",
         physical_id="{id}",
         attributes={"APIKeyId": "{id}"},
         ids={"apiKey": "{physical_id}"},
-        update_call="update_api_key",
-        patched={"Description": "/description", "Enabled": "/enabled"},
-        delete_call="delete_api_key",
+        patched="Description Enabled",
     ),
     _UsagePlan(
         name="AWS::ApiGateway::UsagePlan",
-        service="apigateway",
-        properties=names("ApiStages Description Quota Throttle UsagePlanName"),
+        schema="ApiStages Description Quota Throttle UsagePlanName",
+        calls="create_usage_plan update_usage_plan delete_usage_plan",
         name_property="UsagePlanName",
         arguments={"UsagePlanName": "name"},
-        create_call="create_usage_plan",
         physical_id="{id}",
         attributes={"Id": "{id}"},
         ids={"usagePlanId": "{physical_id}"},
-        update_call="update_usage_plan",
-        patched={
-            "Description": "/description",
-            "UsagePlanName": "/name",
-            "Throttle.RateLimit": "/throttle/rateLimit",
-            "Throttle.BurstLimit": "/throttle/burstLimit",
-            "Quota.Limit": "/quota/limit",
-            "Quota.Period": "/quota/period",
-        },
-        delete_call="delete_usage_plan",
+        patched="Description UsagePlanName Throttle.RateLimit Throttle.BurstLimit Quota.Limit Quota.Period",
     ),
     ResourceType(
         name="AWS::ApiGateway::UsagePlanKey",
-        service="apigateway",
-        properties=names("KeyId KeyType UsagePlanId"),
-        required=names("KeyId KeyType UsagePlanId"),
-        replacing=names("KeyId KeyType UsagePlanId"),
-        create_call="create_usage_plan_key",
+        schema="KeyId*! KeyType*! UsagePlanId*!",
+        calls="create_usage_plan_key delete_usage_plan_key",
         physical_id="{KeyId}:{UsagePlanId}",
         ids={"usagePlanId": "{UsagePlanId}", "keyId": "{KeyId}"},
-        delete_call="delete_usage_plan_key",
     ),
 )

@@ -7,18 +7,19 @@ from typing import Any
 
 from local_aws.cloudformation.types.resource import (
     Context,
-    Made,
+    PhysicalResource,
     Properties,
     ResourceError,
     ResourceType,
-    names,
 )
 
 
 class _Role(ResourceType):
-    def update(self, context: Context, made: Made, properties: Properties, before: Properties) -> Made:
+    def update(
+        self, context: Context, resource: PhysicalResource, properties: Properties, before: Properties
+    ) -> PhysicalResource:
         """Update the trust policy, the description, the inline policies and the managed policies."""
-        role = {"RoleName": made.physical_id}
+        role = {"RoleName": resource.physical_id}
         trust, description = properties["AssumeRolePolicyDocument"], properties.get("Description", "")
         if trust != before.get("AssumeRolePolicyDocument"):
             context.call("iam", "update_assume_role_policy", **role, PolicyDocument=trust)
@@ -36,22 +37,24 @@ class _Role(ResourceType):
             context.call("iam", "detach_role_policy", **role, PolicyArn=arn)
         for arn in sorted(managed - attached):
             context.call("iam", "attach_role_policy", **role, PolicyArn=arn)
-        return made
+        return resource
 
-    def delete(self, context: Context, made: Made, properties: Properties) -> None:
+    def delete(self, context: Context, resource: PhysicalResource, properties: Properties) -> None:
         """Delete all policies of the role, even those added later, then the role."""
-        role = {"RoleName": made.physical_id}
+        role = {"RoleName": resource.physical_id}
         for name in context.call("iam", "list_role_policies", **role)["PolicyNames"]:
             context.call("iam", "delete_role_policy", **role, PolicyName=name)
         for policy in context.call("iam", "list_attached_role_policies", **role)["AttachedPolicies"]:
             context.call("iam", "detach_role_policy", **role, PolicyArn=policy["PolicyArn"])
-        super().delete(context, made, properties)
+        super().delete(context, resource, properties)
 
 
 class _Function(ResourceType):
-    def update(self, context: Context, made: Made, properties: Properties, before: Properties) -> Made:
+    def update(
+        self, context: Context, resource: PhysicalResource, properties: Properties, before: Properties
+    ) -> PhysicalResource:
         """Update code and configuration."""
-        function, code = {"FunctionName": made.physical_id}, ("Code", "Architectures")
+        function, code = {"FunctionName": resource.physical_id}, ("Code", "Architectures")
         if any(properties.get(key) != before.get(key) for key in code):
             architectures = properties.get("Architectures")
             code_request = {**function, "Architectures": architectures, **properties["Code"]}
@@ -66,7 +69,7 @@ class _Function(ResourceType):
         }
         settings = {key: value for key, value in settings.items() if key not in code}
         context.call("lambda", "update_function_configuration", **settings)
-        return made
+        return resource
 
 
 class _EventInvokeConfig(ResourceType):
@@ -82,27 +85,31 @@ class _EventInvokeConfig(ResourceType):
 
 
 class _Rule(ResourceType):
-    def update(self, context: Context, made: Made, properties: Properties, before: Properties) -> Made:
+    def update(
+        self, context: Context, resource: PhysicalResource, properties: Properties, before: Properties
+    ) -> PhysicalResource:
         """Update the rule and its targets."""
         rule = {key: value for key, value in properties.items() if key != "Targets"}
         if rule != {key: value for key, value in before.items() if key != "Targets"}:
-            context.call("events", "put_rule", **{**rule, "Name": made.physical_id})
+            context.call("events", "put_rule", **{**rule, "Name": resource.physical_id})
         targets = properties.get("Targets", [])
         removed = _target_ids(before) - _target_ids(properties)
         if removed:
-            context.call("events", "remove_targets", Rule=made.physical_id, Ids=sorted(removed))
+            context.call("events", "remove_targets", Rule=resource.physical_id, Ids=sorted(removed))
         if targets:
-            answer = context.call("events", "put_targets", Rule=made.physical_id, Targets=targets)
+            answer = context.call("events", "put_targets", Rule=resource.physical_id, Targets=targets)
             if answer["FailedEntryCount"]:
-                raise ResourceError(f"Targets of rule {made.physical_id} failed: {answer['FailedEntries']}")
-        return made
+                raise ResourceError(
+                    f"Targets of rule {resource.physical_id} failed: {answer['FailedEntries']}"
+                )
+        return resource
 
-    def delete(self, context: Context, made: Made, properties: Properties) -> None:
+    def delete(self, context: Context, resource: PhysicalResource, properties: Properties) -> None:
         """Remove the targets, then delete the rule."""
         targets = sorted(_target_ids(properties))
         if targets:
-            context.call("events", "remove_targets", Rule=made.physical_id, Ids=targets)
-        super().delete(context, made, properties)
+            context.call("events", "remove_targets", Rule=resource.physical_id, Ids=targets)
+        super().delete(context, resource, properties)
 
 
 def _target_ids(properties: Properties) -> set[str]:
@@ -110,14 +117,16 @@ def _target_ids(properties: Properties) -> set[str]:
 
 
 class _LogGroup(ResourceType):
-    def update(self, context: Context, made: Made, properties: Properties, before: Properties) -> Made:
+    def update(
+        self, context: Context, resource: PhysicalResource, properties: Properties, before: Properties
+    ) -> PhysicalResource:
         """Update the retention period."""
-        group, days = {"logGroupName": made.physical_id}, properties.get("RetentionInDays")
+        group, days = {"logGroupName": resource.physical_id}, properties.get("RetentionInDays")
         if days is not None:
             context.call("logs", "put_retention_policy", **group, retentionInDays=days)
         elif "RetentionInDays" in before:
             context.call("logs", "delete_retention_policy", **group)
-        return made
+        return resource
 
 
 class _Dashboard(ResourceType):
@@ -142,115 +151,81 @@ def _alarm_exists(context: Context, name: str) -> bool:
 TYPES: tuple[ResourceType, ...] = (
     _Role(
         name="AWS::IAM::Role",
-        service="iam",
-        properties=names("AssumeRolePolicyDocument Description ManagedPolicyArns Policies RoleName"),
-        required=names("AssumeRolePolicyDocument"),
-        replacing=names("RoleName"),
+        schema="RoleName! AssumeRolePolicyDocument* Description ManagedPolicyArns Policies",
+        calls="create_role delete_role",
         name_property="RoleName",
-        created_with=names("AssumeRolePolicyDocument Description RoleName"),
-        create_call="create_role",
+        created_with="RoleName AssumeRolePolicyDocument Description",
         physical_id="{RoleName}",
         attributes={"Arn": "{Role[Arn]}", "RoleId": "{Role[RoleId]}"},
         ids={"RoleName": "{physical_id}"},
-        delete_call="delete_role",
     ),
     _Function(
         name="AWS::Lambda::Function",
-        service="lambda",
-        properties=names("Architectures Code Description Environment FunctionName Handler Layers")
-        | names("LoggingConfig MemorySize Role Runtime Timeout"),
-        required=names("Code Role"),
-        replacing=names("FunctionName"),
+        schema="FunctionName! Code* Role* Architectures Description Environment Handler Layers LoggingConfig"
+        " MemorySize Runtime Timeout",
+        calls="create_function delete_function",
         name_property="FunctionName",
-        create_call="create_function",
         physical_id="{FunctionName}",
         attributes={"Arn": "{FunctionArn}"},
         ids={"FunctionName": "{physical_id}"},
-        delete_call="delete_function",
     ),
     ResourceType(
         name="AWS::Lambda::Permission",
-        service="lambda",
-        properties=names("Action FunctionName Principal SourceAccount SourceArn"),
-        required=names("Action FunctionName Principal"),
-        replacing=names("Action FunctionName Principal SourceAccount SourceArn"),
+        schema="Action*! FunctionName*! Principal*! SourceAccount! SourceArn!",
+        calls="add_permission remove_permission",
         name_property="StatementId",
         longest_name=100,
-        create_call="add_permission",
         physical_id="{StatementId}",
         ids={"FunctionName": "{FunctionName}", "StatementId": "{physical_id}"},
-        delete_call="remove_permission",
     ),
     _EventInvokeConfig(
         name="AWS::Lambda::EventInvokeConfig",
-        service="lambda",
-        properties=names(
-            "DestinationConfig FunctionName MaximumEventAgeInSeconds MaximumRetryAttempts Qualifier"
-        ),
-        required=names("FunctionName Qualifier"),
-        replacing=names("FunctionName Qualifier"),
-        create_call="put_function_event_invoke_config",
+        schema="FunctionName*! Qualifier*! DestinationConfig MaximumEventAgeInSeconds MaximumRetryAttempts",
+        calls="put_function_event_invoke_config put_function_event_invoke_config"
+        " delete_function_event_invoke_config",
         physical_id="{FunctionName}|{Qualifier}",
         ids={"FunctionName": "{FunctionName}"},
-        update_call="put_function_event_invoke_config",
-        delete_call="delete_function_event_invoke_config",
     ),
     _Rule(
         name="AWS::Events::Rule",
-        service="events",
-        properties=names("Description EventPattern Name ScheduleExpression State Targets"),
-        replacing=names("Name"),
+        schema="Name! Description EventPattern ScheduleExpression State Targets",
+        calls="put_rule delete_rule",
         name_property="Name",
         is_taken=_rule_exists,
-        created_with=names("Description EventPattern Name ScheduleExpression State"),
-        create_call="put_rule",
+        created_with="Name Description EventPattern ScheduleExpression State",
         physical_id="{Name}",
         attributes={"Arn": "{RuleArn}"},
         ids={"Name": "{physical_id}"},
-        delete_call="delete_rule",
     ),
     _LogGroup(
         name="AWS::Logs::LogGroup",
-        service="logs",
-        properties=names("LogGroupName RetentionInDays"),
-        replacing=names("LogGroupName"),
+        schema="LogGroupName! RetentionInDays",
+        calls="create_log_group delete_log_group",
         name_property="LogGroupName",
-        created_with=names("LogGroupName"),
-        create_call="create_log_group",
+        created_with="LogGroupName",
         physical_id="{LogGroupName}",
         attributes={"Arn": "arn:aws:logs:{region}:{account}:log-group:{physical_id}:*"},
         ids={"logGroupName": "{physical_id}"},
-        delete_call="delete_log_group",
     ),
     ResourceType(
         name="AWS::CloudWatch::Alarm",
-        service="cloudwatch",
-        properties=names("ActionsEnabled AlarmActions AlarmDescription AlarmName ComparisonOperator")
-        | names("DatapointsToAlarm Dimensions EvaluationPeriods ExtendedStatistic MetricName Metrics")
-        | names("Namespace OKActions Period Statistic Threshold TreatMissingData"),
-        required=names("ComparisonOperator EvaluationPeriods"),
-        replacing=names("AlarmName"),
+        schema="AlarmName! ComparisonOperator* EvaluationPeriods* ActionsEnabled AlarmActions"
+        " AlarmDescription DatapointsToAlarm Dimensions ExtendedStatistic MetricName Metrics Namespace"
+        " OKActions Period Statistic Threshold TreatMissingData",
+        calls="put_metric_alarm put_metric_alarm delete_alarms",
         name_property="AlarmName",
         longest_name=255,
         is_taken=_alarm_exists,
-        create_call="put_metric_alarm",
         physical_id="{AlarmName}",
         attributes={"Arn": "arn:aws:cloudwatch:{region}:{account}:alarm:{physical_id}"},
         ids={"AlarmNames": ["{physical_id}"]},
-        update_call="put_metric_alarm",
-        delete_call="delete_alarms",
     ),
     _Dashboard(
         name="AWS::CloudWatch::Dashboard",
-        service="cloudwatch",
-        properties=names("DashboardBody DashboardName"),
-        required=names("DashboardBody"),
-        replacing=names("DashboardName"),
+        schema="DashboardName! DashboardBody*",
+        calls="put_dashboard put_dashboard delete_dashboards",
         name_property="DashboardName",
-        create_call="put_dashboard",
         physical_id="{DashboardName}",
         ids={"DashboardNames": ["{physical_id}"]},
-        update_call="put_dashboard",
-        delete_call="delete_dashboards",
     ),
 )

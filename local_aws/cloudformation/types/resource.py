@@ -21,7 +21,7 @@ class ResourceError(Exception):
 
 
 @dataclass(frozen=True)
-class Made:
+class PhysicalResource:
     """An existing resource: its physical id, which Ref returns, and the attributes that GetAtt returns."""
 
     physical_id: str
@@ -45,7 +45,7 @@ class Context:
     region: str
     stack: str
     logical_id: str
-    half_made: list[Made] = field(default_factory=list)
+    incomplete: list[PhysicalResource] = field(default_factory=list)
 
     def call(self, service: str, operation: str, /, **arguments: Any) -> Any:
         """Call the API with arguments converted to the types and names that the operation expects.
@@ -66,38 +66,33 @@ class Context:
         return f"{f'{self.stack}-{self.logical_id}'[: longest - 13]}-{suffix}"
 
 
-def names(text: str) -> frozenset[str]:
-    """Return the names in a text, which are separated by spaces."""
-    return frozenset(text.split())
-
-
 @dataclass(frozen=True, kw_only=True)
 class ResourceType:
     """One type of resource, declared by its API calls; types that need more override a method.
 
     `physical_id`, `attributes` and `ids` are format strings. Their fields are the resource's properties,
-    members of the answer to `create_call`, `region`, `account` and `physical_id`.
+    members of the answer to the first call, `region`, `account` and `physical_id`.
 
     Attributes
     ----------
-    name, service
-        Name in templates, such as AWS::SQS::Queue, and boto3's name of the service.
-    properties, required, replacing
-        Supported properties, those that must be set, and those whose change replaces the resource.
-    create_call, update_call, delete_call
-        Operations of the boto3 client.
+    name
+        Name in templates, such as AWS::SQS::Queue; its second part is boto3's name of the service.
+    schema
+        Supported properties; * marks required ones, ! those whose change replaces the resource.
+    calls
+        Client operations: create, update, delete; or create and delete if all changes replace the resource.
     physical_id, attributes
         Physical id, and attributes by name.
     ids
-        Arguments that identify the resource in `update_call` and `delete_call`.
+        Arguments that identify the resource in the update and delete calls.
     arguments
         Argument names of properties, where they differ.
     created_with
-        Properties that `create_call` accepts, if not all; `update` then sets the others.
+        Properties that the create call accepts, if not all; `update` then sets the others.
     create_with, update_with
-        Further arguments of `create_call` and `update_call`.
+        Further arguments of the create and update calls.
     patched
-        For API Gateway, the patch path of each property that can be changed; a dot leads to nested members.
+        For API Gateway, the properties that the update call can patch; a dot leads to nested members.
     name_property, longest_name
         Property or argument that gets a generated name if it is not set, and the maximum length of the name.
     is_taken
@@ -105,24 +100,39 @@ class ResourceType:
     """
 
     name: str
-    service: str
-    properties: frozenset[str]
-    required: frozenset[str] = frozenset()
-    replacing: frozenset[str] = frozenset()
-    create_call: str = ""
-    update_call: str = ""
-    delete_call: str = ""
+    schema: str
+    calls: str
     physical_id: str = ""
     attributes: Mapping[str, str] = field(default_factory=dict)
     ids: Mapping[str, str | list[str]] = field(default_factory=dict)
     arguments: Mapping[str, str] = field(default_factory=dict)
-    created_with: frozenset[str] = frozenset()
+    created_with: str = ""
     create_with: Mapping[str, Any] = field(default_factory=dict)
     update_with: Mapping[str, Any] = field(default_factory=dict)
-    patched: Mapping[str, str] = field(default_factory=dict)
+    patched: str = ""
     name_property: str = ""
     longest_name: int = 64
     is_taken: Callable[[Context, str], bool] | None = None
+
+    @property
+    def properties(self) -> set[str]:
+        """Names of all supported properties."""
+        return {each.rstrip("*!") for each in self.schema.split()}
+
+    @property
+    def required(self) -> set[str]:
+        """Names of the properties that must be set."""
+        return {each.rstrip("*!") for each in self.schema.split() if "*" in each}
+
+    @property
+    def replacing(self) -> set[str]:
+        """Names of the properties whose change replaces the resource."""
+        return {each.rstrip("*!") for each in self.schema.split() if "!" in each}
+
+    @property
+    def service(self) -> str:
+        """boto3's name of the service."""
+        return self.name.split("::")[1].lower()
 
     def check(self, properties: Properties) -> None:
         """Raise ResourceError if a property is unsupported or a required one is missing."""
@@ -136,7 +146,7 @@ class ResourceType:
         if missing:
             raise ResourceError(f"Property {missing[0]} of {self.name} cannot be empty.")
 
-    def create(self, context: Context, properties: Properties) -> Made:
+    def create(self, context: Context, properties: Properties) -> PhysicalResource:
         """Create the resource."""
         values = dict(properties)
         if self.name_property and self.name_property not in values:
@@ -144,34 +154,35 @@ class ResourceType:
         if self.is_taken is not None and self.is_taken(context, values[self.name_property]):
             kind = self.name.rpartition("::")[2]
             raise ResourceError(f"{kind} {values[self.name_property]} already exists")
-        sent = {
-            key: value for key, value in values.items() if not self.created_with or key in self.created_with
-        }
+        first = self.created_with.split() or values
+        sent = {key: value for key, value in values.items() if key in first}
         request = {**self.request(context, sent), **self.create_with}
-        answer = context.call(self.service, self.create_call, **request)
-        made = self.describe(context, {**values, **answer})
+        answer = context.call(self.service, self.calls.split()[0], **request)
+        resource = self.describe(context, {**values, **answer})
         if not self.created_with:
-            return made
-        # If `update` fails, the engine deletes the half-made resource.
-        context.half_made.append(made)
-        return self.update(context, made, properties, sent)
+            return resource
+        # If `update` fails, the engine deletes the incomplete resource.
+        context.incomplete.append(resource)
+        return self.update(context, resource, properties, sent)
 
-    def update(self, context: Context, made: Made, properties: Properties, before: Properties) -> Made:
+    def update(
+        self, context: Context, resource: PhysicalResource, properties: Properties, before: Properties
+    ) -> PhysicalResource:
         """Change the properties of the resource in place from `before` to `properties`."""
         if self.patched:
             patches = self.patches(properties, before)
             if patches:
-                ids = self._ids(made, properties)
-                context.call(self.service, self.update_call, **ids, patchOperations=patches)
+                ids = self._ids(resource, properties)
+                context.call(self.service, self.calls.split()[1], **ids, patchOperations=patches)
         else:
-            own_name = {self.name_property: made.physical_id} if self.name_property else {}
+            own_name = {self.name_property: resource.physical_id} if self.name_property else {}
             request = self.request(context, {**properties, **own_name})
-            context.call(self.service, self.update_call, **request, **self.update_with)
-        return made
+            context.call(self.service, self.calls.split()[1], **request, **self.update_with)
+        return resource
 
-    def delete(self, context: Context, made: Made, properties: Properties) -> None:
+    def delete(self, context: Context, resource: PhysicalResource, properties: Properties) -> None:
         """Delete the resource."""
-        context.call(self.service, self.delete_call, **self._ids(made, properties))
+        context.call(self.service, self.calls.split()[-1], **self._ids(resource, properties))
 
     def request(self, context: Context, properties: Properties) -> dict[str, Any]:  # noqa: ARG002
         """Return the arguments that set these properties."""
@@ -179,24 +190,28 @@ class ResourceType:
 
     def patches(self, properties: Properties, before: Properties) -> list[dict[str, Any]]:
         """Return the patch operations for the properties that changed."""
-        changes = (
-            (path, _member(properties, key), _member(before, key)) for key, path in self.patched.items()
-        )
+        changes = ((key, _member(properties, key), _member(before, key)) for key in self.patched.split())
         return [
-            {"op": "replace", "path": path, "value": "" if new is None else new}
-            for path, new, old in changes
+            {"op": "replace", "path": self._patch_path(key), "value": "" if new is None else new}
+            for key, new, old in changes
             if new != old
         ]
 
-    def describe(self, context: Context, values: Properties) -> Made:
-        """Return the resource's id and attributes from its properties and the answer to `create_call`."""
+    def _patch_path(self, key: str) -> str:
+        names = self.arguments.get(key, key).split(".")
+        return "".join(f"/{name[0].lower()}{name[1:]}" for name in names)
+
+    def describe(self, context: Context, values: Properties) -> PhysicalResource:
+        """Return the resource's id and attributes from its properties and the answer to the create call."""
         known = {**values, "region": context.region, "account": context.account}
         physical_id = self.physical_id.format_map(known)
         known["physical_id"] = physical_id
-        return Made(physical_id, {key: text.format_map(known) for key, text in self.attributes.items()})
+        return PhysicalResource(
+            physical_id, {key: text.format_map(known) for key, text in self.attributes.items()}
+        )
 
-    def _ids(self, made: Made, properties: Properties) -> dict[str, Any]:
-        known = {**properties, "physical_id": made.physical_id}
+    def _ids(self, resource: PhysicalResource, properties: Properties) -> dict[str, Any]:
+        known = {**properties, "physical_id": resource.physical_id}
         return {
             key: text.format_map(known)
             if isinstance(text, str)

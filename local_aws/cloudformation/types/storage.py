@@ -1,4 +1,5 @@
 """Resource types of S3, SageMaker, Systems Manager, SQS and SNS."""
+# ruff: noqa: ARG002 - all types have the same methods, and some do not need every argument
 
 from __future__ import annotations
 
@@ -10,21 +11,24 @@ from botocore.exceptions import ClientError
 
 from local_aws.cloudformation.types.resource import (
     Context,
-    Made,
+    PhysicalResource,
     Properties,
     ResourceError,
     ResourceType,
-    names,
 )
 
-_LIFECYCLE_RULE = names(
-    "AbortIncompleteMultipartUpload ExpirationInDays Id NoncurrentVersionExpiration Prefix Status"
-)
+# Members of a lifecycle rule: CloudFormation's name and the API's.
+_LIFECYCLE_MEMBERS = {
+    "Id": "ID",
+    "Status": "Status",
+    "NoncurrentVersionExpiration": "NoncurrentVersionExpiration",
+    "AbortIncompleteMultipartUpload": "AbortIncompleteMultipartUpload",
+}
 _QUEUE_DEFAULTS = {"MessageRetentionPeriod": 345600, "SqsManagedSseEnabled": True, "VisibilityTimeout": 30}
 
 
 class _Bucket(ResourceType):
-    def create(self, context: Context, properties: Properties) -> Made:
+    def create(self, context: Context, properties: Properties) -> PhysicalResource:
         """Create the bucket with its configuration; generated names are in lower case."""
         generated = {"BucketName": context.generated_name(63).lower()}
         return super().create(context, {**generated, **properties})
@@ -34,56 +38,38 @@ class _Bucket(ResourceType):
         location = None if context.region == "us-east-1" else {"LocationConstraint": context.region}
         return {"Bucket": properties["BucketName"], "CreateBucketConfiguration": location}
 
-    def update(self, context: Context, made: Made, properties: Properties, before: Properties) -> Made:
+    def update(
+        self, context: Context, resource: PhysicalResource, properties: Properties, before: Properties
+    ) -> PhysicalResource:
         """Set the properties that changed and delete those that were removed."""
-        bucket = {"Bucket": made.physical_id}
-        for name, put, delete, argument, value in (
-            (
-                "BucketEncryption",
-                "put_bucket_encryption",
-                "delete_bucket_encryption",
-                "ServerSideEncryptionConfiguration",
-                _encryption(properties.get("BucketEncryption")),
-            ),
-            (
-                "PublicAccessBlockConfiguration",
-                "put_public_access_block",
-                "delete_public_access_block",
-                "PublicAccessBlockConfiguration",
-                properties.get("PublicAccessBlockConfiguration"),
-            ),
-            (
-                "OwnershipControls",
-                "put_bucket_ownership_controls",
-                "delete_bucket_ownership_controls",
-                "OwnershipControls",
-                properties.get("OwnershipControls"),
-            ),
+        bucket = {"Bucket": resource.physical_id}
+        for name, setting, argument, convert in (
+            ("BucketEncryption", "bucket_encryption", "ServerSideEncryptionConfiguration", _encryption),
+            ("PublicAccessBlockConfiguration", "public_access_block", "PublicAccessBlockConfiguration", dict),
+            ("OwnershipControls", "bucket_ownership_controls", "OwnershipControls", dict),
             (
                 "LifecycleConfiguration",
-                "put_bucket_lifecycle_configuration",
-                "delete_bucket_lifecycle",
+                "bucket_lifecycle_configuration",
                 "LifecycleConfiguration",
-                _lifecycle(properties.get("LifecycleConfiguration")),
+                _lifecycle,
             ),
         ):
             if properties.get(name) == before.get(name):
                 continue
-            if value is None:
-                context.call("s3", delete, **bucket)
+            if name in properties:
+                context.call("s3", f"put_{setting}", **bucket, **{argument: convert(properties[name])})
             else:
-                context.call("s3", put, **bucket, **{argument: value})
+                # The lifecycle is deleted by delete_bucket_lifecycle.
+                context.call("s3", f"delete_{setting.removesuffix('_configuration')}", **bucket)
         versioning = properties.get("VersioningConfiguration")
         if versioning != before.get("VersioningConfiguration"):
             wanted = versioning or {"Status": "Suspended"}
             context.call("s3", "put_bucket_versioning", **bucket, VersioningConfiguration=wanted)
-        return made
+        return resource
 
 
-def _encryption(configuration: Properties | None) -> dict[str, Any] | None:
+def _encryption(configuration: Properties) -> dict[str, Any]:
     """Return the encryption rules with the names of the API, which differ from CloudFormation's."""
-    if configuration is None:
-        return None
     rules = [
         {
             "ApplyServerSideEncryptionByDefault": rule["ServerSideEncryptionByDefault"],
@@ -94,45 +80,43 @@ def _encryption(configuration: Properties | None) -> dict[str, Any] | None:
     return {"Rules": rules}
 
 
-def _lifecycle(configuration: Properties | None) -> dict[str, Any] | None:
+def _lifecycle(configuration: Properties) -> dict[str, Any]:
     """Return the lifecycle rules with the names of the API, which differ from CloudFormation's."""
-    if configuration is None:
-        return None
-    rules = []
-    for rule in configuration["Rules"]:
-        unknown = sorted(set(rule) - _LIFECYCLE_RULE)
-        if unknown:
-            raise ResourceError(f"Encountered unsupported property {unknown[0]} of a lifecycle rule")
-        converted = {
-            "ID": rule["Id"],
-            "Status": rule["Status"],
-            "Filter": {"Prefix": rule.get("Prefix", "")},
-            "NoncurrentVersionExpiration": rule.get("NoncurrentVersionExpiration"),
-            "AbortIncompleteMultipartUpload": rule.get("AbortIncompleteMultipartUpload"),
-            "Expiration": {"Days": rule["ExpirationInDays"]} if "ExpirationInDays" in rule else None,
-        }
-        rules.append({key: value for key, value in converted.items() if value is not None})
-    return {"Rules": rules}
+    return {"Rules": [_lifecycle_rule(rule) for rule in configuration["Rules"]]}
+
+
+def _lifecycle_rule(rule: Properties) -> dict[str, Any]:
+    unknown = sorted(set(rule) - {*_LIFECYCLE_MEMBERS, "ExpirationInDays", "Prefix"})
+    if unknown:
+        raise ResourceError(f"Encountered unsupported property {unknown[0]} of a lifecycle rule")
+    converted = {new: rule[old] for old, new in _LIFECYCLE_MEMBERS.items() if old in rule}
+    if "ExpirationInDays" in rule:
+        converted["Expiration"] = {"Days": rule["ExpirationInDays"]}
+    return {**converted, "Filter": {"Prefix": rule.get("Prefix", "")}}
 
 
 class _Parameter(ResourceType):
-    def update(self, context: Context, made: Made, properties: Properties, before: Properties) -> Made:
+    def update(
+        self, context: Context, resource: PhysicalResource, properties: Properties, before: Properties
+    ) -> PhysicalResource:
         """Overwrite the parameter and update its attributes."""
-        super().update(context, made, properties, before)
-        return self.describe(context, {**properties, "Name": made.physical_id})
+        super().update(context, resource, properties, before)
+        return self.describe(context, {**properties, "Name": resource.physical_id})
 
 
 class _Queue(ResourceType):
-    def request(self, context: Context, properties: Properties) -> dict[str, Any]:  # noqa: ARG002
+    def request(self, context: Context, properties: Properties) -> dict[str, Any]:
         """Return the arguments of create_queue."""
         attributes = {key: value for key, value in properties.items() if key != "QueueName"}
         return {"QueueName": properties["QueueName"], "Attributes": attributes}
 
-    def update(self, context: Context, made: Made, properties: Properties, before: Properties) -> Made:  # noqa: ARG002
+    def update(
+        self, context: Context, resource: PhysicalResource, properties: Properties, before: Properties
+    ) -> PhysicalResource:
         """Set all attributes; properties that are not set get their default."""
         attributes = {key: properties.get(key, default) for key, default in _QUEUE_DEFAULTS.items()}
-        context.call("sqs", "set_queue_attributes", QueueUrl=made.physical_id, Attributes=attributes)
-        return made
+        context.call("sqs", "set_queue_attributes", QueueUrl=resource.physical_id, Attributes=attributes)
+        return resource
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,43 +127,51 @@ class _AttachedPolicy(ResourceType):
     ----------
     targets
         Property that holds the list.
-    policy_request
-        Returns the arguments of `update_call` for one target and a document.
+    request_for
+        Returns the arguments of the call for one target and a policy.
     is_removable
         Whether the policy can be removed; a topic always has one.
     """
 
     targets: str
-    policy_request: Callable[[str, Any], dict[str, Any]]
+    request_for: Callable[[str, Any], dict[str, Any]]
     is_removable: bool
 
-    def create(self, context: Context, properties: Properties) -> Made:
+    def create(self, context: Context, properties: Properties) -> PhysicalResource:
         """Set the policy of each target."""
-        return self.update(context, Made(context.generated_name()), properties, {})
+        return self.update(context, PhysicalResource(context.generated_name()), properties, {})
 
-    def update(self, context: Context, made: Made, properties: Properties, before: Properties) -> Made:  # noqa: ARG002
+    def update(
+        self, context: Context, resource: PhysicalResource, properties: Properties, before: Properties
+    ) -> PhysicalResource:
         """Overwrite the policy of each target."""
         self._set(context, properties, properties["PolicyDocument"])
-        return made
+        return resource
 
-    def delete(self, context: Context, made: Made, properties: Properties) -> None:  # noqa: ARG002
+    def delete(self, context: Context, resource: PhysicalResource, properties: Properties) -> None:
         """Remove the policy of each target, if it can be removed."""
         if self.is_removable:
             self._set(context, properties, "")
 
-    def _set(self, context: Context, properties: Properties, document: Any) -> None:
+    def _set(self, context: Context, properties: Properties, policy: Any) -> None:
         for target in properties[self.targets]:
-            context.call(self.service, self.update_call, **self.policy_request(target, document))
+            context.call(self.service, self.calls, **self.request_for(target, policy))
 
 
 class _Topic(ResourceType):
-    def update(self, context: Context, made: Made, properties: Properties, before: Properties) -> Made:
+    def update(
+        self, context: Context, resource: PhysicalResource, properties: Properties, before: Properties
+    ) -> PhysicalResource:
         """Update the display name."""
         display_name = properties.get("DisplayName", "")
         if display_name != before.get("DisplayName", ""):
-            attribute = {"AttributeName": "DisplayName", "AttributeValue": display_name}
-            context.call("sns", "set_topic_attributes", TopicArn=made.physical_id, **attribute)
-        return made
+            attribute = _topic_attribute("DisplayName", display_name)
+            context.call("sns", "set_topic_attributes", TopicArn=resource.physical_id, **attribute)
+        return resource
+
+
+def _topic_attribute(name: str, value: Any) -> dict[str, Any]:
+    return {"AttributeName": name, "AttributeValue": value}
 
 
 def _bucket_exists(context: Context, name: str) -> bool:
@@ -204,14 +196,12 @@ def _topic_exists(context: Context, name: str) -> bool:
 TYPES: tuple[ResourceType, ...] = (
     _Bucket(
         name="AWS::S3::Bucket",
-        service="s3",
-        properties=names("BucketEncryption BucketName LifecycleConfiguration OwnershipControls")
-        | names("PublicAccessBlockConfiguration VersioningConfiguration"),
-        replacing=names("BucketName"),
+        schema="BucketName! BucketEncryption LifecycleConfiguration OwnershipControls"
+        " PublicAccessBlockConfiguration VersioningConfiguration",
+        calls="create_bucket delete_bucket",
         name_property="BucketName",
         is_taken=_bucket_exists,
-        created_with=names("BucketName"),
-        create_call="create_bucket",
+        created_with="BucketName",
         physical_id="{BucketName}",
         attributes={
             "Arn": "arn:aws:s3:::{physical_id}",
@@ -219,57 +209,40 @@ TYPES: tuple[ResourceType, ...] = (
             "RegionalDomainName": "{physical_id}.s3.{region}.amazonaws.com",
         },
         ids={"Bucket": "{physical_id}"},
-        delete_call="delete_bucket",
     ),
     ResourceType(
         name="AWS::S3::BucketPolicy",
-        service="s3",
-        properties=names("Bucket PolicyDocument"),
-        required=names("Bucket PolicyDocument"),
-        replacing=names("Bucket"),
+        schema="Bucket*! PolicyDocument*",
+        calls="put_bucket_policy put_bucket_policy delete_bucket_policy",
         arguments={"PolicyDocument": "Policy"},
-        create_call="put_bucket_policy",
         physical_id="{Bucket}",
         ids={"Bucket": "{physical_id}"},
-        update_call="put_bucket_policy",
-        delete_call="delete_bucket_policy",
     ),
     ResourceType(
         name="AWS::SageMaker::ModelPackageGroup",
-        service="sagemaker",
-        properties=names("ModelPackageGroupDescription ModelPackageGroupName"),
-        required=names("ModelPackageGroupName"),
-        replacing=names("ModelPackageGroupDescription ModelPackageGroupName"),
-        create_call="create_model_package_group",
+        schema="ModelPackageGroupName*! ModelPackageGroupDescription!",
+        calls="create_model_package_group delete_model_package_group",
         physical_id="{ModelPackageGroupArn}",
         attributes={"ModelPackageGroupArn": "{ModelPackageGroupArn}"},
         ids={"ModelPackageGroupName": "{ModelPackageGroupName}"},
-        delete_call="delete_model_package_group",
     ),
     _Parameter(
         name="AWS::SSM::Parameter",
-        service="ssm",
-        properties=names("AllowedPattern Description Name Type Value"),
-        required=names("Type Value"),
-        replacing=names("Name"),
+        schema="Name! Type* Value* AllowedPattern Description",
+        calls="put_parameter put_parameter delete_parameter",
         name_property="Name",
-        create_call="put_parameter",
         physical_id="{Name}",
         attributes={"Type": "{Type}", "Value": "{Value}"},
         ids={"Name": "{physical_id}"},
-        update_call="put_parameter",
         update_with={"Overwrite": True},
-        delete_call="delete_parameter",
     ),
     _Queue(
         name="AWS::SQS::Queue",
-        service="sqs",
-        properties=names("MessageRetentionPeriod QueueName SqsManagedSseEnabled VisibilityTimeout"),
-        replacing=names("QueueName"),
+        schema="QueueName! MessageRetentionPeriod SqsManagedSseEnabled VisibilityTimeout",
+        calls="create_queue delete_queue",
         name_property="QueueName",
         longest_name=80,
         is_taken=_queue_exists,
-        create_call="create_queue",
         physical_id="{QueueUrl}",
         attributes={
             "Arn": "arn:aws:sqs:{region}:{account}:{QueueName}",
@@ -277,61 +250,43 @@ TYPES: tuple[ResourceType, ...] = (
             "QueueUrl": "{QueueUrl}",
         },
         ids={"QueueUrl": "{physical_id}"},
-        delete_call="delete_queue",
     ),
     _AttachedPolicy(
         name="AWS::SQS::QueuePolicy",
-        service="sqs",
-        properties=names("PolicyDocument Queues"),
-        required=names("PolicyDocument Queues"),
-        replacing=names("Queues"),
-        update_call="set_queue_attributes",
+        schema="Queues*! PolicyDocument*",
+        calls="set_queue_attributes",
         targets="Queues",
-        policy_request=lambda url, document: {"QueueUrl": url, "Attributes": {"Policy": document}},
+        request_for=lambda url, policy: {"QueueUrl": url, "Attributes": {"Policy": policy}},
         is_removable=True,
     ),
     _Topic(
         name="AWS::SNS::Topic",
-        service="sns",
-        properties=names("DisplayName TopicName"),
-        replacing=names("TopicName"),
+        schema="TopicName! DisplayName",
+        calls="create_topic delete_topic",
         name_property="TopicName",
         longest_name=256,
         is_taken=_topic_exists,
         arguments={"TopicName": "Name"},
-        created_with=names("TopicName"),
-        create_call="create_topic",
+        created_with="TopicName",
         physical_id="{TopicArn}",
         attributes={"TopicArn": "{TopicArn}", "TopicName": "{TopicName}"},
         ids={"TopicArn": "{physical_id}"},
-        delete_call="delete_topic",
     ),
     _AttachedPolicy(
         name="AWS::SNS::TopicPolicy",
-        service="sns",
-        properties=names("PolicyDocument Topics"),
-        required=names("PolicyDocument Topics"),
-        replacing=names("Topics"),
-        update_call="set_topic_attributes",
+        schema="Topics*! PolicyDocument*",
+        calls="set_topic_attributes",
         targets="Topics",
-        policy_request=lambda arn, document: {
-            "TopicArn": arn,
-            "AttributeName": "Policy",
-            "AttributeValue": document,
-        },
+        request_for=lambda arn, policy: {"TopicArn": arn, **_topic_attribute("Policy", policy)},
         is_removable=False,
     ),
     ResourceType(
         name="AWS::SNS::Subscription",
-        service="sns",
-        properties=names("Endpoint Protocol TopicArn"),
-        required=names("Protocol TopicArn"),
-        replacing=names("Endpoint Protocol TopicArn"),
-        create_call="subscribe",
+        schema="Protocol*! TopicArn*! Endpoint!",
+        calls="subscribe unsubscribe",
         create_with={"ReturnSubscriptionArn": True},
         physical_id="{SubscriptionArn}",
         attributes={"Arn": "{SubscriptionArn}"},
         ids={"SubscriptionArn": "{physical_id}"},
-        delete_call="unsubscribe",
     ),
 )
