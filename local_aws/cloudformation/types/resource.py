@@ -80,7 +80,7 @@ class ResourceType:
     schema
         Supported properties; * marks required ones, ! those whose change replaces the resource.
     calls
-        Client operations: create, update, delete; or create and delete if all changes replace the resource.
+        Client operations: create, update, delete; only create and delete if `update` is overridden or unused.
     physical_id, attributes
         Physical id, and attributes by name.
     ids
