@@ -30,9 +30,10 @@ from benchmarks.batch import ENVIRONMENT, handler_seconds, local_aws, peak_mib, 
 from benchmarks.scale import SOURCE
 from benchmarks.serving_endpoint import children, cpu_seconds
 from scripts.aws.session import Aws, connect
-from scripts.commands.model import wait_until_served
 from scripts.data.sample import generate
 from scripts.deploy.deployment import deploy
+from scripts.deploy.waiting import Waiting
+from scripts.model.approval import wait_until_served
 from scripts.predict.client import client_of
 
 RESULTS = Path(__file__).with_name("results") / "api.json"
@@ -139,9 +140,9 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     with local_aws() as server:
         aws = connect(PROJECT)
-        deploy(aws.session, aws.project, confirm=lambda _: True)
+        deploy(aws, confirm=lambda _: True)
         register(aws, archive, model)
-        wait_until_served(aws, 1, timeout=120)
+        wait_until_served(aws, 1, Waiting(timeout=120))
         api = Api(aws)
         requests: dict[int, list[Request]] = {}
         cpu_ms: dict[int, dict[str, float]] = {}

@@ -29,7 +29,7 @@ from rich.markdown import Markdown
 
 from benchmarks.pages import put
 from benchmarks.scale import SOURCE, measure
-from scripts.aws.files import name_of
+from scripts.aws.files import file_name
 from scripts.data.sample import ROWS, generate
 from scripts.terminal.console import console
 
@@ -193,7 +193,8 @@ def score_one(portfolio: str, companies: int) -> Scored:
     import resource  # noqa: PLC0415 (Not on Windows.)
 
     from scripts.aws.session import connect  # noqa: PLC0415
-    from scripts.score.scoring import Order, choose_model, score  # noqa: PLC0415
+    from scripts.score.model import choose_model  # noqa: PLC0415
+    from scripts.score.scoring import Order, score  # noqa: PLC0415
 
     aws = connect(PROJECT)
     started = time.process_time()
@@ -201,7 +202,7 @@ def score_one(portfolio: str, companies: int) -> Scored:
     summary = score(aws, order, choose_model(aws, None), lambda *_: None)
     if summary.scored != companies:
         raise SystemExit(
-            f"{summary.scored:,} of {companies:,} companies of {name_of(portfolio)} were scored."
+            f"{summary.scored:,} of {companies:,} companies of {file_name(portfolio)} were scored."
         )
     unit = 2**20 if platform.system() == "Darwin" else 2**10
     return Scored(

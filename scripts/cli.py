@@ -1,40 +1,69 @@
-"""The `bankruptcy` command: registers the groups of commands, one module each."""
+"""The `bankruptcy` command: collects the commands, and turns errors into messages and exit codes."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from scripts.commands import data, demo, local, model, operations, pipeline, predict, report, score, service
-from scripts.terminal.console import fail
+from scripts.errors import ScriptError, UsageError
+from scripts.terminal.console import show_error
+from scripts.terminal.options import Settings, settings_of, with_settings
+
+FAILED, WRONG_USE = 1, 2  # typer itself exits with 2 for unknown options, and with 130 on Ctrl-C
 
 
 class Commands(TyperGroup):
-    """The commands; what AWS refuses is told as an error, not as a traceback."""
+    """The commands. Errors for the user end them with a message instead of a traceback."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command that was asked for."""
+        """Run a command."""
         try:
             return super().invoke(ctx)
         except Exception as error:
-            from scripts.aws.failures import explain
-
-            told = explain(error)
-            if told is None:
+            known = _known(error)
+            if known is None:
                 raise
-            fail(told)
+            show_error(settings_of(ctx).complete(str(known)))
+            raise typer.Exit(WRONG_USE if isinstance(known, UsageError) else FAILED) from error
+
+
+def _known(error: Exception) -> ScriptError | None:
+    from scripts.aws.failures import explain
+
+    return error if isinstance(error, ScriptError) else explain(error)
 
 
 app = typer.Typer(
     name="bankruptcy",
     cls=Commands,
-    help="Bankruptcy risk of companies: train, approve, deploy and ask, on AWS or on this machine.",
     no_args_is_help=True,
-    pretty_exceptions_show_locals=False,  # locals may hold companies' figures
+    pretty_exceptions_show_locals=False,  # locals may contain companies' figures
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _show_version(is_given: bool) -> None:
+    if is_given:
+        from importlib.metadata import version
+
+        print(f"bankruptcy {version('bankruptcy-mlops')}")  # noqa: T201 - as other commands do
+        raise typer.Exit
+
+
+@app.callback()
+@with_settings
+def bankruptcy(
+    _settings: Settings,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", is_eager=True, callback=_show_version)
+    ] = False,
+) -> None:
+    """Train, approve and deploy a model of bankruptcy risk, and predict companies: on AWS or on this machine."""
+
+
 app.command()(demo.demo)
 app.add_typer(local.app, name="local")
 app.command()(service.deploy)
@@ -42,7 +71,7 @@ app.command()(service.destroy)
 app.command()(operations.status)
 app.command()(operations.pause)
 app.command()(operations.resume)
-app.command("test")(operations.try_out)
+app.command("test")(operations.check)
 app.add_typer(data.app, name="data")
 app.add_typer(pipeline.app, name="pipeline")
 app.add_typer(model.app, name="model")

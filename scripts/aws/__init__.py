@@ -1,1 +1,1 @@
-"""AWS calls that several commands share: sessions, errors, files by URI, stacks and transform jobs."""
+"""AWS calls that several rooms share: session, errors, files by URI, registry, stacks, transform jobs."""

@@ -1,4 +1,4 @@
-"""AWS's refusals and silences: what a person is told of them, and which are none."""
+"""Turns AWS errors into messages for the user, and recognises those that are no problem."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError  # noqa: A004
 
-from scripts.aws.session import command
+from scripts.errors import ScriptError
 
 _DENIED = {"403", "AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
 _THROTTLED = {
@@ -17,65 +17,95 @@ _THROTTLED = {
     "ThrottlingException",
     "TooManyRequestsException",
 }
-_UNKNOWN_CALLER = {
+_BAD_CREDENTIALS = {
     "ExpiredToken",
     "ExpiredTokenException",
     "InvalidClientTokenId",
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
 }
-_OF_THE_PIPELINE = {"ListPipelineExecutions", "StartPipelineExecution"}
-# S3 answers these without a word; the actions that allow them have other names.
+_PIPELINE_OPERATIONS = {"ListPipelineExecutions", "StartPipelineExecution"}
+# S3 denies these without a message, and the permissions they need have other names.
 _SILENT = {"HeadBucket": "s3:ListBucket", "HeadObject": "s3:GetObject and s3:ListBucket"}
+_GONE_CODES = {"404", "NoSuchBucket", "NoSuchEntity", "NoSuchKey", "ParameterNotFound"}
+# SageMaker has no error code for a missing resource, only these words.
+_GONE_WORDS = ("could not find", "does not exist", "not found", "unable to describe")
 
 
-def explain(error: Exception) -> str | None:
-    """Return what failed and what to do; None for an error that has nothing to do with AWS."""
+class AwsError(ScriptError):
+    """AWS rejected a request or did not answer."""
+
+    code = "aws_error"
+
+
+def explain(error: Exception) -> AwsError | None:
+    """Return an error with a suggested fix; None if the error does not come from AWS."""
     if isinstance(error, ClientError):
-        return _refused(error)
+        return _explain_response(error)
     if isinstance(error, ConnectionError | HTTPClientError):
-        return f"AWS did not answer: {error}. Check the network, then run the command again."
+        return AwsError(
+            f"AWS did not answer: {error}.", "Check the network connection, then run the command again."
+        )
     if isinstance(error, BotoCoreError):
-        return f"AWS could not be asked: {error}."
+        return AwsError(f"The request to AWS failed: {error}.")
     return None
 
 
-def _refused(error: ClientError) -> str:
+def _explain_response(error: ClientError) -> AwsError:
     operation = error.operation_name
     code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
     if code in _DENIED:
-        why = f"it takes {_SILENT[operation]}" if operation in _SILENT else message
-        return (
-            f"AWS did not allow {operation}: {why}. infra/deployer-policy.json holds all that the commands "
-            "need, and docs/aws.md says how to attach it. Then run the command again, "
-            "which goes on where it stopped."
+        reason = f"it requires {_SILENT[operation]}" if operation in _SILENT else message
+        return AwsError(
+            f"AWS denied {operation}: {reason}.",
+            "infra/deployer-policy.json grants all permissions that the commands need; docs/aws.md explains "
+            "how to attach it. Then run the command again: it continues where it stopped.",
         )
     if code in _THROTTLED:
-        return (
-            f"AWS had too many requests to answer {operation}, several times over ({code}). Wait a minute, "
-            "then run the command again: it goes on where it stopped."
+        return AwsError(
+            f"AWS throttled {operation} ({code}), also when it was retried.",
+            "Wait a minute, then run the command again: it continues where it stopped.",
         )
-    if code in _UNKNOWN_CALLER:
-        return (
-            f"AWS does not accept the credentials ({code}: {message}). Sign in again, with "
-            "`aws sso login` or new keys, then run the command again."
+    if code in _BAD_CREDENTIALS:
+        return AwsError(
+            f"AWS rejected the credentials ({code}: {message}).",
+            "Sign in again with `aws sso login`, or set new keys. Then run the command again.",
         )
     if code == "NoSuchBucket":
-        bucket = error.response["Error"].get("BucketName", "of that name")
-        return (
-            f"There is no bucket {bucket}. If it should be the project's own, "
-            f"run `{command('deploy')}` first, which makes it."
+        name = error.response["Error"].get("BucketName")
+        return AwsError(
+            f"The bucket {name} does not exist." if name else "The bucket does not exist.",
+            "If it is the project's own bucket, create it with `bankruptcy deploy`.",
         )
-    if code == "ResourceNotFound" and operation in _OF_THE_PIPELINE:
-        return f"{message.rstrip('.')}. Run `{command('deploy')}` first."
-    return f"AWS refused {operation} ({code}): {message}"
+    if code == "ResourceNotFound" and operation in _PIPELINE_OPERATIONS:
+        return AwsError(f"{message.rstrip('.')}.", "Run `bankruptcy deploy` first.")
+    return AwsError(f"AWS rejected {operation} ({code}): {message}")
 
 
-def unless_changed(call: Callable[..., Any], **request: Any) -> Any:
-    """Make a call that may come too late: of what ended, went or was changed meanwhile, return None."""
+def is_gone(error: ClientError) -> bool:
+    """Return whether an error says that the resource does not exist."""
+    code = error.response["Error"]["Code"]
+    message = error.response["Error"].get("Message", "").lower()
+    if code in _GONE_CODES or code.startswith("ResourceNotFound"):
+        return True
+    return code == "ValidationException" and any(words in message for words in _GONE_WORDS)
+
+
+def unless_gone(call: Callable[..., Any], **request: Any) -> Any:
+    """Call; return None if the resource does not exist."""
     try:
         return call(**request)
     except ClientError as error:
-        if error.response["Error"]["Code"] not in {"ResourceNotFound", "ValidationException"}:
-            raise
-        return None
+        if is_gone(error):
+            return None
+        raise
+
+
+def unless_changed(call: Callable[..., Any], **request: Any) -> Any:
+    """Call; return None if the resource is gone or its state no longer allows the call."""
+    try:
+        return call(**request)
+    except ClientError as error:
+        if is_gone(error) or error.response["Error"]["Code"] == "ValidationException":
+            return None
+        raise

@@ -1,4 +1,4 @@
-"""Files by path or by S3 URI: read as a stream, delivered whole, removed."""
+"""Reads, writes and removes files at a location: a path or an S3 URI."""
 
 from __future__ import annotations
 
@@ -7,174 +7,193 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from scripts.errors import ScriptError
+
+if TYPE_CHECKING:
+    from scripts.aws.session import Aws
 
 SCHEME = "s3://"
 
 
-class PlaceError(Exception):
-    """A file that can't be read, written or removed."""
+class FileError(ScriptError):
+    """A file can't be read, written or removed."""
+
+    code = "file_error"
 
 
 def split_uri(uri: str) -> tuple[str, str]:
-    """Return bucket and key of an S3 URI."""
+    """Return the bucket and key of an S3 URI."""
     bucket, _, key = uri.removeprefix(SCHEME).partition("/")
     return bucket, key
 
 
-def name_of(place: str) -> str:
-    """Return the file's own name."""
-    return place.rpartition("/")[2] if place.startswith(SCHEME) else Path(place).name
+def file_name(location: str) -> str:
+    """Return the last part of a location."""
+    return location.rpartition("/")[2] if location.startswith(SCHEME) else Path(location).name
+
+
+def is_same(location: str, other: str) -> bool:
+    """Return whether two locations are the same file."""
+    if location.startswith(SCHEME) or other.startswith(SCHEME):
+        return location == other
+    return Path(location).resolve() == Path(other).resolve()
 
 
 @contextmanager
-def opened(s3: Any, place: str) -> Iterator[IO[bytes]]:
-    """Read a file as it comes, however large.
+def open_stream(aws: Aws, location: str) -> Iterator[IO[bytes]]:
+    """Open a file for reading as a stream, so that it may be larger than memory.
 
     Raises
     ------
-    PlaceError
-        When it can't be read.
+    FileError
+        If it can't be read.
     """
-    from botocore.exceptions import ClientError
-
     try:
-        if place.startswith(SCHEME):
-            bucket, key = split_uri(place)
-            stream = s3.get_object(Bucket=bucket, Key=key)["Body"]
+        if location.startswith(SCHEME):
+            bucket, key = split_uri(location)
+            stream = aws.client("s3").get_object(Bucket=bucket, Key=key)["Body"]
         else:
-            stream = Path(place).open("rb")  # noqa: SIM115 - closed below, as what S3 sends is
+            stream = Path(location).open("rb")  # noqa: SIM115 - closed below, like the stream from S3
     except OSError as error:
-        raise PlaceError(f"{place} can't be read: {error.strerror}.") from error
+        raise FileError(f"{location} can't be read: {error.strerror}.") from error
     except ClientError as error:
-        raise PlaceError(f"{place} can't be read: {error.response['Error']['Message']}.") from error
+        raise FileError(f"{location} can't be read: {error.response['Error']['Message']}.") from error
     with stream:
         yield stream
 
 
-def check_target(s3: Any, place: str) -> None:
-    """Look whether a file can go to its place, before the work that it is the end of.
-
-    Raises
-    ------
-    PlaceError
-        When its folder or bucket is not there, or it is a folder itself.
-    """
-    from botocore.exceptions import ClientError
-
-    if not place.startswith(SCHEME):
-        folder = Path(place).parent
-        if not folder.is_dir():
-            raise PlaceError(f"{place} can't be written: there is no folder {folder}.")
-        if Path(place).is_dir():
-            raise PlaceError(f"{place} can't be written: it is a folder.")
-        return
-    bucket, _ = split_uri(place)
+def read_if_present(aws: Aws, uri: str) -> bytes | None:
+    """Return an object's bytes, or None if there is no such object."""
+    bucket, key = split_uri(uri)
     try:
-        s3.head_bucket(Bucket=bucket)
+        content: bytes = aws.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
     except ClientError as error:
-        # Who may not look into a bucket may write to it all the same.
-        if error.response["Error"]["Code"] == "404":
-            raise PlaceError(f"{place} can't be written: there is no bucket {bucket}.") from error
+        if error.response["Error"]["Code"] != "NoSuchKey":
+            raise
+        return None
+    return content
 
 
-def deliver(s3: Any, path: Path, place: str) -> None:
-    """Copy a finished file to its place, where there is never half of it.
+def check_writable(aws: Aws, location: str) -> None:
+    """Check that the output location exists before starting the work.
 
     Raises
     ------
-    PlaceError
-        When it can't be written there.
+    FileError
+        If the folder or bucket does not exist, or the path is a folder.
+    """
+    if not location.startswith(SCHEME):
+        folder = Path(location).parent
+        if not folder.is_dir():
+            raise FileError(f"{location} can't be written: the folder {folder} does not exist.")
+        if Path(location).is_dir():
+            raise FileError(f"{location} can't be written: it is a folder.")
+        return
+    bucket, _ = split_uri(location)
+    try:
+        aws.client("s3").head_bucket(Bucket=bucket)
+    except ClientError as error:
+        # A caller may be allowed to write to a bucket but not to look it up.
+        if error.response["Error"]["Code"] == "404":
+            raise FileError(f"{location} can't be written: the bucket {bucket} does not exist.") from error
+
+
+def deliver(aws: Aws, path: Path, location: str) -> None:
+    """Copy a finished file to its location, so that the location never holds half a file.
+
+    Raises
+    ------
+    FileError
+        If the location can't be written.
     """
     from boto3.exceptions import S3UploadFailedError
-    from botocore.exceptions import BotoCoreError
 
     try:
-        if place.startswith(SCHEME):
-            bucket, key = split_uri(place)
-            s3.upload_file(str(path), bucket, key)
+        if location.startswith(SCHEME):
+            bucket, key = split_uri(location)
+            aws.client("s3").upload_file(str(path), bucket, key)
             return
-        partial = Path(f"{place}.partial")
+        partial = Path(f"{location}.partial")
         try:
             shutil.copyfile(path, partial)
-            partial.replace(place)
+            partial.replace(location)
         finally:
             partial.unlink(missing_ok=True)
     except (OSError, BotoCoreError, S3UploadFailedError) as error:
-        raise PlaceError(f"{place} can't be written: {str(error).rstrip('.')}.") from error
+        raise FileError(f"{location} can't be written: {str(error).rstrip('.')}.") from error
 
 
-def deliver_or_keep(s3: Any, finished: Mapping[str, Path]) -> None:
-    """Deliver finished files by their places; what can't be is kept on this machine: it took a job to make.
+def deliver_or_keep(aws: Aws, finished: Mapping[str, Path]) -> None:
+    """Deliver finished files; keep on this machine those that can't be delivered, as they took a job to make.
+
+    Parameters
+    ----------
+    finished
+        The files by the location that they go to.
 
     Raises
     ------
-    PlaceError
-        When one could not be delivered; says where it is kept.
+    FileError
+        If a file could not be delivered; the message says where it is kept.
     """
     problems = []
-    for place, path in finished.items():
+    for location, path in finished.items():
         try:
-            deliver(s3, path, place)
-        except PlaceError as error:
-            # Readable by its owner alone, and on the same disk, so that it takes no more room
-            kept = path.replace(Path(tempfile.mkdtemp(prefix="score-")) / name_of(place))
+            deliver(aws, path, location)
+        except FileError as error:
+            # mkdtemp makes a folder that only its owner can read, on the same disk as `path`.
+            kept = path.replace(Path(tempfile.mkdtemp(prefix="score-")) / file_name(location))
             problems.append(f"{error} It is kept as {kept}.")
     if problems:
-        raise PlaceError(f"The portfolio is scored, but {' '.join(problems)}")
+        raise FileError(f"The portfolio was scored, but {' '.join(problems)}")
 
 
-def remove(s3: Any, place: str) -> None:
-    """Remove a file; there need not be one.
+def remove(aws: Aws, location: str) -> None:
+    """Remove a file, if it exists.
 
     Raises
     ------
-    PlaceError
-        When it can't be removed.
+    FileError
+        If it can't be removed.
     """
-    from botocore.exceptions import BotoCoreError, ClientError
-
     try:
-        if place.startswith(SCHEME):
-            bucket, key = split_uri(place)
-            s3.delete_object(Bucket=bucket, Key=key)
+        if location.startswith(SCHEME):
+            bucket, key = split_uri(location)
+            aws.client("s3").delete_object(Bucket=bucket, Key=key)
         else:
-            Path(place).unlink(missing_ok=True)
+            Path(location).unlink(missing_ok=True)
     except (OSError, BotoCoreError, ClientError) as error:
-        raise PlaceError(f"{place} can't be removed: {str(error).rstrip('.')}.") from error
+        raise FileError(f"{location} can't be removed: {str(error).rstrip('.')}.") from error
 
 
-def is_same(place: str, other: str) -> bool:
-    """Tell whether two places are one."""
-    if place.startswith(SCHEME) or other.startswith(SCHEME):
-        return place == other
-    return Path(place).resolve() == Path(other).resolve()
+def list_objects(aws: Aws, prefix: str) -> Iterator[dict[str, Any]]:
+    """Yield the objects of the project's bucket below a prefix, in the order of their keys."""
+    return aws.list_all("s3", "list_objects_v2", "Contents", Bucket=aws.project.bucket, Prefix=prefix)
 
 
-def keys_below(s3: Any, bucket: str, prefix: str) -> list[str]:
-    """Return the keys below a prefix, in order."""
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    return [each["Key"] for page in pages for each in page.get("Contents", [])]
-
-
-def remove_below(s3: Any, bucket: str, prefix: str) -> int:
-    """Remove everything below a prefix, each version that the bucket keeps of it; return how many.
+def remove_below(aws: Aws, prefix: str) -> int:
+    """Remove every version of every object of the project's bucket below a prefix; return their number.
 
     Raises
     ------
-    PlaceError
-        When one can't be removed.
+    FileError
+        If an object can't be removed.
     """
+    s3, bucket = aws.client("s3"), aws.project.bucket
     count = 0
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
         found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
         if not found:
             continue
-        objects = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in found]
+        objects = [{"Key": item["Key"], "VersionId": item["VersionId"]} for item in found]
         answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
         if answer.get("Errors"):
             first = answer["Errors"][0]
-            why = first.get("Message", first.get("Code"))
-            raise PlaceError(f"s3://{bucket}/{first['Key']} could not be deleted: {why}")
+            reason = first.get("Message", first.get("Code"))
+            raise FileError(f"s3://{bucket}/{first['Key']} could not be deleted: {reason}.")
         count += len(found)
     return count

@@ -1,4 +1,4 @@
-"""Bringing a CloudFormation stack to a template, by change set, with its events told as they happen."""
+"""Creates, updates and deletes CloudFormation stacks by change set, and reports their events."""
 
 from __future__ import annotations
 
@@ -6,41 +6,46 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import ClientError
 
+from scripts.errors import ScriptError
+
 if TYPE_CHECKING:
-    from mypy_boto3_cloudformation import CloudFormationClient
+    from scripts.aws.session import Aws
 
 Outcome = Literal["created", "updated", "unchanged"]
-# Made anew with every change of what they stand for; nobody has anything in them to lose.
-_EXPENDABLE = {"AWS::ApiGateway::Deployment", "AWS::Lambda::Permission"}
+# Recreated on every change; they hold no data.
+_DISPOSABLE = {"AWS::ApiGateway::Deployment", "AWS::Lambda::Permission"}
 _GOOD = {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
-# What CloudFormation answers to a template or parameters that it does not take.
-_REFUSALS = {"InsufficientCapabilitiesException", "LimitExceededException", "ValidationError"}
+# Error codes for a template or parameters that CloudFormation rejects.
+_REJECTIONS = {"InsufficientCapabilitiesException", "LimitExceededException", "ValidationError"}
 _NOTHING_TO_DO = ("didn't contain changes", "No updates are to be performed")
-_LONGEST_PAUSE = 3.0
+_LONGEST_DELAY = 3.0
 
 
-class DeploymentError(Exception):
-    """A deployment could not be done; the text says what failed, why, and what to do."""
+class DeploymentError(ScriptError):
+    """A deployment failed, was rejected, or is missing."""
+
+    code = "deployment_failed"
 
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened, for whoever watches.
+    """Something that happened during a deployment.
 
     Parameters
     ----------
     source
-        Name of the stack, or ``code``, ``pipeline``, ``account``, ``service``.
+        Name of the stack, or ``code``, ``pipeline``, ``account``, ``service`` or ``destroy``.
     subject
-        What it happened to, for stacks a logical id.
+        The resource that it happened to; a logical id for stacks.
     status
         CloudFormation's status, or a word such as ``uploaded``.
     reason
-        Why, where that is known.
+        Why it happened, if known.
     """
 
     source: str
@@ -51,12 +56,12 @@ class Event:
 
 @dataclass(frozen=True)
 class Change:
-    """What a change set would do to a resource.
+    """A change that a change set would make to a resource.
 
     Parameters
     ----------
     action
-        ``Add``, ``Modify``, ``Replace`` or ``Remove``; Replace where replacement is possible, too.
+        ``Add``, ``Modify``, ``Replace`` or ``Remove``; ``Replace`` also if CloudFormation might replace it.
     """
 
     stack: str
@@ -66,8 +71,8 @@ class Change:
 
     @property
     def is_destructive(self) -> bool:
-        """Whether something that is there would be gone afterwards."""
-        return self.action in {"Replace", "Remove"} and self.type not in _EXPENDABLE
+        """Whether the change would delete an existing resource."""
+        return self.action in {"Replace", "Remove"} and self.type not in _DISPOSABLE
 
 
 Confirm = Callable[[Sequence[Change]], bool]
@@ -75,32 +80,35 @@ OnEvent = Callable[[Event], None]
 
 
 def ignore(_event: Event) -> None:
-    """Watch nothing."""
+    """Ignore an event."""
 
 
 class Stack:
-    """One stack, by name.
+    """One stack, by name or by id.
 
     Parameters
     ----------
+    on_event
+        Called with each event.
     sleep
-        Waits that many seconds; tests may wait less.
+        Waits for a number of seconds; tests may wait less.
     """
 
     def __init__(
         self,
-        cloudformation: CloudFormationClient,
+        aws: Aws,
         name: str,
         on_event: OnEvent = ignore,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._cloudformation = cloudformation
+        self._aws = aws
+        self._cloudformation = aws.client("cloudformation")
         self.name = name
         self._on_event = on_event
         self._sleep = sleep
 
     def describe(self) -> dict[str, Any] | None:
-        """Return the stack's description, or None where there is none."""
+        """Return the stack's description, or None if it does not exist."""
         try:
             return dict(self._cloudformation.describe_stacks(StackName=self.name)["Stacks"][0])
         except ClientError as error:
@@ -109,23 +117,25 @@ class Stack:
             raise
 
     def outputs(self) -> dict[str, str]:
-        """Return the stack's outputs; empty where there is no stack."""
+        """Return the stack's outputs; empty if it does not exist."""
         outputs = (self.describe() or {}).get("Outputs", [])
         return {output["OutputKey"]: output["OutputValue"] for output in outputs}
 
+    def parameters(self) -> dict[str, str]:
+        """Return the stack's parameters; empty if it does not exist."""
+        parameters = (self.describe() or {}).get("Parameters", [])
+        return {item["ParameterKey"]: item.get("ParameterValue", "") for item in parameters}
+
     def resources(self, kind: str) -> list[str]:
-        """Return the physical ids of the stack's resources of one type; none where there is no stack."""
+        """Return the physical ids of the stack's resources of one type; empty if it does not exist."""
         present = self.describe()
         if present is None:
             return []
-        # By its id, for it may be deleted meanwhile.
-        pages = self._cloudformation.get_paginator("list_stack_resources").paginate(
-            StackName=present["StackId"]
-        )
+        # A deleted stack can only be queried by its id, and it may be deleted at any moment.
+        resources = self._pages("list_stack_resources", "StackResourceSummaries", present["StackId"])
         return [
             resource["PhysicalResourceId"]
-            for page in pages
-            for resource in page["StackResourceSummaries"]
+            for resource in resources
             if resource["ResourceType"] == kind and "PhysicalResourceId" in resource
         ]
 
@@ -138,23 +148,23 @@ class Stack:
         tags: Mapping[str, str],
         confirm: Confirm,
     ) -> Outcome:
-        """Create or update the stack, and wait until that is done.
+        """Create or update the stack, and wait until it has finished.
 
         Parameters
         ----------
         template
             ``TemplateBody`` or ``TemplateURL``.
         parameters
-            Values to set; every other parameter keeps the value it has, or its default.
+            Values to set. Every other parameter keeps its current value, or gets its default.
         names
-            The parameters that the template has.
+            The names of the template's parameters.
         confirm
-            Asked once before something is replaced or removed.
+            Called once before resources are replaced or removed; returns whether to go on.
 
         Raises
         ------
         DeploymentError
-            If it was not confirmed or failed.
+            If the change was not confirmed, was rejected, or failed.
         """
         present = self._settled()
         kept = {item["ParameterKey"] for item in (present or {}).get("Parameters", [])}
@@ -180,17 +190,17 @@ class Stack:
         return "updated" if present else "created"
 
     def delete(self) -> bool:
-        """Delete the stack and wait until it is gone; return whether there was one.
+        """Delete the stack and wait until it is gone; return whether it existed.
 
         Raises
         ------
         DeploymentError
-            If something in it could not be deleted.
+            If a resource could not be deleted.
         """
         present = self.describe()
         if present is None:
             return False
-        if self._wait_for_quiet(present)["StackStatus"] == "DELETE_COMPLETE":
+        if self._wait_until_idle(present)["StackStatus"] == "DELETE_COMPLETE":
             return True
         watched = self._by_id(present)
         last = watched._newest_event()
@@ -201,27 +211,26 @@ class Stack:
         return True
 
     def _settled(self) -> dict[str, Any] | None:
-        """Return the stack once nothing goes on in it; what a failed creation left is removed."""
+        """Wait until the stack is idle and return it; first delete what a failed creation left."""
         present = self.describe()
         if present is None:
             return None
-        present = self._wait_for_quiet(present)
+        present = self._wait_until_idle(present)
         status = present["StackStatus"]
         if status in {"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED"}:
-            self._on_event(
-                Event(self.name, self.name, status, "What an earlier failure left is removed first.")
-            )
+            self._on_event(Event(self.name, self.name, status, "Deleting what an earlier failure left."))
             self.delete()
             return None
         if status == "UPDATE_ROLLBACK_FAILED":
             raise DeploymentError(
-                f"The stack {self.name} is stuck in UPDATE_ROLLBACK_FAILED. Run `aws cloudformation "
-                f"continue-update-rollback --stack-name {self.name}`, then deploy again."
+                f"The stack {self.name} is stuck in UPDATE_ROLLBACK_FAILED.",
+                f"Run `aws cloudformation continue-update-rollback --stack-name {self.name}`, then deploy "
+                "again.",
             )
         return None if status in {"REVIEW_IN_PROGRESS", "DELETE_COMPLETE"} else present
 
-    def _wait_for_quiet(self, present: dict[str, Any]) -> dict[str, Any]:
-        """Wait for an operation that an interrupted run left behind."""
+    def _wait_until_idle(self, present: dict[str, Any]) -> dict[str, Any]:
+        """Wait for an operation that an interrupted command left running."""
         if present["StackStatus"].endswith("_IN_PROGRESS") and present["StackStatus"] != "REVIEW_IN_PROGRESS":
             watched = self._by_id(present)
             watched._watch(watched._newest_event(), self.name)
@@ -229,8 +238,8 @@ class Stack:
         return present
 
     def _by_id(self, present: dict[str, Any]) -> Stack:
-        """Return the same stack, named so that it can still be looked at when it is deleted."""
-        return Stack(self._cloudformation, present["StackId"], self._on_event, self._sleep)
+        """Return the same stack by id, under which it can still be queried after its deletion."""
+        return Stack(self._aws, present["StackId"], self._on_event, self._sleep)
 
     def _change_set(
         self,
@@ -239,7 +248,7 @@ class Stack:
         parameters: list[Any],
         tags: Mapping[str, str],
     ) -> str | None:
-        """Make a change set and wait for it; return its name, or None if it would change nothing."""
+        """Create a change set and wait for it; return its name, or None if it contains no changes."""
         name = f"deploy-{uuid.uuid4().hex}"
         source: Any = dict(template)
         try:
@@ -250,27 +259,27 @@ class Stack:
                 Parameters=parameters,
                 Capabilities=["CAPABILITY_IAM"],
                 Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
-                # A request whose answer was lost is sent again: the token says that it is the same one.
+                # Makes a retry after a lost answer the same request.
                 ClientToken=name,
                 **source,
             )
         except ClientError as error:
-            if error.response["Error"]["Code"] not in _REFUSALS:
+            if error.response["Error"]["Code"] not in _REJECTIONS:
                 raise
             message = error.response["Error"]["Message"]
-            raise DeploymentError(f"CloudFormation refused {self.name}: {message}") from error
-        for pause in _pauses():
+            raise DeploymentError(f"CloudFormation rejected {self.name}: {message}") from error
+        for delay in _delays():
             change_set = self._cloudformation.describe_change_set(StackName=self.name, ChangeSetName=name)
             if change_set["Status"] == "CREATE_COMPLETE":
                 return name
             if change_set["Status"] == "FAILED":
                 break
-            self._sleep(pause)
+            self._sleep(delay)
         self._cloudformation.delete_change_set(StackName=self.name, ChangeSetName=name)
         reason = change_set.get("StatusReason", "no reason given")
         if any(text in reason for text in _NOTHING_TO_DO):
             return None
-        raise DeploymentError(f"CloudFormation refused {self.name}: {reason}")
+        raise DeploymentError(f"CloudFormation rejected {self.name}: {reason}")
 
     def _ask(self, change_set: str, confirm: Confirm) -> None:
         changes = list(self._changes(change_set))
@@ -280,37 +289,30 @@ class Stack:
         if destructive and not confirm(destructive):
             self._cloudformation.delete_change_set(StackName=self.name, ChangeSetName=change_set)
             names = ", ".join(f"{change.resource} ({change.action.lower()})" for change in destructive)
-            raise DeploymentError(f"Not confirmed, nothing in {self.name} was changed: {names}.")
+            raise DeploymentError(f"Not confirmed, so nothing in {self.name} was changed: {names}.")
 
     def _changes(self, change_set: str) -> Iterator[Change]:
-        pages = self._cloudformation.get_paginator("describe_change_set").paginate(
-            StackName=self.name, ChangeSetName=change_set
-        )
-        for page in pages:
-            for item in page["Changes"]:
-                change = item["ResourceChange"]
-                replaced = change.get("Replacement") in {"True", "Conditional"}
-                action = "Replace" if replaced else str(change["Action"])
-                yield Change(self.name, action, change["LogicalResourceId"], change["ResourceType"])
+        for item in self._pages("describe_change_set", "Changes", self.name, ChangeSetName=change_set):
+            change = item["ResourceChange"]
+            replaced = change.get("Replacement") in {"True", "Conditional"}
+            action = "Replace" if replaced else str(change["Action"])
+            yield Change(self.name, action, change["LogicalResourceId"], change["ResourceType"])
 
     def _newest_event(self) -> str | None:
         events = self._cloudformation.describe_stack_events(StackName=self.name)["StackEvents"]
         return events[0]["EventId"] if events else None
 
     def _events_since(self, last: str | None) -> list[dict[str, Any]]:
-        """Return what happened after the event of that id, oldest first."""
-        events: list[dict[str, Any]] = []
-        pages = self._cloudformation.get_paginator("describe_stack_events").paginate(StackName=self.name)
-        for page in pages:
-            for event in page["StackEvents"]:
-                if event["EventId"] == last:
-                    return events[::-1]
-                events.append(dict(event))
-        return events[::-1]
+        """Return the events after the one with the id `last`, oldest first."""
+        events = self._pages("describe_stack_events", "StackEvents", self.name)
+        return [*takewhile(lambda event: event["EventId"] != last, events)][::-1]
+
+    def _pages(self, operation: str, key: str, name: str, **request: str) -> Iterator[Any]:
+        return self._aws.list_all("cloudformation", operation, key, StackName=name, **request)
 
     def _watch(self, last: str | None, shown: str | None = None) -> str:
-        """Tell what happens after the event of that id until the stack is quiet; return its status."""
-        for pause in _pauses():
+        """Report the events after the one with the id `last` until the stack is idle; return its status."""
+        for delay in _delays():
             stack = self.describe()
             if stack is None:
                 return "DELETE_COMPLETE"
@@ -320,11 +322,11 @@ class Stack:
                 self._on_event(Event(shown or self.name, subject, event["ResourceStatus"], reason))
             if not stack["StackStatus"].endswith("_IN_PROGRESS"):
                 return str(stack["StackStatus"])
-            self._sleep(pause)
-        raise AssertionError("the pauses never end")
+            self._sleep(delay)
+        raise AssertionError("the delays never end")
 
     def _why(self, last: str | None, status: str, shown: str | None = None) -> str:
-        """Name the resource that failed first, which is the one that caused the rest."""
+        """Return a message naming the resource that failed first, which caused the other failures."""
         name = shown or self.name
         for event in self._events_since(last):
             reason = event.get("ResourceStatusReason", "")
@@ -332,12 +334,12 @@ class Stack:
             if is_cause and event["ResourceType"] != "AWS::CloudFormation::Stack":
                 resource, kind = event["LogicalResourceId"], event["ResourceType"]
                 return f"{name} ended in {status}: {resource} ({kind}) failed: {reason}"
-        return f"{name} ended in {status}; CloudFormation's console shows the stack's events."
+        return f"{name} ended in {status}. CloudFormation's console shows the stack's events."
 
 
-def _pauses() -> Iterator[float]:
-    """Yield how long to wait before looking again: quick at first, for local AWS, then patient."""
-    pause = 0.1
+def _delays() -> Iterator[float]:
+    """Yield the seconds to wait between requests: short at first, for local AWS, then longer."""
+    delay = 0.1
     while True:
-        yield pause
-        pause = min(pause * 1.5, _LONGEST_PAUSE)
+        yield delay
+        delay = min(delay * 1.5, _LONGEST_DELAY)

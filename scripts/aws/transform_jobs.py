@@ -1,14 +1,18 @@
-"""Transform jobs as they are waited for, stopped and asked what went wrong."""
+"""Names transform jobs, waits for them, stops them, and reads their logs."""
 
 from __future__ import annotations
 
+import re
+import secrets
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from scripts.aws.failures import unless_changed
 
 if TYPE_CHECKING:
+    from pipeline.project import Project
     from scripts.aws.session import Aws
 
 ENDED = frozenset({"Completed", "Failed", "Stopped"})
@@ -16,45 +20,50 @@ _LOG_GROUP = "/aws/sagemaker/TransformJobs"
 _SHOWN_LINES = 5
 
 
-def stop(sagemaker: Any, name: str, pause: Callable[[], None]) -> bool:
-    """Stop a job and wait until it has ended: what it reads and writes is removed next.
+def new_name(project: Project) -> str:
+    """Return a new name for a scoring job and its model."""
+    return f"{project.name}-score-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+def is_name(project: Project, name: str) -> bool:
+    """Return whether `new_name` made a name for this project."""
+    return re.fullmatch(rf"{re.escape(project.name)}-score-\d+-\d+-[0-9a-f]+", name) is not None
+
+
+def stop(aws: Aws, name: str, sleep: Callable[[float], None] = time.sleep) -> bool:
+    """Stop a job and wait until it has ended, so that its input and output can be removed.
 
     Returns
     -------
     bool
-        Whether it ran; there need be no such job.
+        Whether the job was running; False also if there is no such job.
     """
-    ran = is_running(sagemaker, name)
-    if ran:
-        unless_changed(sagemaker.stop_transform_job, TransformJobName=name)
-    while is_running(sagemaker, name):
-        pause()
-    return ran
+    was_running = is_running(aws, name)
+    if was_running:
+        unless_changed(aws.client("sagemaker").stop_transform_job, TransformJobName=name)
+    while is_running(aws, name):
+        sleep(aws.poll_seconds)
+    return was_running
 
 
-def is_running(sagemaker: Any, name: str) -> bool:
-    """Tell whether there is a job of that name which has not ended."""
-    described = unless_changed(sagemaker.describe_transform_job, TransformJobName=name)
+def is_running(aws: Aws, name: str) -> bool:
+    """Return whether a job of that name exists and has not ended."""
+    described = unless_changed(aws.client("sagemaker").describe_transform_job, TransformJobName=name)
     return described is not None and described["TransformJobStatus"] not in ENDED
 
 
-def pause(aws: Aws) -> None:
-    """Wait before the job is looked at again."""
-    time.sleep(0.2 if aws.is_local else 10)
-
-
 def last_log_lines(aws: Aws, name: str) -> str:
-    """Return the end of what the platform says of the job's data, for an error."""
+    """Return the last lines of a job's data log, to be appended to an error message."""
     from botocore.exceptions import ClientError
 
     logs = aws.client("logs")
     try:
         streams = logs.describe_log_streams(logGroupName=_LOG_GROUP, logStreamNamePrefix=f"{name}/")
-        names = [each["logStreamName"] for each in streams["logStreams"]]
-        chosen = next((each for each in names if each.endswith("data-log")), None)
-        if chosen is None:
+        names = [stream["logStreamName"] for stream in streams["logStreams"]]
+        data_log = next((stream for stream in names if stream.endswith("data-log")), None)
+        if data_log is None:
             return ""
-        events = logs.get_log_events(logGroupName=_LOG_GROUP, logStreamName=chosen, limit=_SHOWN_LINES)
+        events = logs.get_log_events(logGroupName=_LOG_GROUP, logStreamName=data_log, limit=_SHOWN_LINES)
     except ClientError as error:
         return f" Its log in {_LOG_GROUP} can't be read ({error.response['Error']['Code']})."
     return "".join(f"\n  {event['message']}" for event in events["events"])

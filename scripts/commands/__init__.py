@@ -1,1 +1,1 @@
-"""One module per group of commands."""
+"""The commands, one module per group: they take options, call one function, and show its result."""

@@ -1,74 +1,55 @@
-"""`bankruptcy data`: get, look at and upload the data set."""
+"""`bankruptcy data`: download, describe and upload the data set."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
-from scripts.aws.session import DEFAULT_PROJECT, LocalOption, ProjectOption, RegionOption, connect
-from scripts.terminal.console import console, fail
+from scripts.terminal.console import console, show
+from scripts.terminal.options import DataOption, Settings, with_settings
 
-app = typer.Typer(help="Get, look at and upload the data set.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
-DataOption = Annotated[
-    Path | None, typer.Option("--data", help="A data file of yours (.csv, .csv.gz, .csv.xz or .zip).")
-]
+
+@app.callback()
+@with_settings
+def data(_settings: Settings) -> None:
+    """Download, describe and upload the data set."""
 
 
 @app.command()
 def fetch() -> None:
-    """Download the UCI file, check its hash and keep it in the cache."""
-    from scripts.data.source import DataError, cache_folder
-    from scripts.data.source import fetch as download
+    """Download the UCI file, verify its hash and keep it in the cache."""
+    from scripts.data.source import cache_folder
+    from scripts.data.source import fetch as fetch_uci
 
-    try:
-        path = download(cache_folder())
-    except DataError as error:
-        fail(str(error))
-    console().print(f"The UCI file is at [bold]{path}[/]; its hash is the expected one.", soft_wrap=True)
+    file = fetch_uci(cache_folder())
+    show(f"The UCI file is at [bold]{file.path}[/]; its hash is correct.")
 
 
 @app.command()
 def describe(data: DataOption = None) -> None:
-    """Show what is in a data file: rows, classes, columns that deserve a look."""
-    from rich.table import Table
+    """Show the contents of a data file: rows, classes, and columns that deserve a look."""
+    from scripts.data.describe import describe as describe_file
+    from scripts.data.source import resolve
+    from scripts.terminal.tables import facts_table
 
-    from scripts.data.source import DataError, resolve
-    from scripts.data.source import describe as look
-
-    try:
-        source = resolve(data)
-        facts = look(source.path)
-    except DataError as error:
-        fail(str(error))
-    table = Table(title=source.description, show_header=False, title_justify="left")
-    table.add_column(style="bold")
-    table.add_column()
-    for name, value in facts.as_rows():
-        table.add_row(name, value)
-    console().print(table)
+    file = resolve(data)
+    facts = describe_file(file)
+    show(f"[italic]{file.description}[/]")
+    console().print(facts_table(facts.as_rows()))
 
 
 @app.command()
-def upload(
-    data: DataOption = None,
-    project: ProjectOption = DEFAULT_PROJECT,
-    local: LocalOption = False,
-    region: RegionOption = None,
-) -> None:
-    """Check a data file, put it under its own hash into the bucket and print its URI."""
-    from scripts.data.source import DataError, resolve
+@with_settings
+def upload(settings: Settings, data: DataOption = None) -> None:
+    """Check a data file, upload it below its hash, and print its URI."""
+    from scripts.data.source import resolve
     from scripts.data.upload import check
-    from scripts.data.upload import upload as put
+    from scripts.data.upload import upload as upload_file
 
-    aws = connect(project, local=local, region=region)
-    try:
-        source = resolve(data)
-        check(source.path)
-        uri = put(aws.client("s3"), aws.project.bucket, source.path)
-    except DataError as error:
-        fail(str(error))
-    console(stderr=True).print(source.description)
-    print(uri)  # noqa: T201 - alone on stdout, for scripts
+    aws = settings.connect()
+    file = resolve(data)
+    check(file)
+    uri = upload_file(aws, file)
+    show(file.description, stderr=True)
+    print(uri)  # noqa: T201 - the only line on stdout, for scripts

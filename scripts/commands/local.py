@@ -9,45 +9,46 @@ from typing import Annotated
 import typer
 
 from scripts.aws.session import LOCAL_CREDENTIALS, LOCAL_PORT, LOCAL_REGION
-from scripts.terminal.console import console, fail
+from scripts.terminal.console import show
 
-app = typer.Typer(help="AWS on this machine, in memory.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 
 @app.callback()
-def _group() -> None:
-    """AWS on this machine, in memory."""
+def local() -> None:
+    """Run AWS on this machine, in memory."""
 
 
 @app.command()
 def start(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = LOCAL_PORT,
 ) -> None:
-    """Serve local AWS until Ctrl-C; what it holds is gone afterwards."""
+    """Run local AWS until Ctrl-C; its contents are lost afterwards."""
     from local_aws.server import LocalAws, PortInUseError
+    from scripts.aws.session import ConnectionFailedError
 
     server = LocalAws(port=port, region=LOCAL_REGION)
     try:
         server.start()
     except PortInUseError as error:
-        fail(str(error))
+        raise ConnectionFailedError(str(error)) from error
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
-    out = console()
-    out.print(f"[bold green]Local AWS[/] answers at [bold]{server.url}[/] (in memory; Ctrl-C ends it)\n")
-    out.print("In another terminal, any AWS client and [bold]bankruptcy[/] use it after\n")
+    show(f"[bold green]Local AWS[/] runs at [bold]{server.url}[/] (in memory; Ctrl-C stops it)\n")
+    show("To use it in another terminal, with [bold]bankruptcy[/] or any AWS client:\n")
     settings = {"AWS_ENDPOINT_URL": server.url, **LOCAL_CREDENTIALS, "AWS_DEFAULT_REGION": LOCAL_REGION}
     for name, value in settings.items():
-        out.print(f"  export {name}={value}")
-    # --local knows one port only.
-    if port == LOCAL_PORT:
-        out.print("\nor, for bankruptcy alone, pass [bold]--local[/] to each command.")
-    option = " --local" if port == LOCAL_PORT else ""
+        show(f"  export {name}={value}")
+    # Without AWS_ENDPOINT_URL, --local means the default port.
+    is_default = port == LOCAL_PORT
+    if is_default:
+        show("\nor, for bankruptcy alone, pass [bold]--local[/] to each command.")
+    option = " --local" if is_default else ""
     steps = (f"bankruptcy {words}{option}" for words in ("deploy", "data upload", "pipeline start --wait"))
-    out.print(f"\nFor example: [bold]{', then '.join(steps)}[/]", soft_wrap=True)
+    show(f"\nFor example: [bold]{', then '.join(steps)}[/]")
     try:
         stopped.wait()
     finally:
         server.stop()
-        out.print("\nLocal AWS has ended.")
+        show("\nLocal AWS has stopped.")

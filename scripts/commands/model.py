@@ -1,274 +1,138 @@
-"""`bankruptcy model`: the registry, where a person approves what is deployed."""
+"""`bankruptcy model`: the model registry, where a person approves the version to deploy."""
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scripts.aws.session import (
-    DEFAULT_PROJECT,
-    Aws,
-    LocalOption,
-    ProjectOption,
-    RegionOption,
-    command,
-    connect,
-)
-from scripts.terminal.console import console, fail
+from scripts.terminal.console import console, plain, show
+from scripts.terminal.options import Settings, with_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from scripts.model.contracts import ContractChange
 
-app = typer.Typer(help="The model registry: list, show, approve, reject.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
-VersionArgument = Annotated[int | None, typer.Argument(help="Version; default: the newest.")]
-WaitOption = Annotated[bool, typer.Option("--wait", help="Wait until the endpoint serves it.")]
-YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask when the columns change.")]
-RejectYesOption = Annotated[bool, typer.Option("--yes", help="Do not ask when the version is served.")]
-NoteOption = Annotated[str, typer.Option("--note", help="Why; kept in the registry.")]
+VersionArgument = Annotated[int | None, typer.Argument(help="Version. Default: the newest.")]
+NoteOption = Annotated[str, typer.Option("--note", help="The reason; it is stored in the registry.")]
+
+
+@app.callback()
+@with_settings
+def model(_settings: Settings) -> None:
+    """List, show, approve and reject versions in the model registry."""
 
 
 @app.command("list")
-def list_(
-    project: ProjectOption = DEFAULT_PROJECT, local: LocalOption = False, region: RegionOption = None
-) -> None:
+@with_settings
+def list_(settings: Settings) -> None:
     """List the versions, newest first."""
-    from rich.table import Table
+    from scripts.aws.registry import describe_version, list_versions, metadata_of
+    from scripts.terminal.tables import TIME_FORMAT, table
 
-    aws = connect(project, local=local, region=region)
-    table = Table(box=None, pad_edge=False)
-    for heading in ("version", "approval", "created", "ROC-AUC", "candidate"):
-        table.add_column(heading)
-    for package in _packages(aws):
-        metadata = _described(aws, package).get("CustomerMetadataProperties", {})
-        table.add_row(
-            str(package["ModelPackageVersion"]),
-            package.get("ModelApprovalStatus", ""),
-            f"{package['CreationTime']:%Y-%m-%d %H:%M:%S}",
-            figure(metadata.get("RocAuc", "")),
+    aws = settings.connect()
+    shown = table("version", "approval", "created", "ROC-AUC", "candidate")
+    for version in list_versions(aws):
+        metadata = metadata_of(describe_version(aws, version.arn))
+        shown.add_row(
+            str(version.version),
+            version.approval,
+            f"{version.created:{TIME_FORMAT}}",
+            _figure(metadata.get("RocAuc", "")),
             metadata.get("Candidate", ""),
         )
-    console().print(table)
+    console().print(shown)
 
 
-@app.command()
-def show(
-    version: VersionArgument = None,
-    project: ProjectOption = DEFAULT_PROJECT,
-    local: LocalOption = False,
-    region: RegionOption = None,
-) -> None:
+@app.command("show")
+@with_settings
+def show_(settings: Settings, version: VersionArgument = None) -> None:
     """Show one version: approval, artefact, figures, contract."""
-    from rich.table import Table
+    from scripts.model.approval import find_version
+    from scripts.terminal.tables import facts_table, package_facts
 
-    aws = connect(project, local=local, region=region)
-    package = find(aws, version)
-    table = Table(show_header=False, box=None, pad_edge=False)
-    table.add_column(style="bold")
-    table.add_column(overflow="fold")
-    table.add_row("version", str(package["ModelPackageVersion"]))
-    table.add_row("ARN", package["ModelPackageArn"])
-    table.add_row("approval", package["ModelApprovalStatus"])
-    if package.get("ApprovalDescription"):
-        table.add_row("note", package["ApprovalDescription"])
-    table.add_row("artefact", package["InferenceSpecification"]["Containers"][0]["ModelDataUrl"])
-    statistics = package.get("ModelMetrics", {}).get("ModelQuality", {}).get("Statistics", {})
-    if statistics:
-        table.add_row("evaluation", statistics["S3Uri"])
-    for name, value in sorted(package.get("CustomerMetadataProperties", {}).items()):
-        table.add_row(name, value)
-    console().print(table)
+    package = find_version(settings.connect(), version)
+    console().print(facts_table(package_facts(package)))
 
 
 @app.command()
+@with_settings
 def approve(
+    settings: Settings,
     version: VersionArgument = None,
     note: NoteOption = "",
-    wait: WaitOption = False,
-    yes: YesOption = False,
-    project: ProjectOption = DEFAULT_PROJECT,
-    local: LocalOption = False,
-    region: RegionOption = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until the version is in service.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask if the columns change.")] = False,
 ) -> None:
-    """Approve a version: the registry's event makes deploy_model deploy it."""
+    """Approve a version, which starts its deployment."""
+    from scripts.model.approval import find_version, set_approval, wait_until_served
     from scripts.model.contracts import contract_change
 
-    aws = connect(project, local=local, region=region)
-    package = find(aws, version)
+    aws = settings.connect()
+    package = find_version(aws, version)
+    number = package["ModelPackageVersion"]
     change = contract_change(aws, package)
     if change is not None:
-        _warn(package["ModelPackageVersion"], change)
+        _show_change(number, change)
         if not yes and not typer.confirm("Approve it?"):
             raise typer.Abort
     set_approval(aws, package, "Approved", note)
-    console().print(
-        f"Version {package['ModelPackageVersion']} is approved; its deployment has been asked for."
-    )
+    show(f"Version {number} is approved; its deployment has been requested.")
     if wait:
-        wait_until_served(aws, package["ModelPackageVersion"])
-        console().print(
-            f"Endpoint [bold]{aws.project.endpoint}[/] serves version {package['ModelPackageVersion']}."
-        )
+        wait_until_served(aws, number)
+        show(f"Version {number} is in service on the endpoint [bold]{aws.project.endpoint}[/].")
 
 
 @app.command()
+@with_settings
 def reject(
+    settings: Settings,
     version: VersionArgument = None,
     note: NoteOption = "",
-    yes: RejectYesOption = False,
-    project: ProjectOption = DEFAULT_PROJECT,
-    local: LocalOption = False,
-    region: RegionOption = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask if the version is in service.")] = False,
 ) -> None:
-    """Reject a version; where it is running, the newest approved one takes its place."""
-    from scripts.operate.status import next_version, read_endpoint
+    """Reject a version; if it is in service, the newest approved version replaces it."""
+    from scripts.deploy.endpoint import read_endpoint
+    from scripts.model.approval import find_version, next_version, set_approval
 
-    aws = connect(project, local=local, region=region)
-    package = find(aws, version)
+    aws = settings.connect()
+    package = find_version(aws, version)
     number = package["ModelPackageVersion"]
-    if read_endpoint(aws.session, aws.project).version == str(number):
-        other = next_version(aws.session, aws.project, without=number)
-        what = (
-            "no approved version is left: the endpoint is removed and the API answers 503"
+    if read_endpoint(aws).version == str(number):
+        other = next_version(aws, without=number)
+        effect = (
+            "no other version is approved, so the endpoint will be deleted and the API will answer 503"
             if other is None
-            else f"version {other} takes over"
+            else f"version {other} will replace it"
         )
-        console().print(f"[yellow]Version {number} is the one that is served;[/] {what}.", soft_wrap=True)
+        show(f"[yellow]Version {number} is in service;[/] {effect}.")
         if not yes and not typer.confirm("Reject it?"):
             raise typer.Abort
     set_approval(aws, package, "Rejected", note)
-    console().print(f"Version {number} is rejected.")
+    show(f"Version {number} is rejected.")
 
 
-def _warn(version: int, change: ContractChange) -> None:
-    """Show which columns change, and what that means to clients."""
-    from rich.markup import escape
-
-    out = console()
-    out.print(
-        f"[yellow]Version {version} takes other numbers than version {change.deployed}, "
-        "which clients know:[/]",
-        soft_wrap=True,
-    )
-    for colour, word, names in (("red", "goes ", change.goes), ("green", "comes", change.comes)):
+def _show_change(version: int, change: ContractChange) -> None:
+    """Show which columns change, and what that means for clients."""
+    show(f"[yellow]Version {version} has other columns than the champion, version {change.champion}:[/]")
+    for colour, word, names in (("red", "removed", change.removed), ("green", "added  ", change.added)):
         for name in names:
-            out.print(f"  [{colour}]{word}[/]  {escape(name)}", soft_wrap=True)
-    if change.moves is not None:
-        place, name = change.moves
-        out.print(f"  [cyan]moves[/]  from number {place} on, where {escape(name)!r} comes to stand")
-    out.print(
-        "Clients that pin the contract get 409 until they read GET /model again. Numbers by position "
-        "that pin none are taken for other columns, or refused with 422 where their count changes. "
-        "Numbers by name are " + ("refused with 422." if change.goes or change.comes else "not affected."),
-        soft_wrap=True,
+            show(f"  [{colour}]{word}[/]  {plain(name)}")
+    if change.moved is not None:
+        position, name = change.moved
+        show(f"  [cyan]moved[/]    positions change from {position} on, which is now {plain(name)!r}")
+    by_name = "are rejected with 422" if change.removed or change.added else "are not affected"
+    show(
+        "Requests that name the champion's contract are rejected with 409, until the client reads GET /model "
+        "again. Requests with numbers by position and no contract are misread, or rejected with 422 if the "
+        f"number of columns changes. Requests with numbers by name {by_name}."
     )
 
 
-def set_approval(aws: Aws, package: dict[str, Any], status: str, note: str) -> None:
-    """Set the approval status of a model package."""
-    extra = {"ApprovalDescription": note} if note else {}
-    aws.client("sagemaker").update_model_package(
-        ModelPackageArn=package["ModelPackageArn"], ModelApprovalStatus=status, **extra
-    )
-
-
-def find(aws: Aws, version: int | None) -> dict[str, Any]:
-    """Return the description of a version, or of the newest one."""
-    known = _packages(aws)
-    if not known:
-        fail(
-            f"Group {aws.project.model_package_group} holds no model yet. "
-            f"`{command('pipeline start --wait')}` registers one when it passes the gate."
-        )
-    for package in known:
-        if version is None or package["ModelPackageVersion"] == version:
-            return _described(aws, package)
-    fail(f"There is no version {version}; known: {', '.join(str(p['ModelPackageVersion']) for p in known)}.")
-
-
-def wait_until_served(
-    aws: Aws,
-    version: int,
-    *,
-    timeout: float = 1800,
-    on_change: Callable[[str], None] = lambda _: None,
-) -> None:
-    """Wait until the endpoint is InService and the API's contract names a version.
-
-    Parameters
-    ----------
-    aws : Aws
-        Where the endpoint is.
-    version : int
-        The model package version that shall answer.
-    timeout : float
-        Seconds; an instance endpoint takes some minutes on AWS.
-    on_change : callable
-        Called with every new state of the endpoint.
-    """
-    from scripts.model.contracts import champion_version
-
-    s3 = aws.client("s3")
-    deadline = time.monotonic() + timeout
-    seen = None
-    while time.monotonic() < deadline:
-        state = _endpoint_state(aws)
-        if state != seen:
-            on_change(state)
-            seen = state
-        if state == "Failed":
-            fail(f"Endpoint {aws.project.endpoint} failed; its reason and log are in the SageMaker console.")
-        if state == "InService" and champion_version(s3, aws.project.bucket) == str(version):
-            return
-        time.sleep(0.1 if aws.is_local else 10)
-    fail(
-        f"After {timeout:.0f} s endpoint {aws.project.endpoint} does not serve version {version} "
-        f"(it is {seen}). The log of the function {aws.project.deploy_function} says why."
-    )
-
-
-def _endpoint_state(aws: Aws) -> str:
-    from botocore.exceptions import ClientError
-
-    try:
-        state: str = aws.client("sagemaker").describe_endpoint(EndpointName=aws.project.endpoint)[
-            "EndpointStatus"
-        ]
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "ValidationException":
-            raise
-        return "not there yet"
-    return state
-
-
-def figure(text: str) -> str:
-    """Return a figure of the metadata with four places; as it stands there if it is none."""
+def _figure(text: str) -> str:
+    """Return a figure with four decimals; other text is returned unchanged."""
     try:
         return f"{float(text):.4f}"
     except ValueError:
         return text
-
-
-def _described(aws: Aws, package: dict[str, Any]) -> dict[str, Any]:
-    described: dict[str, Any] = aws.client("sagemaker").describe_model_package(
-        ModelPackageName=package["ModelPackageArn"]
-    )
-    return described
-
-
-def _packages(aws: Aws) -> list[dict[str, Any]]:
-    from botocore.exceptions import ClientError
-
-    paginator = aws.client("sagemaker").get_paginator("list_model_packages")
-    pages = paginator.paginate(
-        ModelPackageGroupName=aws.project.model_package_group, SortBy="CreationTime", SortOrder="Descending"
-    )
-    try:
-        packages = [package for page in pages for package in page["ModelPackageSummaryList"]]
-    except ClientError as error:
-        fail(f"The registry did not answer: {error.response['Error']['Message']}")
-    return sorted(packages, key=lambda package: -package["ModelPackageVersion"])

@@ -1,26 +1,26 @@
-"""`bankruptcy score`: a whole portfolio at once, by SageMaker Batch Transform."""
+"""`bankruptcy score`: a whole portfolio at once, by batch transform."""
 
 from __future__ import annotations
 
-import errno
-import secrets
-import tempfile
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scripts.aws.session import DEFAULT_PROJECT, LocalOption, ProjectOption, RegionOption, connect
-from scripts.terminal.console import console, fail
+from scripts.terminal.console import console, show, show_warning
+from scripts.terminal.options import Settings, with_settings
 from scripts.text import counted
 
 if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
     from scripts.score.scoring import OnProgress, Summary
 
 _STAGES = {"prepare": "preparing", "transform": "scoring", "collect": "collecting"}
 
 
+@with_settings
 def score(
+    settings: Settings,
     source: Annotated[
         str, typer.Argument(help="Portfolio: .csv with a header or .jsonl (also .gz), a path or S3 URI.")
     ],
@@ -29,83 +29,60 @@ def score(
         list[str] | None,
         typer.Option(
             "--id",
-            help="Column to keep beside the result; repeat for more. Default: the first one, "
-            "unless the model takes it.",
+            help="Column to keep next to the result; repeatable. Default: the first column, "
+            "unless it is a feature.",
         ),
     ] = None,
     version: Annotated[
-        int | None, typer.Option(help="Model version; default: the served one, else the newest approved.")
+        int | None,
+        typer.Option(help="Version. Default: the champion, else the newest approved version."),
     ] = None,
-    instance_type: Annotated[str, typer.Option(help="What the job runs on.")] = "ml.m5.large",
-    instances: Annotated[int, typer.Option(min=1, max=100, help="How many share the portfolio.")] = 1,
-    project: ProjectOption = DEFAULT_PROJECT,
-    local: LocalOption = False,
-    region: RegionOption = None,
+    instance_type: Annotated[str, typer.Option(help="Instance type of the job.")] = "ml.m5.large",
+    instances: Annotated[int, typer.Option(min=1, max=100, help="Number of instances.")] = 1,
 ) -> None:
-    """Score a portfolio of any size; lines that can't be scored are listed beside the result."""
+    """Score a portfolio of any size; lines that can't be scored are listed next to the result."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from scripts.aws.files import PlaceError
-    from scripts.deploy.deployment import DeploymentError, read_outputs
-    from scripts.score import scoring
-    from scripts.score.portfolio import PortfolioError
+    from scripts.aws.transform_jobs import new_name
+    from scripts.deploy.outputs import read_outputs
+    from scripts.score.model import choose_model
+    from scripts.score.scoring import Fleet, Order
+    from scripts.score.scoring import score as score_portfolio
 
-    aws = connect(project, local=local, region=region)
+    aws = settings.connect()
+    role_arn = read_outputs(aws).transform_role_arn
+    model = choose_model(aws, version)
+    fleet = Fleet(instance_type, instances)
+    order = Order(source, target, keep, new_name(aws.project), role_arn, fleet)
+    title = f"Scoring with version {model.version} of {aws.project.model_package_group}."
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    try:
-        outputs = read_outputs(aws.client("cloudformation"), aws.project)
-        model = scoring.choose_model(aws, version)
-        order = scoring.Order(
-            source,
-            target,
-            keep,
-            name=f"{project}-score-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
-            role_arn=outputs.transform_role_arn,
-            fleet=scoring.Fleet(instance_type, instances),
-        )
-        title = f"Scoring with version {model.version} of {aws.project.model_package_group}."
-        with Progress(*columns, console=console(stderr=True)) as progress:
-            summary = scoring.score(aws, order, model, _shown(progress, title))
-    except (DeploymentError, PlaceError, PortfolioError, scoring.ScoringError) as error:
-        fail(str(error))
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        room = f"The folder for temporary files, {tempfile.gettempdir()}, needs room for the result"
-        fail(f"The portfolio could not be scored: {error}. {room}; TMPDIR names another one.")
-    _tell(summary, target)
+    with Progress(*columns, console=console(stderr=True)) as progress:
+        summary = score_portfolio(aws, order, model, _bars(progress, title))
+    _show_summary(summary, target)
 
 
-def _shown(progress: object, title: str) -> OnProgress:
-    """Return what draws a bar for each stage, with a title once there is something to score."""
-    from rich.progress import Progress, TaskID
-
+def _bars(progress: Progress, title: str) -> OnProgress:
+    """Return a function that shows a bar for each stage, and the title once scoring begins."""
     tasks: dict[str, TaskID] = {}
-    bars: Progress = progress  # type: ignore[assignment]
 
     def on_progress(stage: str, done: int, total: int | None) -> None:
         if stage not in tasks:
             if stage == "transform":
-                console().print(title)
-            tasks[stage] = bars.add_task(_STAGES[stage], total=total)
-        bars.update(tasks[stage], completed=done, total=total)
+                show(title)
+            tasks[stage] = progress.add_task(_STAGES[stage], total=total)
+        progress.update(tasks[stage], completed=done, total=total)
 
     return on_progress
 
 
-def _tell(summary: Summary, target: str) -> None:
-    from rich.markup import escape
-
+def _show_summary(summary: Summary, target: str) -> None:
     seconds = sum(summary.seconds.values())
     levels = ", ".join(f"{count:,} {level}" for level, count in summary.levels.items())
-    pace = f"{seconds:.1f} s ({summary.scored / seconds:,.0f} a second)"
-    console().print(f"{counted(summary.scored, 'company')} in {pace}: {levels}", soft_wrap=True)
-    console().print(f"Result: [bold]{target}[/]", soft_wrap=True)
+    rate = f"{summary.scored / seconds:,.0f} a second"
+    show(f"{counted(summary.scored, 'company')} in {seconds:.1f} s ({rate}): {levels}")
+    show(f"Result: [bold]{target}[/]")
     if summary.warning:
-        console(stderr=True).print(f"[yellow]Warning:[/] {escape(summary.warning)}", soft_wrap=True)
+        show_warning(summary.warning)
     if summary.errors:
-        console().print(
-            f"[yellow]{counted(summary.bad, 'line')} could not be scored;[/] numbers and reasons: "
-            f"[bold]{summary.errors}[/]",
-            soft_wrap=True,
-        )
+        bad = counted(summary.bad, "line")
+        show(f"[yellow]{bad} could not be scored;[/] line numbers and reasons: [bold]{summary.errors}[/]")

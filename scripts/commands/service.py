@@ -1,173 +1,90 @@
-"""`bankruptcy deploy` and `bankruptcy destroy`: the whole system into an account and out of it."""
+"""`bankruptcy deploy` and `bankruptcy destroy`: the whole system, into an account and out of it."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scripts.aws.session import (
-    DEFAULT_PROJECT,
-    Aws,
-    LocalOption,
-    ProjectOption,
-    RegionOption,
-    command,
-    connect,
-)
-from scripts.commands.pipeline import parse_parameters
-from scripts.terminal.console import console, fail
+from scripts.terminal.console import show
+from scripts.terminal.events import EventLog
+from scripts.terminal.options import Settings, parse_parameters, with_settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from scripts.aws.stacks import Change, Event
-    from scripts.deploy.deployment import Outputs
+    from scripts.aws.session import Aws
+    from scripts.aws.stacks import Change
+    from scripts.deploy.outputs import Outputs
 
-VerboseOption = Annotated[
-    bool, typer.Option("--verbose", help="List every event; without a terminal that is done anyway.")
-]
-YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask before something is replaced or removed.")]
-# What a change set does to a resource.
-_CHANGES = {"Add", "Modify", "Replace", "Remove"}
+VerboseOption = Annotated[bool, typer.Option("--verbose", help="Show every event on a terminal, too.")]
+YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask before replacing or removing anything.")]
 
 
-class Watch:
-    """Shows what happens: on a terminal a live line and in full what matters, elsewhere every event."""
-
-    def __init__(self, *, verbose: bool = False) -> None:
-        out = console()
-        self.line = "Looking at what is there …"
-        self._status = out.status(self.line) if out.is_terminal and not verbose else None
-        self._planned: Counter[str] = Counter()
-        self._done: dict[str, set[str]] = defaultdict(set)
-
-    def __enter__(self) -> Watch:
-        if self._status:
-            self._status.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._status:
-            self._status.stop()
-
-    def __call__(self, event: Event) -> None:
-        """Show an event."""
-        of_stack = event.subject == event.source
-        if event.status in _CHANGES:
-            self._planned[event.source] += 1
-        elif event.status.endswith("_COMPLETE") and not of_stack:
-            self._done[event.source].add(event.subject)
-        routine = event.status in {"Add", "Modify"} or (event.status.isupper() and not of_stack)
-        if self._status is None or not routine or _is_bad(event):
-            _show(event)
-        if self._status:
-            done, planned = len(self._done[event.source]), self._planned[event.source]
-            count = f" {done}/{planned}" if planned else f" {done}" if done else ""
-            self.line = f"{event.source}{count}  {event.subject}  {event.status}"
-            self._status.update(self.line)
-
-    def ask(self, question: str) -> bool:
-        """Ask a person, who could not answer below a line that is drawn anew all the time."""
-        if self._status is None:
-            return typer.confirm(question)
-        self._status.stop()
-        try:
-            return typer.confirm(question)
-        finally:
-            self._status.start()
-
-
+@with_settings
 def deploy(
+    settings: Settings,
     parameter: Annotated[
         list[str] | None,
-        typer.Option("--parameter", "-p", help="Name=Value of infra/service.yaml; may be given again."),
+        typer.Option("--parameter", "-p", help="Name=Value of infra/service.yaml; repeatable."),
     ] = None,
     yes: YesOption = False,
     verbose: VerboseOption = False,
-    project: ProjectOption = DEFAULT_PROJECT,
-    local: LocalOption = False,
-    region: RegionOption = None,
 ) -> None:
-    """Bring the account to what this repository says: storage, functions, API, events, pipeline."""
-    from scripts.deploy.deployment import DeploymentError
-    from scripts.deploy.deployment import deploy as bring
+    """Bring the account to the state of this repository: storage, functions, API, events, pipeline."""
+    from scripts.deploy.deployment import deploy as deploy_all
 
-    aws = connect(project, local=local, region=region)
-    given = parse_parameters(parameter or [], example="InstanceType=ml.m5.large")
+    parameters = parse_parameters(parameter, example="InstanceType=ml.m5.large")
+    aws = settings.connect()
 
     def confirm(changes: Sequence[Change]) -> bool:
         for change in changes:
-            console().print(f"  {change.action} {change.resource} ({change.type})")
-        return yes or watch.ask("Replace or remove these?")
+            show(f"  {change.action} {change.resource} ({change.type})")
+        return yes or log.ask("Replace or remove these?")
 
-    try:
-        with Watch(verbose=verbose) as watch:
-            deployment = bring(aws.session, aws.project, confirm=confirm, on_event=watch, parameters=given)
-    except DeploymentError as error:
-        fail(str(error))
+    with EventLog(verbose=verbose) as log:
+        deployment = deploy_all(aws, confirm=confirm, on_event=log, parameters=parameters)
     if not deployment.changed:
-        console().print("Nothing to change: the account is as this repository says.")
-    _tell(aws, deployment.outputs)
+        show("Nothing to change: the account already has the state of this repository.")
+    _show_next(settings, aws, deployment.outputs)
 
 
+@with_settings
 def destroy(
+    settings: Settings,
     delete_data: Annotated[
-        bool, typer.Option("--delete-data", help="Remove data, models and model packages too.")
+        bool, typer.Option("--delete-data", help="Remove data, models and model packages, too.")
     ] = False,
     yes: YesOption = False,
     verbose: VerboseOption = False,
-    project: ProjectOption = DEFAULT_PROJECT,
-    local: LocalOption = False,
-    region: RegionOption = None,
 ) -> None:
-    """Take the service out of the account again; data, models and packages stay unless told otherwise."""
-    from scripts.aws.stacks import DeploymentError
-    from scripts.deploy.teardown import destroy as remove
+    """Remove the service from the account; data, models and packages are kept by default."""
+    from scripts.deploy.teardown import destroy as destroy_all
 
-    aws = connect(project, local=local, region=region)
-    what = "the service, its data and its models" if delete_data else "the service (data and models stay)"
-    if not yes and not typer.confirm(f"Remove {what} of {project} from account {aws.project.account}?"):
+    aws = settings.connect()
+    extent = "the service, its data and its models" if delete_data else "the service (not data and models)"
+    question = f"Remove {extent} of {settings.project} from account {aws.project.account}?"
+    if not yes and not typer.confirm(question):
         raise typer.Abort
-    try:
-        with Watch(verbose=verbose) as watch:
-            teardown = remove(aws.session, aws.project, delete_data=delete_data, on_event=watch)
-    except DeploymentError as error:
-        fail(str(error))
+    with EventLog(verbose=verbose) as log:
+        teardown = destroy_all(aws, delete_data=delete_data, on_event=log)
     for kept in teardown.kept:
-        console().print(f"kept: {kept}", soft_wrap=True)
+        show(f"kept: {kept}")
+
+
+def _show_next(settings: Settings, aws: Aws, outputs: Outputs) -> None:
+    show(f"\nAPI       [bold]{outputs.api_url}[/]")
+    show(f"API key   KEY={_key(aws, outputs)}")
+    show(f"Try it    curl {outputs.api_url}/health")
+    show(f'With key  curl -H "x-api-key: $KEY" {outputs.api_url}/model')
+    show(f"Next      {settings.command('data upload')}, then {settings.command('pipeline start --wait')}")
 
 
 def _key(aws: Aws, outputs: Outputs) -> str:
-    """Return what a shell takes for the API key: itself where it is no secret, else how to ask for it."""
+    """Return the API key for a shell: on local AWS the key, elsewhere a command that prints it."""
     from scripts.predict.client import read_key
 
     if aws.is_local:
         return read_key(aws, outputs)
-    asked = f"aws --region {aws.project.region} apigateway get-api-key --include-value"
-    return f"$({asked} --api-key {outputs.api_key_id} --query value --output text)"
-
-
-def _is_bad(event: Event) -> bool:
-    return event.status.endswith(("FAILED", "ROLLBACK_IN_PROGRESS"))
-
-
-def _show(event: Event) -> None:
-    from rich.markup import escape
-
-    colour = "red" if _is_bad(event) else "green" if event.status.endswith("COMPLETE") else "default"
-    reason = f"  {escape(event.reason)}" if event.reason else ""
-    console().print(
-        f"[dim]{event.source}[/]  {event.subject}  [{colour}]{event.status}[/]{reason}", soft_wrap=True
-    )
-
-
-def _tell(aws: Aws, outputs: Outputs) -> None:
-    out = console()
-    out.print(f"\nAPI       [bold]{outputs.api_url}[/]", soft_wrap=True)
-    out.print(f"API key   KEY={_key(aws, outputs)}", soft_wrap=True)
-    out.print(f"Try it    curl {outputs.api_url}/health", soft_wrap=True)
-    out.print(f'With key  curl -H "x-api-key: $KEY" {outputs.api_url}/model', soft_wrap=True)
-    upload, start = command("data upload"), command("pipeline start --wait")
-    out.print(f"Next      {upload}, then {start}", soft_wrap=True)
+    get_key = f"aws --region {aws.project.region} apigateway get-api-key --include-value"
+    return f"$({get_key} --api-key {outputs.api_key_id} --query value --output text)"

@@ -1,1 +1,1 @@
-"""Company files: CSV or JSON files of companies to predict."""
+"""Company files: CSV or JSON files with the ratios of companies."""

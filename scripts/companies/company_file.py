@@ -1,4 +1,4 @@
-"""The companies that `bankruptcy predict` asks about: a CSV file, a JSON file, or one row of the data."""
+"""Reads the companies for `bankruptcy predict` from a CSV file, a JSON file, or memory."""
 
 from __future__ import annotations
 
@@ -13,28 +13,25 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
-from scripts.companies.columns import problem_of_header
+from scripts.companies.columns import CompanyFileError, header_problem
 from scripts.text import counted
 
 _LONGEST_QUOTE = 30
-
-
-class InputError(Exception):
-    """The input can't be used; the message says why and what to do."""
+_EXPECTED = "Give a CSV file with a header, or a JSON file."
 
 
 class CsvCompanies:
-    """The lines of a CSV file with a header, read one by one.
+    """The lines of a CSV file with a header, read one at a time.
 
     Parameters
     ----------
     path
-        The file: UTF-8, columns in any order, others than the model's are ignored.
+        A UTF-8 file with its columns in any order; columns that the model does not use are ignored.
 
     Raises
     ------
-    InputError
-        If it can't be read or is empty.
+    CompanyFileError
+        If it can't be read, or is empty.
     """
 
     unit = "line"
@@ -42,19 +39,19 @@ class CsvCompanies:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file: BinaryIO | None = None
-        with self._opened() as text:
+        with self._open() as text:
             header = self._next(csv.reader(text))
         if header is None:
-            raise InputError(f"{path} is empty.")
+            raise CompanyFileError(f"{path} is empty.")
         self.size = path.stat().st_size
         self.count = 0
-        self._header = [heading.strip() for heading in header]
-        self._places = {heading: place for place, heading in enumerate(self._header)}
+        self._header = [name.strip() for name in header]
+        self._column_index = {name: index for index, name in enumerate(self._header)}
         self._columns = lru_cache(maxsize=4)(self._find_columns)
 
     @property
     def position(self) -> int:
-        """How many of `size` bytes the `count` companies read so far take."""
+        """How many of the file's `size` bytes have been read, for `count` companies."""
         return self._file.tell() if self._file is not None and not self._file.closed else self.size
 
     def check(self, _contract: str, names: Sequence[str]) -> None:
@@ -62,16 +59,16 @@ class CsvCompanies:
 
         Raises
         ------
-        InputError
-            If it lacks columns, or has one more than once.
+        CompanyFileError
+            If columns are missing or duplicated.
         """
-        problem = problem_of_header(self._header, names)
+        problem = header_problem(self._header, names)
         if problem:
-            raise InputError(f"{self._path} {problem}")
+            raise CompanyFileError(f"{self._path} {problem}")
 
     def __iter__(self) -> Iterator[tuple[int, list[str]]]:
-        """Return each line's number and cells; empty lines are skipped."""
-        with self._opened() as text:
+        """Yield the line number and cells of each line that is not empty."""
+        with self._open() as text:
             reader = csv.reader(text)
             self._next(reader)
             while (cells := self._next(reader)) is not None:
@@ -79,75 +76,73 @@ class CsvCompanies:
                     self.count += 1
                     yield reader.line_num, cells
 
-    def instance(self, found: list[str], names: tuple[str, ...]) -> list[float]:
+    def instance(self, cells: list[str], names: tuple[str, ...]) -> list[float]:
         """Return a line's numbers in the order of `names`.
 
         Raises
         ------
         ValueError
-            If a cell is missing or no finite number.
+            If a cell is missing or is not a finite number; the message says which.
         """
         numbers = []
-        # In a line of another length, such as one with a comma within a number, cells are out of place.
-        if len(found) == len(self._header):
-            picked = self._columns(names)(found)
+        # In a line of another length, cells may have moved: a decimal comma splits a number in two.
+        if len(cells) == len(self._header):
+            picked = self._columns(names)(cells)
             with suppress(ValueError):
                 numbers = list(map(float, picked)) if _is_plain("".join(picked)) else []
         if not numbers or not all(map(isfinite, numbers)):
-            raise ValueError(self._problem(found, names))
+            raise ValueError(self._problem(cells, names))
         return numbers
 
     def _find_columns(self, names: tuple[str, ...]) -> Any:
-        places = [self._places[name] for name in names]
-        # With one place alone, itemgetter would return the cell rather than a tuple of it.
-        return itemgetter(*places) if len(places) > 1 else lambda cells: [cells[places[0]]]
+        indexes = [self._column_index[name] for name in names]
+        # Given a single index, itemgetter returns the cell itself instead of a tuple.
+        return itemgetter(*indexes) if len(indexes) > 1 else lambda cells: [cells[indexes[0]]]
 
     def _problem(self, cells: list[str], names: tuple[str, ...]) -> str:
         if len(cells) != len(self._header):
-            return f"has {counted(len(cells), 'cell')} where the header has {len(self._header)}"
+            return f"has {counted(len(cells), 'cell')}, but the header has {len(self._header)}"
         for name in names:
-            cell = cells[self._places[name]].strip()
+            cell = cells[self._column_index[name]].strip()
             if not cell:
                 return f"{name!r} is empty"
             if not _is_finite_number(cell):
                 quote = cell if len(cell) <= _LONGEST_QUOTE else cell[:_LONGEST_QUOTE] + "…"
-                return f"{name!r} is {quote!r}, which is no finite number"
+                return f"{name!r} is {quote!r}, which is not a finite number"
         return "has no numbers"
 
-    def _opened(self) -> TextIO:
+    def _open(self) -> TextIO:
         try:
             self._file = self._path.open("rb")
         except OSError as error:
-            raise InputError(
-                f"{self._path} can't be read ({error.strerror}); give a CSV with a header or a JSON file."
-            ) from error
+            raise CompanyFileError(f"{self._path} can't be read ({error.strerror}).", _EXPECTED) from error
         return io.TextIOWrapper(self._file, encoding="utf-8-sig", newline="")
 
     def _next(self, reader: Any) -> list[str] | None:
         try:
             return next(reader, None)
         except UnicodeDecodeError as error:
-            raise InputError(
-                f"{self._path} is no text in UTF-8 ({error.reason} after line {reader.line_num}); "
-                "export it as CSV."
+            raise CompanyFileError(
+                f"{self._path} is not UTF-8 text ({error.reason} after line {reader.line_num}).",
+                "Export it as CSV.",
             ) from error
         except csv.Error as error:
-            raise InputError(f"{self._path}, line {reader.line_num}: this is no CSV ({error}).") from error
+            raise CompanyFileError(f"{self._path}, line {reader.line_num}: invalid CSV ({error}).") from error
 
 
 class ListedCompanies:
-    """Companies in memory, each a list of numbers in the model's order or an object of names and numbers.
+    """Companies in memory: each is a list of numbers in the model's order, or a mapping of names to numbers.
 
     Parameters
     ----------
     companies
-        The list.
+        The companies.
     contract
-        Hash of the contract that numbers by position were written for; that of the deployed model if None.
+        Hash of the contract that lists of numbers were written for; None for the champion's.
     unit
-        What a place in the list is called.
+        What a company's number counts, such as ``row``.
     first
-        The place of the first company.
+        The number of the first company.
     """
 
     def __init__(
@@ -166,55 +161,54 @@ class ListedCompanies:
         return self.count
 
     def check(self, contract: str, _names: Sequence[str]) -> None:
-        """Check that numbers by position still mean what they meant.
+        """Check that lists of numbers were written for the contract in service.
 
         Raises
         ------
-        InputError
+        CompanyFileError
             If they were written for another contract.
         """
         by_name = all(isinstance(company, Mapping) and "data" not in company for company in self._companies)
         if self._contract is None or by_name:
             self._contract = contract
         if contract != self._contract:
-            raise InputError(
-                f"The numbers are in the order of contract {self._contract}; the model that is deployed has "
-                f"contract {contract}. Name the numbers, or put them in the order that GET /model lists."
+            raise CompanyFileError(
+                f"The numbers are in the order of contract {self._contract}, but the champion has contract "
+                f"{contract}.",
+                "Give the numbers with their names, or in the order that GET /model lists.",
             )
 
     def __iter__(self) -> Iterator[tuple[int, Any]]:
-        """Return each company's place and the company."""
-        for place, company in enumerate(self._companies, start=self._first):
+        """Yield each company with its number."""
+        for number, company in enumerate(self._companies, start=self._first):
             self.count += 1
-            yield place, company
+            yield number, company
 
-    def instance(self, found: Any, names: tuple[str, ...]) -> Any:
-        """Return a company as it stands there; the API says what is wrong with it."""
-        if isinstance(found, Mapping) and all(name in found for name in names):
-            # A file of all ratios is fine: the model takes those that it wants.
-            return {name: found[name] for name in names}
-        return found
+    def instance(self, company: Any, names: tuple[str, ...]) -> Any:
+        """Return a company as the API takes it; the API validates it."""
+        if isinstance(company, Mapping) and all(name in company for name in names):
+            # The company may have ratios that the model does not use.
+            return {name: company[name] for name in names}
+        return company
 
 
 def read_json(path: Path) -> ListedCompanies:
-    """Read companies from a JSON file as POST /predict takes it, with any number of them.
+    """Read companies from a JSON file in the form of POST /predict, without its limit on their number.
 
     Raises
     ------
-    InputError
-        If it can't be read or is no such file.
+    CompanyFileError
+        If it can't be read, or has another form.
     """
     try:
         text = path.read_bytes()
         if not text.strip():
-            raise InputError(f"{path} is empty.")
+            raise CompanyFileError(f"{path} is empty.")
         content = json.loads(text)
     except OSError as error:
-        raise InputError(
-            f"{path} can't be read ({error.strerror}); give a CSV with a header or a JSON file."
-        ) from error
+        raise CompanyFileError(f"{path} can't be read ({error.strerror}).", _EXPECTED) from error
     except ValueError as error:
-        raise InputError(f"{path} is no JSON: {error}.") from error
+        raise CompanyFileError(f"{path} is not JSON: {error}.") from error
     match content:
         case list():
             return ListedCompanies(content)
@@ -222,8 +216,8 @@ def read_json(path: Path) -> ListedCompanies:
             return ListedCompanies(companies, content.get("contract"))
         case {"data": list(company)} | {"features": dict(company)}:
             return ListedCompanies([company], content.get("contract"))
-    raise InputError(
-        f"{path} must hold a list of companies, or an object with one of 'instances', 'data' and 'features'."
+    raise CompanyFileError(
+        f"{path} must contain a list of companies, or an object with 'instances', 'data' or 'features'."
     )
 
 
@@ -235,5 +229,5 @@ def _is_finite_number(text: str) -> bool:
 
 
 def _is_plain(text: str) -> bool:
-    # float() takes Python's 1_000 and the digits of every script.
+    # float() also accepts underscores and the digits of other scripts.
     return "_" not in text and text.isascii()

@@ -1,1 +1,1 @@
-"""The data set: find, check, describe and upload it, or generate sample data."""
+"""The data file: found or downloaded, described, checked, uploaded, or generated as a sample."""

@@ -1,6 +1,7 @@
-"""Draw sample data: invented companies whose ratios behave like the real file's, for machines without it.
+"""Generates sample data: invented companies whose ratios are distributed like those of the real file.
 
-Each class is a Gaussian copula over the aggregates in ``sample_statistics.npz``; no real company is in them.
+Each class is drawn from a Gaussian copula over the aggregates in ``sample_statistics.npz``, which contain
+no real company.
 """
 
 import hashlib
@@ -17,16 +18,17 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float64]
 
-ROWS = 6819  # as many as the real file has
+ROWS = 6819  # as in the real file
 
 
 def generate(rows: int = ROWS, seed: int = 0) -> "pd.DataFrame":
-    """Return invented companies with the columns of the real file, in its order, target first.
+    """Return invented companies with the columns of the real file in its order, the target first.
 
     Parameters
     ----------
     rows
-        Number of companies, 2 or more; the share of bankrupt ones is the real file's (at least one).
+        Number of companies, at least 2. The share of bankrupt companies is that of the real file, but at
+        least one company is bankrupt.
     seed
         The same seed gives the same companies.
 
@@ -38,7 +40,7 @@ def generate(rows: int = ROWS, seed: int = 0) -> "pd.DataFrame":
     import pandas as pd
 
     if rows < 2:
-        raise ValueError(f"Sample data needs 2 rows or more, one of each class; given {rows}.")
+        raise ValueError(f"Sample data needs at least 2 rows, one per class; given {rows}.")
     with np.load(STATISTICS_PATH, allow_pickle=False) as stored:
         statistics = {name: stored[name] for name in stored.files}
     counts = statistics["class_counts"]
@@ -62,18 +64,18 @@ def generate(rows: int = ROWS, seed: int = 0) -> "pd.DataFrame":
 
 
 def csv_bytes(rows: int = ROWS, seed: int = 0) -> bytes:
-    """Return sample data as a CSV file's bytes, the same for the same seed."""
+    """Return sample data as the bytes of a CSV file; the same seed gives the same bytes."""
     return generate(rows, seed).to_csv(index=False, lineterminator="\n").encode()
 
 
 def write_csv(path: Path, rows: int = ROWS, seed: int = 0) -> Path:
-    """Write sample data to path as CSV and return the path."""
+    """Write sample data to a CSV file and return its path."""
     path.write_bytes(csv_bytes(rows, seed))
     return path
 
 
 def version() -> str:
-    """Return a short hash of what decides the sample: the statistics and this module."""
+    """Return a short hash of the statistics and this module, which determine the sample."""
     digest = hashlib.sha256(STATISTICS_PATH.read_bytes())
     digest.update(Path(__file__).read_bytes())
     return digest.hexdigest()[:12]
@@ -82,11 +84,11 @@ def version() -> str:
 def _draw(
     statistics: dict[str, npt.NDArray[Any]], label: int, count: int, rng: np.random.Generator
 ) -> Floats:
-    """Return values of one class, columns × companies."""
+    """Return the values of one class, columns × companies."""
     factor = statistics["factors"][label].astype(np.float64)
     noise = rng.standard_normal((*factor.shape[:1], count))
     latent = np.zeros_like(noise)
-    # Not a matrix product: BLAS libraries differ in the last bits, and the file's bytes are to be the same.
+    # A matrix product would give other last bits with another BLAS library, and so another file.
     for column, row in enumerate(noise):
         latent[column:] += factor[column:, column, np.newaxis] * row
     latent *= statistics["scales"][label][:, np.newaxis]
@@ -103,5 +105,5 @@ def _draw(
 
 
 def _mix_units(values: Floats) -> Floats:
-    """Return values in the file's two units, the inverse of `repair_units`; huge ones have three digits."""
+    """Return values in the file's two units, the inverse of `repair_units`, huge values with three digits."""
     return np.where(values < 1, (values * 1e10).round(-6), values * 1e-4)

@@ -1,6 +1,6 @@
-"""Make the statistics that the sample data is drawn from: aggregates of the real file, no company's row.
+"""Computes the statistics that sample data is drawn from: aggregates of the real file, without any row.
 
-Run as ``python -m scripts.data.sample_statistics PATH`` with the real data file.
+Run as ``python -m scripts.data.sample_statistics PATH``, where PATH is the real data file.
 """
 
 import argparse
@@ -19,32 +19,32 @@ Floats = npt.NDArray[np.float64]
 
 STATISTICS_PATH = Path(__file__).with_name("sample_statistics.npz")
 
-# Every stored quantile is the mean of this many neighbouring companies, so none is one company's value.
+# Each stored quantile is the mean of this many neighbouring companies, so that none is a company's value.
 COMPANIES_PER_QUANTILE = 5
-# Only 220 companies are bankrupt. Taken at face value, what sets them apart (their means, spreads and
-# correlations) is partly chance, which the sample would turn into signal: models would do better on the
-# sample than on the real file. These weights pull them back towards the companies that stayed solvent.
+# Only 220 companies are bankrupt, so their means, spreads and correlations differ from the others' partly by
+# chance. In the sample this would be signal, and models would do better on it than on the real file. These
+# weights shrink the statistics of bankrupt companies towards those of solvent companies.
 LOCATION_WEIGHT = 0.95
 SCALE_WEIGHT = 0.6
 CORRELATION_WEIGHT = 0.5
-# Keeps the correlation matrices positive definite although some ratios are functions of others.
+# Keeps the correlation matrices positive definite, as some ratios are functions of others.
 RIDGE = 1e-3
-# In a column that mixes units the lowest stored quantile is at most this, which the file writes as 5e9:
-# else averaging would hide the huge values where a column has fewer than five of them.
+# Upper limit of the lowest stored quantile in a column of mixed units; the file writes 0.5 as 5e9. Without
+# the limit, averaging would hide the huge values of a column that has fewer than five.
 HIGHEST_LOWEST_MIXED = 0.5
 
 
 def repair_units(values: Floats) -> Floats:
-    """Return a column that mixes units in one unit: what is huge is in truth small.
+    """Convert a column of mixed units to one unit.
 
-    The rule is inferred from the data and documented nowhere: a true value from 1 up seems to be stored
-    divided by 1e4, one below 1 multiplied by 1e10.
+    The rule is inferred from the data, as no documentation has it: true values of 1 and above seem to be
+    stored divided by 1e4, values below 1 multiplied by 1e10.
     """
     return np.where(values > 1, values * 1e-10, values * 1e4)
 
 
 def normal_scores(values: Floats, ties: npt.NDArray[np.integer]) -> Floats:
-    """Return each value's standard normal score by rank; `ties` orders equal values."""
+    """Return the standard normal score of each value's rank; `ties` orders equal values."""
     order = np.lexsort((ties, values))
     normal = NormalDist()
     scores = np.empty(len(values))
@@ -53,14 +53,14 @@ def normal_scores(values: Floats, ties: npt.NDArray[np.integer]) -> Floats:
 
 
 def shared_scores(values: Floats, scores: Floats) -> Floats:
-    """Return the scores with equal values sharing the mean of theirs."""
+    """Return the scores, replacing those of equal values by their mean."""
     _, group = np.unique(values, return_inverse=True)
     means: Floats = np.bincount(group, weights=scores) / np.bincount(group)
     return means[group]
 
 
 def averaged_quantiles(values: Floats, probabilities: Floats) -> Floats:
-    """Return the quantiles of values, each the mean of the companies nearest to it."""
+    """Return quantiles, each averaged over the nearest companies."""
     ordered = np.sort(values)
     first = np.rint(probabilities * len(ordered) - COMPANIES_PER_QUANTILE / 2).astype(int)
     first = first.clip(0, len(ordered) - COMPANIES_PER_QUANTILE)
@@ -71,12 +71,11 @@ def averaged_quantiles(values: Floats, probabilities: Floats) -> Floats:
 
 
 def correlation(scores: Floats) -> Floats:
-    """Return the correlation matrix of scores (columns are variables); a constant correlates with nothing."""
+    """Return the correlation matrix of the columns; a constant column has correlation 0 with all others."""
     centred = scores - scores.mean(axis=0)
     length = np.sqrt((centred**2).sum(axis=0))
-    matrix: Floats = (centred / np.where(length > 0, length, 1)).T @ (
-        centred / np.where(length > 0, length, 1)
-    )
+    scaled = centred / np.where(length > 0, length, 1)
+    matrix: Floats = scaled.T @ scaled
     np.fill_diagonal(matrix, 1.0)
     return matrix
 
@@ -88,7 +87,7 @@ def factor(matrix: Floats) -> npt.NDArray[np.float32]:
 
 
 def find_sources(ratios: "pd.DataFrame") -> npt.NDArray[np.int64]:
-    """Return for each column the position of the first column equal to it, or -1 if it is constant."""
+    """Return for each column the index of the first column equal to it, or -1 if it is constant."""
     sources: list[int] = []
     columns = ratios.to_numpy(dtype=float).T
     for column in columns:
@@ -105,19 +104,19 @@ def make_statistics(data: "pd.DataFrame", seed: int = 0) -> dict[str, npt.NDArra
     Parameters
     ----------
     data
-        The real file as read: the 0/1 target first, then the ratios, names as in the header.
+        The real file: the 0/1 target first, then the ratios, with the names of the header.
     seed
-        Orders equal values, for what is learnt of their spread.
+        Seed for the order of equal values.
 
     Returns
     -------
     dict
-        `target`, `columns` (names), `class_counts` (solvent, bankrupt), `sources` (for each column the one it
-        is equal to; -1: constant), `constants`, and for the drawn columns, those that are their own source:
-        `mixed` (mixes units), `whole` (whole numbers only), `scores` (the normal scores at which the
-        quantiles stand), `quantiles` (columns × scores, in repaired units), `locations` and `scales`
-        (classes × columns, in normal scores of all companies) and `factors` (classes × columns × columns,
-        Cholesky factors of the correlations of normal scores within a class).
+        `target`, `columns` (names), `class_counts` (solvent, bankrupt), `sources` (see `find_sources`),
+        `constants`; and for each drawn column (one that is its own source): `mixed` (has mixed units),
+        `whole` (has only whole numbers), `scores` (the normal scores of the quantiles), `quantiles`
+        (columns × scores, in repaired units), `locations` and `scales` (classes × columns, in normal
+        scores of all companies) and `factors` (classes × columns × columns, Cholesky factors of the
+        correlations of normal scores within a class).
     """
     target = data.iloc[:, 0].to_numpy()
     ratios = data.iloc[:, 1:]
@@ -163,11 +162,11 @@ def make_statistics(data: "pd.DataFrame", seed: int = 0) -> dict[str, npt.NDArra
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Read the real file and write the statistics beside this module."""
+    """Read the real file and write the statistics next to this module."""
     import pandas as pd
 
-    parser = argparse.ArgumentParser(description="Make the statistics that the sample data is drawn from.")
-    parser.add_argument("path", type=Path, help="the real data file (CSV, may be compressed)")
+    parser = argparse.ArgumentParser(description="Compute the statistics that sample data is drawn from.")
+    parser.add_argument("path", type=Path, help="the real data file (CSV, also compressed)")
     parser.add_argument("--output", type=Path, default=STATISTICS_PATH)
     arguments = parser.parse_args(argv)
     statistics = make_statistics(pd.read_csv(arguments.path))

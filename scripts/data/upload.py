@@ -1,77 +1,69 @@
-"""Data files in the bucket: checked, put there, the newest one, and whether one is there."""
+"""Checks data files, uploads them to the project's bucket, and finds uploaded files."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts.data.source import DataError, read_csv_file
+from botocore.exceptions import ClientError
+
+from scripts.aws.files import SCHEME, list_objects, split_uri
+from scripts.data.data_file import DataError, DataFile
 
 if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
+    from scripts.aws.session import Aws
 
 
-def check(path: Path) -> None:
-    """Check a data file as the pipeline's first step would, which is minutes or a deployment later.
+def check(file: DataFile) -> None:
+    """Check a data file like the pipeline's first step, which would only fail minutes later.
 
     Raises
     ------
     DataError
-        Listing what is wrong with the header and the cells.
+        If the header or cells are wrong; the message lists all problems.
     """
     from steps.frames import DataError as StepError
     from steps.frames import read_data
 
     try:
-        read_data(path)
+        read_data(file.path)
     except StepError as error:
         raise DataError(str(error)) from error
 
 
-def upload(s3: S3Client, bucket: str, path: Path) -> str:
-    """Put the CSV of a data file, decompressed, under its own hash; return its S3 URI.
+def upload(aws: Aws, file: DataFile) -> str:
+    """Upload the CSV, decompressed, below its hash; return its S3 URI.
 
-    What is there is put again: that makes it the newest, which is what an execution takes.
-    Sample data keeps its name, and the object has the metadata ``sample: true``.
-
-    Raises
-    ------
-    DataError
-        If the file can't be read.
+    An existing object is written again: executions use the newest upload by default. Sample data keeps its
+    name, and its object has the metadata ``sample: true``.
     """
-    csv = read_csv_file(path)
-    key = f"data/{csv.sha256}/{csv.name}"
-    s3.put_object(
-        Bucket=bucket,
+    key = f"data/{file.sha256}/{file.name}"
+    aws.client("s3").put_object(
+        Bucket=aws.project.bucket,
         Key=key,
-        Body=csv.content,
+        Body=file.content,
         ContentType="text/csv",
-        Metadata={"sample": "true"} if csv.is_sample else {},
+        Metadata={"sample": "true"} if file.is_sample else {},
     )
-    return f"s3://{bucket}/{key}"
+    return f"{SCHEME}{aws.project.bucket}/{key}"
 
 
-def newest_upload(s3: S3Client, bucket: str) -> str | None:
-    """Return the S3 URI of the data file uploaded last, or None if there is none."""
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="data/")
-    objects = [item for page in pages for item in page.get("Contents", [])]
-    objects = [item for item in objects if item["Key"].lower().endswith(".csv")]
-    if not objects:
-        return None
-    return f"s3://{bucket}/{max(objects, key=lambda item: item['LastModified'])['Key']}"
+def newest_upload(aws: Aws) -> str | None:
+    """Return the S3 URI of the data file that was uploaded last; None if there is none."""
+    objects = [item for item in list_objects(aws, "data/") if item["Key"].lower().endswith(".csv")]
+    newest = max(objects, key=lambda item: item["LastModified"], default=None)
+    return None if newest is None else f"{SCHEME}{aws.project.bucket}/{newest['Key']}"
 
 
-def is_there(s3: S3Client, uri: str) -> bool:
-    """Whether an S3 URI names an object or the beginning of some, which is how a job takes it.
+def exists(aws: Aws, uri: str) -> bool:
+    """Return whether an S3 URI names an object, or a prefix of some; a job takes either as its input.
 
-    What this caller may not list, the pipeline's role may read: it counts as there.
+    A bucket that the caller may not list counts as existing: the pipeline's role may have access to it.
     """
-    from botocore.exceptions import ClientError
-
-    bucket, _, prefix = uri.removeprefix("s3://").partition("/")
+    bucket, prefix = split_uri(uri)
     try:
-        return bool(s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1).get("KeyCount"))
+        answer = aws.client("s3").list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)
     except ClientError as error:
         if error.response["ResponseMetadata"]["HTTPStatusCode"] != 403:
             raise
         return True
+    return bool(answer.get("KeyCount"))

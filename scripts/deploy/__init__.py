@@ -1,1 +1,1 @@
-"""Deploys the project's stacks and removes them again."""
+"""Deploys the project's stacks, removes them again, and reads what is deployed."""

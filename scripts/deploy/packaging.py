@@ -1,4 +1,4 @@
-"""The functions' zips: the same files always give the same bytes, on any machine."""
+"""Packs the Lambda functions into zips; the same files give the same bytes on every machine."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
+from scripts.aws.failures import unless_gone
 
 if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
+    from scripts.aws.session import Aws
 
 SOURCE = Path(__file__).resolve().parents[2] / "lambda"
 FUNCTIONS = ("predict_api", "deploy_model")
-# The console shows a function's code up to 3 MB, but what is ours should stay far below.
+# AWS's console shows the code of zips up to 3 MB; ours stay far smaller.
 LARGEST = 100_000
-_LONG_AGO = (1980, 1, 1, 0, 0, 0)
+_EARLIEST = (1980, 1, 1, 0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class Archive:
     Parameters
     ----------
     function
-        Name of the package that it holds.
+        Name of the package in it.
     content
-        The zip's bytes.
+        The bytes of the zip.
     """
 
     function: str
@@ -38,34 +38,34 @@ class Archive:
 
     @property
     def key(self) -> str:
-        """Where in the bucket it lies: under its own hash, so that new code is a new key."""
+        """Its key in the bucket, which contains its hash, so that new code gets a new key."""
         return f"code/{hashlib.sha256(self.content).hexdigest()}/{self.function}.zip"
 
 
 def pack(function: str, source: Path = SOURCE) -> Archive:
-    """Zip a function's package, Python files only.
+    """Zip the Python files of a function's package.
 
     Parameters
     ----------
     function
         Name of the package's folder.
     source
-        The folder that holds it.
+        The folder that contains it.
 
     Raises
     ------
     ValueError
-        If there is no such package, or the zip is too large to be code alone.
+        If there is no such package, or the zip is larger than `LARGEST`.
     """
     folder = source / function
     files = sorted(path for path in folder.rglob("*.py") if "__pycache__" not in path.parts)
     if not files:
-        raise ValueError(f"{folder} holds no Python files; a function's code is a package there.")
+        raise ValueError(f"{folder} contains no Python files; the code of a function is a package there.")
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for path in files:
-            # Time, mode and system are fixed: of the file system, only names and contents go in.
-            entry = zipfile.ZipInfo(path.relative_to(source).as_posix(), _LONG_AGO)
+            # Fixed time, mode and system: only names and contents decide the bytes.
+            entry = zipfile.ZipInfo(path.relative_to(source).as_posix(), _EARLIEST)
             entry.external_attr = 0o644 << 16
             entry.create_system = 3
             entry.compress_type = zipfile.ZIP_DEFLATED
@@ -78,13 +78,10 @@ def pack(function: str, source: Path = SOURCE) -> Archive:
     return Archive(function, content)
 
 
-def upload(s3: S3Client, bucket: str, archive: Archive) -> bool:
-    """Upload a zip unless the bucket holds it already; return whether it was uploaded."""
-    try:
-        s3.head_object(Bucket=bucket, Key=archive.key)
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in {"404", "NoSuchKey", "NotFound"}:
-            raise
-        s3.put_object(Bucket=bucket, Key=archive.key, Body=archive.content)
-        return True
-    return False
+def upload(aws: Aws, archive: Archive) -> bool:
+    """Upload a zip, unless the bucket already has it; return whether it was uploaded."""
+    s3, bucket = aws.client("s3"), aws.project.bucket
+    if unless_gone(s3.head_object, Bucket=bucket, Key=archive.key):
+        return False
+    s3.put_object(Bucket=bucket, Key=archive.key, Body=archive.content)
+    return True

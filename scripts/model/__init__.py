@@ -1,1 +1,1 @@
-"""Model package versions: find, approve and compare their contracts."""
+"""The versions of the model: find them, approve or reject them, and compare their contracts."""

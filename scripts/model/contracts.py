@@ -1,93 +1,88 @@
-"""What changes for the API's clients when another model is deployed: the columns and their order."""
+"""Reads contracts, and tells what changes for clients when another version is deployed."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
-from botocore.exceptions import ClientError
+from scripts.aws.files import SCHEME, read_if_present
+from scripts.aws.registry import metadata_of
 
 if TYPE_CHECKING:
     from scripts.aws.session import Aws
 
-DEPLOYED_KEY = "champion/contract.json"
-
 
 @dataclass(frozen=True)
 class ContractChange:
-    """From the contract that clients know to that of a version.
+    """The difference between the champion's contract, which clients know, and another version's.
 
     Attributes
     ----------
-    deployed
-        The version that clients know.
-    goes, comes
-        The columns that only the one or only the other has, in its order.
-    moves
-        Where the first column stands that both have but not at the same place (from 1), and its name; None
-        when all stay.
+    champion
+        The champion's version.
+    removed, added
+        The columns that only the champion's contract has, or only the other one, in its order.
+    moved
+        Number (from 1) and name of the first column that both have at different positions; None if there
+        is no such column.
     """
 
-    deployed: str
-    goes: tuple[str, ...]
-    comes: tuple[str, ...]
-    moves: tuple[int, str] | None
+    champion: str
+    removed: tuple[str, ...]
+    added: tuple[str, ...]
+    moved: tuple[int, str] | None
 
 
 def contract_change(aws: Aws, package: dict[str, Any]) -> ContractChange | None:
-    """Compare the contract of a model package with the deployed one.
+    """Compare the contract of a version with the champion's.
 
     Returns
     -------
     ContractChange or None
-        None where nothing changes for clients: the same columns in the same order, or nothing deployed.
+        None if nothing changes for clients: the columns and their order are the same, or there is no
+        champion.
     """
-    s3, bucket = aws.client("s3"), aws.project.bucket
-    metadata = package.get("CustomerMetadataProperties", {})
-    deployed = _read(s3, bucket, DEPLOYED_KEY)
-    if deployed is None or deployed["contract"] == metadata.get("ContractHash"):
+    metadata = metadata_of(package)
+    champion = _read_champion(aws)
+    if champion is None or champion["contract"] == metadata.get("ContractHash"):
         return None
-    place = urlsplit(metadata.get("ContractUri", ""))
-    coming = _read(s3, place.netloc, place.path.lstrip("/")) if place.netloc else None
-    if coming is None:
-        # Then deploy_model says so and deploys nothing.
+    other = read_contract(aws, metadata["ContractUri"]) if "ContractUri" in metadata else None
+    if other is None:
+        # deploy_model reports this and does not deploy the version.
         return None
-    old, new = _names(deployed), _names(coming)
+    old, new = feature_names(champion), feature_names(other)
     if old == new:
         return None
+    moved = (
+        (number, name)
+        for number, name in enumerate(new, start=1)
+        if name in old and old.index(name) + 1 != number
+    )
     return ContractChange(
-        deployed=str(deployed["version"]),
-        goes=tuple(name for name in old if name not in new),
-        comes=tuple(name for name in new if name not in old),
-        moves=next(
-            (
-                (place, name)
-                for place, name in enumerate(new, start=1)
-                if name in old and old.index(name) + 1 != place
-            ),
-            None,
-        ),
+        champion=str(champion["version"]),
+        removed=tuple(name for name in old if name not in new),
+        added=tuple(name for name in new if name not in old),
+        moved=next(moved, None),
     )
 
 
-def champion_version(s3: Any, bucket: str) -> str | None:
-    """Return the version that clients know; None before the first deployment."""
-    contract = _read(s3, bucket, DEPLOYED_KEY)
+def champion_version(aws: Aws) -> str | None:
+    """Return the champion's version; None before the first deployment."""
+    contract = _read_champion(aws)
     return None if contract is None else str(contract["version"])
 
 
-def _names(contract: dict[str, Any]) -> list[str]:
+def feature_names(contract: dict[str, Any]) -> list[str]:
+    """Return the names of a contract's features in their order."""
     return [feature["name"] for feature in contract["features"]]
 
 
-def _read(s3: Any, bucket: str, key: str) -> dict[str, Any] | None:
-    try:
-        body = s3.get_object(Bucket=bucket, Key=key)["Body"]
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "NoSuchKey":
-            raise
-        return None
-    contract: dict[str, Any] = json.load(body)
-    return contract
+def read_contract(aws: Aws, uri: str) -> dict[str, Any] | None:
+    """Return the contract at a URI, or None if there is none."""
+    content = read_if_present(aws, uri)
+    return None if content is None else json.loads(content)
+
+
+def _read_champion(aws: Aws) -> dict[str, Any] | None:
+    return read_contract(aws, f"{SCHEME}{aws.project.bucket}/champion/contract.json")

@@ -1,1 +1,1 @@
-"""Operates the deployed service: status, prices, pause, resume and API checks."""
+"""Runs the service from day to day: executions, reports, status, pause and resume, API checks."""

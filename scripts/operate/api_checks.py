@@ -1,4 +1,4 @@
-"""The REST API tried out as a client would: good requests, bad ones, and what each must be answered."""
+"""Checks the REST API as a client sees it: sends valid and invalid requests, and judges the answers."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import urllib3
 
+from scripts.aws.stacks import Stack
+from scripts.deploy.endpoint import is_paused
+from scripts.deploy.outputs import read_outputs
 from scripts.model.contracts import champion_version
-from scripts.operate.status import is_paused
 from scripts.predict.client import read_key
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ _JSON = {"Content-Type": "application/json"}
 
 @dataclass(frozen=True)
 class Api:
-    """What a client has to know, and what state the API is expected in.
+    """An API, and the state that it is expected to be in.
 
     Parameters
     ----------
@@ -34,11 +36,11 @@ class Api:
     key
         An API key.
     needs_key
-        Whether a request without a key must be refused.
+        Whether the API must reject a request without a key.
     paused
-        Whether the model must be unavailable.
+        Whether the API must answer that no endpoint is available.
     has_contract
-        Whether a contract was published, as it stays while the endpoint is paused.
+        Whether there is a champion; its contract stays published while the service is paused.
     """
 
     url: str
@@ -50,12 +52,12 @@ class Api:
 
 @dataclass(frozen=True)
 class Check:
-    """One request and what came of it.
+    """The outcome of one request.
 
     Parameters
     ----------
     remark
-        What the answer says, or what is wrong with it.
+        A summary of the answer, or what is wrong with it.
     """
 
     name: str
@@ -74,39 +76,34 @@ class _Answer:
 
     @property
     def document(self) -> dict[str, Any]:
-        found = json.loads(self.text)
-        return found if isinstance(found, dict) else {}
+        document = json.loads(self.text)
+        return document if isinstance(document, dict) else {}
 
 
-# Says what is fine about an answer; raises _WrongError otherwise.
+# Returns a summary of a correct answer; raises _WrongError otherwise.
 _Judge = Callable[[_Answer], str]
 
 
 class _WrongError(Exception):
-    """The answer is not as it must be."""
+    """The answer is wrong."""
 
 
 def describe_api(aws: Aws) -> Api:
-    """Return the deployed API and the state it should be in.
+    """Return the deployed API, and the state that it should be in.
 
     Raises
     ------
     DeploymentError
         If the service is not deployed.
     """
-    from scripts.aws.stacks import Stack
-    from scripts.deploy.deployment import read_outputs
-
-    cloudformation = aws.client("cloudformation")
-    outputs = read_outputs(cloudformation, aws.project)
-    stack = Stack(cloudformation, aws.project.service_stack).describe() or {}
-    parameters = {item["ParameterKey"]: item["ParameterValue"] for item in stack.get("Parameters", [])}
+    outputs = read_outputs(aws)
+    parameters = Stack(aws, aws.project.service_stack).parameters()
     return Api(
         url=outputs.api_url,
         key=read_key(aws, outputs),
         needs_key=parameters.get("ApiKeyRequired", "true") == "true",
-        paused=is_paused(aws.session, outputs),
-        has_contract=champion_version(aws.client("s3"), outputs.bucket_name) is not None,
+        paused=is_paused(aws, outputs),
+        has_contract=champion_version(aws) is not None,
     )
 
 
@@ -117,20 +114,20 @@ def check_api(
     pool: urllib3.PoolManager | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> list[Check]:
-    """Try the API out and return what came of each request, in the order they were sent.
+    """Send the requests, and return the outcome of each in their order.
 
     Parameters
     ----------
     companies
-        What to call companies, and their ratios by name; such as one that is healthy and one that went
-        bankrupt. Without any, values at the edge of what the model has seen are sent.
+        Companies to predict: a name for each, and its ratios by name. Without any, the largest values
+        that the model was trained on are sent.
     """
     client = _Client(api, pool or urllib3.PoolManager(timeout=urllib3.Timeout(connect=5, read=35)), clock)
     client.check("health", "200", "GET", "/health", _healthy, key=False)
     if api.has_contract:
         features = _features(client.check("model", "200", "GET", "/model", _describes_model))
     else:
-        client.check("model, none deployed yet", "503", "GET", "/model", _comes_back_later)
+        client.check("model, none deployed yet", "503", "GET", "/model", _has_retry_after)
         features = []
     _check_companies(client, features, companies)
     client.check("malformed JSON", "400", "POST", "/predict", _error("invalid_json"), body=b'{"data": [1,')
@@ -152,11 +149,11 @@ def check_api(
 
 
 def _check_companies(client: _Client, features: list[dict[str, Any]], companies: Companies) -> None:
-    """Send values that the model knows, by position, and companies by name."""
+    """Send values in the range of the training data by position, and companies by name."""
     middle = [(feature["min"] + feature["max"]) / 2 for feature in features] or [0.0]
     if client.api.paused or not client.api.has_contract:
         name = "company, while paused" if client.api.paused else "company, no model yet"
-        client.check(name, "503", "POST", "/predict", _comes_back_later, body=_body(middle))
+        client.check(name, "503", "POST", "/predict", _has_retry_after, body=_body(middle))
         return
     client.check("values in mid-range", "200", "POST", "/predict", _predicts, body=_body(middle))
     names = [feature["name"] for feature in features]
@@ -170,7 +167,7 @@ def _check_companies(client: _Client, features: list[dict[str, Any]], companies:
 
 
 class _Client:
-    """Sends requests and keeps what came of them."""
+    """Sends requests and collects their outcomes."""
 
     def __init__(self, api: Api, pool: urllib3.PoolManager, clock: Callable[[], float]) -> None:
         self.api = api
@@ -190,13 +187,13 @@ class _Client:
         headers: Mapping[str, str] | None = None,
         key: bool = True,
     ) -> _Answer | None:
-        """Send one request, judge the answer, and return it if it passed."""
+        """Send one request, judge the answer, and return the answer if it passed."""
         sent = {**(_JSON if body is not None else {}), **(headers or {})}
         if key and self.api.key:
             sent["x-api-key"] = self.api.key
         began = self._clock()
         try:
-            # No retry: what a client sees first is what counts.
+            # No retries: the check is about the first answer.
             response = self._pool.request(
                 method, self.api.url + path, body=body, headers=sent, retries=False, redirect=False
             )
@@ -207,8 +204,8 @@ class _Client:
         try:
             remark = _with_status(expected, answer, judge)
         except (_WrongError, KeyError, TypeError, ValueError) as error:
-            told = str(error) if isinstance(error, _WrongError) else f"unexpected form: {error!r}"
-            self._add(name, expected, answer.status, began, passed=False, remark=told)
+            reason = str(error) if isinstance(error, _WrongError) else f"unexpected form: {error!r}"
+            self._add(name, expected, answer.status, began, passed=False, remark=reason)
             return None
         self._add(name, expected, answer.status, began, passed=True, remark=remark)
         return answer
@@ -265,13 +262,13 @@ def _error(code: str) -> _Judge:
         if found["code"] != code:
             raise _WrongError(f"code is {found['code']!r}, not {code!r}")
         if not found["message"]:
-            raise _WrongError("the error says nothing")
+            raise _WrongError("the error has no message")
         return str(found["code"])
 
     return judge
 
 
-def _comes_back_later(answer: _Answer) -> str:
+def _has_retry_after(answer: _Answer) -> str:
     seconds = answer.headers.get("Retry-After")
     if seconds is None or not seconds.isdigit():
         raise _WrongError(f"Retry-After is {seconds!r}")

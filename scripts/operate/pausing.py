@@ -1,211 +1,147 @@
-"""The service from day to day: taking the endpoint down to save its cost, bringing it back."""
+"""Pauses the service, which deletes the endpoint and its cost, and resumes it."""
 
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
 
-from scripts.aws.session import command
-from scripts.deploy.deployment import Outputs, is_local, read_outputs
+from scripts.aws.registry import list_versions
+from scripts.deploy.endpoint import MOVING, EndpointState, is_paused, read_endpoint, set_paused
+from scripts.deploy.outputs import Outputs, read_outputs
+from scripts.deploy.waiting import Waiting, watch_endpoint
+from scripts.errors import ScriptError
 from scripts.model.contracts import champion_version
-from scripts.operate.status import EndpointState, is_paused, paused_parameter, read_endpoint, read_packages
 
 if TYPE_CHECKING:
-    import boto3
+    from scripts.aws.session import Aws
 
-    from pipeline.project import Project
-
-TIMEOUT_SECONDS = 1800.0
-MOVING = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"})
-# In these it answers, or soon will.
-_SERVING_SOON = frozenset({"Creating", "InService", "RollingBack", "SystemUpdating", "Updating"})
-# The function may run for 120 s; giving up on it earlier would call it twice.
-_PATIENT = Config(read_timeout=130)
-_FAILED_CALLS = 3
+# The function may run for 120 s; after a shorter timeout, boto3 would call it a second time.
+_LAMBDA_CONFIG = Config(read_timeout=130)
+_MOST_FAILURES = 3
 
 
-class OperationError(Exception):
-    """What was asked for did not come about; the text says why and what to do."""
+class OperationError(ScriptError):
+    """The service could not be brought to the wanted state, or is not in the state it must be in."""
+
+    code = "operation_failed"
 
 
-@dataclass(frozen=True)
-class _Patience:
-    """How to wait: what to tell, for how long, with which clock."""
+def pause(aws: Aws, waiting: Waiting | None = None) -> bool:
+    """Delete the endpoint and wait until it is gone; return whether it existed.
 
-    on_change: Callable[[str], None]
-    timeout: float
-    pause: float
-    sleep: Callable[[float], None]
-    clock: Callable[[], float]
-
-
-def pause(
-    session: boto3.Session,
-    project: Project,
-    *,
-    on_change: Callable[[str], None] = lambda _: None,
-    timeout: float = TIMEOUT_SECONDS,
-    sleep: Callable[[float], None] = time.sleep,
-    clock: Callable[[], float] = time.monotonic,
-) -> bool:
-    """Have the endpoint deleted and wait until it is gone; return whether it was there.
-
-    The service remembers that it is paused. Models, packages and the API stay; approving a version
-    while paused deploys nothing until `resume`.
-
-    Parameters
-    ----------
-    on_change
-        Told each new state of the endpoint.
-    timeout
-        Seconds to wait at most.
+    The service remembers that it is paused. Models, packages and the API stay. While it is paused, approved
+    versions are not deployed.
 
     Raises
     ------
+    DeploymentError
+        After the timeout.
     OperationError
-        If it is not gone in time, or deploy_model failed.
+        If deploy_model fails repeatedly.
     """
-    outputs = read_outputs(session.client("cloudformation"), project)
-    _set_paused(session, outputs, paused=True)
-    there = read_endpoint(session, project).status is not None
+    outputs = read_outputs(aws)
+    set_paused(aws, outputs, "true")
+    existed = read_endpoint(aws).status is not None
 
-    def gone(endpoint: EndpointState) -> bool:
+    def is_deleted(endpoint: EndpointState) -> bool:
         return endpoint.status is None
 
-    patience = _patience(session, on_change, timeout, sleep, clock)
-    _reconcile_until(session, project, outputs, gone, patience, "the endpoint is gone")
-    return there
+    _reconcile_until(aws, outputs, is_deleted, waiting or Waiting(), "the endpoint to be deleted")
+    return existed
 
 
-def resume(
-    session: boto3.Session,
-    project: Project,
-    *,
-    on_change: Callable[[str], None] = lambda _: None,
-    timeout: float = TIMEOUT_SECONDS,
-    sleep: Callable[[float], None] = time.sleep,
-    clock: Callable[[], float] = time.monotonic,
-) -> str | None:
-    """Have the newest approved version deployed and wait until it serves; return that version.
-
-    Parameters
-    ----------
-    on_change, timeout
-        As for `pause`.
+def resume(aws: Aws, waiting: Waiting | None = None) -> str | None:
+    """Deploy the newest approved version and wait until it is in service; return that version.
 
     Returns
     -------
     str or None
-        None where no version is approved: the first approval will then be deployed.
+        None if no version is approved; then the first version that is approved will be deployed.
 
     Raises
     ------
+    DeploymentError
+        After the timeout.
     OperationError
-        If it does not serve in time, was given up as unfit, or deploy_model failed.
+        If deploy_model has given up the version, or fails repeatedly.
     """
-    outputs = read_outputs(session.client("cloudformation"), project)
-    _set_paused(session, outputs, paused=False)
-    wanted = _newest_approved(session, project)
-    if wanted is None:
+    outputs = read_outputs(aws)
+    set_paused(aws, outputs, "false")
+    newest = next((found for found in list_versions(aws) if found.is_approved), None)
+    if newest is None:
         return None
+    wanted = str(newest.version)
 
-    def served(endpoint: EndpointState) -> bool:
-        serving = endpoint.status == "InService" and endpoint.version == wanted
-        return serving and champion_version(session.client("s3"), outputs.bucket_name) == wanted
+    def is_served(endpoint: EndpointState) -> bool:
+        in_service = endpoint.status == "InService" and endpoint.version == wanted
+        return in_service and champion_version(aws) == wanted
 
-    patience = _patience(session, on_change, timeout, sleep, clock)
-    _reconcile_until(session, project, outputs, served, patience, f"version {wanted} is served", wanted)
+    goal = f"version {wanted} to be in service"
+    _reconcile_until(aws, outputs, is_served, waiting or Waiting(), goal, wanted)
     return wanted
 
 
-def check_endpoint(session: boto3.Session, project: Project) -> None:
-    """Check that an endpoint which does not answer will do so before long.
+def check_endpoint(aws: Aws) -> None:
+    """Check that an endpoint that does not answer will do so soon.
 
     Raises
     ------
     OperationError
-        If the service is paused, or the endpoint is absent, going or failed.
+        If the service is paused, or the endpoint is missing, being deleted or failed.
     """
-    outputs = read_outputs(session.client("cloudformation"), project)
-    if is_paused(session, outputs):
+    if is_paused(aws, read_outputs(aws)):
         raise OperationError(
-            f"The service is paused: there is no model to ask. `{command('resume')}` brings it back."
+            "The service is paused, so that there is no endpoint.", "Resume it with `bankruptcy resume`."
         )
-    endpoint = read_endpoint(session, project)
+    endpoint, name = read_endpoint(aws), aws.project.endpoint
     if endpoint.status is None:
         raise OperationError(
-            f"There is no endpoint {project.endpoint}: no model is deployed. "
-            f"`{command('model approve --wait')}` deploys one."
+            f"There is no endpoint {name}: no model is deployed.",
+            "Deploy one with `bankruptcy model approve --wait`.",
         )
-    if endpoint.status not in _SERVING_SOON:
+    if not endpoint.will_serve:
         reason = f" ({endpoint.failure_reason})" if endpoint.failure_reason else ""
         raise OperationError(
-            f"The endpoint {project.endpoint} is {endpoint.status}{reason}. `{command('status')}` says more."
+            f"The endpoint {name} is {endpoint.status}{reason}.", "`bankruptcy status` shows more."
         )
-
-
-def _patience(
-    session: boto3.Session,
-    on_change: Callable[[str], None],
-    timeout: float,
-    sleep: Callable[[float], None],
-    clock: Callable[[], float],
-) -> _Patience:
-    local = is_local(session.client("sagemaker"))
-    return _Patience(on_change, timeout, 0.2 if local else 10.0, sleep, clock)
 
 
 def _reconcile_until(
-    session: boto3.Session,
-    project: Project,
+    aws: Aws,
     outputs: Outputs,
-    done: Callable[[EndpointState], bool],
-    patience: _Patience,
-    wish: str,
+    is_done: Callable[[EndpointState], bool],
+    waiting: Waiting,
+    goal: str,
     wanted: str | None = None,
 ) -> None:
-    """Call deploy_model, which takes one step a call, until the endpoint is as wished.
+    """Call deploy_model, which takes one step per call, until the endpoint has the wanted state.
 
-    Events call it as well; two calls side by side end as one.
+    Events call it as well; concurrent calls have the same result as one.
     """
-    deadline = patience.clock() + patience.timeout
-    seen: str | None = None
-    failures = 0
-    while True:
-        endpoint = read_endpoint(session, project)
-        state = endpoint.status or "not there"
-        if state != seen:
-            patience.on_change(state)
-            seen = state
-        if done(endpoint):
+    function, failures = outputs.deploy_function_name, 0
+    for endpoint in watch_endpoint(aws, waiting, goal):
+        if is_done(endpoint):
             return
-        if patience.clock() >= deadline:
+        if endpoint.status in MOVING:
+            continue
+        step, error = _call_deploy_model(aws, function)
+        failures = failures + 1 if error else 0
+        if failures == _MOST_FAILURES:
             raise OperationError(
-                f"After {patience.timeout:.0f} s it is still not so that {wish}; the endpoint is {state}. "
-                f"The log /aws/lambda/{outputs.deploy_function_name} says what deploy_model did. Run the "
-                "command again to wait on."
+                f"{function} failed {failures} times; its last error: {error}.",
+                f"Its log is /aws/lambda/{function}.",
             )
-        if endpoint.status not in MOVING:
-            step, error = _call_deploy_model(session, outputs)
-            failures = failures + 1 if error else 0
-            if failures == _FAILED_CALLS:
-                raise OperationError(
-                    f"{outputs.deploy_function_name} failed {_FAILED_CALLS} times, last with: {error}. "
-                    f"Its log is /aws/lambda/{outputs.deploy_function_name}."
-                )
-            _refuse_given_up(step, wanted)
-        patience.sleep(patience.pause)
+        if wanted is not None:
+            _raise_if_given_up(step, wanted)
 
 
-def _call_deploy_model(session: boto3.Session, outputs: Outputs) -> tuple[dict[str, Any], str | None]:
+def _call_deploy_model(aws: Aws, function: str) -> tuple[dict[str, Any], str | None]:
     """Return the step that deploy_model took, and its error if it failed."""
-    answer = session.client("lambda", config=_PATIENT).invoke(
-        FunctionName=outputs.deploy_function_name, Payload=json.dumps({"source": "bankruptcy.cli"}).encode()
+    answer = aws.client("lambda", config=_LAMBDA_CONFIG).invoke(
+        FunctionName=function, Payload=json.dumps({"source": "bankruptcy.cli"}).encode()
     )
     body = json.loads(answer["Payload"].read())
     if "FunctionError" in answer:
@@ -213,26 +149,13 @@ def _call_deploy_model(session: boto3.Session, outputs: Outputs) -> tuple[dict[s
     return body, None
 
 
-def _refuse_given_up(step: dict[str, Any], wanted: str | None) -> None:
-    if wanted is None:
-        return
+def _raise_if_given_up(step: dict[str, Any], wanted: str) -> None:
     reason = step.get("unfit", {}).get(wanted)
     if reason is None and wanted not in step.get("given_up", []):
         return
+    reason = str(reason or "its deployment failed too often").rstrip(".")
     raise OperationError(
-        f"Version {wanted} was given up: {reason or 'its deployment failed too often'}. "
-        f"`{command(f'model show {wanted}')}` has the notes. Reject it, and an older approved version is "
-        "served; or reject and approve it again for new tries."
+        f"deploy_model has given up version {wanted}: {reason}.",
+        f"`bankruptcy model show {wanted}` shows its notes. Reject it to deploy an older approved version, "
+        "or reject and approve it again to retry.",
     )
-
-
-def _set_paused(session: boto3.Session, outputs: Outputs, *, paused: bool) -> None:
-    wanted = str(paused).lower()
-    if paused_parameter(session, outputs) != wanted:
-        name = outputs.paused_parameter_name
-        session.client("ssm").put_parameter(Name=name, Value=wanted, Overwrite=True)
-
-
-def _newest_approved(session: boto3.Session, project: Project) -> str | None:
-    packages = read_packages(session, project)
-    return next((str(package.version) for package in packages if package.approval == "Approved"), None)

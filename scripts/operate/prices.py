@@ -1,11 +1,11 @@
-"""What an endpoint costs, as an estimate: one dated table of prices, and no guess beyond it."""
+"""Estimates the cost of the endpoint from one dated table of prices."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-HOURS_PER_MONTH = 730  # as AWS's own calculator counts
-# When the table was last compared with its sources. Prices change: AWS's page is what counts.
+HOURS_PER_MONTH = 730  # as in AWS's own calculator
+# When the table was last compared with its sources. Prices change; only AWS's page is binding.
 AS_OF = "2026-11-23"
 PAGE = "https://aws.amazon.com/sagemaker/pricing/"
 SOURCE = (
@@ -29,20 +29,20 @@ _INSTANCE_HOUR: dict[str, dict[str, float]] = {
     },
     "eu-west-1": {"ml.m5.xlarge": 0.257},
 }
-# US dollars per second of computing, for each GB of memory, of a serverless endpoint.
+# US dollars per second of computing and GB of memory of a serverless endpoint.
 _SERVERLESS_GB_SECOND: dict[str, float] = {"us-east-1": 0.00002}
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What the endpoint costs as it is now.
+    """The estimated cost of the endpoint.
 
     Parameters
     ----------
     usd_per_hour, usd_per_month
-        US dollars, None where no price is known.
+        US dollars; None if the price is not known.
     basis
-        What the figures say and rest on, as a sentence.
+        What the figures are based on, as text.
     """
 
     usd_per_hour: float | None
@@ -53,33 +53,35 @@ class Estimate:
 
 
 def without_endpoint() -> Estimate:
-    """Return what it costs while there is no endpoint."""
-    return Estimate(0.0, 0.0, "There is no endpoint, and nothing else costs by the hour.")
+    """Return the cost without an endpoint."""
+    return Estimate(0.0, 0.0, "There is no endpoint, and nothing else is billed by the hour.")
 
 
 def of_instances(region: str, instance_type: str, count: int) -> Estimate:
-    """Return what instances behind an endpoint cost."""
+    """Return the cost of an endpoint on instances."""
     price = _INSTANCE_HOUR.get(region, {}).get(instance_type)
-    what = f"{count} × {instance_type} in {region}"
+    instances = f"{count} × {instance_type} in {region}"
     if price is None:
-        return Estimate(None, None, f"no price known for {what}; {PAGE} has it{_elsewhere(instance_type)}")
+        return Estimate(None, None, f"no price known for {instances}; see {PAGE}{_elsewhere(instance_type)}")
     hour = price * count
-    return Estimate(round(hour, 4), round(hour * HOURS_PER_MONTH, 2), f"{what} at ${price:g} an hour each")
+    return Estimate(
+        round(hour, 4), round(hour * HOURS_PER_MONTH, 2), f"{instances} at ${price:g} an hour each"
+    )
 
 
 def of_serverless(region: str, memory_mb: int) -> Estimate:
-    """Return what a serverless endpoint costs while idle, and what a second of computing costs."""
+    """Return the cost of an idle serverless endpoint, and the price of a second of computing."""
     price = _SERVERLESS_GB_SECOND.get(region)
     each = (
-        f"no price known for a second of it in {region}; {PAGE} has it"
+        f"no price known for a second of computing in {region}; see {PAGE}"
         if price is None
-        else f"${price * memory_mb / 1024:.6f} for each second that it computes"
+        else f"${price * memory_mb / 1024:.6f} per second of computing"
     )
-    return Estimate(0.0, 0.0, f"serverless with {memory_mb} MB: nothing while idle; {each}")
+    return Estimate(0.0, 0.0, f"serverless with {memory_mb} MB: no cost while idle; {each}")
 
 
 def _elsewhere(instance_type: str) -> str:
-    """Return what an instance costs where that is known, for orientation."""
+    """Return the known prices of an instance in other regions, for orientation."""
     known = {
         region: table[instance_type] for region, table in _INSTANCE_HOUR.items() if instance_type in table
     }

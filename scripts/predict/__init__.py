@@ -1,1 +1,1 @@
-"""Sends companies to the REST API and formats its answers."""
+"""Sends companies to the REST API, and collects its answers."""

@@ -1,4 +1,4 @@
-"""A client of the REST API, as any stranger would write one: URL, key, JSON."""
+"""A client of the REST API."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import urllib3
 
+from scripts.deploy.outputs import read_outputs
+from scripts.errors import ScriptError
+
 if TYPE_CHECKING:
     from scripts.aws.session import Aws
-    from scripts.deploy.deployment import Outputs
+    from scripts.deploy.outputs import Outputs
 
 
-CONNECTIONS = 8  # kept open for requests side by side
+CONNECTIONS = 8  # kept open for concurrent requests
 
 
-class ApiError(Exception):
-    """The API refused or could not answer.
+class ApiError(ScriptError):
+    """The API rejected a request, or did not answer.
 
     Attributes
     ----------
@@ -26,9 +29,9 @@ class ApiError(Exception):
     code : str
         The API's stable error code.
     details : list of dict
-        Place and message of each problem with the input.
+        Location and message of each problem with the input.
     retry_after : float or None
-        Seconds after which the API says to try again.
+        Seconds after which the API asks to retry.
     """
 
     def __init__(
@@ -48,7 +51,7 @@ class ApiError(Exception):
 
 @dataclass(frozen=True)
 class ApiClient:
-    """Talks to one deployed API.
+    """A client of one deployed API.
 
     Attributes
     ----------
@@ -64,17 +67,17 @@ class ApiClient:
         default_factory=lambda: urllib3.PoolManager(
             maxsize=CONNECTIONS,
             timeout=urllib3.Timeout(connect=5, read=30),
-            # A 503 says when to come back; that is the caller's to decide, not a reason to wait silently.
+            # The caller decides whether to wait for as long as a 503 asks.
             retries=urllib3.Retry(2, respect_retry_after_header=False),
         )
     )
 
     def get(self, path: str) -> dict[str, Any]:
-        """GET a path below the stage; raises ApiError unless the answer is 200."""
+        """GET a path of the stage; raise ApiError unless the status is 200."""
         return self._request("GET", path, None)
 
     def predict(self, body: Any, *, explain: bool = False) -> dict[str, Any]:
-        """POST a body to /predict; raises ApiError unless the answer is 200."""
+        """POST a body to /predict; raise ApiError unless the status is 200."""
         path = "/predict?explain=true" if explain else "/predict"
         return self._request("POST", path, json.dumps(body).encode())
 
@@ -83,21 +86,19 @@ class ApiClient:
         try:
             response = self.pool.request(method, self.url + path, body=body, headers=headers)
         except urllib3.exceptions.HTTPError as error:
-            message = f"{self.url} could not be reached: {error}"
-            raise ApiError(0, "unreachable", message, []) from error
+            raise ApiError(0, "unreachable", f"{self.url} could not be reached: {error}", []) from error
         try:
             answer = json.loads(response.data)
         except ValueError as error:
-            raise ApiError(
-                response.status, "not_json", f"{method} {path} did not answer JSON.", []
-            ) from error
+            message = f"{method} {path} did not return JSON."
+            raise ApiError(response.status, "not_json", message, []) from error
         if response.status != 200:
-            told = answer.get("error", {})
+            problem = answer.get("error", {})
             raise ApiError(
                 response.status,
-                told.get("code", "unknown"),
-                told.get("message", ""),
-                told.get("details", []),
+                problem.get("code", "unknown"),
+                problem.get("message", ""),
+                problem.get("details", []),
                 _seconds(response.headers.get("Retry-After")),
             )
         return dict(answer)
@@ -108,14 +109,12 @@ def _seconds(retry_after: str | None) -> float | None:
 
 
 def client_of(aws: Aws) -> ApiClient:
-    """Return a client of the project's deployed API, with its key."""
-    from scripts.deploy.deployment import read_outputs
-
-    outputs = read_outputs(aws.client("cloudformation"), aws.project)
+    """Return a client of the project's API, with its key."""
+    outputs = read_outputs(aws)
     return ApiClient(outputs.api_url, read_key(aws, outputs) if outputs.api_key_id else None)
 
 
 def read_key(aws: Aws, outputs: Outputs) -> str:
-    """Return the key that clients of the API send."""
+    """Return the API key."""
     found = aws.client("apigateway").get_api_key(apiKey=outputs.api_key_id, includeValue=True)
     return str(found["value"])

@@ -1,4 +1,4 @@
-"""Ask the REST API about any number of companies: chunks, several requests at once, answers in order."""
+"""Predicts any number of companies through the REST API: in chunks, concurrently, in order."""
 
 from __future__ import annotations
 
@@ -12,25 +12,28 @@ from typing import Any, Protocol
 
 from scripts.predict.client import ApiError
 
-CHUNK_ROWS = 1000  # the API's limit for one request
-EXPLAINED_ROWS = 100  # ... with explanations
-REQUESTS_AT_ONCE = 4
+CHUNK_ROWS = 1000  # the API's limit per request
+EXPLAINED_ROWS = 100  # the API's limit with explanations
+CONCURRENT_REQUESTS = 4
 MOST_ATTEMPTS = 5
 MOST_CONTRACTS = 3
 LONGEST_WAIT = 60.0  # seconds between two attempts
 
-_TRY_AGAIN = (0, 429, 500, 502, 503, 504)
-_NOT_SERVED = ("endpoint_unavailable", "no_model")
-_FINAL_CODES = ("quota_exceeded",)  # a 429 that lasts until next month
-# What lies at the request itself: other companies may fare better. Everything else concerns them all.
-_OF_THESE_COMPANIES = (400, 413, 422, 500, 502, 504)
+_RETRIED = (0, 429, 500, 502, 503, 504)
+_NO_ENDPOINT = ("endpoint_unavailable", "no_model")
+_FINAL_CODES = ("quota_exceeded",)  # a 429 that lasts until the next month
+# Errors specific to this request; other chunks may still succeed.
+_REQUEST_ERRORS = (400, 413, 422, 500, 502, 504)
+
+# A company with its number in the file.
+Numbered = tuple[int, Any]
 
 
 class Client(Protocol):
-    """The part of ApiClient that is needed here."""
+    """The methods of ApiClient that are used here."""
 
     def get(self, path: str) -> dict[str, Any]:
-        """GET a path below the stage."""
+        """GET a path of the stage."""
         ...
 
     def predict(self, body: Any, *, explain: bool) -> dict[str, Any]:
@@ -39,42 +42,42 @@ class Client(Protocol):
 
 
 class Companies(Protocol):
-    """Where companies come from; see `scripts.companies.company_file`."""
+    """A source of companies; see `scripts.companies.company_file`."""
 
     def check(self, contract: str, names: tuple[str, ...]) -> None:
-        """Raise an error if they can't be asked about by this contract."""
+        """Raise an error if the companies can't be predicted under this contract."""
         ...
 
-    def __iter__(self) -> Iterator[tuple[int, Any]]:
-        """Return each company's place and what stands there."""
+    def __iter__(self) -> Iterator[Numbered]:
+        """Yield each company with its number."""
         ...
 
-    def instance(self, found: Any, names: tuple[str, ...]) -> Any:
+    def instance(self, company: Any, names: tuple[str, ...]) -> Any:
         """Return a company as the API takes it.
 
         Raises
         ------
         ValueError
-            When that is no company; the message says why.
+            If it is invalid; the message says why.
         """
         ...
 
 
 @dataclass(frozen=True)
 class Result:
-    """What came of one company: its prediction, or an error.
+    """The prediction of one company, or an error.
 
     Attributes
     ----------
-    place
-        The line of a CSV file, the position in a JSON list.
+    number
+        The line of a CSV file, or the position in a JSON list.
     prediction
-        As the API answers for one company.
+        The API's answer for this company.
     version
-        The model that answered.
+        The version that answered.
     """
 
-    place: int
+    number: int
     prediction: dict[str, Any] | None = None
     version: str | None = None
     error: str | None = None
@@ -87,23 +90,23 @@ class _Contract:
 
 
 class Predictions:
-    """The answers about companies, in their order; never more than a few chunks are in memory.
+    """The results of companies, in order; only a few chunks are in memory at a time.
 
-    A model that is deployed meanwhile is followed: its contract is read and the companies are asked about
-    again. Requests are repeated where the API says that this helps.
+    If another version is deployed in between, its contract is read and the request is sent again. Requests
+    are retried on errors that the API documents as temporary.
 
     Parameters
     ----------
     client
         The API.
     companies
-        Whom to ask about.
+        The companies to predict.
     explain
-        Whether each prediction shall say what moves it most.
+        Whether each prediction explains which features move it most.
     on_wait
-        Told the seconds and the reason before each wait.
+        Called with the seconds and the reason before each wait.
     check_endpoint
-        Called when the API has no model to ask; raises an error where waiting would not help.
+        Called if the API has no endpoint; raises an error if waiting would not help.
     """
 
     def __init__(
@@ -126,35 +129,35 @@ class Predictions:
         self._contract = self._read_contract()
 
     def __iter__(self) -> Iterator[Result]:
-        """Ask, and return what came of each company.
+        """Send the requests, and yield the result of each company.
 
         Raises
         ------
         ApiError
-            When the API refuses or can't be had for a reason that concerns all companies.
+            If the API fails for a reason that concerns all companies.
         """
-        pool = ThreadPoolExecutor(REQUESTS_AT_ONCE, thread_name_prefix="predict")
-        under_way: deque[Future[list[Result]]] = deque()
-        found = iter(self._companies)
+        pool = ThreadPoolExecutor(CONCURRENT_REQUESTS, thread_name_prefix="predict")
+        pending: deque[Future[list[Result]]] = deque()
+        companies = iter(self._companies)
         try:
-            while chunk := list(islice(found, EXPLAINED_ROWS if self._explain else CHUNK_ROWS)):
-                under_way.append(pool.submit(self._ask_about, chunk))
-                if len(under_way) > REQUESTS_AT_ONCE:
-                    yield from under_way.popleft().result()
-            while under_way:
-                yield from under_way.popleft().result()
+            while chunk := list(islice(companies, EXPLAINED_ROWS if self._explain else CHUNK_ROWS)):
+                pending.append(pool.submit(self._predict, chunk))
+                if len(pending) > CONCURRENT_REQUESTS:
+                    yield from pending.popleft().result()
+            while pending:
+                yield from pending.popleft().result()
         finally:
             self._stopped.set()
             pool.shutdown(cancel_futures=True)
 
-    def _ask_about(self, chunk: list[tuple[int, Any]]) -> list[Result]:
+    def _predict(self, chunk: list[Numbered]) -> list[Result]:
         results: dict[int, Result] = {}
         pending = chunk
         contracts = 0
         while pending:
             contract = self._contract
-            asked, instances = self._instances(pending, contract, results)
-            if not asked:
+            sent, instances = self._instances(pending, contract, results)
+            if not sent:
                 break
             try:
                 answer = self._request({"contract": contract.hash, "instances": instances})
@@ -162,30 +165,31 @@ class Predictions:
                 if error.status == 409 and contracts < MOST_CONTRACTS:
                     contracts += 1
                     self._renew(contract)
-                    pending = asked
+                    pending = sent
                     continue
-                if error.status not in _OF_THESE_COMPANIES:
+                if error.status not in _REQUEST_ERRORS:
                     raise
-                pending = _refused(error, asked, results)
+                pending = _without_rejected(error, sent, results)
                 continue
             version = answer["model"]["version"]
-            for (place, _), prediction in zip(asked, answer["predictions"], strict=True):
-                results[place] = Result(place, prediction, version)
+            for (number, _), prediction in zip(sent, answer["predictions"], strict=True):
+                results[number] = Result(number, prediction, version)
             break
-        return [results[place] for place, _ in chunk]
+        return [results[number] for number, _ in chunk]
 
     def _instances(
-        self, pending: list[tuple[int, Any]], contract: _Contract, results: dict[int, Result]
-    ) -> tuple[list[tuple[int, Any]], list[Any]]:
-        asked, instances = [], []
-        for place, found in pending:
+        self, pending: list[Numbered], contract: _Contract, results: dict[int, Result]
+    ) -> tuple[list[Numbered], list[Any]]:
+        """Return the valid companies, and what to send for them; note the errors of the others."""
+        valid, instances = [], []
+        for number, company in pending:
             try:
-                instances.append(self._companies.instance(found, contract.names))
+                instances.append(self._companies.instance(company, contract.names))
             except ValueError as error:
-                results[place] = Result(place, error=str(error))
+                results[number] = Result(number, error=str(error))
             else:
-                asked.append((place, found))
-        return asked, instances
+                valid.append((number, company))
+        return valid, instances
 
     def _request(self, body: Any) -> dict[str, Any]:
         attempt = 1
@@ -193,24 +197,25 @@ class Predictions:
             try:
                 return self._client.predict(body, explain=self._explain)
             except ApiError as error:
-                is_final = error.status not in _TRY_AGAIN or error.code in _FINAL_CODES
+                is_final = error.status not in _RETRIED or error.code in _FINAL_CODES
                 if is_final or attempt == MOST_ATTEMPTS or self._stopped.is_set():
                     raise
-                self._look_at_endpoint(error)
+                self._raise_if_hopeless(error)
                 seconds = min(error.retry_after or 2.0 ** (attempt - 1), LONGEST_WAIT)
                 self._on_wait(seconds, str(error))
             self._stopped.wait(seconds)
             attempt += 1
 
-    def _renew(self, refused: _Contract) -> None:
+    def _renew(self, rejected: _Contract) -> None:
+        """Read the contract again, unless another request has already done so."""
         with self._lock:
-            # Another request may have done so already.
-            if self._contract is refused:
+            if self._contract is rejected:
                 self._contract = self._read_contract()
 
-    def _look_at_endpoint(self, error: ApiError) -> None:
-        if error.code in _NOT_SERVED:
-            # One at a time: requests that wait side by side would otherwise all ask.
+    def _raise_if_hopeless(self, error: ApiError) -> None:
+        """Raise an error if the endpoint is missing and won't return without the user."""
+        if error.code in _NO_ENDPOINT:
+            # Only one of the concurrent requests needs to ask at a time.
             with self._endpoint_lock:
                 self._check_endpoint()
 
@@ -218,26 +223,24 @@ class Predictions:
         try:
             model = self._client.get("/model")
         except ApiError as error:
-            self._look_at_endpoint(error)
+            self._raise_if_hopeless(error)
             raise
         contract = _Contract(model["contract"], tuple(feature["name"] for feature in model["features"]))
         self._companies.check(contract.hash, contract.names)
         return contract
 
 
-def _refused(
-    error: ApiError, asked: list[tuple[int, Any]], results: dict[int, Result]
-) -> list[tuple[int, Any]]:
-    """Note which companies were refused, all where the API does not say which; return the others."""
-    refused: dict[int, str] = {}
+def _without_rejected(error: ApiError, sent: list[Numbered], results: dict[int, Result]) -> list[Numbered]:
+    """Note the errors of the rejected companies and return the others; if none is named, all are rejected."""
+    rejected: dict[int, str] = {}
     for detail in error.details:
         match detail.get("loc"):
-            case ["instances", int(position), *rest] if 0 <= position < len(asked):
-                where = "".join(f"{part}: " for part in rest if isinstance(part, str))
-                refused.setdefault(position, f"{where}{detail.get('message', '')}")
-    if not refused:
-        refused = dict.fromkeys(range(len(asked)), str(error))
-    for position, reason in refused.items():
-        place = asked[position][0]
-        results[place] = Result(place, error=reason)
-    return [company for position, company in enumerate(asked) if position not in refused]
+            case ["instances", int(position), *rest] if 0 <= position < len(sent):
+                names = "".join(f"{part}: " for part in rest if isinstance(part, str))
+                rejected.setdefault(position, f"{names}{detail.get('message', '')}")
+    if not rejected:
+        rejected = dict.fromkeys(range(len(sent)), str(error))
+    for position, reason in rejected.items():
+        number = sent[position][0]
+        results[number] = Result(number, error=reason)
+    return [company for position, company in enumerate(sent) if position not in rejected]

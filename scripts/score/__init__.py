@@ -1,1 +1,1 @@
-"""Scores a portfolio by SageMaker Batch Transform."""
+"""Scores portfolios by batch transform."""

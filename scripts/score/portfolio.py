@@ -1,4 +1,4 @@
-"""A portfolio, a file of companies that may be larger than memory: its lines, the bad ones, the result's."""
+"""Reads a portfolio, a file of companies that may be larger than memory, and finds its bad lines."""
 
 from __future__ import annotations
 
@@ -11,47 +11,32 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from enum import StrEnum
-from itertools import islice
+from itertools import chain, islice
 from math import isfinite
 from operator import itemgetter
-from pathlib import Path
 from typing import IO, Any, NamedTuple, TextIO
 
-from scripts.companies.columns import no_such_name, problem_of_header
+from scripts.companies.columns import CompanyFileError, header_problem, unknown_name
+from scripts.score.results import LINE, RESULT, Form
 from scripts.text import counted
 from steps.dataset.columns import LARGEST
 
 BLOCK_LINES = 4000
-_UNWRITABLE = "holds half a character, which no file can be written with"
+_UNWRITABLE = "contains half a character (a lone surrogate), which can't be written to a file"
 _EMPTY = "The portfolio is empty."
-# What the model says of a company.
-LINE = "line"
-RESULT = ("prediction", "probability_bankrupt", "risk_level")
-
-
-class PortfolioError(Exception):
-    """A file that can't be read as a portfolio at all."""
-
-
-class Form(StrEnum):
-    """What a line of a file is."""
-
-    CSV = "csv"
-    LINES = "jsonl"
 
 
 class Company(NamedTuple):
-    """A good line.
+    """A valid line.
 
     Attributes
     ----------
     line
-        Its number in the file, from 1; a CSV's header is line 1.
+        Its line number, from 1; the header of a CSV file is line 1.
     numbers
-        What the model takes, in its order, as cells of CSV.
+        The model's features in its order, as CSV cells.
     kept
-        The values to keep beside the result.
+        The values to keep next to the result.
     """
 
     line: int
@@ -60,7 +45,7 @@ class Company(NamedTuple):
 
 
 class BadLine(NamedTuple):
-    """A line that can't be scored: its number, the first column that is wrong, and what is wrong there."""
+    """A line that can't be scored: its line number, the first wrong column, and the problem."""
 
     line: int
     column: str
@@ -72,37 +57,22 @@ Row = Company | BadLine
 
 @dataclass(frozen=True)
 class Portfolio:
-    """A portfolio's lines, and the names of the values kept beside the result."""
+    """The lines of a portfolio, and the names of the values that are kept next to the result."""
 
     kept: tuple[str, ...]
     rows: Iterator[Row]
 
 
-def form_of(name: str) -> Form:
-    """Return the form that a file's name says.
-
-    Raises
-    ------
-    PortfolioError
-        When it says none.
-    """
-    plain = name.lower().removesuffix(".gz")
-    for form in Form:
-        if plain.endswith(f".{form}"):
-            return form
-    raise PortfolioError(f"{name} must end in .csv or .jsonl (or either with .gz), which says what it holds.")
-
-
 @contextmanager
 def open_text(stream: IO[bytes], name: str) -> Iterator[TextIO]:
-    """Read a stream as UTF-8 text, unpacked where its name ends in .gz; other bytes pass unharmed."""
+    """Read a stream as UTF-8 text, decompressed if its name ends in .gz; other bytes are kept unchanged."""
     packed = name.lower().endswith(".gz")
     plain: Any = gzip.GzipFile(fileobj=stream) if packed else stream
     text = io.TextIOWrapper(plain, encoding="utf-8-sig", errors="surrogateescape", newline="")
     try:
         yield text
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise PortfolioError(f"{name} can't be unpacked ({error}). Is the file whole?") from error
+        raise CompanyFileError(f"{name} can't be decompressed ({error}).", "Is the file complete?") from error
     finally:
         text.close()
 
@@ -113,19 +83,19 @@ def read(lines: TextIO, form: Form, features: Sequence[str], keep: Sequence[str]
     Parameters
     ----------
     lines
-        A row is a line: in CSV, too, no cell holds a line's end.
+        The text. Each line is one company; CSV cells must not contain line breaks.
     form
-        CSV with a header, its columns in any order; or JSON Lines: an object of names and values each,
-        with the ratios beside the other values or in an object `features`.
+        CSV with a header and the columns in any order; or JSON Lines, one object of names and values per
+        line, whose ratios may also be in an object `features`.
     features
-        The names of what the model takes, in its order.
+        The names of the model's features in its order.
     keep
-        Names of values to keep beside the result; None for the first one, if the model doesn't take it.
+        Names of values to keep next to the result; None for the first one, unless it is a feature.
 
     Raises
     ------
-    PortfolioError
-        When there is no line, or the header lacks what is needed.
+    CompanyFileError
+        If the file is empty, or its header lacks columns.
     """
     for name in keep or ():
         _check_name(name)
@@ -134,54 +104,53 @@ def read(lines: TextIO, form: Form, features: Sequence[str], keep: Sequence[str]
 
 def _check_name(name: str) -> None:
     if name in (LINE, *RESULT):
-        raise PortfolioError(
-            f"{name!r} can't be kept: the result has a column of that name. Rename it in the portfolio, or "
-            "name another column with --id."
+        raise CompanyFileError(
+            f"{name!r} can't be kept: the result has a column of that name.",
+            "Rename it in the portfolio, or choose another column with --id.",
         )
 
 
 def _read_csv(lines: TextIO, features: Sequence[str], keep: Sequence[str] | None) -> Portfolio:
     first = next(lines, "")
     if not first:
-        raise PortfolioError(_EMPTY)
+        raise CompanyFileError(_EMPTY)
     try:
-        header = [name.strip() for name in _cells(first)]
+        header = [name.strip() for name in _split(first)]
     except csv.Error as error:
-        raise PortfolioError(f"The header is not CSV: {error}.") from error
+        raise CompanyFileError(f"The header is not valid CSV: {error}.") from error
     if keep is None:
-        # The line's number is in the result all the same.
         keep = [] if header[0] in (*features, LINE, *RESULT) else header[:1]
-    problem = problem_of_header(header, features, keep)
+    problem = header_problem(header, features, keep)
     if problem:
-        raise PortfolioError(f"The portfolio {problem}")
-    taken = _picker([header.index(name) for name in features])
+        raise CompanyFileError(f"The portfolio {problem}")
+    features_of = _picker([header.index(name) for name in features])
     kept = _picker([header.index(name) for name in keep])
-    return Portfolio(tuple(keep), _checked(_csv_rows(lines, len(header), taken, kept), features))
+    return Portfolio(tuple(keep), _checked(_csv_rows(lines, len(header), features_of, kept), features))
 
 
 def _csv_rows(
     lines: TextIO,
     width: int,
-    taken: Callable[[list[str]], tuple[str, ...]],
+    features_of: Callable[[list[str]], tuple[str, ...]],
     kept: Callable[[list[str]], tuple[str, ...]],
 ) -> Iterator[Row]:
     for number, line in enumerate(lines, start=2):
         text = line.rstrip("\r\n")
         try:
-            cells = _cells(text)
+            cells = _split(text)
         except csv.Error as error:
-            yield BadLine(number, "", f"is not CSV: {error}")
+            yield BadLine(number, "", f"is not valid CSV: {error}")
             continue
         if len(cells) == width:
-            yield Company(number, ",".join(taken(cells)), kept(cells))
+            yield Company(number, ",".join(features_of(cells)), kept(cells))
         elif text:
-            yield BadLine(number, "", f"has {counted(len(cells), 'cell')} where the header has {width}")
+            yield BadLine(number, "", f"has {counted(len(cells), 'cell')}, but the header has {width}")
 
 
 def _checked(rows: Iterator[Row], features: Sequence[str]) -> Iterator[Row]:
-    """Yield the rows with companies whose numbers are none turned into bad lines."""
+    """Yield the rows; companies with invalid numbers become bad lines."""
     while block := list(islice(rows, BLOCK_LINES)):
-        # Most blocks are good, which is much faster seen of the whole than of each line.
+        # Most blocks are valid, and checking a whole block is much faster than checking each line.
         if _are_good([row.numbers for row in block if isinstance(row, Company)], len(features)):
             yield from block
         else:
@@ -189,26 +158,26 @@ def _checked(rows: Iterator[Row], features: Sequence[str]) -> Iterator[Row]:
 
 
 def _are_good(lines: list[str], width: int) -> bool:
-    """Return whether all lines hold numbers alone; False can also mean that one is written unusually."""
+    """Return whether all cells are numbers; may return False because of an unusual notation."""
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
-    names = [str(place) for place in range(width)]
+    names = [str(index) for index in range(width)]
     text = "\n".join(lines).encode("utf-8", "surrogateescape")
     if text.startswith(codecs.BOM_UTF8):
-        return False  # Arrow passes it over
+        return False  # Arrow would skip it
     try:
         table = arrow_csv.read_csv(
             pa.BufferReader(text),
             read_options=arrow_csv.ReadOptions(column_names=names),
-            parse_options=arrow_csv.ParseOptions(quote_char=False),  # cells have been taken out of theirs
+            parse_options=arrow_csv.ParseOptions(quote_char=False),  # cells are already unquoted
             convert_options=arrow_csv.ConvertOptions(
                 column_types=dict.fromkeys(names, pa.float64()), null_values=[]
             ),
         )
     except pa.ArrowInvalid:
         return False
-    # The largest of numbers of which one is NaN is NaN, and less than nothing.
+    # If a column has a NaN, its maximum is NaN, and this comparison is False.
     return len(table) == len(lines) and all(
         abs(column.to_numpy()).max() <= LARGEST for column in table.itercolumns()
     )
@@ -217,51 +186,51 @@ def _are_good(lines: list[str], width: int) -> bool:
 def _check(row: Company, features: Sequence[str]) -> Row:
     cells = row.numbers.split(",")
     if len(cells) != len(features):
-        return BadLine(row.line, "", "has a comma within a number")
-    found = [(name, wrong) for name, cell in zip(features, cells, strict=True) if (wrong := _wrong(cell))]
+        return BadLine(row.line, "", "has a comma in a number")
+    found = [
+        (name, wrong) for name, cell in zip(features, cells, strict=True) if (wrong := _number_problem(cell))
+    ]
     if not found:
         return row
     name, problem = found[0]
-    more = len(found) - 1
-    others = f" (and {counted(more, 'more column')} {'is' if more == 1 else 'are'} wrong)" if more else ""
-    return BadLine(row.line, name, problem + others)
+    return BadLine(row.line, name, problem + _and_more(len(found) - 1, "wrong"))
+
+
+def _and_more(count: int, state: str) -> str:
+    return f" (and {counted(count, 'more column')} {'is' if count == 1 else 'are'} {state})" if count else ""
 
 
 def _read_lines(lines: TextIO, features: Sequence[str], keep: Sequence[str] | None) -> Portfolio:
     first = lines.readline()
     if not first:
-        raise PortfolioError(_EMPTY)
+        raise CompanyFileError(_EMPTY)
     if keep is None:
         try:
             name = next(iter(json.loads(first).keys()))
         except (ValueError, AttributeError, StopIteration, RecursionError):
-            raise PortfolioError(
+            raise CompanyFileError(
                 "The first line is not a JSON object of names and values, such as "
                 '{"id": "A-17", "Debt ratio %": 0.4, …}.'
             ) from None
         keep = [] if name in (*features, "features", LINE, *RESULT) else [name]
         if not _is_writable(name):
-            raise PortfolioError(f"The name {name!r} {_UNWRITABLE}.")
+            raise CompanyFileError(f"The name {name!r} {_UNWRITABLE}.")
     else:
         _check_kept(first, features, keep)
     return Portfolio(tuple(keep), _checked(_json_rows(first, lines, features, keep), features))
 
 
 def _check_kept(first: str, features: Sequence[str], keep: Sequence[str]) -> None:
-    """Refuse names that the first line doesn't have: each line would be without them in the result."""
-    with suppress(ValueError, RecursionError):  # then it is told as a bad line
+    """Raise an error if the first line lacks a name; every result would lack its value."""
+    with suppress(ValueError, RecursionError):  # such a first line becomes a bad line
         given = json.loads(first)
         for name in keep if isinstance(given, dict) else ():
             if name not in given:
-                raise PortfolioError(f"The first line {no_such_name(name, given, features)}")
+                raise CompanyFileError(f"The first line {unknown_name(name, given, features)}")
 
 
 def _json_rows(first: str, lines: TextIO, features: Sequence[str], keep: Sequence[str]) -> Iterator[Row]:
-    def numbered() -> Iterator[tuple[int, str]]:
-        yield 1, first
-        yield from enumerate(lines, start=2)
-
-    for number, line in numbered():
+    for number, line in enumerate(chain([first], lines), start=1):
         if not line.strip():
             continue
         try:
@@ -277,7 +246,7 @@ def _json_rows(first: str, lines: TextIO, features: Sequence[str], keep: Sequenc
         ratios = {name.strip(): value for name, value in named.items()}
         missing = [name for name in features if name not in ratios]
         if missing:
-            yield BadLine(number, missing[0], f"is missing, as one of {len(missing)}")
+            yield BadLine(number, missing[0], f"is missing{_and_more(len(missing) - 1, 'missing')}")
             continue
         kept = tuple(given.get(name) for name in keep)
         if not all(map(_is_writable, kept)):
@@ -287,21 +256,21 @@ def _json_rows(first: str, lines: TextIO, features: Sequence[str], keep: Sequenc
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) < len(pairs):
-        raise ValueError("a name is given more than once")
-    return made
+    unique = dict(pairs)
+    if len(unique) < len(pairs):
+        raise ValueError("a name occurs more than once")
+    return unique
 
 
 def _text(value: Any) -> str:
-    """Return a JSON value as a cell: no number in any other type."""
+    """Return a JSON value as a cell; values that are not numbers become invalid cells."""
     if type(value) in (int, float):
         return repr(value)
     return "" if value is None else type(value).__name__
 
 
 def _is_writable(value: Any) -> bool:
-    """Return whether a value can be written beside a result, as a lone surrogate of JSON can't."""
+    """Return whether a value can be written to a file; JSON may contain lone surrogates, which can't."""
     try:
         json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
@@ -309,15 +278,15 @@ def _is_writable(value: Any) -> bool:
     return True
 
 
-def _wrong(cell: str) -> str:
-    """Return what is wrong with a number's text, nothing if it is right."""
+def _number_problem(cell: str) -> str:
+    """Return what is wrong with the text of a number; empty if it is valid."""
     if not cell.strip():
         return "is empty"
     try:
         number = float(cell)
     except ValueError:
         return "is not a number"
-    # float() takes Python's 1_000 and the digits of every script.
+    # float() also accepts underscores and the digits of other scripts.
     if "_" in cell or not cell.isascii():
         return "is not a number"
     if not isfinite(number):
@@ -325,44 +294,13 @@ def _wrong(cell: str) -> str:
     return f"is beyond ±{LARGEST:g}" if abs(number) > LARGEST else ""
 
 
-def _cells(line: str) -> list[str]:
+def _split(line: str) -> list[str]:
     text = line.rstrip("\r\n")
     return next(csv.reader([text], strict=True)) if '"' in text else text.split(",")
 
 
-def _picker(places: list[int]) -> Callable[[list[str]], tuple[str, ...]]:
-    """Return what picks cells by place; itemgetter alone gives no tuple for fewer than two."""
-    if len(places) > 1:
-        return itemgetter(*places)
-    return lambda cells: tuple(cells[place] for place in places)
-
-
-def result_writer(
-    form: Form, target: TextIO, kept: Sequence[str]
-) -> Callable[[Sequence[Any], Sequence[str]], None]:
-    """Return what writes a result: the line's number and what was kept, and the text of `RESULT`."""
-    names = [LINE, *kept]
-    if form is Form.CSV:
-        writer = csv.writer(target, lineterminator="\n")
-        writer.writerow([*names, *RESULT])
-        return lambda values, cells: writer.writerow([*map(_as_cell, values), *cells])
-
-    def write(values: Sequence[Any], cells: Sequence[str]) -> None:
-        prediction, probability, level = cells
-        result = zip(RESULT, (int(float(prediction)), float(probability), level), strict=True)
-        row = dict(zip(names, values, strict=True)) | dict(result)
-        target.write(json.dumps(row, ensure_ascii=False) + "\n")
-
-    return write
-
-
-def _as_cell(value: Any) -> Any:
-    """Return what of JSON Lines is kept as a cell of CSV: texts and numbers as they are, the rest as JSON."""
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, bool | dict | list) else value
-
-
-@contextmanager
-def text_file(path: Path) -> Iterator[TextIO]:
-    """Write a file as UTF-8 text; what is kept of a line that is not UTF-8 goes out as it came in."""
-    with path.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-        yield file
+def _picker(indexes: list[int]) -> Callable[[list[str]], tuple[str, ...]]:
+    """Return a function that picks cells by column index; itemgetter returns a tuple only for two or more."""
+    if len(indexes) > 1:
+        return itemgetter(*indexes)
+    return lambda cells: tuple(cells[index] for index in indexes)

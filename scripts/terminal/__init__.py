@@ -1,1 +1,1 @@
-"""Terminal output and command-line options; outside of commands/, the only user of typer and rich."""
+"""What commands show and the options they share; besides the commands, only this room uses typer and rich."""

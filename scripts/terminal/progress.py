@@ -1,12 +1,13 @@
-"""A pipeline execution as people like to watch it: a live table of steps, then the candidates' figures."""
+"""Shows a pipeline execution: a live table of its steps, then the figures of its candidates."""
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from scripts.terminal.console import console
+from scripts.operate.executions import ExecutionError, read_evaluation, uses_sample
+from scripts.terminal.console import console, plain, show
+from scripts.terminal.tables import table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,81 +27,94 @@ _MARKS = {
 }
 
 
-def show_progress(aws: Aws, arn: str) -> Execution:
-    """Show an execution live until it ends; then why, for each step that failed."""
+def follow(aws: Aws, arn: str) -> Execution:
+    """Show an execution live until it ends, then its failures and figures.
+
+    Raises
+    ------
+    ExecutionError
+        If it did not succeed.
+    """
+    execution = _show_live(aws, arn)
+    _show_failures(execution)
+    has_figures = _show_figures(aws, execution)
+    if execution.status != "Succeeded":
+        hint = "`bankruptcy report` shows the evaluation." if has_figures else ""
+        raise ExecutionError(f"The execution ended as {execution.status}.", hint)
+    return execution
+
+
+def show_execution(aws: Aws, execution: Execution) -> None:
+    """Show the present steps, failures and figures of an execution."""
+    show(f"[bold]{execution.id}[/]: {execution.status}")
+    console().print(steps_table(execution.steps, now=datetime.now(UTC)))
+    _show_failures(execution)
+    _show_figures(aws, execution)
+
+
+def _show_live(aws: Aws, arn: str) -> Execution:
     from rich.live import Live
-    from rich.markup import escape
 
     from pipeline.service import watch
 
     out = console()
     states = watch(aws.client("sagemaker"), arn, interval=0.2 if aws.is_local else 5.0)
     execution = next(states)
-    # On a terminal the table is drawn anew several times a second; elsewhere once, at the end.
+    # A terminal shows the table several times a second; other outputs only get it at the end.
     with Live(
         get_renderable=lambda: steps_table(execution.steps, now=datetime.now(UTC)),
         console=out,
         refresh_per_second=8,
     ):
-        for execution in states:  # noqa: B007 - drawn by the line above
+        for execution in states:  # noqa: B007 - shown by get_renderable
             pass
-    out.print()  # off a terminal the table's last line is left open
-    for step in execution.steps:
-        if step.failure_reason:
-            out.print(f"[red]{step.name}:[/] {escape(step.failure_reason)}", soft_wrap=True)
+    out.print()  # outside a terminal, Live does not end the last line
     return execution
 
 
-def steps_table(steps: Iterable[StepState], *, now: datetime) -> Table:
-    """Return one row a step: state and seconds."""
-    from rich.table import Table
+def _show_failures(execution: Execution) -> None:
+    for step in execution.steps:
+        if step.failure_reason:
+            show(f"[red]{step.name}:[/] {plain(step.failure_reason)}")
 
-    table = Table(box=None, pad_edge=False)
-    for heading, justify in (("", "left"), ("step", "left"), ("state", "left"), ("seconds", "right")):
-        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
+
+def _show_figures(aws: Aws, execution: Execution) -> bool:
+    """Show the candidates' figures; return whether there are any."""
+    evaluation = read_evaluation(aws, execution)
+    if evaluation is not None:
+        console().print(candidates_table(evaluation, is_sample=uses_sample(execution)))
+    return evaluation is not None
+
+
+def steps_table(steps: Iterable[StepState], *, now: datetime) -> Table:
+    """Return a table with the state and duration of each step."""
+    shown = table("", "step", "state", ("seconds", "right"))
     for step in steps:
         state = f"{step.status} (from the cache)" if step.cached else step.status
         seconds = f"{((step.end or now) - step.start).total_seconds():.1f}" if step.start else ""
-        table.add_row(_MARKS.get(step.status, " "), step.name, state, seconds)
-    return table
-
-
-def read_evaluation(aws: Aws, execution: Execution) -> dict[str, Any] | None:
-    """Return the evaluation.json of an execution, or None when it has none yet."""
-    from pipeline.service import evaluation_uri
-
-    uri = evaluation_uri(aws.client("sagemaker"), execution)
-    if uri is None:
-        return None
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
-    evaluation: dict[str, Any] = json.load(aws.client("s3").get_object(Bucket=bucket, Key=key)["Body"])
-    return evaluation
+        shown.add_row(_MARKS.get(step.status, " "), step.name, state, seconds)
+    return shown
 
 
 def candidates_table(evaluation: dict[str, Any], *, is_sample: bool) -> Table:
-    """Return both candidates' figures on the companies that neither has seen."""
-    from rich.table import Table
-
+    """Return a table with both candidates' figures on the test companies, at most 80 columns wide."""
     test = evaluation["test"]
-    what = "sample data, one split" if is_sample else "one split"
-    # As wide as a terminal of 80 columns, with nothing cut off.
-    table = Table(
-        title=f"{test['companies']:,} unseen companies, {test['bankruptcies']} of them bankrupt ({what})",
-        title_justify="left",
-        caption="← selected: the better one out of fold; the unseen companies only judge.",
-        caption_justify="left",
-        box=None,
-        pad_edge=False,
+    origin = "sample data, one split" if is_sample else "one split"
+    right = ("ROC-AUC", "95 %\ninterval", "PR-AUC", "Brier", "recall,\n5 % FPR", "out of\nfold")
+    shown = table("", "candidate", *((heading, "right") for heading in right))
+    for column in shown.columns:
+        column.no_wrap = True
+    shown.columns[1].vertical = "bottom"
+    shown.title = (
+        f"{test['companies']:,} unseen companies, {test['bankruptcies']} of them bankrupt ({origin})"
     )
-    table.add_column("", no_wrap=True)
-    table.add_column("candidate", no_wrap=True, vertical="bottom")
-    for heading in ("ROC-AUC", "95 %\ninterval", "PR-AUC", "Brier", "recall,\n5 % FPR", "out of\nfold"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    shown.caption = "← selected: the better one out of fold; the unseen companies only judge it."
+    shown.title_justify = shown.caption_justify = "left"
     for name, figures in evaluation["candidates"].items():
-        chosen = name == evaluation["selected"]["candidate"]
+        is_selected = name == evaluation["selected"]["candidate"]
         roc_auc = figures["roc_auc"]
-        table.add_row(
-            "←" if chosen else "",
+        shown.add_row(
+            "←" if is_selected else "",
             f"{name} {figures['estimator']}",
             f"{roc_auc['value']:.3f}",
             f"{roc_auc['low']:.3f}–{roc_auc['high']:.3f}",
@@ -108,6 +122,6 @@ def candidates_table(evaluation: dict[str, Any], *, is_sample: bool) -> Table:
             f"{figures['brier']:.4f}",
             f"{figures['recall_at_5_percent_fpr']:.2f}",
             f"{figures['out_of_fold_roc_auc']:.3f}",
-            style="bold" if chosen else "",
+            style="bold" if is_selected else "",
         )
-    return table
+    return shown

@@ -1,0 +1,105 @@
+"""Reads the endpoint's state, and whether the service is paused."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from scripts.aws.failures import unless_gone
+
+if TYPE_CHECKING:
+    from pipeline.project import Project
+    from scripts.aws.session import Aws
+    from scripts.deploy.outputs import Outputs
+
+# Facts about deploy_model, which can't be imported; tests compare them with its own.
+MOVING = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"})
+MAX_ATTEMPTS = 3
+FAILED_ATTEMPTS = "DeploymentFailedAttempts"
+FAILED_REASON = "DeploymentFailedReason"
+# `destroy` sets the paused parameter to this value.
+BEING_DESTROYED = "destroying"
+
+_SERVING = frozenset({"InService", "RollingBack", "SystemUpdating", "Updating"})
+
+
+@dataclass(frozen=True)
+class EndpointState:
+    """The state of the endpoint.
+
+    Parameters
+    ----------
+    status
+        SageMaker's status, such as ``InService``; None if there is no endpoint.
+    version
+        The version that its configuration serves.
+    mode
+        ``instance`` or ``serverless``.
+    """
+
+    status: str | None
+    version: str | None = None
+    mode: str | None = None
+    instance_type: str | None = None
+    instance_count: int | None = None
+    memory_mb: int | None = None
+    max_concurrency: int | None = None
+    failure_reason: str | None = None
+
+    @property
+    def serves(self) -> bool:
+        """Whether it answers requests."""
+        return self.status in _SERVING
+
+    @property
+    def will_serve(self) -> bool:
+        """Whether it answers requests, or will once it has been created."""
+        return self.serves or self.status == "Creating"
+
+
+def version_of(project: Project, name: str) -> str | None:
+    """Return the version in the name of a model or endpoint configuration; None if another tool made it."""
+    match = re.fullmatch(rf"{re.escape(project.name)}-v(\d+)-[0-9a-f]{{8}}", name)
+    return match[1] if match else None
+
+
+def read_endpoint(aws: Aws) -> EndpointState:
+    """Return the state of the endpoint; its status is None if it does not exist."""
+    sagemaker = aws.client("sagemaker")
+    endpoint = unless_gone(sagemaker.describe_endpoint, EndpointName=aws.project.endpoint)
+    name = (endpoint or {}).get("EndpointConfigName", "")
+    # The configuration may be deleted between the two calls.
+    config = endpoint and unless_gone(sagemaker.describe_endpoint_config, EndpointConfigName=name)
+    if not config:
+        return EndpointState(None)
+    variant = config["ProductionVariants"][0]
+    serverless = variant.get("ServerlessConfig", {})
+    running: dict[str, Any] = next(iter(endpoint.get("ProductionVariants", [])), {})
+    return EndpointState(
+        status=endpoint["EndpointStatus"],
+        version=version_of(aws.project, name),
+        mode="serverless" if serverless else "instance",
+        instance_type=variant.get("InstanceType"),
+        instance_count=running.get("CurrentInstanceCount") or variant.get("InitialInstanceCount"),
+        memory_mb=serverless.get("MemorySizeInMB"),
+        max_concurrency=serverless.get("MaxConcurrency"),
+        failure_reason=endpoint.get("FailureReason"),
+    )
+
+
+def is_paused(aws: Aws, outputs: Outputs) -> bool:
+    """Return whether the service is paused."""
+    return read_paused(aws, outputs) != "false"
+
+
+def read_paused(aws: Aws, outputs: Outputs) -> str:
+    """Return the value of the paused parameter: ``true``, ``false`` or `BEING_DESTROYED`."""
+    answer = aws.client("ssm").get_parameter(Name=outputs.paused_parameter_name)
+    return str(answer["Parameter"]["Value"])
+
+
+def set_paused(aws: Aws, outputs: Outputs, value: str) -> None:
+    """Set the paused parameter, unless it already has that value."""
+    if read_paused(aws, outputs) != value:
+        aws.client("ssm").put_parameter(Name=outputs.paused_parameter_name, Value=value, Overwrite=True)

@@ -1,0 +1,129 @@
+"""Starts and finds executions of the pipeline, and reads their evaluations."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from shlex import quote
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from scripts.aws.files import SCHEME, read_if_present, split_uri
+from scripts.data.data_file import SAMPLE_FILE_NAME
+from scripts.data.upload import exists, newest_upload
+from scripts.errors import ScriptError
+
+if TYPE_CHECKING:
+    from pipeline.service import Execution
+    from scripts.aws.session import Aws
+
+
+class ExecutionError(ScriptError):
+    """An execution does not exist, could not be started or stopped, or did not succeed."""
+
+    code = "execution_failed"
+
+
+def start_execution(aws: Aws, parameters: Mapping[str, str]) -> tuple[str, str]:
+    """Start an execution, by default on the newest upload; return its ARN and the URI of its data.
+
+    Raises
+    ------
+    ExecutionError
+        If there is no data, or SageMaker rejects the parameters.
+    """
+    from pipeline.service import start
+
+    uri = parameters.get("InputDataUri") or newest_upload(aws)
+    if uri is None:
+        raise ExecutionError(
+            f"s3://{aws.project.bucket}/data/ has no data yet.", "Run `bankruptcy data upload` first."
+        )
+    if "InputDataUri" in parameters:
+        _check_uri(aws, uri)
+    try:
+        return start(aws.client("sagemaker"), aws.project, {**parameters, "InputDataUri": uri}), uri
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ResourceNotFound":
+            raise  # there is no pipeline; scripts.aws.failures explains it
+        reason = error.response["Error"]["Message"]
+        raise ExecutionError(f"The execution was not started: {reason}") from error
+
+
+def _check_uri(aws: Aws, uri: str) -> None:
+    """Raise an error if there is no data at a URI; the execution would only fail minutes later."""
+    if not uri.startswith(SCHEME):
+        upload = f"bankruptcy data upload --data {quote(uri)}"
+        raise ExecutionError(
+            f"{uri} is not an S3 URI (s3://bucket/key).", f"`{upload}` uploads the file and prints its URI."
+        )
+    bucket, _ = split_uri(uri)
+    if not bucket or not exists(aws, uri):
+        raise ExecutionError(
+            f"There is no data at {uri}.",
+            "`bankruptcy data upload --data PATH` uploads a file and prints its URI.",
+        )
+
+
+def stop_execution(aws: Aws, arn: str) -> None:
+    """Stop a running execution.
+
+    Raises
+    ------
+    ExecutionError
+        If SageMaker rejects that, for example because it has ended.
+    """
+    from pipeline.service import stop
+
+    try:
+        stop(aws.client("sagemaker"), arn)
+    except ClientError as error:
+        reason = error.response["Error"]["Message"]
+        raise ExecutionError(f"The execution was not stopped: {reason}") from error
+
+
+def resolve_execution(aws: Aws, arn_or_id: str | None) -> str:
+    """Return the ARN of an execution.
+
+    Parameters
+    ----------
+    arn_or_id
+        An ARN, the id at its end, or None for the newest execution.
+
+    Raises
+    ------
+    ExecutionError
+        If there is no such execution.
+    """
+    from pipeline.service import list_executions
+
+    if arn_or_id and arn_or_id.startswith("arn:"):
+        return arn_or_id
+    known = list_executions(aws.client("sagemaker"), aws.project)
+    for execution in known:
+        if arn_or_id in {None, execution.id}:
+            return execution.arn
+    if arn_or_id is None:
+        raise ExecutionError(
+            f"The pipeline {aws.project.pipeline} has no execution yet.",
+            "Start one with `bankruptcy pipeline start`.",
+        )
+    raise ExecutionError(
+        f"None of the newest {len(known)} executions is called {arn_or_id}.",
+        "List them with `bankruptcy pipeline list`.",
+    )
+
+
+def uses_sample(execution: Execution) -> bool:
+    """Return whether an execution ran on generated sample data."""
+    return execution.parameters.get("InputDataUri", "").endswith(f"/{SAMPLE_FILE_NAME}")
+
+
+def read_evaluation(aws: Aws, execution: Execution) -> dict[str, Any] | None:
+    """Return the evaluation.json of an execution; None if it has none yet."""
+    from pipeline.service import evaluation_uri
+
+    uri = evaluation_uri(aws.client("sagemaker"), execution)
+    content = uri and read_if_present(aws, uri)
+    return json.loads(content) if content else None

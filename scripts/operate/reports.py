@@ -1,0 +1,73 @@
+"""Fetches the report of an execution."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scripts.aws.files import FileError, open_stream
+from scripts.data.source import cache_folder
+from scripts.operate.executions import ExecutionError, resolve_execution
+
+if TYPE_CHECKING:
+    from pipeline.service import Execution
+    from scripts.aws.session import Aws
+
+# The newest executions among which to look for one with a report.
+_SEARCHED = 20
+
+
+def find_reported(aws: Aws, arn_or_id: str | None) -> Execution:
+    """Return an execution by ARN or id, or the newest one that has a report.
+
+    Raises
+    ------
+    ExecutionError
+        If there is no such execution.
+    """
+    from pipeline.service import describe, evaluation_uri, list_executions
+
+    sagemaker = aws.client("sagemaker")
+    if arn_or_id is not None:
+        return describe(sagemaker, resolve_execution(aws, arn_or_id))
+    known = list_executions(sagemaker, aws.project, _SEARCHED)
+    for item in known:
+        execution = describe(sagemaker, item.arn)
+        if evaluation_uri(sagemaker, execution) is not None:
+            return execution
+    raise ExecutionError(
+        f"None of the newest {len(known)} executions of {aws.project.pipeline} has a report.",
+        "`bankruptcy pipeline start --wait` makes one.",
+    )
+
+
+def save_report(aws: Aws, execution: Execution, path: Path | None = None) -> Path:
+    """Write the report of an execution to a file, by default in the cache folder; return its path.
+
+    Raises
+    ------
+    ExecutionError
+        If the execution has no report.
+    FileError
+        If the report can't be read, or the file can't be written.
+    """
+    from pipeline.service import evaluation_uri
+
+    uri = evaluation_uri(aws.client("sagemaker"), execution)
+    if uri is None:
+        raise ExecutionError(
+            f"Execution {execution.id} ({execution.status}) has no report: "
+            "its Evaluate step has not succeeded."
+        )
+    with open_stream(aws, f"{uri.rpartition('/')[0]}/report.html") as stream:
+        page = stream.read()
+    try:
+        if path is None:
+            path = cache_folder() / "reports" / f"{execution.id}.html"
+            path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(page)
+    except OSError as error:
+        raise FileError(
+            f"{path} can't be written ({error.strerror}).", "Choose another file with --output."
+        ) from error
+    return path

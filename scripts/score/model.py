@@ -1,0 +1,70 @@
+"""Chooses the version that scores a portfolio."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from scripts.aws.registry import describe_version, list_versions, metadata_of
+from scripts.errors import ScriptError
+from scripts.model.contracts import champion_version, feature_names, read_contract
+
+if TYPE_CHECKING:
+    from scripts.aws.session import Aws
+
+
+class ScoringError(ScriptError):
+    """A portfolio could not be scored."""
+
+    code = "scoring_failed"
+
+
+@dataclass(frozen=True)
+class Model:
+    """A version, its features, and the instance types that its jobs may run on (any, if empty)."""
+
+    arn: str
+    version: int
+    features: tuple[str, ...]
+    instance_types: tuple[str, ...] = ()
+
+
+def choose_model(aws: Aws, version: int | None) -> Model:
+    """Return an approved version. SageMaker only creates models from approved packages.
+
+    Parameters
+    ----------
+    version
+        The version to use; None for the champion if it is approved, else the newest approved version.
+
+    Raises
+    ------
+    ScoringError
+        If there is no such version, or it is not approved.
+    """
+    known = {found.version: found for found in list_versions(aws)}
+    approved = sorted(number for number, found in known.items() if found.is_approved)
+    wanted = version
+    if wanted is None:
+        champion = champion_version(aws)
+        wanted = int(champion) if champion and int(champion) in approved else max(approved, default=None)
+    if wanted is None:
+        raise ScoringError(
+            "No version of the model has been approved.", "Approve one with `bankruptcy model approve`."
+        )
+    if wanted not in known:
+        numbers = ", ".join(map(str, sorted(known)))
+        raise ScoringError(f"There is no version {wanted}; known versions: {numbers}.")
+    if wanted not in approved:
+        others = ", ".join(map(str, approved)) or "none"
+        raise ScoringError(
+            f"Version {wanted} is not approved, and only approved versions can score.",
+            f"Approve it with `bankruptcy model approve {wanted}`, or choose another; approved versions: "
+            f"{others}.",
+        )
+    package = describe_version(aws, known[wanted].arn)
+    contract = read_contract(aws, metadata_of(package).get("ContractUri", ""))
+    if contract is None:
+        raise ScoringError(f"The contract of version {wanted} is missing from the bucket.")
+    instance_types = package.get("InferenceSpecification", {}).get("SupportedTransformInstanceTypes", [])
+    return Model(known[wanted].arn, wanted, tuple(feature_names(contract)), tuple(instance_types))

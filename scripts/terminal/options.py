@@ -1,0 +1,146 @@
+"""The options that commands share: project, region and local AWS, data, and parameters."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from scripts.aws import session
+from scripts.aws.session import LOCAL_PORT, Aws
+from scripts.errors import UsageError
+
+DEFAULT_PROJECT = "bankruptcy"
+_PANEL = "Where (before or after the command's name)"
+
+DataOption = Annotated[
+    Path | None, typer.Option("--data", help="A data file of your own (.csv, .csv.gz, .csv.xz or .zip).")
+]
+_ProjectOption = Annotated[
+    str | None,
+    typer.Option(
+        help=f"Name of the project. Default: BANKRUPTCY_PROJECT, or {DEFAULT_PROJECT}.",
+        rich_help_panel=_PANEL,
+    ),
+]
+_RegionOption = Annotated[
+    str | None,
+    typer.Option(help="AWS region. Default: the region of your AWS configuration.", rich_help_panel=_PANEL),
+]
+_LocalOption = Annotated[
+    bool,
+    typer.Option(
+        "--local",
+        help=f"Use local AWS at AWS_ENDPOINT_URL, or on 127.0.0.1:{LOCAL_PORT}.",
+        rich_help_panel=_PANEL,
+    ),
+]
+
+
+@dataclass
+class Settings:
+    """The project, the region and whether to use local AWS, as given on the command line.
+
+    The command line keeps one object of this class in its context.
+    """
+
+    given_project: str | None = None
+    region: str | None = None
+    local: bool = False
+
+    @property
+    def project(self) -> str:
+        """Name of the project."""
+        return self.given_project or _default_project()
+
+    def connect(self) -> Aws:
+        """Connect to AWS; see `scripts.aws.session.connect`."""
+        return session.connect(self.project, local=self.local, region=self.region)
+
+    def command(self, words: str) -> str:
+        """Return the command line of a command, with the options that were given.
+
+        Without ``--local``, a user who copies the command would change a real account.
+        """
+        options = []
+        if self.project != _default_project():
+            options += ["--project", self.project]
+        if self.local:
+            options.append("--local")
+        if self.region is not None:
+            options += ["--region", self.region]
+        return " ".join(["bankruptcy", words, *options])
+
+    def complete(self, text: str) -> str:
+        """Add the given options to each command in backquotes, except those that don't take them."""
+        return re.sub(r"`bankruptcy (?!local )([^`]*)`", lambda match: f"`{self.command(match[1])}`", text)
+
+    def update(self, project: str | None, region: str | None, *, local: bool) -> None:
+        """Set what was given; options after the command's name win."""
+        self.given_project = project or self.given_project
+        self.region = region or self.region
+        self.local = local or self.local
+
+
+def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options --project, --region and --local to a command or group.
+
+    Parameters
+    ----------
+    command
+        A function whose first parameter takes the `Settings`; the others are options as usual.
+    """
+
+    @wraps(command)
+    def run(
+        ctx: typer.Context,
+        project: _ProjectOption = None,
+        region: _RegionOption = None,
+        local: _LocalOption = False,
+        **options: Any,
+    ) -> Any:
+        settings = ctx.ensure_object(Settings)
+        settings.update(project, region, local=local)
+        return command(settings, **options)
+
+    added = list(inspect.signature(run, follow_wrapped=False, eval_str=True).parameters.values())[:-1]
+    own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
+    parameters = [
+        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in (added[0], *own, *added[1:])
+    ]
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return run
+
+
+def settings_of(ctx: typer.Context) -> Settings:
+    """Return the settings in a context."""
+    return ctx.ensure_object(Settings)
+
+
+def parse_parameters(options: Sequence[str] | None, example: str) -> dict[str, str]:
+    """Split options of the form Name=Value.
+
+    Raises
+    ------
+    UsageError
+        If one has no equals sign; the message shows the example.
+    """
+    parameters = {}
+    for option in options or ():
+        name, equals, value = option.partition("=")
+        if not equals or not name:
+            raise UsageError(f"--parameter takes Name=Value, for example {example}; given: {option!r}.")
+        parameters[name] = value
+    return parameters
+
+
+def _default_project() -> str:
+    return os.environ.get("BANKRUPTCY_PROJECT") or DEFAULT_PROJECT

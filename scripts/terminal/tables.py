@@ -1,0 +1,124 @@
+"""Makes the tables that commands print."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Literal
+
+from scripts.aws.registry import metadata_of
+from scripts.terminal.console import plain
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from scripts.deploy.endpoint import EndpointState
+    from scripts.operate.api_checks import Check
+    from scripts.operate.prices import Estimate
+    from scripts.operate.status import Status
+
+TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
+
+
+def table(*headings: str | tuple[str, Literal["left", "right"]]) -> Table:
+    """Return an empty table; a heading may come with the alignment of its column."""
+    from rich.table import Table
+
+    made = Table(box=None, pad_edge=False)
+    for heading in headings:
+        text, justify = (heading, "left") if isinstance(heading, str) else heading
+        made.add_column(text, justify=justify, overflow="fold")  # type: ignore[arg-type]
+    return made
+
+
+def facts_table(facts: Iterable[tuple[str, str]]) -> Table:
+    """Return a table with a label and a text in each row."""
+    made = table("", "")
+    made.show_header = False
+    made.columns[0].style = "bold"
+    made.columns[0].no_wrap = True
+    for label, text in facts:
+        made.add_row(label, text)
+    return made
+
+
+def package_facts(package: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the facts about a version, from its description in the registry."""
+    statistics = package.get("ModelMetrics", {}).get("ModelQuality", {}).get("Statistics", {})
+    facts = [
+        ("version", str(package["ModelPackageVersion"])),
+        ("ARN", package["ModelPackageArn"]),
+        ("approval", package["ModelApprovalStatus"]),
+        ("note", package.get("ApprovalDescription", "")),
+        ("artefact", package["InferenceSpecification"]["Containers"][0]["ModelDataUrl"]),
+        ("evaluation", statistics.get("S3Uri", "")),
+        *sorted(metadata_of(package).items()),
+    ]
+    return [(label, plain(text)) for label, text in facts if text]
+
+
+def status_facts(status: Status, resume_command: str) -> list[tuple[str, str]]:
+    """Return the facts about the service; the command is shown if it is paused."""
+    execution = status.execution
+    last = f"{execution.id}  {execution.status}  {execution.start:{TIME_FORMAT}}" if execution else "none yet"
+    versions = [
+        f"{p.version}  {p.approval}  {p.created:{TIME_FORMAT}}"
+        + (f"  [red]{plain(p.failure)}[/]" if p.failure else "")
+        for p in status.packages
+    ]
+    paused = f"[yellow]yes; `{resume_command}` resumes it[/]" if status.paused else "no"
+    return [
+        ("project", f"{status.project}, account {status.account}, {status.region}"),
+        ("pipeline", status.pipeline),
+        ("last execution", last),
+        ("newest versions", "\n".join(versions) or "none yet"),
+        ("endpoint", _endpoint_text(status.endpoint)),
+        ("champion", _champion_text(status)),
+        ("paused", paused),
+        ("API", status.api_url),
+        ("alarms", f"[red]{', '.join(status.alarms)}[/]" if status.alarms else "none in ALARM"),
+        ("dead letters", f"[red]{status.dead_letters}[/]" if status.dead_letters else "0"),
+        ("cost (estimate)", _cost_text(status.cost)),
+    ]
+
+
+def checks_table(checks: Iterable[Check]) -> Table:
+    """Return a table with one check in each row."""
+    made = table("", "check", "expected", "got", ("ms", "right"), "answer")
+    for check in checks:
+        made.add_row(
+            "[green]pass[/]" if check.passed else "[red]FAIL[/]",
+            check.name,
+            check.expected,
+            str(check.status or "-"),
+            f"{check.latency_ms:.0f}",
+            plain(check.remark),
+        )
+    return made
+
+
+def _champion_text(status: Status) -> str:
+    if status.champion_version is None:
+        return "none yet"
+    warning = "" if status.endpoint.serves else "  [yellow]not in service: /predict answers 503[/]"
+    return f"version {status.champion_version}{warning}"
+
+
+def _endpoint_text(endpoint: EndpointState) -> str:
+    if endpoint.status is None:
+        return "none"
+    capacity = (
+        f"serverless, {endpoint.memory_mb} MB, up to {endpoint.max_concurrency} concurrent requests"
+        if endpoint.mode == "serverless"
+        else f"{endpoint.instance_count} × {endpoint.instance_type}"
+    )
+    reason = f"\n{plain(endpoint.failure_reason)}" if endpoint.failure_reason else ""
+    return f"{endpoint.status}, version {endpoint.version}, {capacity}{reason}"
+
+
+def _cost_text(cost: Estimate) -> str:
+    figures = (
+        ""
+        if cost.usd_per_hour is None or cost.usd_per_month is None
+        else f"${cost.usd_per_hour:.3f} an hour, ${cost.usd_per_month:.2f} a month: "
+    )
+    return f"{figures}{cost.basis}\n[dim]{cost.source}\nnot included: {cost.not_counted}[/]"
