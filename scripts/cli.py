@@ -61,7 +61,7 @@ def bankruptcy(
         bool, typer.Option("--version", help="Show the version.", is_eager=True, callback=_show_version)
     ] = False,
 ) -> None:
-    """Train, approve and deploy a model of bankruptcy risk, and predict companies: on AWS or on this machine."""
+    """Train, approve and deploy a model of bankruptcy risk, and use it: on AWS or on this machine."""
 
 
 app.command()(demo.demo)

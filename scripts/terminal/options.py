@@ -18,29 +18,10 @@ from scripts.aws.session import LOCAL_PORT, Aws
 from scripts.errors import UsageError
 
 DEFAULT_PROJECT = "bankruptcy"
-_PANEL = "Where (before or after the command's name)"
+_PANEL = "Where to work (before or after the command's name)"
 
 DataOption = Annotated[
     Path | None, typer.Option("--data", help="A data file of your own (.csv, .csv.gz, .csv.xz or .zip).")
-]
-_ProjectOption = Annotated[
-    str | None,
-    typer.Option(
-        help=f"Name of the project. Default: BANKRUPTCY_PROJECT, or {DEFAULT_PROJECT}.",
-        rich_help_panel=_PANEL,
-    ),
-]
-_RegionOption = Annotated[
-    str | None,
-    typer.Option(help="AWS region. Default: the region of your AWS configuration.", rich_help_panel=_PANEL),
-]
-_LocalOption = Annotated[
-    bool,
-    typer.Option(
-        "--local",
-        help=f"Use local AWS at AWS_ENDPOINT_URL, or on 127.0.0.1:{LOCAL_PORT}.",
-        rich_help_panel=_PANEL,
-    ),
 ]
 
 
@@ -99,25 +80,45 @@ def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
     """
 
     @wraps(command)
-    def run(
-        ctx: typer.Context,
-        project: _ProjectOption = None,
-        region: _RegionOption = None,
-        local: _LocalOption = False,
-        **options: Any,
-    ) -> Any:
-        settings = ctx.ensure_object(Settings)
+    def run(ctx: typer.Context, project: str | None, region: str | None, local: bool, **options: Any) -> Any:
+        settings = settings_of(ctx)
         settings.update(project, region, local=local)
         return command(settings, **options)
 
-    added = list(inspect.signature(run, follow_wrapped=False, eval_str=True).parameters.values())[:-1]
     own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
-    parameters = [
-        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in (added[0], *own, *added[1:])
-    ]
+    context, *shared = inspect.signature(_shared_options, eval_str=True).parameters.values()
+    parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in (context, *own, *shared)]
+    # typer reads the options from these two attributes.
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    run.__annotations__ = {each.name: each.annotation for each in parameters}
     return run
+
+
+def _shared_options(
+    ctx: typer.Context,
+    project: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Name of the project. Default: BANKRUPTCY_PROJECT, or {DEFAULT_PROJECT}.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None,
+    region: Annotated[
+        str | None,
+        typer.Option(
+            help="AWS region. Default: the region of your AWS configuration.", rich_help_panel=_PANEL
+        ),
+    ] = None,
+    local: Annotated[
+        bool,
+        typer.Option(
+            "--local",
+            help=f"Use local AWS at AWS_ENDPOINT_URL, or on 127.0.0.1:{LOCAL_PORT}.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = False,
+) -> None:
+    """Declare the options that `with_settings` adds."""
 
 
 def settings_of(ctx: typer.Context) -> Settings:

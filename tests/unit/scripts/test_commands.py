@@ -1,18 +1,26 @@
-"""The command line: what it offers, what it refuses, and in which words."""
+"""The command line: its help, its options, its errors and exit codes."""
 
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
-import typer
+import typer.main
+from botocore.exceptions import EndpointConnectionError
 from typer.testing import CliRunner
 
 from scripts.cli import app
+from scripts.errors import ScriptError, UsageError
+from scripts.terminal.options import parse_parameters
 
 RUNNER = CliRunner(env={"TERM": "dumb"})
+# The commands that work without AWS or bring their own.
+WITHOUT_SETTINGS = {("demo",), ("local",), ("local", "start"), ("data", "fetch"), ("data", "describe")}
 
 
 @pytest.fixture(autouse=True)
@@ -31,51 +39,48 @@ def test_help_names_every_command() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "code", "message"),
     [
-        (["pipeline", "list"], "No AWS region is set"),
-        (["pipeline", "list"], "or pass --local for this machine"),
-        (["pipeline", "list", "--local"], "Start it with `bankruptcy local start`"),
-        (["predict"], "Give either a file or --row N"),
-        (["data", "describe", "--data", "nowhere.csv"], "nowhere.csv"),
+        (["pipeline", "list"], 1, "No AWS region is set"),
+        (["pipeline", "list"], 1, "To work on this machine, pass --local."),
+        (["pipeline", "list", "--local"], 1, "Start it with `bankruptcy local start`"),
+        (["predict"], 2, "Give either a file or --row N"),
+        (["data", "describe", "--data", "nowhere.csv"], 1, "nowhere.csv"),
     ],
 )
-def test_errors_say_what_to_do_next(arguments: list[str], told: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    # use_local_aws sets these for the process; the test takes them back
+def test_errors_say_what_to_do_next(
+    arguments: list[str], code: int, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # use_local_aws sets these for the process; monkeypatch restores them.
     for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
         monkeypatch.setenv(name, "x")
         monkeypatch.delenv(name)
     monkeypatch.setattr("scripts.aws.session.LOCAL_PORT", _free_port())
     result = RUNNER.invoke(app, arguments)
-    assert result.exit_code == 1
-    assert told in result.output
-    assert "endpoint URL" not in result.output  # the address is told once
+    assert result.exit_code == code
+    assert message in result.output
+    assert "endpoint URL" not in result.output  # the address is shown once
     assert "Traceback" not in result.output
 
 
-def test_a_parameter_without_an_equals_sign_is_refused() -> None:
-    from scripts.commands.pipeline import parse_parameters
-
-    assert parse_parameters(["MinRocAuc=0.9", "Note=a=b"]) == {"MinRocAuc": "0.9", "Note": "a=b"}
-    with pytest.raises(typer.Exit):
-        parse_parameters(["MinRocAuc"])
+def test_a_parameter_without_an_equals_sign_is_rejected() -> None:
+    parsed = parse_parameters(["MinRocAuc=0.9", "Note=a=b"], "A=1")
+    assert parsed == {"MinRocAuc": "0.9", "Note": "a=b"}
+    with pytest.raises(UsageError, match="for example A=1; given: 'MinRocAuc'"):
+        parse_parameters(["MinRocAuc"], "A=1")
 
 
 @pytest.mark.parametrize(
     ("arguments", "example"),
     [(["deploy"], "InstanceType=ml.m5.large"), (["pipeline", "start"], "MinRocAuc=0.9")],
 )
-def test_a_parameter_that_is_refused_gets_an_example_of_its_own(
-    arguments: list[str], example: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for module in ("service", "pipeline"):
-        monkeypatch.setattr(f"scripts.commands.{module}.connect", lambda *_, **__: SimpleNamespace())
+def test_a_rejected_parameter_gets_an_example_of_its_command(arguments: list[str], example: str) -> None:
     result = RUNNER.invoke(app, [*arguments, "-p", "InstanceType"])
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert f"for example {example}; given: 'InstanceType'" in result.output
 
 
-def test_local_start_says_that_a_port_is_taken() -> None:
+def test_local_start_reports_a_port_in_use() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -84,8 +89,112 @@ def test_local_start_says_that_a_port_is_taken() -> None:
     assert "is not free" in result.output
 
 
+def commands_of(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Yield the words of every command and group below a command."""
+    yield words
+    for name, below in getattr(command, "commands", {}).items():
+        yield from commands_of(below, (*words, name))
+
+
+@pytest.mark.parametrize("words", [*commands_of(typer.main.get_command(app))], ids=" ".join)
+def test_help_fits_80_columns_and_breaks_no_words(words: tuple[str, ...]) -> None:
+    narrow, wide = (
+        RUNNER.invoke(app, [*words, "--help"], env={"COLUMNS": columns}).output
+        for columns in ("80", "500")
+    )
+    assert max(map(len, narrow.splitlines())) <= 80
+    frame = str.maketrans("╭╮╰╯│─", "      ")
+    assert set(narrow.translate(frame).split()) <= set(wide.translate(frame).split())
+    assert "Where to work" in narrow or words in WITHOUT_SETTINGS
+
+
+def test_version_is_shown() -> None:
+    result = RUNNER.invoke(app, ["--version"])
+    assert (result.exit_code, result.output) == (0, f"bankruptcy {version('bankruptcy-mlops')}\n")
+
+
+@pytest.fixture
+def connected(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bool, str | None]]:
+    """The projects, --local and regions that commands connect with."""
+    found: list[tuple[str, bool, str | None]] = []
+
+    def connect(project: str, *, local: bool, region: str | None) -> None:
+        found.append((project, local, region))
+        raise ScriptError("A problem.", "Run `bankruptcy deploy`, or `bankruptcy local start`.")
+
+    monkeypatch.setattr("scripts.aws.session.connect", connect)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ("pipeline list", ("bankruptcy", False, None)),
+        ("--local --project one pipeline list", ("one", True, None)),
+        ("pipeline --local --project one list", ("one", True, None)),
+        ("pipeline list --project one --local", ("one", True, None)),
+        ("--project one pipeline --region eu-west-1 list --local --project two", ("two", True, "eu-west-1")),
+    ],
+)
+def test_shared_options_are_accepted_before_and_after_the_command(
+    arguments: str,
+    expected: tuple[str, bool, str | None],
+    connected: list[tuple[str, bool, str | None]],
+) -> None:
+    result = RUNNER.invoke(app, arguments.split())
+    assert result.exit_code == 1
+    assert connected == [expected]
+
+
+def test_hints_repeat_the_given_options(
+    connected: list[tuple[str, bool, str | None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = RUNNER.invoke(app, "--local status --project one --region eu-west-1".split())
+    deploy = "bankruptcy deploy --project one --local --region eu-west-1"
+    assert result.stderr == f"Error: A problem. Run `{deploy}`, or `bankruptcy local start`.\n"
+    # A project from the environment is not repeated, and no command remembers another's options.
+    monkeypatch.setenv("BANKRUPTCY_PROJECT", "two")
+    result = RUNNER.invoke(app, ["status"])
+    assert "Run `bankruptcy deploy`, or" in result.stderr
+    assert [project for project, *_ in connected] == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(ScriptError("p"), 1), (UsageError("p"), 2), (EndpointConnectionError(endpoint_url="x"), 1)],
+)
+def test_errors_become_exit_codes(error: Exception, code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr("scripts.terminal.options.Settings.connect", fail)
+    result = RUNNER.invoke(app, ["status"])
+    assert result.exit_code == code
+    assert result.stderr.startswith("Error: ")
+
+
+def test_ctrl_c_ends_with_130_and_an_unknown_option_with_2(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("scripts.terminal.options.Settings.connect", interrupt)
+    assert RUNNER.invoke(app, ["status"]).exit_code == 130
+    assert RUNNER.invoke(app, ["status", "--nonsense"]).exit_code == 2
+
+
+def test_local_together_with_an_endpoint_url_means_that_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
+        monkeypatch.setenv(name, "x")
+        monkeypatch.delenv(name)
+    url = f"http://127.0.0.1:{_free_port()}"
+    monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+    result = RUNNER.invoke(app, ["status", "--local"])
+    assert result.exit_code == 1
+    assert f"Local AWS does not answer at {url}." in result.stderr
+
+
 @pytest.mark.parametrize("port", [4600, 4601])
-def test_local_start_names_both_ways_to_use_it(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_local_start_shows_how_to_use_it(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     server = SimpleNamespace(url=f"http://127.0.0.1:{port}", start=lambda: None, stop=lambda: None)
     monkeypatch.setattr("local_aws.server.LocalAws", lambda **_: server)
     ended = SimpleNamespace(wait=lambda: None)
@@ -96,7 +205,7 @@ def test_local_start_names_both_ways_to_use_it(port: int, monkeypatch: pytest.Mo
 
     assert result.exit_code == 0, result.output
     assert f"export AWS_ENDPOINT_URL={server.url}\n" in result.output
-    # --local knows one port only.
+    # Without AWS_ENDPOINT_URL, --local means the default port.
     assert ("pass --local to each command" in result.output) == (port == 4600)
     assert ("bankruptcy data upload --local" in result.output) == (port == 4600)
 

@@ -1,4 +1,4 @@
-"""How `deploy` and `destroy` show what happens."""
+"""How `deploy` and `destroy` show their events."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from scripts.aws.stacks import Event
-from scripts.commands.service import Watch
+from scripts.terminal.events import EventLog
 
 EVENTS = [
     Event("code", "predict_api.zip", "uploaded"),
@@ -20,7 +20,7 @@ EVENTS = [
     Event("b-service", "b-service", "UPDATE_ROLLBACK_IN_PROGRESS"),
     Event("b-service", "b-service", "UPDATE_ROLLBACK_COMPLETE"),
 ]
-IN_FULL = {
+ALWAYS_SHOWN = {
     "code  predict_api.zip  uploaded",
     "b-service  Queue  Replace  AWS::SQS::Queue",
     "b-service  Queue  UPDATE_FAILED  The name [x] is taken.",
@@ -29,61 +29,64 @@ IN_FULL = {
 }
 
 
+def use_console(monkeypatch: pytest.MonkeyPatch, out: Console) -> None:
+    for module in ("console", "events"):
+        monkeypatch.setattr(f"scripts.terminal.{module}.console", lambda **_: out)
+
+
 def lines_of(
     monkeypatch: pytest.MonkeyPatch, *, terminal: bool, verbose: bool = False
 ) -> tuple[list[str], str]:
-    """Show the events; return the lines that stay, and all that was written."""
+    """Show the events; return the printed lines, and the last live line."""
     out = Console(file=io.StringIO(), force_terminal=terminal, color_system=None, width=100, highlight=False)
-    monkeypatch.setattr("scripts.commands.service.console", lambda: out)
-    with Watch(verbose=verbose) as watch:
+    use_console(monkeypatch, out)
+    with EventLog(verbose=verbose) as log:
         for event in EVENTS:
-            watch(event)
-        last = watch.line
+            log(event)
+        last = log.line
     file = out.file
     assert isinstance(file, io.StringIO)
     return [line.rstrip() for line in file.getvalue().splitlines()], last
 
 
-def test_a_terminal_has_one_live_line_and_what_matters_in_full(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminal_shows_a_live_line_and_only_important_events(monkeypatch: pytest.MonkeyPatch) -> None:
     lines, last = lines_of(monkeypatch, terminal=True)
 
     assert last == "b-service 1/2  b-service  UPDATE_ROLLBACK_COMPLETE"
     text = "\n".join(lines)
-    assert all(told in text for told in IN_FULL)
+    assert all(line in text for line in ALWAYS_SHOWN)
     assert "b-service  Api  Add" not in text
     assert "b-service  Api  CREATE_COMPLETE" not in text
 
 
 @pytest.mark.parametrize(("terminal", "verbose"), [(False, False), (True, True)])
-def test_a_pipe_and_verbose_have_every_event(
+def test_a_pipe_and_verbose_show_every_event(
     terminal: bool, verbose: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lines, _ = lines_of(monkeypatch, terminal=terminal, verbose=verbose)
 
     assert len(lines) == len(EVENTS)
-    assert set(lines) > IN_FULL
+    assert set(lines) > ALWAYS_SHOWN
 
 
-def test_only_stacks_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        "scripts.commands.service.console", lambda: Console(file=io.StringIO(), force_terminal=True)
-    )
-    with Watch() as watch:
-        watch(EVENTS[0])
-        assert watch.line == "code  predict_api.zip  uploaded"
-        watch(Event("b-service", "Api", "DELETE_COMPLETE"))
-        assert watch.line == "b-service 1  Api  DELETE_COMPLETE"
+def test_the_live_line_counts_the_resources_of_stacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    use_console(monkeypatch, Console(file=io.StringIO(), force_terminal=True))
+    with EventLog() as log:
+        log(EVENTS[0])
+        assert log.line == "code  predict_api.zip  uploaded"
+        log(Event("b-service", "Api", "DELETE_COMPLETE"))
+        assert log.line == "b-service 1  Api  DELETE_COMPLETE"
 
 
-def test_a_question_is_asked_without_the_live_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_live_line_is_hidden_while_a_question_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     out = Console(file=io.StringIO(), force_terminal=True)
-    monkeypatch.setattr("scripts.commands.service.console", lambda: out)
+    use_console(monkeypatch, out)
     live: list[bool] = []
     monkeypatch.setattr("typer.confirm", lambda _: live.append(bool(out._live_stack)) or True)
 
-    with Watch() as watch:
+    with EventLog() as log:
         assert out._live_stack
-        assert watch.ask("Replace or remove these?")
+        assert log.ask("Replace or remove these?")
         assert out._live_stack
     assert live == [False]
     assert not out._live_stack

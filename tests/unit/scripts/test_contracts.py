@@ -1,4 +1,4 @@
-"""`bankruptcy model approve`: what it says of columns that change, and when it asks."""
+"""`bankruptcy model approve` shows the columns that change, and asks."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from botocore.exceptions import ClientError
 from typer.testing import CliRunner
 
 from scripts.cli import app
-from scripts.commands import model
 from scripts.model.contracts import ContractChange, contract_change
 
-DEPLOYED = ["assets", "debt", "equity"]
+CHAMPION = ["assets", "debt", "equity"]
 
 
 class Aws:
@@ -22,19 +21,19 @@ class Aws:
 
     is_local = True
 
-    def __init__(self, deployed: list[str] | None, coming: list[str]) -> None:
+    def __init__(self, champion: list[str] | None, other: list[str]) -> None:
         self.project: Any = self
         self.bucket = "bucket"
         self.model_package_group = "group"
         self.updates: list[dict[str, Any]] = []
-        self._objects = {"models/1/contract.json": _contract(coming)}
-        if deployed is not None:
-            self._objects["champion/contract.json"] = {**_contract(deployed), "version": "3"}
+        self._objects = {"models/1/contract.json": _contract(other)}
+        if champion is not None:
+            self._objects["champion/contract.json"] = {**_contract(champion), "version": "3"}
         self.package = {
             "ModelPackageArn": "arn:package/4",
             "ModelPackageVersion": 4,
             "CustomerMetadataProperties": {
-                "ContractHash": "+".join(coming),
+                "ContractHash": "+".join(other),
                 "ContractUri": "s3://bucket/models/1/contract.json",
             },
         }
@@ -57,51 +56,51 @@ def _contract(names: list[str]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("coming", "change"),
+    ("other", "change"),
     [
-        (DEPLOYED, None),
+        (CHAMPION, None),
         (["debt", "assets", "equity"], ContractChange("3", (), (), (1, "debt"))),
         (["assets", "debt", "sales"], ContractChange("3", ("equity",), ("sales",), None)),
         (["assets", "sales", "equity", "debt"], ContractChange("3", (), ("sales",), (4, "debt"))),
         (["equity"], ContractChange("3", ("assets", "debt"), (), (1, "equity"))),
     ],
 )
-def test_what_changes_for_clients(coming: list[str], change: ContractChange | None) -> None:
-    aws: Any = Aws(DEPLOYED, coming)
+def test_contracts_are_compared(other: list[str], change: ContractChange | None) -> None:
+    aws: Any = Aws(CHAMPION, other)
     assert contract_change(aws, aws.package) == change
 
 
-def test_nothing_changes_where_nothing_is_deployed() -> None:
-    aws: Any = Aws(None, DEPLOYED)
+def test_without_a_champion_nothing_changes() -> None:
+    aws: Any = Aws(None, CHAMPION)
     assert contract_change(aws, aws.package) is None
 
 
 @pytest.mark.parametrize(
-    ("coming", "arguments", "answer", "approved"),
+    ("other", "arguments", "answer", "approved"),
     [
-        (DEPLOYED, [], "", True),
+        (CHAMPION, [], "", True),
         (["debt", "assets", "sales"], [], "n\n", False),
         (["debt", "assets", "sales"], [], "", False),
         (["debt", "assets", "sales"], [], "y\n", True),
         (["debt", "assets", "sales"], ["--yes"], "", True),
     ],
 )
-def test_a_change_is_shown_and_asked_about(
-    coming: list[str], arguments: list[str], answer: str, approved: bool, monkeypatch: pytest.MonkeyPatch
+def test_a_changed_contract_is_shown_and_must_be_confirmed(
+    other: list[str], arguments: list[str], answer: str, approved: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    aws = Aws(DEPLOYED, coming)
-    monkeypatch.setattr(model, "connect", lambda *_, **__: aws)
-    monkeypatch.setattr(model, "find", lambda *_: aws.package)
+    aws = Aws(CHAMPION, other)
+    monkeypatch.setattr("scripts.terminal.options.Settings.connect", lambda _: aws)
+    monkeypatch.setattr("scripts.model.approval.find_version", lambda *_: aws.package)
     result = CliRunner().invoke(app, ["model", "approve", "4", *arguments], input=answer)
     assert [update["ModelApprovalStatus"] for update in aws.updates] == (["Approved"] if approved else [])
     assert result.exit_code == (0 if approved else 1)
-    told = [" ".join(line.split()) for line in result.output.splitlines()]
-    if coming == DEPLOYED:
-        assert told == ["Version 4 is approved; its deployment has been asked for."]
+    lines = [" ".join(line.split()) for line in result.output.splitlines()]
+    if other == CHAMPION:
+        assert lines == ["Version 4 is approved; its deployment has been requested."]
     else:
-        assert told[1:4] == [
-            "goes equity",
-            "comes sales",
-            "moves from number 1 on, where 'debt' comes to stand",
+        assert lines[1:4] == [
+            "removed equity",
+            "added sales",
+            "moved positions change from 1 on, which is now 'debt'",
         ]
-        assert "409" in told[4]
+        assert "409" in lines[4]

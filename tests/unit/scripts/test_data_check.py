@@ -1,4 +1,4 @@
-"""What `data upload` and `demo` refuse before anything is uploaded or deployed."""
+"""`data upload` and `demo` reject invalid data files before they upload or deploy anything."""
 
 from __future__ import annotations
 
@@ -49,26 +49,26 @@ def _with_text(text: str) -> str:
     ],
     ids=["no target", "text in a cell", "semicolons", "empty"],
 )
-def spoilt(
+def invalid(
     request: pytest.FixtureRequest, companies: Callable[..., pd.DataFrame], data_file: Any, tmp_path: Path
 ) -> tuple[Path, str]:
-    """A file that the pipeline's first step refuses, and a part of what it says."""
-    spoil, told = request.param
+    """A file that the pipeline's first step rejects, and a part of its message."""
+    change, message = request.param
     path = data_file(tmp_path / "mine.csv", companies(rows=20, bankrupt=4))
-    path.write_text(spoil(path.read_text(encoding="utf-8")), encoding="utf-8")
-    return path, told
+    path.write_text(change(path.read_text(encoding="utf-8")), encoding="utf-8")
+    return path, message
 
 
-def test_a_file_that_the_pipeline_refuses_is_not_uploaded(aws: Any, spoilt: tuple[Path, str]) -> None:
-    result = RUNNER.invoke(app, ["data", "upload", "--data", str(spoilt[0])])
+def test_an_invalid_file_is_not_uploaded(aws: Any, invalid: tuple[Path, str]) -> None:
+    result = RUNNER.invoke(app, ["data", "upload", "--data", str(invalid[0])])
 
     assert result.exit_code == 1
     assert "The data file mine.csv can't be used" in result.output
-    assert spoilt[1] in result.output
+    assert invalid[1] in result.output
     assert aws.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
 
 
-def test_a_file_that_the_pipeline_takes_is_uploaded(
+def test_a_valid_file_is_uploaded(
     aws: Any, companies: Callable[..., pd.DataFrame], data_file: Any, tmp_path: Path
 ) -> None:
     path = data_file(tmp_path / "mine.csv", companies(rows=20, bankrupt=4))
@@ -79,15 +79,15 @@ def test_a_file_that_the_pipeline_takes_is_uploaded(
     assert aws.list_objects_v2(Bucket=BUCKET)["Contents"][0]["Key"].endswith("/mine.csv")
 
 
-def test_the_demo_deploys_nothing_for_a_file_that_the_pipeline_refuses(
-    spoilt: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+def test_the_demo_does_not_start_with_an_invalid_file(
+    invalid: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def start(**_: Any) -> Any:
         raise AssertionError("local AWS was started")
 
     monkeypatch.setattr("local_aws.server.LocalAws", start)
 
-    result = RUNNER.invoke(app, ["demo", "--data", str(spoilt[0])])
+    result = RUNNER.invoke(app, ["demo", "--data", str(invalid[0])])
 
     assert result.exit_code == 1
-    assert spoilt[1] in result.output
+    assert invalid[1] in result.output

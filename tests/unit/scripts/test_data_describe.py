@@ -1,11 +1,12 @@
-"""What is told of a data file before it is used."""
+"""Describing a data file, and reading single companies."""
 
 import hashlib
 from pathlib import Path
 
 import pytest
 
-from scripts.data.source import ColumnRange, DataError, describe, first_bankrupt_company, read_company
+from scripts.data.data_file import DataError, DataFile, read_data_file
+from scripts.data.describe import ColumnRange, describe
 
 CSV = (
     "Bankrupt?, Ratio A, Copy of A, Always one, Mixed\n"
@@ -16,13 +17,13 @@ CSV = (
 )
 
 
-def write(folder: Path, text: str, name: str = "companies.csv") -> Path:
+def write(folder: Path, text: str, name: str = "companies.csv") -> DataFile:
     path = folder / name
     path.write_text(text, encoding="utf-8")
-    return path
+    return read_data_file(path)
 
 
-def test_describe_finds_what_deserves_a_look(tmp_path: Path) -> None:
+def test_describe_finds_constant_duplicate_and_mixed_columns(tmp_path: Path) -> None:
     facts = describe(write(tmp_path, CSV))
 
     assert (facts.rows, facts.columns, facts.bankrupt, facts.bankrupt_share) == (4, 5, 1, 0.25)
@@ -31,8 +32,8 @@ def test_describe_finds_what_deserves_a_look(tmp_path: Path) -> None:
     assert facts.ranges[1] == ColumnRange("Ratio A", 0.125, 0.75)
     assert facts.mixed_columns == (ColumnRange("Mixed", 0.0, 4980000000.0),)
     assert (facts.non_numeric_cells, facts.missing_cells) == (0, 0)
-    assert facts.sha256 == hashlib.sha256(CSV.encode()).hexdigest()
-    assert (facts.is_uci, facts.is_sample) == (False, False)
+    assert facts.file.sha256 == hashlib.sha256(CSV.encode()).hexdigest()
+    assert (facts.file.is_uci, facts.file.is_sample) == (False, False)
 
 
 def test_describe_as_rows_is_readable(tmp_path: Path) -> None:
@@ -42,7 +43,7 @@ def test_describe_as_rows_is_readable(tmp_path: Path) -> None:
     assert rows["bankrupt"] == "1 (25.00%)"
     assert rows["duplicate columns"] == "Copy of A = Ratio A"
     assert rows["columns above 1"] == "1, up to 4.98e+09"
-    assert rows["which file"] == "not the UCI file"
+    assert rows["origin"] == "not the UCI file"
 
 
 def test_describe_counts_text_and_empty_cells(tmp_path: Path) -> None:
@@ -59,52 +60,54 @@ def test_describe_of_a_file_without_the_target(tmp_path: Path) -> None:
     assert dict(facts.as_rows())["bankrupt"] == "no column 'Bankrupt?'"
 
 
-def test_the_sample_is_known_by_its_name(tmp_path: Path) -> None:
+def test_the_sample_is_recognised_by_its_name(tmp_path: Path) -> None:
     facts = describe(write(tmp_path, CSV, "sample-data.csv"))
 
-    assert facts.is_sample
-    assert dict(facts.as_rows())["which file"] == "sample data (generated)"
+    assert facts.file.is_sample
+    assert dict(facts.as_rows())["origin"] == "sample data (generated)"
 
 
 @pytest.mark.parametrize("text", ["", "A,B\n1,2,3\n1,2,3,4\n"])
-def test_what_is_no_table_is_an_error(tmp_path: Path, text: str) -> None:
+def test_a_file_that_is_not_a_table_is_an_error(tmp_path: Path, text: str) -> None:
     with pytest.raises(DataError, match="can't be read as CSV"):
         describe(write(tmp_path, text))
 
 
 def test_a_company_is_read_by_row(tmp_path: Path) -> None:
-    path = write(tmp_path, CSV)
+    file = write(tmp_path, CSV)
 
     expected = {"Ratio A": 0.5, "Copy of A": 0.5, "Always one": 1.0, "Mixed": 0.0004}
-    assert read_company(path, 1) == expected
-    assert first_bankrupt_company(path) == expected
+    assert file.company(1) == expected
+    assert file.first_company(bankrupt=True) == expected
+    assert file.first_company(bankrupt=False)["Ratio A"] == 0.25
 
 
-def test_a_company_that_is_not_there_is_an_error(tmp_path: Path) -> None:
-    path = write(tmp_path, CSV)
-    with pytest.raises(DataError, match="has the rows 0 to 3; given 4"):
-        read_company(path, 4)
+def test_a_missing_company_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="has rows 0 to 3; given 4"):
+        write(tmp_path, CSV).company(4)
     with pytest.raises(DataError, match=r"Row 0 of .* can't be used"):
-        read_company(write(tmp_path, "Bankrupt?,A\n0,high\n", "text.csv"), 0)
+        write(tmp_path, "Bankrupt?,A\n0,high\n", "text.csv").company(0)
     with pytest.raises(DataError, match="no bankrupt company"):
-        first_bankrupt_company(write(tmp_path, "Bankrupt?,A\n0,0.5\n", "solvent.csv"))
+        write(tmp_path, "Bankrupt?,A\n0,0.5\n", "healthy.csv").first_company(bankrupt=True)
+    with pytest.raises(DataError, match="no healthy company: no row has 0"):
+        write(tmp_path, "Bankrupt?,A\n1,0.5\n", "bankrupt.csv").first_company(bankrupt=False)
 
 
 @pytest.mark.parametrize(("separator", "named"), [(";", "';'"), ("\t", "tabs"), ("|", "'|'")])
-def test_describe_says_that_a_file_looks_separated_by_something_else(
+def test_describe_reports_another_separator(
     tmp_path: Path, separator: str, named: str
 ) -> None:
     text = CSV.replace(",", separator)
-    # A text file where numbers have decimal commas, too, and not in every row.
+    # With decimal commas in some rows, pandas can't parse the file.
     for given in (text, text.replace("0.25", "0,25")):
         try:
-            told = "\n".join(" ".join(row) for row in describe(write(tmp_path, given)).as_rows())
+            found = "\n".join(" ".join(row) for row in describe(write(tmp_path, given)).as_rows())
         except DataError as error:
-            told = str(error)
-        assert f"looks separated by {named}; commas are needed" in told
+            found = str(error)
+        assert f"seems to be separated by {named}; use commas" in found
 
 
-def test_describe_shortens_names_that_are_whole_headers(tmp_path: Path) -> None:
+def test_describe_shortens_long_names(tmp_path: Path) -> None:
     header = ";".join(f"Ratio {number}" for number in range(95))
     rows = dict(describe(write(tmp_path, f"{header}\n1;2\n1;2\n")).as_rows())
 
@@ -114,5 +117,5 @@ def test_describe_shortens_names_that_are_whole_headers(tmp_path: Path) -> None:
     assert all(len(value) <= 110 for value in rows.values())
 
 
-def test_describe_says_nothing_of_separators_where_they_are_commas(tmp_path: Path) -> None:
+def test_describe_does_not_mention_commas(tmp_path: Path) -> None:
     assert "separator" not in dict(describe(write(tmp_path, CSV.replace("Mixed", "Mixed; or not"))).as_rows())

@@ -1,4 +1,4 @@
-"""Where data come from: a file, the cache, UCI's archive, or generated sample data."""
+"""Finding the data: a given file, the cache, UCI's archive, or generated sample data."""
 
 import gzip
 import hashlib
@@ -16,8 +16,9 @@ from typing import Any
 
 import pytest
 
-from scripts.data import source
-from scripts.data.source import DataError, DataUnavailableError, fetch, read_csv_file, resolve
+from scripts.data import data_file, source
+from scripts.data.data_file import DataError, read_data_file
+from scripts.data.source import DataUnavailableError, fetch, resolve
 
 CSV = b"Bankrupt?, Ratio A, Ratio B\r\n1,0.25,4980000000\r\n0,0.5,0.75\r\n"
 
@@ -35,7 +36,7 @@ def unreachable(url: str, *, timeout: float) -> Any:
 
 @contextmanager
 def server(answer: bytes, status: int = 200) -> Iterator[Callable[..., Any]]:
-    """An opener whose every URL leads to a server on loopback with one answer."""
+    """Yield an opener that sends every URL to a local server, which always gives this answer."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -68,28 +69,28 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def known(monkeypatch: pytest.MonkeyPatch) -> None:
-    """CSV counts as the known UCI file."""
-    monkeypatch.setattr(source, "UCI_SHA256", (hashlib.sha256(CSV).hexdigest(),))
+    """Let CSV count as the UCI file."""
+    monkeypatch.setattr(data_file, "UCI_SHA256", (hashlib.sha256(CSV).hexdigest(),))
 
 
 @pytest.mark.usefixtures("known")
-def test_fetch_keeps_the_csv_of_the_archive_and_does_not_download_it_twice(tmp_path: Path) -> None:
+def test_fetch_downloads_the_csv_once(tmp_path: Path) -> None:
     with server(archive()) as opener:
-        path = fetch(tmp_path / "cache", opener)
+        file = fetch(tmp_path / "cache", opener)
 
-    assert path.read_bytes() == CSV
-    assert list(path.parent.iterdir()) == [path]
-    assert fetch(tmp_path / "cache", unreachable) == path
+    assert file.path.read_bytes() == file.content == CSV
+    assert list(file.path.parent.iterdir()) == [file.path]
+    assert fetch(tmp_path / "cache", unreachable) == file
 
 
 @pytest.mark.usefixtures("known")
 def test_fetch_replaces_a_damaged_copy(tmp_path: Path) -> None:
     (tmp_path / source.UCI_FILE_NAME).write_bytes(CSV[:20])
     with server(archive()) as opener:
-        assert fetch(tmp_path, opener).read_bytes() == CSV
+        assert fetch(tmp_path, opener).path.read_bytes() == CSV
 
 
-def test_fetch_refuses_another_file_and_names_both_hashes(tmp_path: Path) -> None:
+def test_fetch_rejects_another_file_and_shows_both_hashes(tmp_path: Path) -> None:
     with server(archive()) as opener, pytest.raises(DataError) as caught:
         fetch(tmp_path, opener)
 
@@ -98,16 +99,16 @@ def test_fetch_refuses_another_file_and_names_both_hashes(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == []
 
 
-def test_fetch_asks_uci_with_a_timeout(tmp_path: Path) -> None:
-    asked = []
+def test_fetch_downloads_with_a_timeout(tmp_path: Path) -> None:
+    requests = []
 
     def opener(url: str, *, timeout: float) -> Any:
-        asked.append((url, timeout))
+        requests.append((url, timeout))
         raise TimeoutError("timed out")
 
-    with pytest.raises(DataUnavailableError, match=r"can't be reached from here \(timed out\).*--data PATH"):
+    with pytest.raises(DataUnavailableError, match=r"can't be reached \(timed out\).*--data PATH"):
         fetch(tmp_path, opener)
-    assert asked == [
+    assert requests == [
         ("https://archive.ics.uci.edu/static/public/572/taiwanese+bankruptcy+prediction.zip", 10.0)
     ]
 
@@ -115,19 +116,19 @@ def test_fetch_asks_uci_with_a_timeout(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("answer", "status", "reason"),
     [
-        (b"<html>Sign in</html>", 200, "sends no archive"),
+        (b"<html>Sign in</html>", 200, "is not an archive"),
         (b"busy", 503, "Service Unavailable"),
         (b"", 404, "Not Found"),
     ],
 )
-def test_fetch_says_why_the_archive_is_out_of_reach(
+def test_fetch_reports_why_the_archive_is_unavailable(
     tmp_path: Path, answer: bytes, status: int, reason: str
 ) -> None:
     with server(answer, status) as opener, pytest.raises(DataUnavailableError, match=reason):
         fetch(tmp_path, opener)
 
 
-def test_fetch_says_when_the_cache_can_not_be_written(tmp_path: Path, known: None) -> None:
+def test_fetch_reports_a_cache_that_is_not_writable(tmp_path: Path, known: None) -> None:
     (tmp_path / "file").write_text("not a folder")
     with server(archive()) as opener, pytest.raises(DataError, match="Set BANKRUPTCY_HOME"):
         fetch(tmp_path / "file", opener)
@@ -141,7 +142,7 @@ def test_the_cache_is_in_the_home_folder_unless_set(tmp_path: Path, monkeypatch:
     assert source.cache_folder() == tmp_path / "elsewhere"
 
 
-def test_resolve_prefers_the_given_file(tmp_path: Path, home: Path) -> None:
+def test_resolve_reads_the_given_file(tmp_path: Path, home: Path) -> None:
     path = tmp_path / "mine.csv"
     path.write_bytes(CSV)
 
@@ -152,7 +153,7 @@ def test_resolve_prefers_the_given_file(tmp_path: Path, home: Path) -> None:
 
 
 @pytest.mark.usefixtures("known")
-def test_resolve_downloads_into_the_cache_and_names_the_data_set(home: Path) -> None:
+def test_resolve_downloads_to_the_cache(home: Path) -> None:
     with server(archive()) as opener:
         found = resolve(None, opener)
 
@@ -161,7 +162,7 @@ def test_resolve_downloads_into_the_cache_and_names_the_data_set(home: Path) -> 
     assert found.description.startswith("UCI 572, Taiwanese Bankruptcy Prediction")
 
 
-def test_resolve_falls_back_to_the_sample_and_says_why(home: Path) -> None:
+def test_resolve_falls_back_to_the_sample_and_explains_why(home: Path) -> None:
     found = resolve(None, unreachable)
 
     assert found.is_sample
@@ -177,7 +178,7 @@ def test_resolve_falls_back_to_the_sample_and_says_why(home: Path) -> None:
 
 
 @pytest.mark.usefixtures("home")
-def test_resolve_does_not_hide_a_wrong_file_behind_the_sample() -> None:
+def test_resolve_does_not_replace_a_wrong_file_by_the_sample() -> None:
     with server(archive()) as opener, pytest.raises(DataError, match="given sha256"):
         resolve(None, opener)
 
@@ -194,23 +195,23 @@ def test_resolve_does_not_hide_a_wrong_file_behind_the_sample() -> None:
 def test_every_format_is_decompressed(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
 
-    csv = read_csv_file(tmp_path / name)
+    file = read_data_file(tmp_path / name)
 
-    assert (csv.name, csv.content) == ("a.csv", CSV)
+    assert (file.name, file.content) == ("a.csv", CSV)
 
 
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
         ("a.parquet", b"PAR1", r"must end in one of \.csv, \.csv\.gz, \.csv\.xz, \.zip"),
-        ("a.csv", None, "There is no data file"),
-        ("a.csv.gz", gzip.compress(CSV, mtime=0)[:30], "Is it whole"),
-        ("a.csv.xz", b"text", "Is it whole"),
-        ("a.zip", b"text", "Is it whole"),
-        ("a.zip", archive(name="readme.txt"), r"exactly one \.csv; it holds 0"),
+        ("a.csv", None, "does not exist"),
+        ("a.csv.gz", gzip.compress(CSV, mtime=0)[:30], "Is the file complete"),
+        ("a.csv.xz", b"text", "Is the file complete"),
+        ("a.zip", b"text", "Is the file complete"),
+        ("a.zip", archive(name="readme.txt"), r"exactly one \.csv file; it contains 0"),
     ],
 )
-def test_a_file_that_can_not_be_read_is_an_error(
+def test_an_unreadable_file_is_an_error(
     tmp_path: Path, name: str, content: bytes | None, message: str
 ) -> None:
     if content is not None:

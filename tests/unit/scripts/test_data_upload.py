@@ -1,86 +1,81 @@
-"""Data files in the bucket: under their own hash, the last one the newest, sample data marked."""
+"""Uploading data files below their hash, finding the newest one, and marking sample data."""
 
 import gzip
 import hashlib
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
+from pipeline.project import Project
+from scripts.aws.session import Aws
+from scripts.data.data_file import DataFile, read_data_file
 from scripts.data.upload import newest_upload, upload
 
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
-
 CSV = b"Bankrupt?, Ratio A\n1,0.25\n0,0.5\n"
+PROJECT = Project("bankruptcy", "123456789012", "us-east-1")
+BUCKET = PROJECT.bucket
 SHA256 = hashlib.sha256(CSV).hexdigest()
 
 
 @pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> "Iterator[S3Client]":
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     with mock_aws():
-        client = boto3.client(
-            "s3", region_name="us-east-1", aws_access_key_id="testing", aws_secret_access_key="testing"
-        )
-        client.create_bucket(Bucket="bucket")
-        yield client
+        session = boto3.Session("testing", "testing", region_name="us-east-1")
+        session.client("s3").create_bucket(Bucket=BUCKET)
+        yield Aws(session, PROJECT)
 
 
-def test_a_compressed_file_is_uploaded_as_csv_under_its_hash(s3: "S3Client", tmp_path: Path) -> None:
-    path = tmp_path / "companies.csv.gz"
-    path.write_bytes(gzip.compress(CSV))
+def write(path: Path, content: bytes = CSV) -> DataFile:
+    path.write_bytes(content)
+    return read_data_file(path)
 
-    uri = upload(s3, "bucket", path)
 
-    assert uri == f"s3://bucket/data/{SHA256}/companies.csv"
-    stored = s3.get_object(Bucket="bucket", Key=f"data/{SHA256}/companies.csv")
+def test_a_compressed_file_is_uploaded_as_csv_under_its_hash(aws: Aws, tmp_path: Path) -> None:
+    uri = upload(aws, write(tmp_path / "companies.csv.gz", gzip.compress(CSV)))
+
+    assert uri == f"s3://{BUCKET}/data/{SHA256}/companies.csv"
+    stored = aws.client("s3").get_object(Bucket=BUCKET, Key=f"data/{SHA256}/companies.csv")
     assert stored["Body"].read() == CSV
     assert stored["Metadata"] == {}
 
 
-def test_a_file_uploaded_again_is_the_newest_again(
-    s3: "S3Client", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_file_that_is_uploaded_again_is_the_newest_again(
+    aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    right, wrong = tmp_path / "right.csv", tmp_path / "wrong.csv"
-    right.write_bytes(CSV)
-    wrong.write_bytes(CSV.replace(b"0.5", b"0.75"))
+    right = write(tmp_path / "right.csv")
+    wrong = write(tmp_path / "wrong.csv", CSV.replace(b"0.5", b"0.75"))
 
     uris = []
-    for day, path in enumerate((right, wrong, right), start=1):
+    for day, file in enumerate((right, wrong, right), start=1):
         monkeypatch.setattr("moto.s3.models.utcnow", lambda day=day: datetime(2026, 1, day))  # noqa: DTZ001
-        uris.append(upload(s3, "bucket", path))
-        assert newest_upload(s3, "bucket") == uris[-1]
+        uris.append(upload(aws, file))
+        assert newest_upload(aws) == uris[-1]
     assert uris[0] == uris[2] != uris[1]
 
 
-def test_sample_data_stays_marked(s3: "S3Client", tmp_path: Path) -> None:
-    path = tmp_path / "sample-data.csv"
-    path.write_bytes(CSV)
-
-    uri = upload(s3, "bucket", path)
+def test_sample_data_is_marked(aws: Aws, tmp_path: Path) -> None:
+    uri = upload(aws, write(tmp_path / "sample-data.csv"))
 
     assert uri.endswith("/sample-data.csv")
-    head = s3.head_object(Bucket="bucket", Key=uri.removeprefix("s3://bucket/"))
+    head = aws.client("s3").head_object(Bucket=BUCKET, Key=uri.removeprefix(f"s3://{BUCKET}/"))
     assert head["Metadata"] == {"sample": "true"}
 
 
-def test_a_refusal_by_s3_is_not_taken_for_a_missing_object(s3: "S3Client", tmp_path: Path) -> None:
-    path = tmp_path / "companies.csv"
-    path.write_bytes(CSV)
-    with pytest.raises(s3.exceptions.ClientError, match="NoSuchBucket"):
-        upload(s3, "no-such-bucket", path)
+def test_an_upload_without_a_bucket_is_an_error(aws: Aws, tmp_path: Path) -> None:
+    elsewhere = Aws(aws.session, Project("elsewhere", "123456789012", "us-east-1"))
+    with pytest.raises(ClientError, match="NoSuchBucket"):
+        upload(elsewhere, write(tmp_path / "companies.csv"))
 
 
-def test_the_newest_upload_is_found(s3: "S3Client", tmp_path: Path) -> None:
-    assert newest_upload(s3, "bucket") is None
-    path = tmp_path / "companies.csv"
-    path.write_bytes(CSV)
+def test_the_newest_upload_is_found(aws: Aws, tmp_path: Path) -> None:
+    assert newest_upload(aws) is None
 
-    uri = upload(s3, "bucket", path)
+    uri = upload(aws, write(tmp_path / "companies.csv"))
 
-    assert newest_upload(s3, "bucket") == uri
+    assert newest_upload(aws) == uri

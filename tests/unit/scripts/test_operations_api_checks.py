@@ -1,4 +1,4 @@
-"""The checks of the API tell a good API from one that is wrong in any one answer."""
+"""The API checks pass on a correct API and fail on one with a single wrong answer."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def error(status: int, code: str, **headers: str) -> Answer:
 
 
 class FakeApi(ThreadingHTTPServer):
-    """An API that is right but for what a test changes: answers by what was asked."""
+    """A correct API, unless a test changes an answer; answers are chosen by the kind of request."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server_port}/prod"
-        self.asked: list[str] = []
+        self.requests: list[str] = []
         self.answers: dict[str, Answer] = {
             "GET /health": (200, {}, {"status": "ok"}),
             "GET /model": (200, {}, MODEL),
@@ -78,7 +78,7 @@ class Handler(BaseHTTPRequestHandler):
     def answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         kind = self.server.kind(self.command, self.path, self.headers.get("x-api-key"), body)
-        self.server.asked.append(kind)
+        self.server.requests.append(kind)
         status, headers, document = self.server.answers[kind]
         content = b"" if document is None else json.dumps(document).encode()
         self.send_response(status)
@@ -91,7 +91,7 @@ class Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_OPTIONS = answer  # noqa: N815 - the library's names
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
@@ -113,10 +113,10 @@ def failed(checks: list[Check]) -> dict[str, str]:
     return {each.name: each.remark for each in checks if not each.passed}
 
 
-def test_a_good_api_passes(fake: FakeApi) -> None:
+def test_a_correct_api_passes(fake: FakeApi) -> None:
     checks = check(fake, {"bankrupt": {"a": 1.0, "unused": 2.0}, "of other columns": {"b": 1.0}})
     assert failed(checks) == {}
-    assert fake.asked == list(fake.answers)
+    assert fake.requests == list(fake.answers)
     remarks = {each.name: each.remark for each in checks}
     assert remarks["model"] == "version 3, 1 features"
     assert remarks["values in mid-range"] == "bankrupt 10.0%, risk low, version 3"
@@ -154,25 +154,25 @@ def test_one_wrong_answer_fails_one_check(
 ) -> None:
     fake.answers[kind] = answer
     found = failed(check(fake))
-    # Without companies, values are sent twice.
+    # Without companies, two checks send values.
     assert set(found) - {"values at the upper edge"} == {check_name}
     assert remark in found[check_name]
 
 
-def test_while_paused_a_prediction_must_be_refused_with_a_time(fake: FakeApi) -> None:
+def test_a_paused_api_must_answer_503_with_retry_after(fake: FakeApi) -> None:
     fake.answers["company"] = error(503, "endpoint_unavailable", Retry_After="30")
     checks = check(fake, paused=True)
     assert failed(checks) == {}
     assert "endpoint_unavailable, Retry-After 30 s" in [each.remark for each in checks]
-    # AND each request is sent once, whatever Retry-After says
-    assert fake.asked.count("company") == 1
+    # AND requests are not retried
+    assert fake.requests.count("company") == 1
     fake.answers["company"] = error(503, "endpoint_unavailable")
     assert failed(check(fake, paused=True)) == {"company, while paused": "Retry-After is None"}
     fake.answers["company"] = (200, {}, GOOD)
     assert list(failed(check(fake, paused=True))) == ["company, while paused"]
 
 
-def test_before_the_first_deployment_there_is_no_model(fake: FakeApi) -> None:
+def test_before_the_first_deployment_no_model_is_expected(fake: FakeApi) -> None:
     fake.answers["GET /model"] = fake.answers["company"] = error(503, "no_model", Retry_After="60")
     checks = check(fake, has_contract=False)
     assert failed(checks) == {}
@@ -181,11 +181,11 @@ def test_before_the_first_deployment_there_is_no_model(fake: FakeApi) -> None:
     assert "wrong count" not in names
 
 
-def test_an_open_api_is_not_asked_without_a_key(fake: FakeApi) -> None:
+def test_an_open_api_is_not_checked_without_a_key(fake: FakeApi) -> None:
     assert "no key" not in [each.name for each in check(fake, needs_key=False)]
 
 
-def test_an_api_that_does_not_answer_fails_every_check() -> None:
+def test_an_unreachable_api_fails_every_check() -> None:
     checks = check_api(Api("http://127.0.0.1:9/prod", KEY))
     assert not any(each.passed for each in checks)
     assert {each.status for each in checks} == {None}

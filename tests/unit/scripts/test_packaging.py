@@ -1,4 +1,4 @@
-"""The functions' zips: reproducible, small, and nothing but Python."""
+"""The functions' zips are reproducible and small, and only contain Python files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scripts.deploy.packaging import FUNCTIONS, pack
 
 
 def make_package(folder: Path, *, when: float, mode: int) -> Path:
-    """Lay out a package, with the time and mode that its files are to have."""
+    """Write a package whose files have this time and mode."""
     package = folder / "thing"
     (package / "inner" / "__pycache__").mkdir(parents=True)
     for name in ("__init__.py", "inner/__init__.py", "inner/work.py", "notes.txt", "inner/__pycache__/x.py"):
@@ -54,12 +54,12 @@ def test_our_functions_are_below_100_kilobytes(function: str) -> None:
         assert f"{function}/handler.py" in opened.namelist()
 
 
-def test_a_package_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="nowhere holds no Python files"):
+def test_a_missing_package_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="nowhere contains no Python files"):
         pack("nowhere", tmp_path)
 
 
-def test_a_zip_too_large_to_be_code_is_refused(tmp_path: Path) -> None:
+def test_a_zip_that_is_too_large_is_rejected(tmp_path: Path) -> None:
     folder = make_package(tmp_path, when=1_000_000_000, mode=0o644)
     (folder / "thing" / "data.py").write_bytes(os.urandom(120_000))
 

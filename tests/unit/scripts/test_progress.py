@@ -1,4 +1,4 @@
-"""What the terminal shows of an execution."""
+"""The tables that show an execution."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def candidate(estimator: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("selected", ["recommended", "baseline"])
-def test_the_candidates_fit_a_terminal_of_80_columns_with_nothing_cut_off(selected: str) -> None:
+def test_the_candidates_table_fits_80_columns_completely(selected: str) -> None:
     evaluation = {
         "test": {"companies": 136_458, "bankruptcies": 4_034},
         "selected": {"candidate": selected},

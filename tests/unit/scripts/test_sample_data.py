@@ -1,4 +1,4 @@
-"""Sample data: the same shape as the real file, the same for the same seed, and learnable."""
+"""Sample data has the shape of the real file, depends only on the seed, and can be learned from."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def test_the_sample_has_the_shape_of_the_real_file(sample: pd.DataFrame) -> None
     assert np.isfinite(sample.to_numpy()).all()
 
 
-def test_the_traps_of_the_real_file_are_kept(sample: pd.DataFrame) -> None:
+def test_the_sample_has_the_oddities_of_the_real_file(sample: pd.DataFrame) -> None:
     ratios = sample.iloc[:, 1:]
     assert (ratios[" Net Income Flag"] == 1).all()
     assert ratios.columns[ratios.nunique() == 1].tolist() == [" Net Income Flag"]
@@ -72,11 +72,11 @@ def test_classes_scale_with_the_rows(rows: int, bankrupt: int) -> None:
 
 
 def test_too_few_rows_is_an_error() -> None:
-    with pytest.raises(ValueError, match="2 rows or more, one of each class; given 1"):
+    with pytest.raises(ValueError, match="at least 2 rows, one per class; given 1"):
         generate(1)
 
 
-def test_statistics_of_the_sample_are_those_it_was_drawn_from(sample: pd.DataFrame) -> None:
+def test_the_statistics_of_the_sample_match_those_that_it_was_drawn_from(sample: pd.DataFrame) -> None:
     again = make_statistics(sample)
     with np.load(STATISTICS_PATH, allow_pickle=False) as stored:
         assert again["columns"].tolist() == stored["columns"].tolist()
@@ -87,7 +87,7 @@ def test_statistics_of_the_sample_are_those_it_was_drawn_from(sample: pd.DataFra
         assert np.abs(correlations[0] - correlations[1]).mean() < 0.02
 
 
-def test_the_statistics_are_small_and_hold_no_row() -> None:
+def test_the_statistics_are_small_and_contain_no_row() -> None:
     assert STATISTICS_PATH.stat().st_size <= 300_000
     with np.load(STATISTICS_PATH, allow_pickle=False) as stored:
         companies = stored["class_counts"].sum()
