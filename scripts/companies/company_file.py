@@ -101,7 +101,7 @@ class CsvCompanies:
 
     def _problem(self, cells: list[str], names: tuple[str, ...]) -> str:
         if len(cells) != len(self._header):
-            return f"has {counted(len(cells), 'cell')}, but the header has {len(self._header)}"
+            return f"has {counted(len(cells), 'cell')} instead of {len(self._header)}"
         for name in names:
             cell = cells[self._column_index[name]].strip()
             if not cell:

@@ -144,7 +144,7 @@ def _csv_rows(
         if len(cells) == width:
             yield Company(number, ",".join(features_of(cells)), kept(cells))
         elif text:
-            yield BadLine(number, "", f"has {counted(len(cells), 'cell')}, but the header has {width}")
+            yield BadLine(number, "", f"has {counted(len(cells), 'cell')} instead of {width}")
 
 
 def _checked(rows: Iterator[Row], features: Sequence[str]) -> Iterator[Row]:

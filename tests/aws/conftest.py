@@ -1,4 +1,4 @@
-"""A running local AWS, empty at the start of each test."""
+"""Fixtures: a running local AWS that is empty at the start of each test."""
 
 from support.running_aws import cloud, local_aws, running_aws
 

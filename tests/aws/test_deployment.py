@@ -1,27 +1,26 @@
-"""Deploying to local AWS and taking it away again: what is there, asked of each service's own API."""
+"""Deploying to local AWS and destroying it: the resources, read from each service's API."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
 
-import boto3
 import pytest
 from support.deployments import (
     LOG_ROLE,
     accept,
+    connect_to,
     functions_of,
     leftovers,
     make_endpoint,
     make_model,
-    session_of,
 )
 from support.local_cloud import Cloud
 
 from local_aws.server import LocalAws
-from pipeline.project import Project
-from scripts.aws.stacks import Change, Event
-from scripts.deploy.deployment import Deployment, DeploymentError, deploy
+from scripts.aws.session import Aws, connect
+from scripts.aws.stacks import Change, DeploymentError, Event
+from scripts.deploy.deployment import Deployment, deploy
 from scripts.deploy.teardown import destroy
 
 ALARMS_SHOWN = [
@@ -33,14 +32,14 @@ ALARMS_SHOWN = [
     "dead-letters",
     "failed-executions",
 ]
-PROJECT = Project("credit-risk", "123456789012", "eu-west-1")
+PROJECT = "credit-risk"
 
 
 @pytest.fixture(scope="module")
-def session(running_aws: LocalAws) -> Iterator[boto3.Session]:
+def aws(running_aws: LocalAws) -> Iterator[Aws]:
     running_aws.reset()
     with pytest.MonkeyPatch.context() as patch:
-        yield session_of(running_aws, patch)
+        yield connect_to(running_aws, patch, PROJECT)
     running_aws.reset()
 
 
@@ -52,17 +51,17 @@ def cloud(running_aws: LocalAws) -> Iterator[Cloud]:
 
 
 @pytest.fixture(scope="module")
-def deployed(session: boto3.Session) -> Deployment:
-    """A deployment that tests look at and leave as it is."""
-    return deploy(session, PROJECT, confirm=accept, parameters={"AlarmEmail": "alarms@example.org"})
+def deployed(aws: Aws) -> Deployment:
+    """A deployment that tests do not change."""
+    return deploy(aws, confirm=accept, parameters={"AlarmEmail": "alarms@example.org"})
 
 
-def test_everything_is_created_at_first(deployed: Deployment) -> None:
+def test_the_first_deployment_creates_everything(deployed: Deployment) -> None:
     assert (deployed.storage, deployed.service, deployed.pipeline) == ("created", "created", "created")
     assert deployed.changed
 
 
-def test_the_bucket_is_private_encrypted_versioned_and_tidied(deployed: Deployment, cloud: Cloud) -> None:
+def test_the_bucket_is_private_encrypted_versioned_and_expires(deployed: Deployment, cloud: Cloud) -> None:
     s3, bucket = cloud.s3, deployed.outputs.bucket_name
     encryption = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"][0]
     block = s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]
@@ -107,7 +106,7 @@ def test_the_functions_hold_our_code_and_settings(deployed: Deployment, cloud: C
     assert (variables["MIN_INSTANCES"], variables["MAX_INSTANCES"]) == ("1", "1")
     for function, seconds in ((predict, 28), (deployer, 120)):
         assert (function["Architectures"], function["Timeout"]) == (["arm64"], seconds)
-        # Powertools comes from the environment here, not from a layer.
+        # On local AWS, Powertools comes from the environment instead of a layer.
         assert function.get("Layers", []) == []
     assert "PredictRole" in predict["Role"]
     assert "DeployRole" in deployer["Role"]
@@ -137,7 +136,7 @@ def test_failed_calls_of_deploy_model_end_in_the_dead_letter_queue(
     assert config["MaximumRetryAttempts"] == 2
     assert queue["SqsManagedSseEnabled"] == "true"
     assert queue["MessageRetentionPeriod"] == str(14 * 24 * 3600)
-    # Our rules alone may send there, and nobody over plain HTTP.
+    # Only our rules may send messages, and nobody over plain HTTP.
     rules, plain = json.loads(queue["Policy"])["Statement"]
     assert rules["Principal"] == {"Service": "events.amazonaws.com"}
     assert [arn.rpartition("/")[2] for arn in rules["Condition"]["ArnEquals"]["aws:SourceArn"]] == [
@@ -148,9 +147,7 @@ def test_failed_calls_of_deploy_model_end_in_the_dead_letter_queue(
     assert (plain["Effect"], plain["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
 
 
-def test_rules_call_deploy_model_and_keep_what_they_cannot_deliver(
-    deployed: Deployment, cloud: Cloud
-) -> None:
+def test_rules_call_deploy_model_with_a_dead_letter_queue(deployed: Deployment, cloud: Cloud) -> None:
     rules = {rule["Name"]: rule for rule in cloud.events.list_rules(NamePrefix="credit-risk-")["Rules"]}
 
     pattern = json.loads(rules["credit-risk-model-package"]["EventPattern"])
@@ -176,7 +173,7 @@ def test_rules_call_deploy_model_and_keep_what_they_cannot_deliver(
         assert rule["Arn"] in allowed
 
 
-def test_the_api_asks_for_a_key_where_it_should_and_throttles(deployed: Deployment, cloud: Cloud) -> None:
+def test_the_api_requires_a_key_and_throttles(deployed: Deployment, cloud: Cloud) -> None:
     gateway, api = cloud.apigateway, deployed.outputs.rest_api_id
     resources = gateway.get_resources(restApiId=api, embed=["methods"], limit=500)["items"]
     methods = {
@@ -200,7 +197,7 @@ def test_the_api_asks_for_a_key_where_it_should_and_throttles(deployed: Deployme
     assert stage["methodSettings"]["*/*"]["throttlingRateLimit"] == 20
     assert stage["methodSettings"]["*/*"]["throttlingBurstLimit"] == 40
     assert stage["accessLogSettings"]["destinationArn"].endswith(":log-group:/aws/apigateway/credit-risk:*")
-    # What is logged of a request says who, what and how it went, and nothing of what was sent.
+    # The access log contains nothing from the request's body.
     logged = json.loads(stage["accessLogSettings"]["format"])
     assert set(logged) == {
         *("time", "request_id", "ip", "api_key_id", "method", "path", "status", "latency_ms", "error"),
@@ -208,7 +205,7 @@ def test_the_api_asks_for_a_key_where_it_should_and_throttles(deployed: Deployme
     assert gateway.get_account()["cloudwatchRoleArn"].endswith(":role/ApiGatewayLogs")
 
 
-def test_the_key_is_metered_by_the_usage_plan(deployed: Deployment, cloud: Cloud) -> None:
+def test_the_key_belongs_to_the_usage_plan(deployed: Deployment, cloud: Cloud) -> None:
     gateway, key = cloud.apigateway, deployed.outputs.api_key_id
     (plan,) = gateway.get_usage_plans(keyId=key)["items"]
 
@@ -218,7 +215,7 @@ def test_the_key_is_metered_by_the_usage_plan(deployed: Deployment, cloud: Cloud
     assert plan["quota"] == {"limit": 100000, "period": "MONTH"}
 
 
-def test_the_gateways_own_errors_have_our_form(deployed: Deployment, cloud: Cloud) -> None:
+def test_the_gateways_errors_have_the_form_of_the_api(deployed: Deployment, cloud: Cloud) -> None:
     api = deployed.outputs.rest_api_id
     responses = cloud.apigateway.get_gateway_responses(restApiId=api)["items"]
     found = {}
@@ -238,7 +235,7 @@ def test_the_gateways_own_errors_have_our_form(deployed: Deployment, cloud: Clou
     assert found["BAD_REQUEST_PARAMETERS"] == ("415", "unsupported_media_type")
 
 
-def test_logs_are_kept_for_a_month(deployed: Deployment, cloud: Cloud) -> None:
+def test_logs_are_kept_for_30_days(deployed: Deployment, cloud: Cloud) -> None:
     groups = cloud.logs.describe_log_groups()["logGroups"]
 
     assert {group["logGroupName"]: group.get("retentionInDays") for group in groups} == {
@@ -249,7 +246,7 @@ def test_logs_are_kept_for_a_month(deployed: Deployment, cloud: Cloud) -> None:
     }
 
 
-def test_alarms_tell_the_topic_and_the_topic_tells_the_mailbox(deployed: Deployment, cloud: Cloud) -> None:
+def test_alarms_notify_the_topic_and_the_topic_sends_mail(deployed: Deployment, cloud: Cloud) -> None:
     topic = deployed.outputs.alarm_topic_arn
     alarms = {alarm["AlarmName"]: alarm for alarm in cloud.cloudwatch.describe_alarms()["MetricAlarms"]}
     (subscription,) = cloud.sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
@@ -264,7 +261,7 @@ def test_alarms_tell_the_topic_and_the_topic_tells_the_mailbox(deployed: Deploym
         "credit-risk-versions-given-up": "VersionsGivenUp",
     }
     assert all(alarm["AlarmActions"] == [topic] for alarm in alarms.values())
-    # Where nothing happens nothing is wrong, but a version stays given up until deploy_model counts again.
+    # Missing data is no alarm, but a given-up version stays one until deploy_model reports again.
     given_up = alarms.pop("credit-risk-versions-given-up")
     assert given_up["TreatMissingData"] == "ignore"
     assert given_up["Namespace"] == "credit-risk"
@@ -296,7 +293,7 @@ def test_alarms_tell_the_topic_and_the_topic_tells_the_mailbox(deployed: Deploym
     ]
 
 
-def test_roles_may_do_what_the_template_says(deployed: Deployment, cloud: Cloud) -> None:
+def test_roles_have_the_permissions_of_the_template(deployed: Deployment, cloud: Cloud) -> None:
     role = deployed.outputs.job_role_arn.rpartition("/")[2]
     document = cloud.iam.get_role_policy(RoleName=role, PolicyName="job")["PolicyDocument"]
     written = next(s for s in document["Statement"] if s["Sid"] == "Write")
@@ -307,7 +304,7 @@ def test_roles_may_do_what_the_template_says(deployed: Deployment, cloud: Cloud)
     assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": "123456789012"}}
 
 
-def test_pipeline_group_and_champion_marker_are_there(deployed: Deployment, cloud: Cloud) -> None:
+def test_the_pipeline_the_group_and_the_champion_marker_exist(deployed: Deployment, cloud: Cloud) -> None:
     pipeline = cloud.sagemaker.describe_pipeline(PipelineName=deployed.outputs.pipeline_name)
     bucket = deployed.outputs.bucket_name
     champion = cloud.s3.list_objects_v2(Bucket=bucket, Prefix="champion/")["Contents"]
@@ -319,16 +316,16 @@ def test_pipeline_group_and_champion_marker_are_there(deployed: Deployment, clou
     assert cloud.ssm.get_parameter(Name="/credit-risk/paused")["Parameter"]["Value"] == "false"
 
 
-def test_outputs_lead_to_local_aws(deployed: Deployment, running_aws: LocalAws) -> None:
+def test_the_api_url_is_that_of_local_aws(deployed: Deployment, running_aws: LocalAws) -> None:
     api = deployed.outputs.rest_api_id
     assert deployed.outputs.api_url == f"{running_aws.url}/restapis/{api}/prod/_user_request_"
 
 
-def test_deploying_again_changes_nothing(deployed: Deployment, session: boto3.Session, cloud: Cloud) -> None:
-    # GIVEN a service that was paused meanwhile
+def test_deploying_again_changes_nothing(deployed: Deployment, aws: Aws, cloud: Cloud) -> None:
+    # GIVEN a paused service
     cloud.ssm.put_parameter(Name="/credit-risk/paused", Value="true", Overwrite=True)
 
-    again = deploy(session, PROJECT, confirm=lambda _: False)
+    again = deploy(aws, confirm=lambda _: False)
 
     assert not again.changed
     assert again.outputs == deployed.outputs
@@ -336,27 +333,26 @@ def test_deploying_again_changes_nothing(deployed: Deployment, session: boto3.Se
     cloud.ssm.put_parameter(Name="/credit-risk/paused", Value="false", Overwrite=True)
 
 
-def test_settings_change_persist_ask_and_go(
-    deployed: Deployment, session: boto3.Session, cloud: Cloud
+def test_parameters_change_persist_and_need_confirmation(
+    deployed: Deployment, aws: Aws, cloud: Cloud
 ) -> None:
-    """One life of a second project: deployed beside the first, changed, asked about, destroyed."""
-    project = Project("second", "123456789012", "eu-west-1")
+    """Deploy, change and destroy a second project next to the first."""
+    second = connect("second")
     events: list[Event] = []
     settings = {"ApiRateLimit": "5", "AlarmEmail": "a@example.org"}
-    first = deploy(session, project, confirm=accept, on_event=events.append, parameters=settings)
+    first = deploy(second, confirm=accept, on_event=events.append, parameters=settings)
     assert Event("second-service", "PredictFunction", "CREATE_COMPLETE") in events
 
-    # WHEN a setting of the API changes
-    asked: list[Change] = []
+    # WHEN a parameter of the API changes
+    confirmed: list[Change] = []
     changed = deploy(
-        session,
-        project,
-        confirm=lambda changes: bool(asked.extend(changes)),  # type: ignore[func-returns-value]
+        second,
+        confirm=lambda changes: bool(confirmed.extend(changes)),  # type: ignore[func-returns-value]
         parameters={"CorsOrigins": "https://a.org,https://b.org", "ApiKeyRequired": "false"},
     )
 
-    # THEN nobody is asked, the API is deployed anew, and the earlier setting stays
-    assert (changed.service, asked) == ("updated", [])
+    # THEN no confirmation is needed, the API is deployed again, and the other parameters stay
+    assert (changed.service, confirmed) == ("updated", [])
     stages = [
         cloud.apigateway.get_stage(restApiId=d.outputs.rest_api_id, stageName="prod")
         for d in (first, changed)
@@ -370,54 +366,54 @@ def test_settings_change_persist_ask_and_go(
     methods = [m for r in resources["items"] for m in r.get("resourceMethods", {}).values()]
     assert not any(method["apiKeyRequired"] for method in methods)
 
-    # WHEN something would be removed and that is not confirmed, THEN it stays
+    # WHEN a removal is not confirmed, THEN the resource stays
     with pytest.raises(DeploymentError, match=r"Not confirmed.*AlarmSubscription \(remove\)"):
-        deploy(session, project, confirm=lambda _: False, parameters={"AlarmEmail": ""})
+        deploy(second, confirm=lambda _: False, parameters={"AlarmEmail": ""})
     topic = changed.outputs.alarm_topic_arn
     assert len(cloud.sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]) == 1
 
-    # WHEN an update fails, THEN the resource and the reason are named and all is as before
+    # WHEN an update fails, THEN the resource and the reason are named
     functions_of(cloud).delete_function(FunctionName="second-deploy-model")
     with pytest.raises(
         DeploymentError, match=r"UPDATE_ROLLBACK.*DeployFunction \(AWS::Lambda::Function\) failed"
     ):
-        deploy(session, project, confirm=accept, parameters={"MinInstances": "2", "MaxInstances": "2"})
+        deploy(second, confirm=accept, parameters={"MinInstances": "2", "MaxInstances": "2"})
 
-    # WHEN it is destroyed, with its data, and somebody has been at a role
+    # WHEN it is destroyed with its data, although a role was changed by hand
     role = changed.outputs.job_role_arn.rpartition("/")[2]
     cloud.iam.delete_role_policy(RoleName=role, PolicyName="job")
-    gone = destroy(session, project, delete_data=True)
+    gone = destroy(second, delete_data=True)
 
-    # THEN nothing of it is left
+    # THEN nothing of it remains
     assert gone.kept == [LOG_ROLE]
     assert "stack second-service" in gone.removed
     assert "stack second-storage" in gone.removed
     assert leftovers(cloud, "second") == []
-    assert destroy(session, project, delete_data=True).removed == []
+    assert destroy(second, delete_data=True).removed == []
 
-    # AND the first project is as it was
-    assert not deploy(session, PROJECT, confirm=lambda _: False).changed
+    # AND the first project has not changed
+    assert not deploy(aws, confirm=lambda _: False).changed
     assert deployed.outputs.bucket_name in [b["Name"] for b in cloud.s3.list_buckets()["Buckets"]]
 
 
-def test_a_deployment_after_an_interrupted_destroy_takes_back_what_that_did(
-    deployed: Deployment, session: boto3.Session, cloud: Cloud
+def test_deploying_after_an_interrupted_destroy_undoes_it(
+    deployed: Deployment, aws: Aws, cloud: Cloud
 ) -> None:
-    # GIVEN a destroy that was interrupted before it came to the stack
+    # GIVEN a destroy that was interrupted before it deleted the stack
     def interrupt(event: Event) -> None:
         if event.subject == "pipeline credit-risk":
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        destroy(session, PROJECT, on_event=interrupt)
+        destroy(aws, on_event=interrupt)
     assert cloud.ssm.get_parameter(Name="/credit-risk/paused")["Parameter"]["Value"] == "destroying"
     assert cloud.events.describe_rule(Name="credit-risk-reconcile")["State"] == "DISABLED"
 
     # WHEN it is deployed again
     events: list[Event] = []
-    again = deploy(session, PROJECT, confirm=accept, on_event=events.append)
+    again = deploy(aws, confirm=accept, on_event=events.append)
 
-    # THEN deploy_model is called again, and may deploy
+    # THEN deploy_model is called again and may deploy
     assert (again.service, again.pipeline) == ("unchanged", "created")
     assert cloud.ssm.get_parameter(Name="/credit-risk/paused")["Parameter"]["Value"] == "false"
     rules = cloud.events.list_rules(NamePrefix="credit-risk-")["Rules"]
@@ -425,17 +421,15 @@ def test_a_deployment_after_an_interrupted_destroy_takes_back_what_that_did(
     assert Event("service", "rule credit-risk-endpoint", "enabled again") in events
 
 
-def test_destroying_keeps_data_and_says_so(
-    deployed: Deployment, session: boto3.Session, cloud: Cloud
-) -> None:
-    # GIVEN an endpoint as deploy_model makes it, without a call of deploy_model
+def test_destroying_keeps_the_data_and_lists_it(deployed: Deployment, aws: Aws, cloud: Cloud) -> None:
+    # GIVEN an endpoint as deploy_model would make it
     cloud.events.disable_rule(Name="credit-risk-endpoint")
     make_endpoint(cloud, deployed, "credit-risk-v1-0a1b2c3d")
-    # AND what scoring left when it was interrupted, beside another project's
+    # AND the model of an interrupted scoring job, and a model of another project
     for name in ("credit-risk-score-20261123-101500-0a1b", "credit-risk-too-v1-0a1b2c3d"):
         make_model(cloud, deployed, name)
 
-    gone = destroy(session, PROJECT)
+    gone = destroy(aws)
 
     assert gone.removed == [
         "endpoint credit-risk",
@@ -447,7 +441,7 @@ def test_destroying_keeps_data_and_says_so(
     ]
     assert gone.kept == [
         "s3://credit-risk-123456789012-eu-west-1 (data, code, models and runs)",
-        "stack credit-risk-storage, which holds bucket and group",
+        "stack credit-risk-storage, which contains the bucket and the group",
         LOG_ROLE,
     ]
     assert leftovers(cloud, "credit-risk") == [

@@ -1,6 +1,6 @@
-"""`deploy` and `destroy`, disturbed at every request, end in the right state.
+"""`deploy` and `destroy` reach the right state whichever of their requests fails.
 
-Here each disturbance meets what those before it left behind; `make test-faults` takes each from the start.
+Here each run continues from the previous fault; `make test-faults` starts anew for each.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ def service(running_aws: LocalAws) -> Iterator[Service]:
 
 @dataclass(frozen=True)
 class Undisturbed:
-    """What a deployment makes, and what the two commands ask for, without any disturbance."""
+    """The resources of a deployment, and the requests of the two commands, without faults."""
 
-    whole: list[str]
+    resources: list[str]
     deploying: list[str]
     destroying: list[str]
 
@@ -48,16 +48,16 @@ class Undisturbed:
 def undisturbed(service: Service) -> Undisturbed:
     with service.faults.where(lambda *_: None):
         service.deploy()
-    deploying, whole = service.faults.requests, service.holds()
+    deploying, resources = service.faults.requests, service.holds()
     with service.faults.where(lambda *_: None):
         service.destroy()
     assert service.holds() == KEPT
     service.reset()
-    return Undisturbed(whole, deploying, service.faults.requests)
+    return Undisturbed(resources, deploying, service.faults.requests)
 
 
 def kill_at_each_request(service: Service, command: Callable[[], object]) -> None:
-    """Run a command again and again, killed one request later each time, until it ends by itself."""
+    """Run a command repeatedly, killing it one request later each time, until it finishes."""
     for number in range(1, 1000):
         try:
             with service.faults.where(from_request(number, killed)):
@@ -68,11 +68,11 @@ def kill_at_each_request(service: Service, command: Callable[[], object]) -> Non
         return
 
 
-def test_killed_at_any_request_deploy_and_destroy_go_on_where_they_were(
+def test_deploy_and_destroy_continue_after_being_killed_at_any_request(
     service: Service, undisturbed: Undisturbed
 ) -> None:
     kill_at_each_request(service, service.deploy)
-    assert service.holds() == undisturbed.whole
+    assert service.holds() == undisturbed.resources
     assert not service.deploy().changed
 
     service.use()
@@ -81,70 +81,70 @@ def test_killed_at_any_request_deploy_and_destroy_go_on_where_they_were(
     assert service.holds() == REST
 
 
-def test_deploy_takes_back_what_a_killed_destroy_did(service: Service, undisturbed: Undisturbed) -> None:
+def test_deploy_undoes_a_killed_destroy(service: Service, undisturbed: Undisturbed) -> None:
     service.deploy()
-    # The first requests switch off, later ones remove; at the last number the stack is being deleted.
+    # The first requests disable, later ones remove; at the last number, the stack is being deleted.
     for number, service_stack in ((12, "unchanged"), (20, "created")):
         with pytest.raises(Killed), service.faults.where(from_request(number, killed)):
             service.destroy()
         again = service.deploy()
         assert (again.storage, again.service) == ("unchanged", service_stack)
-        assert service.holds() == undisturbed.whole
+        assert service.holds() == undisturbed.resources
 
 
-def test_throttled_and_lost_requests_are_made_good(service: Service, undisturbed: Undisturbed) -> None:
-    # GIVEN every request is first throttled; then it is carried out, but the answer is lost
+def test_throttled_and_lost_requests_are_retried(service: Service, undisturbed: Undisturbed) -> None:
+    # GIVEN every request is first throttled, then carried out but its answer is lost
     def twice(number: int, _operation: str) -> object:
         return (throttled, lost, None)[(number - 1) % 3]
 
     service.reset()
     with service.faults.where(twice):
         assert service.deploy().changed
-    assert service.holds() == undisturbed.whole
+    assert service.holds() == undisturbed.resources
     service.use()
     with service.faults.where(twice):
         service.destroy_all()
     assert service.holds() == REST
 
 
-def test_whatever_is_not_allowed_is_named_with_what_to_do(service: Service, undisturbed: Undisturbed) -> None:
+def test_a_denied_operation_is_named_with_a_hint(service: Service, undisturbed: Undisturbed) -> None:
     service.reset()
     for command, requests in (
         (service.deploy, undisturbed.deploying),
         (service.destroy, undisturbed.destroying),
     ):
         for operation in dict.fromkeys(requests):
-            # WHEN one operation after the other is not allowed
+            # WHEN each operation in turn is denied
             with (
                 service.faults.where(at_operation(operation, denied)),
-                pytest.raises(ClientError) as refusal,
+                pytest.raises(ClientError) as denial,
             ):
                 command()
-            # THEN the error says which, and how that is mended
-            told = explain(refusal.value)
-            assert told is not None
-            assert f"AWS did not allow {operation.partition('.')[2]}: " in told
-            assert "is not authorized to perform" in told or "it takes s3:" in told
-            assert "infra/deployer-policy.json" in told
-        # AND once all is allowed, the command does the rest
+            # THEN the error names it, and the policy that allows it
+            error = explain(denial.value)
+            assert error is not None
+            assert f"AWS denied {operation.partition('.')[2]}: " in error.problem
+            assert "is not authorized to perform" in error.problem or "it requires s3:" in error.problem
+            assert "infra/deployer-policy.json" in error.hint
+        # AND once everything is allowed, the command finishes
         command()
-        assert service.holds() == (undisturbed.whole if command == service.deploy else KEPT)
+        assert service.holds() == (undisturbed.resources if command == service.deploy else KEPT)
 
 
 @pytest.mark.parametrize(
-    ("fault", "told"),
+    ("fault", "message"),
     [
-        (denied, "Error: AWS did not allow DescribeStacks: User: arn:aws:iam::123456789012:user/me is not"),
-        (throttled, "Error: AWS had too many requests to answer DescribeStacks, several times over"),
+        (denied, "Error: AWS denied DescribeStacks: User: arn:aws:iam::123456789012:user/me is not"),
+        (throttled, "Error: AWS throttled DescribeStacks (Throttling"),
         (unreachable, "Error: AWS did not answer: Connect timeout on endpoint URL"),
     ],
 )
-def test_the_command_line_tells_it_without_a_traceback(
-    service: Service, monkeypatch: pytest.MonkeyPatch, fault: Fault, told: str
+def test_the_command_line_reports_aws_errors_without_a_traceback(
+    service: Service, monkeypatch: pytest.MonkeyPatch, fault: Fault, message: str
 ) -> None:
-    monkeypatch.setattr("scripts.commands.service.connect", lambda *_, **__: service.aws)
+    monkeypatch.setattr("scripts.terminal.options.Settings.connect", lambda _: service.aws)
     with service.faults.where(from_request(1, fault)):
         result = CliRunner().invoke(app, ["deploy", "--yes"])
     assert result.exit_code == 1
-    assert result.output.startswith(told)
+    assert result.output.startswith(message)
     assert "run the command again" in result.output

@@ -1,4 +1,4 @@
-"""The commands that messages name: they go to the account that the person was working in."""
+"""Commands in messages repeat the options that the user gave."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OPTIONS = "--project hinted --local"
 def _local_port(running_aws: LocalAws) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
-            patch.setenv(name, "eu-west-1")  # remembered, so that --local leaves no trace
+            patch.setenv(name, "eu-west-1")  # so that monkeypatch undoes --local
         patch.delenv("BANKRUPTCY_PROJECT", raising=False)
         patch.setattr("scripts.aws.session.LOCAL_PORT", int(running_aws.url.rpartition(":")[2]))
         yield
@@ -34,20 +34,20 @@ def run(*arguments: str) -> Result:
 
 
 @pytest.mark.usefixtures("_local_port")
-def test_what_needs_a_deployment_names_the_command_for_it() -> None:
+def test_a_missing_deployment_names_the_command_for_it() -> None:
     result = run("pipeline", "upsert")
     assert result.exit_code == 1
     assert f"Run `bankruptcy deploy {OPTIONS}` first." in result.output
 
 
-def test_deploy_names_the_next_commands(deployed: Result) -> None:
+def test_deploy_shows_the_next_commands(deployed: Result) -> None:
     assert deployed.exit_code == 0, deployed.output
     next_ = deployed.output.splitlines()[-1]
     upload, start = f"bankruptcy data upload {OPTIONS}", f"bankruptcy pipeline start --wait {OPTIONS}"
     assert next_.split(None, 1) == ["Next", f"{upload}, then {start}"]
 
 
-def test_deploy_tells_the_api_key_of_local_aws(deployed: Result, running_aws: LocalAws) -> None:
+def test_deploy_shows_the_api_key_of_local_aws(deployed: Result, running_aws: LocalAws) -> None:
     cloud = Cloud(running_aws)
     (key,) = cloud.apigateway.get_api_keys(includeValues=True)["items"]
     assert [f"KEY={key['value']}"] == [
@@ -56,32 +56,32 @@ def test_deploy_tells_the_api_key_of_local_aws(deployed: Result, running_aws: Lo
     cloud.close()
 
 
-def test_executions_name_the_commands_that_help(deployed: Result) -> None:
+def test_errors_about_executions_name_the_commands_that_help(deployed: Result) -> None:
     assert f"Run `bankruptcy data upload {OPTIONS}` first." in run("pipeline", "start").output
-    assert f"`bankruptcy pipeline start {OPTIONS}` starts one" in run("pipeline", "status").output
-    assert f"`bankruptcy pipeline list {OPTIONS}` shows them" in run("pipeline", "stop", "x").output
+    assert f"Start one with `bankruptcy pipeline start {OPTIONS}`" in run("pipeline", "status").output
+    assert f"List them with `bankruptcy pipeline list {OPTIONS}`" in run("pipeline", "stop", "x").output
     assert f"`bankruptcy pipeline start --wait {OPTIONS}` makes one" in run("report").output
 
 
-def test_the_registry_names_the_commands_that_help(deployed: Result) -> None:
+def test_errors_about_versions_name_the_commands_that_help(deployed: Result) -> None:
     assert f"`bankruptcy pipeline start --wait {OPTIONS}` registers one" in run("model", "show").output
     assert f"with `bankruptcy model approve {OPTIONS}`" in run("score", "in.csv", "out.csv").output
-    assert f"`bankruptcy resume {OPTIONS}` brings it back" in run("pause").output
-    assert f"`bankruptcy resume {OPTIONS}` brings it back" in " ".join(run("status").output.split())
+    assert f"`bankruptcy resume {OPTIONS}` resumes it" in run("pause").output
+    assert f"`bankruptcy resume {OPTIONS}` resumes it" in " ".join(run("status").output.split())
 
 
 @pytest.mark.usefixtures("_local_port")
 @pytest.mark.parametrize("words", ["pipeline start", "pipeline start --data-uri s3://none-of-ours/data.csv"])
-def test_a_bucket_that_is_not_there_is_no_riddle(words: str) -> None:
+def test_a_missing_bucket_is_explained(words: str) -> None:
     result = CliRunner(env={"TERM": "dumb"}).invoke(app, [*words.split(), "--local", "--project", "never"])
     assert result.exit_code == 1
     bucket = "none-of-ours" if "none-of-ours" in words else "never-123456789012-eu-west-1"
-    assert f"There is no bucket {bucket}. " in result.output
-    assert "`bankruptcy deploy --project never --local` first" in result.output
+    assert f"The bucket {bucket} does not exist. " in result.output
+    assert "create it with `bankruptcy deploy --project never --local`" in result.output
 
 
 @pytest.mark.usefixtures("_local_port")
-def test_a_pipeline_that_is_not_there_names_the_command_for_it(running_aws: LocalAws) -> None:
+def test_a_missing_pipeline_names_the_command_for_it(running_aws: LocalAws) -> None:
     cloud = Cloud(running_aws)
     where = {"LocationConstraint": running_aws.region}
     cloud.s3.create_bucket(Bucket="half-123456789012-eu-west-1", CreateBucketConfiguration=where)
@@ -94,7 +94,7 @@ def test_a_pipeline_that_is_not_there_names_the_command_for_it(running_aws: Loca
 
 
 @pytest.mark.parametrize(
-    ("uri", "told"),
+    ("uri", "command"),
     [
         ("my data.csv", f"`bankruptcy data upload --data 'my data.csv' {OPTIONS}`"),
         ("s3://", f"`bankruptcy data upload --data PATH {OPTIONS}`"),
@@ -102,18 +102,16 @@ def test_a_pipeline_that_is_not_there_names_the_command_for_it(running_aws: Loca
     ],
 )
 @pytest.mark.parametrize("option", ["--data-uri {}", "-p InputDataUri={}"])
-def test_no_execution_is_started_on_what_is_not_there(
-    uri: str, told: str, option: str, deployed: Result
-) -> None:
+def test_no_execution_is_started_without_data(uri: str, command: str, option: str, deployed: Result) -> None:
     flag, _, value = option.format(uri).partition(" ")
     result = run("pipeline", "start", flag, value)
     assert result.exit_code == 1
     assert uri in result.output
-    assert told in result.output
+    assert command in result.output
 
 
 @pytest.mark.parametrize("key", ["given/here.csv", "given", "given/"])
-def test_an_execution_is_started_on_a_file_and_on_a_folder(
+def test_an_execution_can_be_started_on_a_file_or_a_folder(
     key: str, deployed: Result, running_aws: LocalAws
 ) -> None:
     cloud = Cloud(running_aws)

@@ -1,4 +1,4 @@
-"""status, pause, resume and test on a deployed service: as a person uses them, on local AWS."""
+"""status, pause, resume and test, on a service that is deployed to local AWS."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ from scripts.aws.session import Aws, connect
 from scripts.cli import app
 from scripts.deploy.deployment import deploy
 from scripts.deploy.teardown import destroy
+from scripts.deploy.waiting import Waiting
 from scripts.operate.api_checks import Check, check_api, describe_api
 from scripts.operate.pausing import pause, resume
 from scripts.operate.status import read_status
 
 PROJECT = "operations"
-# A model that says 25 % of everyone, as any model says it.
+# A model that predicts 25 % for every company.
 SERVE = """
 import json, os
 
@@ -58,7 +59,7 @@ COMPANIES = {"bankrupt company": {"ROA(A)": 0.2, "Debt ratio %": 0.9, "another":
 
 
 class Service:
-    """The deployed service, and every call that the command line made to it."""
+    """The deployed service, and every call to it."""
 
     def __init__(self, aws: Aws) -> None:
         self.aws = aws
@@ -69,7 +70,7 @@ class Service:
         self.calls.add((model.service_model.service_name, model.name, model.http["method"]))
 
     def register(self, contract: dict[str, Any], approval: str) -> str:
-        """Put a model into the bucket and the registry; return its ARN."""
+        """Upload and register a model; return its ARN."""
         archive = io.BytesIO()
         with tarfile.open(fileobj=archive, mode="w:gz") as tar:
             entry = tarfile.TarInfo("code/serve.py")
@@ -98,6 +99,7 @@ class Service:
         return arn
 
     def approve(self, arn: str) -> None:
+        """Approve a model."""
         self.aws.client("sagemaker").update_model_package(ModelPackageArn=arn, ModelApprovalStatus="Approved")
 
 
@@ -110,9 +112,8 @@ def service(running_aws: LocalAws) -> Iterator[Service]:
         for name, value in running_aws.environment().items():
             patch.setenv(name, value)
         made = Service(connect(PROJECT))
-        session, project = made.aws.session, made.aws.project
         settings = {"InstanceType": "ml.m5.xlarge", "MaxInstances": "3", "InvocationsPerInstance": "600"}
-        deploy(session, project, confirm=lambda _: True, parameters=settings)
+        deploy(made.aws, confirm=lambda _: True, parameters=settings)
         yield made
     running_aws.reset()
 
@@ -122,7 +123,7 @@ def failed(service: Service) -> list[Check]:
 
 
 def bounds(service: Service) -> list[tuple[int, int, float]]:
-    """The bounds of what scales, with the requests a minute aimed at."""
+    """Return the bounds of the endpoint's scaling, and its target in requests per minute."""
     autoscaling = service.aws.client("application-autoscaling")
     targets = autoscaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"]
     policies = autoscaling.describe_scaling_policies(ServiceNamespace="sagemaker")["ScalingPolicies"]
@@ -130,25 +131,24 @@ def bounds(service: Service) -> list[tuple[int, int, float]]:
     return [(t["MinCapacity"], t["MaxCapacity"], aim) for t, aim in zip(targets, aims, strict=True)]
 
 
-def test_from_day_to_day(service: Service) -> None:
+def test_the_service_is_paused_resumed_and_checked(service: Service) -> None:
     aws = service.aws
-    session, project = aws.session, aws.project
 
-    # GIVEN nothing but a deployment: status says so, and pausing and resuming do no harm
-    before = read_status(session, project)
+    # GIVEN a new deployment: there is nothing to pause or resume
+    before = read_status(aws)
     assert (before.endpoint.status, before.champion_version, before.packages) == (None, None, ())
     assert (before.execution, before.paused, before.alarms, before.dead_letters) == (None, False, (), 0)
-    assert pause(session, project) is False
+    assert pause(aws) is False
     assert failed(service) == []
-    assert resume(session, project) is None
+    assert resume(aws) is None
 
-    # WHEN a version is approved, resume waits for it, however often it is called
+    # WHEN a version is approved, THEN resume waits for it
     first = service.register(CONTRACT, "Approved")
     states: list[str] = []
-    assert resume(session, project, on_change=states.append) == "1"
-    assert resume(session, project) == "1"
+    assert resume(aws, Waiting(states.append)) == "1"
+    assert resume(aws) == "1"
     assert states[-1] == "InService"
-    served = read_status(session, project)
+    served = read_status(aws)
     assert (served.endpoint.status, served.endpoint.version, served.champion_version) == (
         "InService",
         "1",
@@ -157,7 +157,7 @@ def test_from_day_to_day(service: Service) -> None:
     assert (served.endpoint.instance_type, served.endpoint.instance_count) == ("ml.m5.xlarge", 1)
     assert (served.cost.usd_per_hour, served.cost.usd_per_month) == (0.257, 187.61)
     assert [(package.version, package.approval) for package in served.packages] == [(1, "Approved")]
-    # THEN the API passes every check, with companies by position and by name
+    # AND the API passes every check, with companies by position and by name
     assert failed(service) == []
     checks = check_api(describe_api(aws), COMPANIES)
     assert [check for check in checks if not check.passed] == []
@@ -177,38 +177,41 @@ def test_from_day_to_day(service: Service) -> None:
     assert bounds(service) == [(1, 3, 600.0)]
 
     # WHEN it is paused, twice
-    assert pause(session, project) is True
-    assert pause(session, project) is False
-    # THEN there is nothing to pay by the hour, and the API says when to come back
-    paused = read_status(session, project)
+    assert pause(aws) is True
+    assert pause(aws) is False
+    # THEN nothing is billed by the hour, and the API says when to retry
+    paused = read_status(aws)
     assert (paused.endpoint.status, paused.paused, paused.champion_version) == (None, True, "1")
     assert paused.cost.usd_per_hour == 0.0
     assert bounds(service) == []
     checks = check_api(describe_api(aws))
     assert [check for check in checks if not check.passed] == []
     assert "company, while paused" in [check.name for check in checks]
-    # AND an approval changes nothing until it is resumed
+    # AND an approval has no effect until the service is resumed
     second = service.register(CONTRACT, "PendingManualApproval")
     service.approve(second)
-    assert read_status(session, project).endpoint.status is None
-    assert resume(session, project) == "2"
+    assert read_status(aws).endpoint.status is None
+    assert resume(aws) == "2"
     assert first != second
-    # AND status tells what deploy_model noted on a version
+    # AND status shows deploy_model's notes on a version
     notes = {"DeploymentFailedAttempts": "1", "DeploymentFailedReason": "No capacity"}
     aws.client("sagemaker").update_model_package(ModelPackageArn=second, CustomerMetadataProperties=notes)
-    last = read_status(session, project)
+    last = read_status(aws)
     assert last.endpoint.version == "2"
     assert [package.failure for package in last.packages] == ["deployment failed 1 ×: No capacity", None]
 
 
-def test_commands(service: Service, tmp_path: Path) -> None:
-    # GIVEN the service as the test before left it
+def test_the_commands_show_the_state(service: Service, tmp_path: Path) -> None:
+    # GIVEN the service of the previous test
     def run(*arguments: str) -> tuple[int, str]:
         result = CliRunner().invoke(app, [*arguments, "--project", PROJECT])
         return result.exit_code, result.output
 
     code, output = run("deploy", "--yes")
-    assert (code, "Nothing to change: the account is as this repository says." in output) == (0, True)
+    assert (code, "Nothing to change: the account already has" in output) == (
+        0,
+        True,
+    )
     (health,) = re.findall(r"curl (http\S+/health)", output)
     assert urllib3.request("GET", health).json()["status"] == "ok"
     code, output = run("status", "--json")
@@ -225,16 +228,16 @@ def test_commands(service: Service, tmp_path: Path) -> None:
     assert "deployment failed 1 ×: No capacity" in output
     resumes = f"yes; `bankruptcy resume --project {PROJECT}`"
     assert (code, resumes in output, "$0.000 an hour" in output) == (0, True, True)
-    assert "version 2  nothing serves it: /predict answers 503" in output
+    assert "version 2  not in service: /predict answers 503" in output
 
 
 def test_the_deployers_policy_allows_what_was_called(service: Service) -> None:
-    # GIVEN a service that was deployed, watched, paused and resumed, and is destroyed now
-    destroy(service.aws.session, service.aws.project, delete_data=True)
-    # THEN the policy allows all of it but what the tests themselves called
+    # GIVEN all calls from deployment to destruction
+    destroy(service.aws, delete_data=True)
+    # THEN the policy allows them, except the tests' own calls
     own = {"CreateModelPackage", "DescribeScalableTargets", "DescribeScalingPolicies"}
     calls = {call for call in service.calls if call[1] not in own}
     assert denied(action for call in calls for action in actions_of(*call)) == []
-    # AND the calls were seen
+    # AND the calls were recorded
     names = {name for _, name, _ in calls}
     assert {"ExecuteChangeSet", "Invoke", "PutParameter", "DeletePipeline", "DeleteModelPackage"} <= names

@@ -50,7 +50,7 @@ class TestUpsert:
         tags = sagemaker.list_tags(ResourceArn=pipeline["PipelineArn"])["Tags"]
         assert tags == [{"Key": "project", "Value": "bankruptcy"}]
 
-    def test_leaves_alone_what_has_not_changed(self, sagemaker: Any) -> None:
+    def test_leaves_an_unchanged_pipeline_alone(self, sagemaker: Any) -> None:
         service.upsert(sagemaker, PROJECT, DEFINITION, ROLE, {})
         before = sagemaker.describe_pipeline(PipelineName="bankruptcy")["LastModifiedTime"]
         assert service.upsert(sagemaker, PROJECT, DEFINITION, ROLE, {}) == "unchanged"
@@ -60,7 +60,7 @@ class TestUpsert:
         ("definition", "role", "parallel"),
         [(DEFINITION + " ", ROLE, 4), (DEFINITION, ROLE + "-2", 4), (DEFINITION, ROLE, 1)],
     )
-    def test_updates_what_has_changed(
+    def test_updates_a_changed_pipeline(
         self, sagemaker: Any, definition: str, role: str, parallel: int
     ) -> None:
         service.upsert(sagemaker, PROJECT, DEFINITION, ROLE, {})
@@ -88,7 +88,7 @@ def test_an_execution_is_started_with_its_parameters_as_text(sagemaker: Any) -> 
 
 
 class FakeSageMaker:
-    """A client that answers, in this order, what a test has written down."""
+    """A client that gives the answers of a test in their order."""
 
     def __init__(self) -> None:
         self.client = _client()
@@ -101,7 +101,7 @@ class FakeSageMaker:
         jobs: list[tuple[str, dict[str, Any], dict[str, Any]]] | None = None,
         **parameters: str,
     ) -> None:
-        """Answer one look at an execution; ``jobs`` are describe operations with answer and question."""
+        """Answer one description of an execution; ``jobs`` are describe operations, answers and requests."""
         asked = {"PipelineExecutionArn": EXECUTION}
         description = {
             "PipelineExecutionArn": EXECUTION,
@@ -169,7 +169,7 @@ def _training_job(**rest: Any) -> dict[str, Any]:
 
 
 class TestDescribe:
-    def test_gives_parameters_and_steps_in_the_order_they_began(self, fake: FakeSageMaker) -> None:
+    def test_returns_parameters_and_steps_in_the_order_they_started(self, fake: FakeSageMaker) -> None:
         fake.execution(
             "Executing",
             [
@@ -201,7 +201,7 @@ class TestDescribe:
         assert execution.steps[0].end == BEGIN + timedelta(minutes=2)
         assert execution.steps[0].arn == "arn:aws:sagemaker:eu-west-1:123456789012:job/s"
 
-    def test_failed_jobs_say_themselves_why(self, fake: FakeSageMaker) -> None:
+    def test_failed_jobs_report_their_own_reason(self, fake: FakeSageMaker) -> None:
         fake.execution(
             "Failed",
             [
@@ -251,8 +251,8 @@ class TestDescribe:
 
 
 class TestWatch:
-    def test_yields_what_has_changed_until_the_end(self, fake: FakeSageMaker) -> None:
-        # GIVEN an execution that stands still for two looks, moves on, and ends
+    def test_yields_each_change_until_the_end(self, fake: FakeSageMaker) -> None:
+        # GIVEN an execution that changes after two identical answers, and ends
         waited: list[float] = []
         fake.execution("Executing", [])
         fake.execution("Executing", [])
@@ -260,7 +260,7 @@ class TestWatch:
         fake.execution("Succeeded", [_step("SelectFeatures", "Succeeded", 1)])
         # WHEN it is watched
         seen = list(service.watch(fake.client, EXECUTION, interval=7, sleep=waited.append))
-        # THEN each state comes once, and the time between two looks is kept
+        # THEN each state is yielded once, and the interval is kept
         assert [(execution.status, len(execution.steps)) for execution in seen] == [
             ("Executing", 0),
             ("Executing", 1),
@@ -288,6 +288,6 @@ class TestEvaluationUri:
         assert service.evaluation_uri(fake.client, service.describe(fake.client, EXECUTION)) is None
 
 
-def test_stopping_asks_for_this_execution(fake: FakeSageMaker) -> None:
+def test_an_execution_is_stopped_by_its_arn(fake: FakeSageMaker) -> None:
     fake.stubber.add_response("stop_pipeline_execution", {"PipelineExecutionArn": EXECUTION})
     service.stop(fake.client, EXECUTION)

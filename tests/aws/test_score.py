@@ -1,4 +1,4 @@
-"""`bankruptcy score` on local AWS: a portfolio in, results in order and bad lines by number out."""
+"""`bankruptcy score` on local AWS: results in order, bad lines by line number, nothing left behind."""
 
 from __future__ import annotations
 
@@ -21,18 +21,17 @@ from support.local_cloud import ROLE, Cloud
 from typer.testing import CliRunner
 
 from local_aws.server import LocalAws
-from scripts.aws import files
-from scripts.aws.files import PlaceError
+from scripts.aws.files import FileError
 from scripts.aws.session import Aws, connect, use_local_aws
 from scripts.cli import app
-from scripts.deploy import deployment
+from scripts.companies.columns import CompanyFileError
+from scripts.deploy import outputs
 from scripts.deploy.teardown import destroy
-from scripts.score import scoring
-from scripts.score.portfolio import PortfolioError
-from scripts.score.scoring import Fleet, Model, Order, ScoringError, Summary, choose_model, score
+from scripts.score import parts, scoring
+from scripts.score.model import Model, ScoringError, choose_model
+from scripts.score.scoring import Fleet, Order, Summary, score
 
-# The probability is the second number; a line whose first number is 500 makes the container fail, one with
-# 300 keeps it busy.
+# The probability is the second number. A first number of 500 makes the container fail, 300 keeps it busy.
 SERVE = """
 import time
 
@@ -59,13 +58,13 @@ ENVIRONMENT = {"SAGEMAKER_PROGRAM": "serve.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/
 @pytest.fixture
 def aws(local_aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> Aws:
     for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
-        monkeypatch.setenv(name, "set by the fixture")  # remembered, so that use_local_aws leaves no trace
+        monkeypatch.setenv(name, "set by the fixture")  # so that monkeypatch undoes use_local_aws
     use_local_aws(local_aws.url, local_aws.region)
     connected = connect("scoring")
     connected.client("s3").create_bucket(
         Bucket=connected.project.bucket, CreateBucketConfiguration={"LocationConstraint": local_aws.region}
     )
-    # As in the deployed service: what is deleted stays for a while, unless each version is.
+    # As in the deployed service, deleted objects keep their versions.
     connected.client("s3").put_bucket_versioning(
         Bucket=connected.project.bucket, VersioningConfiguration={"Status": "Enabled"}
     )
@@ -75,7 +74,7 @@ def aws(local_aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> Aws:
 
 @pytest.fixture
 def register(aws: Aws) -> Callable[[str], None]:
-    """Register another version of the model, which takes b and a in that order."""
+    """Return a function that registers a version whose features are b and a."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as archive:
         member = tarfile.TarInfo("code/serve.py")
@@ -108,7 +107,7 @@ def register(aws: Aws) -> Callable[[str], None]:
 
 @pytest.fixture
 def endless(tmp_path: Path) -> str:
-    """A portfolio whose job runs until somebody stops it."""
+    """A portfolio whose job runs until it is stopped."""
     source = tmp_path / "endless.csv"
     source.write_text("id,a,b\nC1,1,300\n")
     return str(source)
@@ -121,18 +120,18 @@ def run(aws: Aws, source: str, target: str, seen: list[tuple[Any, ...]] | None =
 
 
 def left_over(aws: Aws) -> tuple[list[Any], list[Any]]:
-    """Return the models, and the versions of objects below runs/, that are there."""
+    """Return the existing models, and the versions of objects below runs/."""
     found = aws.client("s3").list_object_versions(Bucket=aws.project.bucket, Prefix="runs/")
     versions = [*found.get("Versions", []), *found.get("DeleteMarkers", [])]
     return aws.client("sagemaker").list_models()["Models"], versions
 
 
-def test_results_come_in_order_beside_their_ids_and_bad_lines_by_number(
+def test_results_are_in_order_with_their_ids_and_bad_lines_are_listed(
     aws: Aws, register: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # GIVEN a portfolio that makes many parts, two of its lines bad
+    # GIVEN a portfolio of many parts with two bad lines
     register("Approved")
-    monkeypatch.setattr(scoring, "PART_BYTES", 300)
+    monkeypatch.setattr(parts, "PART_BYTES", 300)
     lines = [f'"Ärzte, {number}",{number / 1000},{number}' for number in range(100)]
     lines[40], lines[70] = "x,much,1", "y,1"
     source, target = tmp_path / "in.csv.gz", tmp_path / "out.csv"
@@ -140,24 +139,24 @@ def test_results_come_in_order_beside_their_ids_and_bad_lines_by_number(
     seen: list[tuple[Any, ...]] = []
     # WHEN it is scored
     summary = run(aws, str(source), str(target), seen)
-    # THEN each good line has its result, in order, beside what was kept of it
+    # THEN each good line has its result, in order, with its kept value
     good = [number for number in range(100) if number not in (40, 70)]
     expected = [f'{number + 2},"Ärzte, {number}",0,{number / 1000},low' for number in good]
     assert target.read_text().splitlines() == [
         "line,name,prediction,probability_bankrupt,risk_level",
         *expected,
     ]
-    # AND each bad line stands beside the result, by number
+    # AND the bad lines are listed next to the result
     assert (tmp_path / "out.errors.csv").read_text() == (
-        "line,column,problem\n42,a,is not a number\n72,,has 2 cells where the header has 3\n"
+        "line,column,problem\n42,a,is not a number\n72,,has 2 cells instead of 3\n"
     )
     assert (summary.scored, summary.bad, summary.levels) == (98, 2, {"low": 98})
     assert [step for step in seen if step[1] == step[2]][-1] == ("collect", 98, 98)
-    # AND nothing of it stays in the account
+    # AND nothing remains in the account
     assert left_over(aws) == ([], [])
 
 
-def test_json_lines_from_and_to_s3(aws: Aws, register: Callable[[str], None]) -> None:
+def test_json_lines_are_read_from_and_written_to_s3(aws: Aws, register: Callable[[str], None]) -> None:
     register("Approved")
     bucket = aws.project.bucket
     body = '{"id": 1, "a": 0.75, "b": 0}\n{"id": 2}\n'
@@ -172,45 +171,45 @@ def test_json_lines_from_and_to_s3(aws: Aws, register: Callable[[str], None]) ->
         "risk_level": "high",
     }
     errors = aws.client("s3").get_object(Bucket=bucket, Key="out/result.errors.csv")["Body"].read()
-    assert errors.decode().splitlines()[1] == '2,b,"is missing, as one of 2"'
+    assert errors.decode().splitlines()[1] == "2,b,is missing (and 1 more column is missing)"
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         ("id,a,b\n1,0.5,500\n", "ended as Failed: AlgorithmError: See job logs"),
         ("id,a,b\n1,0.5,x\n", "No company can be scored: 1 bad line, the first: line 2 b is not a number"),
-        ("id,a,b\n", "holds no company"),
+        ("id,a,b\n", "contains no companies"),
     ],
 )
-def test_where_nothing_can_be_scored_nothing_is_left(
-    aws: Aws, register: Callable[[str], None], tmp_path: Path, content: str, said: str
+def test_if_nothing_can_be_scored_nothing_is_left(
+    aws: Aws, register: Callable[[str], None], tmp_path: Path, content: str, message: str
 ) -> None:
     register("Approved")
     source, target = tmp_path / "in.csv", tmp_path / "out.csv"
     source.write_text(content)
-    with pytest.raises(ScoringError, match=said):
+    with pytest.raises(ScoringError, match=message):
         run(aws, str(source), str(target))
     assert left_over(aws) == ([], [])
     assert not target.exists()
 
 
 @pytest.mark.parametrize("target", ["{folder}/none/out.csv", "s3://no-such-bucket/out.csv", "{folder}/d.csv"])
-def test_a_place_for_the_result_that_is_not_there_costs_no_job(
+def test_a_result_location_that_does_not_exist_starts_no_job(
     aws: Aws, register: Callable[[str], None], tmp_path: Path, target: str
 ) -> None:
     register("Approved")
     (tmp_path / "in.csv").write_text("id,a,b\n1,0.5,1\n")
     (tmp_path / "d.csv").mkdir()
-    with pytest.raises(PlaceError, match=r"can't be written: (there is no (folder|bucket)|it is a folder)"):
+    with pytest.raises(FileError, match=r"can't be written: (the .* does not exist|it is a folder)"):
         run(aws, str(tmp_path / "in.csv"), target.format(folder=tmp_path))
     assert aws.client("sagemaker").list_transform_jobs()["TransformJobSummaries"] == []
 
 
-def test_a_result_that_cannot_be_delivered_is_kept_and_where_is_said(
+def test_a_result_that_can_not_be_delivered_is_kept_on_this_machine(
     aws: Aws, register: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # GIVEN places that turn out to be taken by folders only when the job has run
+    # GIVEN locations that become folders while the job runs
     register("Approved")
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     (tmp_path / "in.csv").write_text("id,a,b\nC1,0.75,1\nC2,x,1\n")
@@ -221,39 +220,39 @@ def test_a_result_that_cannot_be_delivered_is_kept_and_where_is_said(
             (tmp_path / "out.errors.csv").mkdir()
 
     order = Order(str(tmp_path / "in.csv"), str(tmp_path / "out.csv"), None, "scoring-score-test", ROLE)
-    # WHEN the finished files go there
-    with pytest.raises(PlaceError, match=r"out\.csv can't be written: .* It is kept as .*out\.csv") as failed:
+    # WHEN the files are delivered
+    with pytest.raises(FileError, match=r"out\.csv can't be written: .* It is kept as .*out\.csv") as failed:
         score(aws, order, choose_model(aws, None), take)
-    # THEN both are on this machine, whole, where the error says
+    # THEN both are complete where the error says
     kept, kept_errors = (Path(found) for found in re.findall(r"It is kept as (\S+)\.", str(failed.value)))
     assert kept.read_text().splitlines()[1:] == ["2,C1,1,0.75,high"]
     assert kept_errors.read_text().splitlines()[1:] == ["3,a,is not a number"]
     assert kept.parent.stat().st_mode & 0o077 == 0
-    # AND neither half of them nor anything in the account
+    # AND there are no partial files, and nothing remains in the account
     assert list(tmp_path.glob("*.partial")) == []
     assert left_over(aws) == ([], [])
 
 
-def test_a_result_that_s3_does_not_take_is_kept(
+def test_a_result_that_can_not_be_uploaded_is_kept_on_this_machine(
     aws: Aws, register: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # GIVEN a service that loses its connection when all is done
+    # GIVEN a connection that is lost after the job
     register("Approved")
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     (tmp_path / "in.csv").write_text("id,a,b\nC1,0.75,1\n")
 
-    def lose(params: dict[str, Any], **_: Any) -> None:
+    def disconnect(params: dict[str, Any], **_: Any) -> None:
         if params["Key"] == "out.csv":
             raise EndpointConnectionError(endpoint_url="https://s3")
 
-    aws.session.events.register("provide-client-params.s3.PutObject", lose)
-    # THEN the result is kept here
-    with pytest.raises(PlaceError, match=r"Could not connect .* It is kept as .*out\.csv"):
+    aws.session.events.register("provide-client-params.s3.PutObject", disconnect)
+    # THEN the result is kept on this machine
+    with pytest.raises(FileError, match=r"Could not connect .* It is kept as .*out\.csv"):
         run(aws, str(tmp_path / "in.csv"), f"s3://{aws.project.bucket}/out.csv")
     assert [path.read_text().count("\n") for path in tmp_path.glob("*/out.csv")] == [2]
 
 
-def test_who_may_write_but_not_remove_gets_an_empty_list_of_bad_lines(
+def test_without_permission_to_remove_an_earlier_list_is_emptied(
     aws: Aws, register: Callable[[str], None], tmp_path: Path
 ) -> None:
     # GIVEN the bad lines of an earlier run
@@ -266,9 +265,9 @@ def test_who_may_write_but_not_remove_gets_an_empty_list_of_bad_lines(
         raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "DeleteObject")
 
     aws.session.events.register("before-call.s3.DeleteObject", deny)
-    # WHEN all lines are good
+    # WHEN all lines are valid
     summary = run(aws, str(tmp_path / "in.csv"), f"s3://{bucket}/out.csv")
-    # THEN nobody takes the earlier ones for this run's
+    # THEN the earlier list is replaced by an empty one
     assert s3.get_object(Bucket=bucket, Key="out.errors.csv")["Body"].read() == b"line,column,problem\n"
     assert (summary.scored, summary.errors) == (1, None)
 
@@ -278,19 +277,19 @@ def test_who_may_write_but_not_remove_gets_an_empty_list_of_bad_lines(
 )
 def test_the_input_is_never_overwritten(aws: Aws, tmp_path: Path, source: str, target: str) -> None:
     (tmp_path / "x").mkdir()
-    with pytest.raises(PortfolioError, match="name another"):
-        run_unseen(aws, str(tmp_path / source), str(tmp_path / target))
+    with pytest.raises(CompanyFileError, match="name another"):
+        run_without_model(aws, str(tmp_path / source), str(tmp_path / target))
 
 
-def run_unseen(aws: Aws, source: str, target: str) -> None:
+def run_without_model(aws: Aws, source: str, target: str) -> None:
     model = Model("arn", 1, ("a",))
     score(aws, Order(source, target, None, "scoring-score-test", ROLE), model, lambda *_: None)
 
 
-def test_the_served_version_scores_else_the_newest_approved_one(
+def test_the_champion_scores_or_else_the_newest_approved_version(
     aws: Aws, register: Callable[[str], None]
 ) -> None:
-    with pytest.raises(ScoringError, match="No version of the model is approved yet"):
+    with pytest.raises(ScoringError, match="No version of the model has been approved"):
         choose_model(aws, None)
     for approval in ("Approved", "Approved", "Rejected"):
         register(approval)
@@ -300,11 +299,11 @@ def test_the_served_version_scores_else_the_newest_approved_one(
         Bucket=aws.project.bucket, Key="champion/contract.json", Body=json.dumps({"version": "1"})
     )
     assert [choose_model(aws, version).version for version in (None, 2)] == [1, 2]
-    with pytest.raises(ScoringError, match=r"Version 3 is not approved, .* or name another: 1, 2\."):
+    with pytest.raises(ScoringError, match=r"Version 3 is not approved, .* approved versions: 1, 2\."):
         choose_model(aws, 3)
-    with pytest.raises(ScoringError, match="There is no version 9; known: 1, 2, 3"):
+    with pytest.raises(ScoringError, match="There is no version 9; known versions: 1, 2, 3"):
         choose_model(aws, 9)
-    # AND where the served one was rejected and still answers, the newest approved one
+    # AND if the champion has been rejected, the newest approved version
     aws.client("sagemaker").update_model_package(
         ModelPackageArn=choose_model(aws, 1).arn, ModelApprovalStatus="Rejected"
     )
@@ -325,21 +324,21 @@ def test_an_interrupted_job_is_stopped(
         score(aws, order, choose_model(aws, None), interrupt)
     job = cloud.sagemaker.describe_transform_job(TransformJobName=order.name)
     assert job["TransformJobStatus"] == "Stopped"
-    # AND nothing is left of what it could still have written
+    # AND nothing that it could have written remains
     assert left_over(aws) == ([], [])
 
 
 def test_a_job_that_starts_while_it_is_interrupted_is_stopped(
     aws: Aws, cloud: Cloud, register: Callable[[str], None], endless: str, tmp_path: Path
 ) -> None:
-    # GIVEN Ctrl-C while SageMaker answers that it has made the job
+    # GIVEN Ctrl-C while SageMaker confirms the new job
     register("Approved")
 
     def interrupt(**_: Any) -> None:
         raise KeyboardInterrupt
 
     aws.session.events.register("after-call.sagemaker.CreateTransformJob", interrupt)
-    # THEN nobody pays for it
+    # THEN the job is stopped
     with pytest.raises(KeyboardInterrupt):
         run(aws, endless, str(tmp_path / "out.csv"))
     job = cloud.sagemaker.describe_transform_job(TransformJobName="scoring-score-test")
@@ -347,23 +346,21 @@ def test_a_job_that_starts_while_it_is_interrupted_is_stopped(
     assert left_over(aws) == ([], [])
 
 
-def test_a_job_that_is_refused_leaves_nothing(
-    aws: Aws, register: Callable[[str], None], tmp_path: Path
-) -> None:
+def test_a_rejected_job_leaves_nothing(aws: Aws, register: Callable[[str], None], tmp_path: Path) -> None:
     register("Approved")
     (tmp_path / "in.csv").write_text("id,a,b\nC1,1,1\n")
 
-    def refuse(**_: Any) -> None:
+    def reject(**_: Any) -> None:
         error = {"Code": "ResourceLimitExceeded", "Message": "no such instances for you"}
         raise ClientError({"Error": error}, "CreateTransformJob")
 
-    aws.session.events.register("before-call.sagemaker.CreateTransformJob", refuse)
+    aws.session.events.register("before-call.sagemaker.CreateTransformJob", reject)
     with pytest.raises(ClientError, match="no such instances for you"):
         run(aws, str(tmp_path / "in.csv"), str(tmp_path / "out.csv"))
     assert left_over(aws) == ([], [])
 
 
-def test_a_destroyed_service_scores_no_longer(
+def test_destroying_the_service_stops_scoring(
     aws: Aws, cloud: Cloud, register: Callable[[str], None], endless: str, tmp_path: Path
 ) -> None:
     register("Approved")
@@ -371,7 +368,7 @@ def test_a_destroyed_service_scores_no_longer(
 
     def destroy_it(stage: str, *_: object) -> None:
         if stage == "transform" and cloud.sagemaker.list_models()["Models"]:
-            destroy(aws.session, aws.project, sleep=lambda _: time.sleep(0.02))
+            destroy(aws, sleep=lambda _: time.sleep(0.02))
 
     with pytest.raises(ScoringError, match=f"The transform job {order.name} ended as Stopped"):
         score(aws, order, choose_model(aws, None), destroy_it)
@@ -379,39 +376,43 @@ def test_a_destroyed_service_scores_no_longer(
     assert not Path(order.target).exists()
 
 
-def test_a_full_disk_is_told_as_such(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_reported(
+    aws: Aws, register: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(deployment, "read_outputs", full)
-    result = CliRunner().invoke(app, ["score", "in.csv", "out.csv", "--project", aws.project.name])
-    assert result.exit_code == 1
-    assert "No space left on device. The folder for temporary files, /" in result.output
+    register("Approved")
+    (tmp_path / "in.csv").write_text("id,a,b\nC1,0.5,1\n")
+    monkeypatch.setattr(scoring, "open_for_writing", full)
+    code, output = score_command(aws, monkeypatch, str(tmp_path / "in.csv"), str(tmp_path / "out.csv"))
+    assert code == 1
+    assert "No space left on device. Free some space in /" in output
 
 
-def test_the_command_says_what_is_missing(aws: Aws) -> None:
+def test_without_a_deployment_the_command_names_deploy(aws: Aws) -> None:
     result = CliRunner().invoke(app, ["score", "in.csv", "out.csv", "--project", aws.project.name])
     assert result.exit_code == 1
     assert "bankruptcy deploy" in result.output
 
 
-def test_an_instance_that_the_model_is_not_for_is_refused_before_the_work(
+def test_an_unsupported_instance_type_is_rejected_beforehand(
     aws: Aws, register: Callable[[str], None], tmp_path: Path
 ) -> None:
     register("Approved")
     order = Order("in.csv", str(tmp_path / "out.csv"), None, "scoring-score-test", ROLE, Fleet("ml.m5.huge"))
-    with pytest.raises(ScoringError, match=r"'ml.m5.huge'. Its jobs run on: ml.m5.large, ml.m5.xlarge\."):
+    with pytest.raises(ScoringError, match=r"'ml.m5.huge'; its .* ml.m5.large, ml.m5.xlarge\."):
         score(aws, order, choose_model(aws, None), lambda *_: pytest.fail("the work began"))
 
 
 def score_command(aws: Aws, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> tuple[int, str]:
-    """Run the command where no service is deployed, but the model is there."""
-    monkeypatch.setattr(deployment, "read_outputs", lambda *_: SimpleNamespace(transform_role_arn=ROLE))
+    """Run the command for a model that is registered, without a deployed service."""
+    monkeypatch.setattr(outputs, "read_outputs", lambda *_: SimpleNamespace(transform_role_arn=ROLE))
     result = CliRunner().invoke(app, ["score", *arguments, "--project", aws.project.name])
     return result.exit_code, " ".join(result.output.split())
 
 
-def test_what_scores_is_said_only_where_something_is_scored(
+def test_the_version_is_only_shown_once_scoring_begins(
     aws: Aws, register: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     register("Approved")
@@ -424,30 +425,30 @@ def test_what_scores_is_said_only_where_something_is_scored(
     assert re.search("1 company in .* 1 line could not be scored", output)
 
 
-def test_what_can_not_be_removed_is_warned_of_where_the_result_is_there(
+def test_leftovers_are_a_warning_if_the_result_is_complete(
     aws: Aws, register: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def denied(*_: Any) -> None:
         raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "DeleteObjects")
 
     register("Approved")
-    monkeypatch.setattr(files, "remove_below", denied)
+    monkeypatch.setattr(parts, "remove_below", denied)
     (tmp_path / "in.csv").write_text("id,a,b\nC1,0.5,1\n")
     code, output = score_command(aws, monkeypatch, str(tmp_path / "in.csv"), str(tmp_path / "out.csv"))
     assert (code, (tmp_path / "out.csv").exists()) == (0, True)
     assert "Warning: s3://" in output
-    # AND what went wrong before is told rather than this
+    # AND an earlier error is not hidden by it
     (tmp_path / "in.csv").write_text("id,a,b\nC1,0.5,x\n")
     with pytest.raises(ScoringError, match="No company can be scored: 1 bad line"):
         run(aws, str(tmp_path / "in.csv"), str(tmp_path / "out.csv"))
 
 
 @pytest.mark.parametrize("line", ["", "x,0,0.5,low", "2,0.5"])
-def test_results_that_are_none_are_refused(
+def test_incomplete_results_are_rejected(
     aws: Aws, register: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str
 ) -> None:
     register("Approved")
     (tmp_path / "in.csv").write_text("id,a,b\nC1,0.5,1\n")
-    monkeypatch.setattr(scoring, "_lines", lambda _: [f"{line}\n"])
-    with pytest.raises(ScoringError, match="are not those of its 1 company"):
+    monkeypatch.setattr(parts, "_lines", lambda _: [f"{line}\n"])
+    with pytest.raises(ScoringError, match="do not match its 1 company"):
         run(aws, str(tmp_path / "in.csv"), str(tmp_path / "out.csv"))

@@ -24,7 +24,8 @@ from support.small_models import register
 
 import inference
 from scripts.aws.session import Aws
-from scripts.commands.model import find, set_approval, wait_until_served
+from scripts.deploy.waiting import Waiting
+from scripts.model.approval import find_version, set_approval, wait_until_served
 from scripts.operate.pausing import pause, resume
 from scripts.predict.client import ApiClient, ApiError, client_of
 
@@ -177,18 +178,18 @@ def kill(program: str, count: int | None = None) -> int:
 
 
 def approve(aws: Aws, version: str) -> None:
-    set_approval(aws, find(aws, int(version)), "Approved", "")
+    set_approval(aws, find_version(aws, int(version)), "Approved")
 
 
 def reject(aws: Aws, version: str) -> None:
-    set_approval(aws, find(aws, int(version)), "Rejected", "")
+    set_approval(aws, find_version(aws, int(version)), "Rejected")
 
 
 def disturb(aws: Aws) -> int:
     """Do everything once that may happen to a service while it is asked; return how many functions died."""
 
     def served(version: str) -> None:
-        wait_until_served(aws, int(version), timeout=60)
+        wait_until_served(aws, int(version), Waiting(timeout=60))
 
     container, function = "model_server.py", "awslambdaric predict_api"
     approve(aws, "2")
@@ -198,10 +199,10 @@ def disturb(aws: Aws) -> int:
     approve(aws, "3")
     served("3")
     killed += kill(function)
-    pause(aws.session, aws.project)
+    pause(aws)
     approve(aws, "4")
     time.sleep(0.5)
-    resume(aws.session, aws.project)
+    resume(aws)
     served("4")
     reject(aws, "4")
     # In the middle of a deployment: what deploys and what is being deployed both die.
@@ -209,8 +210,8 @@ def disturb(aws: Aws) -> int:
     kill("awslambdaric deploy_model")
     kill(container)
     served("3")
-    pause(aws.session, aws.project)
-    resume(aws.session, aws.project)
+    pause(aws)
+    resume(aws)
     kill(container)
     reject(aws, "3")
     served("2")
@@ -223,7 +224,7 @@ def disturb(aws: Aws) -> int:
 def test_every_answer_is_right_or_a_documented_error(aws: Aws, models: Models) -> None:
     # GIVEN a service that answers
     approve(aws, "1")
-    wait_until_served(aws, 1, timeout=60)
+    wait_until_served(aws, 1, Waiting(timeout=60))
     api = client_of(aws)
     record = Record()
     rounds = killed = 0

@@ -1,4 +1,4 @@
-"""A deployed project on local AWS, and small data to run it on."""
+"""A deployed project on local AWS, and a small data set."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from scripts.data.sample import generate
 from scripts.deploy.deployment import deploy
 
 REGION = "eu-west-1"
-ROWS = 2400  # about 77 bankruptcies: enough for ten on the unseen side
+ROWS = 2400  # about 77 bankruptcies, which leaves ten for the test side
 
 
 @pytest.fixture(scope="session")
 def companies() -> pd.DataFrame:
-    """Sample data with the columns of the real file; two of three healthy companies are left out."""
+    """Sample data with the columns of the real file, without two thirds of the healthy companies."""
     frame = generate(rows=ROWS, seed=1)
     kept = (frame["Bankrupt?"] == 1) | (frame.index % 3 == 0)
     return frame[kept].reset_index(drop=True)
@@ -27,18 +27,18 @@ def companies() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def aws() -> Iterator[Aws]:
-    """The project, deployed to a local AWS of this module's own."""
+    """The project, deployed to a local AWS for this module."""
     with pytest.MonkeyPatch.context() as patch:
         for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
-            patch.setenv(name, "set by the fixture")  # remembered, so that use_local_aws leaves no trace
+            patch.setenv(name, "set by the fixture")  # so that monkeypatch undoes use_local_aws
         with LocalAws(region=REGION) as server:
             use_local_aws(server.url, REGION)
             deployed = connect("bankruptcy-e2e")
-            deploy(deployed.session, deployed.project, confirm=lambda _: True)
+            deploy(deployed, confirm=lambda _: True)
             yield deployed
 
 
 @pytest.fixture(scope="module")
 def data_uri(aws: Aws, companies: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Where the sample lies in the bucket."""
+    """The URI of the uploaded sample."""
     return upload_frame(aws, companies, tmp_path_factory.mktemp("data") / "companies.csv")

@@ -1,4 +1,4 @@
-"""What executions take from earlier ones, and how they end when something is wrong."""
+"""Executions: caching, and how they fail or are stopped."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from pipeline import bundles
 from pipeline.definition import build_definition
 from pipeline.service import Execution, describe, start, stop, upsert
 from scripts.aws.session import Aws
-from scripts.deploy.deployment import read_outputs
+from scripts.deploy.outputs import read_outputs
 
 ROOT = Path(bundles.__file__).resolve().parent.parent
 TARGET = "Bankrupt?"
-# The quickest execution. All but the first of these tests take what they can from the cache.
+# The fastest execution. All but the first test use the cache where they can.
 QUICK = {"Resampler": "none", "Estimator": "logistic"}
 
 
@@ -33,22 +33,25 @@ def reason(execution: Execution, step: str) -> str:
 
 
 def text_cell(frame: pd.DataFrame) -> pd.DataFrame:
+    """Put text into a cell."""
     frame = frame.astype({" Cash/Total Assets": object})
     frame.loc[4, " Cash/Total Assets"] = "n/a"
     return frame
 
 
 def missing_column(frame: pd.DataFrame) -> pd.DataFrame:
+    """Drop a column."""
     return frame.drop(columns=" Cash/Total Assets")
 
 
 def one_class(frame: pd.DataFrame) -> pd.DataFrame:
+    """Make all companies healthy."""
     return frame.assign(**{TARGET: 0})
 
 
 @pytest.fixture(scope="module")
 def killed(aws: Aws, data_uri: str) -> Execution:
-    """An execution whose first job was killed from outside."""
+    """An execution whose first job was killed."""
     arn = start(aws.client("sagemaker"), aws.project, {"InputDataUri": data_uri, **QUICK})
     os.kill(wait_for_process("run.py"), signal.SIGKILL)
     return ended(aws, arn)
@@ -56,7 +59,7 @@ def killed(aws: Aws, data_uri: str) -> Execution:
 
 @pytest.fixture(scope="module")
 def first(aws: Aws, data_uri: str, killed: Execution) -> Execution:
-    """The same execution, started anew: the first that succeeds."""
+    """The same execution again: the first one that succeeds."""
     return run(aws, InputDataUri=data_uri, **QUICK)
 
 
@@ -66,15 +69,15 @@ def test_a_killed_job_fails_its_step_and_the_next_execution_works(
     assert killed.status == "Failed"
     assert "SIGKILL" in reason(killed, "SelectFeatures")
     assert first.status == "Succeeded"
-    # A failed step is no hit.
+    # A failed step is not cached.
     assert not cached_steps(first)
 
 
-def test_the_gate_stops_a_model_that_is_not_good_enough(aws: Aws, data_uri: str, first: Execution) -> None:
+def test_the_gate_rejects_a_model_that_is_not_good_enough(aws: Aws, data_uri: str, first: Execution) -> None:
     before = packages(aws)
     execution = run(aws, InputDataUri=data_uri, MinRocAuc="0.999", **QUICK)
     assert execution.status == "Failed"
-    # Unchanged inputs rerun nothing but Evaluate.
+    # Evaluate is the only step with another input.
     assert cached_steps(execution) == {"SelectFeatures", "Resample", "TrainBaseline", "TrainRecommended"}
     message = reason(execution, "ModelRejected")
     assert "0.999" in message
@@ -82,7 +85,7 @@ def test_the_gate_stops_a_model_that_is_not_good_enough(aws: Aws, data_uri: str,
     assert packages(aws) == before
 
 
-def test_changed_code_reruns_its_step_and_those_after_it(
+def test_changed_code_reruns_its_step_and_the_later_ones(
     aws: Aws, data_uri: str, first: Execution, tmp_path: Path
 ) -> None:
     # GIVEN the repository with one module of one step changed
@@ -90,38 +93,38 @@ def test_changed_code_reruns_its_step_and_those_after_it(
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     with (tmp_path / "steps" / "resample.py").open("a", encoding="utf-8") as module:
         module.write("\n# changed\n")
-    # WHEN that is published and run
-    outputs = read_outputs(aws.client("cloudformation"), aws.project)
+    # WHEN it is uploaded and run
+    outputs = read_outputs(aws)
     uris = bundles.upload_bundles(
         aws.client("s3"), outputs.bucket_name, bundles.build_bundles(source=tmp_path)
     )
     definition = build_definition(aws.project, outputs.job_role_arn, uris)
     change = upsert(aws.client("sagemaker"), aws.project, definition, outputs.pipeline_role_arn, {})
     changed = run(aws, InputDataUri=data_uri, **QUICK)
-    # THEN what does not stand behind it comes from the cache
+    # THEN the steps that do not depend on it come from the cache
     assert change == "updated"
     assert changed.status == "Succeeded"
     assert cached_steps(changed) == {"SelectFeatures", "TrainRecommended"}
 
 
 @pytest.mark.parametrize(
-    ("spoil", "told"),
+    ("change", "parts"),
     [
         (text_cell, ["Cash/Total Assets", "6", "n/a"]),
         (missing_column, ["Cash/Total Assets"]),
         (one_class, ["too few companies that are bankrupt: 0"]),
     ],
 )
-def test_bad_data_fails_the_first_step_with_the_place(
-    aws: Aws, companies: pd.DataFrame, tmp_path: Path, spoil: object, told: list[str]
+def test_invalid_data_fails_the_first_step_with_its_location(
+    aws: Aws, companies: pd.DataFrame, tmp_path: Path, change: object, parts: list[str]
 ) -> None:
-    assert callable(spoil)
-    uri = upload_frame(aws, spoil(companies.copy()), tmp_path / "companies.csv")
+    assert callable(change)
+    uri = upload_frame(aws, change(companies.copy()), tmp_path / "companies.csv")
     execution = run(aws, InputDataUri=uri)
     assert execution.status == "Failed"
     assert [step.name for step in execution.steps] == ["SelectFeatures"]
     message = reason(execution, "SelectFeatures")
-    for part in told:
+    for part in parts:
         assert part in message
     assert "Traceback" not in message
 
@@ -140,18 +143,18 @@ def test_a_stopped_execution_stops_its_jobs(aws: Aws, data_uri: str) -> None:
 
 
 def cached_steps(execution: Execution) -> set[str]:
-    """Return the names of the steps whose outputs are an earlier execution's."""
+    """Return the names of the steps whose outputs come from the cache."""
     return {step.name for step in execution.steps if step.cached}
 
 
 def packages(aws: Aws) -> int:
-    """Return how many versions are registered."""
+    """Return the number of registered versions."""
     found = aws.client("sagemaker").list_model_packages(ModelPackageGroupName=aws.project.model_package_group)
     return len(found["ModelPackageSummaryList"])
 
 
 def wait_for_process(name: str) -> int:
-    """Return the id of a descendant of this process whose command line names a file, once there is one."""
+    """Wait for a child process that runs this file, and return its id."""
     import psutil
 
     deadline = time.monotonic() + 30

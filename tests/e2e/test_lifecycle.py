@@ -1,4 +1,4 @@
-"""One life of the service on local AWS, through the command line, the REST API and AWS's own APIs."""
+"""The whole life of the service on local AWS, through the command line, the REST API and AWS's APIs."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from local_aws.server import LocalAws
 from pipeline.service import Execution, describe
 from scripts.aws.session import Aws, connect, use_local_aws
 from scripts.cli import app
-from scripts.commands.model import find
+from scripts.model.approval import find_version
+from scripts.operate.executions import read_evaluation
 from scripts.predict.client import ApiClient, ApiError, client_of
-from scripts.terminal.progress import read_evaluation
 
 PROJECT = "bankruptcy-life"
 STEPS = {
@@ -35,19 +35,19 @@ TRAINED = {"SelectFeatures", "Resample", "TrainBaseline", "TrainRecommended"}
 
 
 class Service:
-    """The service as a person at a terminal has it."""
+    """The service, used from a terminal."""
 
     def __init__(self, aws: Aws) -> None:
         self.aws = aws
 
     def run(self, *arguments: str) -> str:
-        """Run a command, which must succeed; return what it says."""
+        """Run a command, which must succeed; return its output."""
         result = CliRunner().invoke(app, [*arguments, "--project", PROJECT])
         assert result.exit_code == 0, f"{' '.join(arguments)}: {result.output} {result.exception!r}"
         return result.output
 
     def execute(self, *parameters: str) -> Execution:
-        """Run the pipeline to its end on the newest data with a quick estimator."""
+        """Run the pipeline to its end on the newest upload, with a fast estimator."""
         options = [
             option for parameter in ("Estimator=logistic", *parameters) for option in ("-p", parameter)
         ]
@@ -59,7 +59,7 @@ class Service:
         return describe(sagemaker, newest["PipelineExecutionArn"])
 
     def contract(self) -> dict[str, object]:
-        """Return the contract that is published for the API."""
+        """Return the champion's contract."""
         s3 = self.aws.client("s3")
         body = s3.get_object(Bucket=self.aws.project.bucket, Key="champion/contract.json")["Body"]
         found: dict[str, object] = json.load(body)
@@ -70,13 +70,13 @@ class Service:
 def service() -> Iterator[Service]:
     with pytest.MonkeyPatch.context() as patch:
         for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
-            patch.setenv(name, "set by the fixture")  # remembered, so that use_local_aws leaves no trace
+            patch.setenv(name, "set by the fixture")  # so that monkeypatch undoes use_local_aws
         with LocalAws() as server:
             use_local_aws(server.url, server.region)
             yield Service(connect(PROJECT))
 
 
-def test_from_nothing_to_nothing(service: Service, companies: pd.DataFrame, tmp_path: Path) -> None:
+def test_deployment_to_destruction(service: Service, companies: pd.DataFrame, tmp_path: Path) -> None:
     aws, run = service.aws, service.run
     data = tmp_path / "companies.csv"
     companies.to_csv(data, index=False)
@@ -87,7 +87,7 @@ def test_from_nothing_to_nothing(service: Service, companies: pd.DataFrame, tmp_
     uri = run("data", "upload", "--data", str(data)).split()[-1]
     first = service.execute("RegisterCandidate=baseline")
 
-    # THEN every step succeeds, both candidates are judged, and the one that was asked for waits for a person
+    # THEN every step succeeds, both candidates are evaluated, and the requested one awaits approval
     assert first.status == "Succeeded"
     assert first.parameters["InputDataUri"] == uri
     assert {step.name: step.status for step in first.steps} == dict.fromkeys(STEPS, "Succeeded")
@@ -96,42 +96,42 @@ def test_from_nothing_to_nothing(service: Service, companies: pd.DataFrame, tmp_
     check_registration(aws, first)
     check_report(service, first, tmp_path / "report.html")
 
-    # WHEN it is approved, THEN the API answers with what was judged
+    # WHEN it is approved, THEN the API predicts with the evaluated model
     run("model", "approve", "--yes", "--wait")
     client = client_of(aws)
     check_answers(service, client, companies)
     check_documented_client(client, tmp_path)
     check_documented_errors(client)
-    told = json.loads(run("predict", "--row", "7", "--data", str(data), "--format", "json").splitlines()[-1])
-    assert told["probability"] == probability_of(client, companies, 7)
+    row_7 = json.loads(run("predict", "--row", "7", "--data", str(data), "--format", "json").splitlines()[-1])
+    assert row_7["probability"] == probability_of(client, companies, 7)
     check_portfolio(service, client, companies, tmp_path)
 
-    # WHEN a second version is approved, THEN it takes over
+    # WHEN a second version is approved, THEN it replaces the first
     second = service.execute()
     assert cached_steps(second) == TRAINED
     run("model", "approve", "2", "--yes", "--wait")
     assert answering_version(service, client) == "2"
     # AND when it is rejected, the first one answers again
     run("model", "reject", "2", "--yes", "--note", "a test")
-    run("resume")  # waits until the newest approved version serves
+    run("resume")  # waits until the newest approved version is in service
     assert answering_version(service, client) == "1"
 
     # WHEN the service is paused, THEN the API answers 503
     run("pause")
-    assert refused(client, smoke(service)) == (503, "endpoint_unavailable")
-    # AND so it does after a third version was approved
+    assert rejection(client, smoke(service)) == (503, "endpoint_unavailable")
+    # AND it still does after a third version has been approved
     third = service.execute()
     assert cached_steps(third) == TRAINED
     run("model", "approve", "3", "--yes")
-    assert refused(client, smoke(service)) == (503, "endpoint_unavailable")
-    assert f"yes; `bankruptcy resume --project {PROJECT}` brings it back" in run("status")
+    assert rejection(client, smoke(service)) == (503, "endpoint_unavailable")
+    assert f"yes; `bankruptcy resume --project {PROJECT}` resumes it" in run("status")
 
     # WHEN it is resumed, THEN the third version answers, and the API passes its checks
     run("resume")
     assert answering_version(service, client) == "3"
     assert "All 10 checks passed." in run("test", "--data", str(data))
 
-    # WHEN it is destroyed, THEN nothing is left but what it says
+    # WHEN it is destroyed, THEN only what the command lists is kept
     kept = run("destroy", "--yes")
     assert inventory(aws.client) == [
         f"bucket {aws.project.bucket}",
@@ -148,14 +148,14 @@ def test_from_nothing_to_nothing(service: Service, companies: pd.DataFrame, tmp_
     for name in (
         f"s3://{aws.project.bucket} ",
         f"3 model package(s) in the group {PROJECT}",
-        f"stack {PROJECT}-storage, which holds bucket and group",
+        f"stack {PROJECT}-storage, which contains the bucket and the group",
         "role ApiGatewayLogs, ",
         "log group /aws/sagemaker/ProcessingJobs, shared by all jobs of the account",
         "log group /aws/sagemaker/TrainingJobs, shared by all jobs of the account",
         "log group /aws/sagemaker/TransformJobs, shared by all jobs of the account",
     ):
         assert f"kept: {name}" in kept
-    # AND with its data, too, nothing of it
+    # WHEN its data is removed, too, THEN nothing of the project is left
     run("destroy", "--yes", "--delete-data")
     assert inventory(aws.client) == [
         "log group /aws/sagemaker/ProcessingJobs",
@@ -166,7 +166,7 @@ def test_from_nothing_to_nothing(service: Service, companies: pd.DataFrame, tmp_
 
 
 def check_evaluation(aws: Aws, execution: Execution) -> None:
-    """The evaluation judges both candidates, and there is no champion yet."""
+    """Check that both candidates were evaluated, without a champion."""
     evaluation = read_evaluation(aws, execution)
     assert evaluation is not None
     assert set(evaluation["candidates"]) == {"baseline", "recommended"}
@@ -177,8 +177,8 @@ def check_evaluation(aws: Aws, execution: Execution) -> None:
 
 
 def check_registration(aws: Aws, execution: Execution) -> None:
-    """What was judged is what is registered."""
-    package = find(aws, 1)
+    """Check that the evaluated model was registered."""
+    package = find_version(aws, 1)
     evaluation = read_evaluation(aws, execution)
     assert evaluation is not None
     assert package["ModelApprovalStatus"] == "PendingManualApproval"
@@ -190,9 +190,9 @@ def check_registration(aws: Aws, execution: Execution) -> None:
 
 
 def check_report(service: Service, execution: Execution, path: Path) -> None:
-    """A command fetches the execution's report."""
-    said = service.run("report", "--no-open", "--output", str(path))
-    assert f"Report of {execution.id}" in said
+    """Check the report that a command downloads."""
+    output = service.run("report", "--no-open", "--output", str(path))
+    assert f"Report of {execution.id}" in output
     evaluation = read_evaluation(service.aws, execution)
     assert evaluation is not None
     page = path.read_text(encoding="utf-8")
@@ -201,8 +201,8 @@ def check_report(service: Service, execution: Execution, path: Path) -> None:
 
 
 def check_answers(service: Service, client: ApiClient, companies: pd.DataFrame) -> None:
-    """Answers are those of the evaluated model; requests that are none are refused in JSON."""
-    # The company whose probability the evaluation wrote down, by position
+    """Check that the API predicts with the evaluated model, and rejects an invalid request."""
+    # The company whose probability the evaluation stored, by position
     contract = service.contract()
     known = contract["smoke_test"]
     assert isinstance(known, dict)
@@ -212,19 +212,19 @@ def check_answers(service: Service, client: ApiClient, companies: pd.DataFrame) 
     assert answer["model"] == {"version": "1", "contract": contract["contract"]}
     assert answer["prediction"] == int(known["probability"] >= contract["threshold"])
 
-    # Positions and names mean the same
+    # By position and by name, the prediction is the same.
     names = [feature["name"] for feature in client.get("/model")["features"]]
     company = companies.rename(columns=str.strip).iloc[7][names].astype(float)
     by_name = client.predict({"instances": [company.to_dict()]})["predictions"][0]
     assert by_name["probability"] == probability_of(client, companies, 7)
 
     # Bad input
-    assert refused(client, [1.0, 2.0]) == (422, "validation_failed")
+    assert rejection(client, [1.0, 2.0]) == (422, "validation_failed")
 
 
 def check_portfolio(service: Service, client: ApiClient, companies: pd.DataFrame, folder: Path) -> None:
-    """A portfolio is scored as the API scores each of its companies."""
-    # A file with other columns, in another order, of which one line is bad
+    """Check that scoring a portfolio gives the same results as the API."""
+    # A file with more columns in another order, and one bad line
     portfolio = companies[sorted(companies.columns, reverse=True)].head(40).astype(object)
     portfolio.iloc[3] = "?"
     portfolio.insert(0, "name", [f"C{number}" for number in range(40)])
@@ -232,7 +232,7 @@ def check_portfolio(service: Service, client: ApiClient, companies: pd.DataFrame
 
     service.run("score", str(folder / "portfolio.csv"), str(folder / "result.csv"))
 
-    # Each line has the API's answer, and the bad one its reason
+    # Each good line has the API's prediction, and the bad line is listed.
     result = pd.read_csv(folder / "result.csv")
     good = [number for number in range(40) if number != 3]
     assert result["name"].tolist() == [f"C{number}" for number in good]
@@ -244,15 +244,15 @@ def check_portfolio(service: Service, client: ApiClient, companies: pd.DataFrame
     assert pd.read_csv(folder / "result.errors.csv")["line"].tolist() == [5]
 
 
-def refused(client: ApiClient, company: list[float]) -> tuple[int, str]:
-    """Ask about a company; return status and code of the refusal."""
-    with pytest.raises(ApiError) as refusal:
+def rejection(client: ApiClient, company: list[float]) -> tuple[int, str]:
+    """Predict a company, which the API must reject; return status and code of the error."""
+    with pytest.raises(ApiError) as error:
         client.predict({"data": company})
-    return refusal.value.status, refusal.value.code
+    return error.value.status, error.value.code
 
 
 def probability_of(client: ApiClient, companies: pd.DataFrame, row: int) -> dict[str, float]:
-    """Ask about a company by position."""
+    """Predict a company by position."""
     names = [feature["name"] for feature in client.get("/model")["features"]]
     company = companies.rename(columns=str.strip).iloc[row][names].astype(float)
     probability: dict[str, float] = client.predict({"data": company.tolist()})["probability"]
@@ -260,14 +260,14 @@ def probability_of(client: ApiClient, companies: pd.DataFrame, row: int) -> dict
 
 
 def answering_version(service: Service, client: ApiClient) -> str:
-    """Return the version that answers."""
+    """Return the version that predicts."""
     answer = client.predict({"data": smoke(service)})
     version: str = answer["model"]["version"]
     return version
 
 
 def smoke(service: Service) -> list[float]:
-    """Return the company that the published contract names as its smoke test."""
+    """Return the smoke-test company of the champion's contract."""
     known = service.contract()["smoke_test"]
     assert isinstance(known, dict)
     numbers: list[float] = known["features"]
@@ -275,5 +275,5 @@ def smoke(service: Service) -> list[float]:
 
 
 def cached_steps(execution: Execution) -> set[str]:
-    """Return the names of the steps whose outputs are an earlier execution's."""
+    """Return the names of the steps whose outputs come from the cache."""
     return {step.name for step in execution.steps if step.cached}

@@ -1,4 +1,4 @@
-"""Checks of the REST API's stage: the documented client works, and the gateway refuses as documented."""
+"""Checks of the deployed REST API: the documented client works, and the errors are the documented ones."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from support.api_errors import CASES
 from scripts.predict.client import ApiClient
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "api.md"
-# Of the gateway's own refusals local AWS does not enforce throttling and quotas.
+# Local AWS enforces these errors of the gateway, but no throttling and quotas.
 ENFORCED = {"INVALID_API_KEY", "MISSING_AUTHENTICATION_TOKEN"}
 EFFECT = re.compile(r"  (.+) (raises|lowers) it \(([+-]\d+\.\d\d)\)")
 
 
 def check_documented_client(client: ApiClient, folder: Path) -> None:
-    """The program in docs/api.md says a risk and what moves it."""
+    """Check that the program in docs/api.md prints a risk and the effects behind it."""
     (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     program = folder / "client.py"
     program.write_text(code, encoding="utf-8")
-    said = io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(said):
+    printed = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(printed):
         patch.setenv("API_URL", client.url)
         patch.setenv("API_KEY", str(client.key))
         runpy.run_path(str(program))
-    risk, *effects = said.getvalue().splitlines()
+    risk, *effects = printed.getvalue().splitlines()
     assert re.fullmatch(r"(low|medium|high): \d+\.\d%", risk)
     found = [EFFECT.fullmatch(line) for line in effects]
     assert len(found) == 5
@@ -44,7 +44,7 @@ def check_documented_client(client: ApiClient, folder: Path) -> None:
 
 
 def check_documented_errors(client: ApiClient) -> None:
-    """What local AWS's gateway and the function behind it refuse is word for word what docs/api.md says."""
+    """Check that errors of the gateway and the function are word for word those of docs/api.md."""
     cases = [case for case in CASES if case.gateway in ENFORCED or case.status in (405, 413, 415)]
     assert {case.status for case in cases} == {403, 404, 405, 413, 415}
     for case in cases:
@@ -64,14 +64,14 @@ def check_documented_errors(client: ApiClient) -> None:
         for name in case.headers:
             assert reply.headers[name] == expected.headers[name.lower()]
 
-    # What the gateway refuses before the function would
+    # Requests that the gateway rejects before the function gets them
     key = {"x-api-key": str(client.key)}
-    for body, headers, refusal in (
+    for body, headers, rejection in (
         ("{}", key, (415, "unsupported_media_type")),
         (" " * 10_485_761, {**key, "Content-Type": "application/json"}, (413, "payload_too_large")),
     ):
         reply = _send(client, "POST", "/predict", body, headers)
-        assert (reply.status, reply.json()["error"]["code"]) == refusal
+        assert (reply.status, reply.json()["error"]["code"]) == rejection
 
 
 def _send(client: ApiClient, method: str, path: str, body: str | None, headers: dict[str, str]) -> Any:

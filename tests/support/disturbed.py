@@ -1,4 +1,4 @@
-"""A service whose commands are disturbed, for the tests of this folder that disturb it."""
+"""A service whose requests to AWS fail as a test chooses."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from scripts.deploy.deployment import Deployment, deploy
 from scripts.deploy.teardown import Teardown, destroy
 
 NAME = "faulty"
-# What `destroy` leaves: without its data, and with them.
+# What remains after `destroy`: without and with --delete-data.
 KEPT = [
     "bucket faulty-123456789012-eu-west-1",
     "model package group faulty",
@@ -31,28 +31,31 @@ REST = ["role ApiGatewayLogs"]
 
 
 class Service:
-    """A project, what its commands do, and what goes wrong meanwhile."""
+    """A project, its commands, and the faults of its requests."""
 
     def __init__(self, server: LocalAws) -> None:
         self._server = server
         self.aws: Aws = connect(NAME)
         self.faults = Faults(self.aws.session)
-        # Made once: the commands run a hundred times.
+        # The commands run a hundred times, and creating clients is slow.
         vars(self.aws.session)["client"] = cache(self.aws.session.client)
 
     def deploy(self) -> Deployment:
-        return deploy(self.aws.session, self.aws.project, confirm=lambda _: True, sleep=nap)
+        """Deploy the service."""
+        return deploy(self.aws, confirm=lambda _: True, sleep=nap)
 
     def destroy(self) -> Teardown:
-        return destroy(self.aws.session, self.aws.project, sleep=nap)
+        """Destroy the service."""
+        return destroy(self.aws, sleep=nap)
 
     def destroy_all(self) -> Teardown:
-        return destroy(self.aws.session, self.aws.project, delete_data=True, sleep=nap)
+        """Destroy the service and its data."""
+        return destroy(self.aws, delete_data=True, sleep=nap)
 
     def use(self) -> None:
-        """Leave behind what use leaves behind: a version, and an endpoint (of a model that is not there)."""
+        """Create what use creates: a version, and an endpoint (of a model without an archive)."""
         sagemaker, name, generation = self.aws.client("sagemaker"), NAME, f"{NAME}-v1-0a1b2c3d"
-        # deploy_model would take the endpoint away.
+        # deploy_model would delete the endpoint.
         self.aws.client("events").disable_rule(Name=f"{NAME}-endpoint")
         container = {"Image": "image", "ModelDataUrl": f"s3://{self.aws.project.bucket}/none"}
         sagemaker.create_model_package(
@@ -75,27 +78,28 @@ class Service:
         sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=generation)
 
     def holds(self) -> list[str]:
-        """What there is, without what CloudFormation appends to a role's name."""
+        """List all resources; roles without the suffix that CloudFormation appends to their names."""
         return [re.sub(r"-[A-Z0-9]{12}$", "", line) for line in inventory(self.aws.client)]
 
     def reset(self) -> None:
+        """Empty local AWS."""
         self._server.reset()
 
 
 def nap(seconds: float) -> None:
-    """Wait less: local AWS is quick."""
+    """Wait less than asked, as local AWS is fast."""
     time.sleep(min(seconds, 0.1))
 
 
 @contextmanager
 def disturbed_service(server: LocalAws) -> Iterator[Service]:
-    """Give a service that is not deployed yet, on an empty local AWS."""
+    """Yield a service that is not deployed yet, on an empty local AWS."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in server.environment().items():
             patch.setenv(name, value)
-        # Retries are what is looked at, not the time between them.
+        # The tests are about retries, not about the time between them.
         patch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda _: None))
-        # One file of each step's code is enough to be disturbed at; the definition takes long to make.
+        # One file of each step's code is enough for faults, and building the definition is slow.
         small = {
             step: bundles.Bundle(dict(list(bundle.files.items())[:1]), bundle.sha256)
             for step, bundle in bundles.build_bundles().items()

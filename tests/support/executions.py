@@ -1,4 +1,4 @@
-"""Running executions and uploading data, for the tests of this folder."""
+"""Uploads data and runs executions for end-to-end tests."""
 
 from __future__ import annotations
 
@@ -8,23 +8,24 @@ import pandas as pd
 
 from pipeline.service import Execution, describe, start, watch
 from scripts.aws.session import Aws
+from scripts.data.data_file import read_data_file
 from scripts.data.upload import upload
 
 
 def upload_frame(aws: Aws, frame: pd.DataFrame, path: Path) -> str:
-    """Write a frame as CSV and upload it as `bankruptcy data upload` does."""
+    """Write a frame to a CSV file and upload it like `bankruptcy data upload`."""
     frame.to_csv(path, index=False)
-    return upload(aws.client("s3"), aws.project.bucket, path)
+    return upload(aws, read_data_file(path))
 
 
 def run(aws: Aws, **parameters: object) -> Execution:
-    """Start an execution, of a quick estimator unless told otherwise, and return it as it ended."""
+    """Run an execution to its end, by default with a fast estimator."""
     arn = start(aws.client("sagemaker"), aws.project, {"Estimator": "logistic", **parameters})
     return ended(aws, arn)
 
 
 def ended(aws: Aws, arn: str) -> Execution:
-    """Wait for an execution's end."""
+    """Wait until an execution has ended, and return it."""
     for _ in watch(aws.client("sagemaker"), arn, interval=0.1):
         pass
     return describe(aws.client("sagemaker"), arn)

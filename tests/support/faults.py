@@ -1,4 +1,4 @@
-"""Faults of AWS, put in the way of a boto3 session's requests."""
+"""Injects faults into the requests of a boto3 session."""
 
 from __future__ import annotations
 
@@ -12,43 +12,43 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 from botocore.httpsession import URLLib3Session
 
-# Their errors are XML; the others' are JSON.
+# The errors of these services are XML, those of the others JSON.
 _XML = {"cloudformation", "iam", "s3", "sns"}
 
-# What happens to a request: nothing (None), an answer that AWS did not give, or an exception.
+# A fault lets a request pass (None), answers it, or raises an exception.
 Fault = Callable[[AWSPreparedRequest, str], AWSResponse | None]
 
 
 class Killed(BaseException):
-    """The process that made the request is no more."""
+    """The process that made the request was killed."""
 
 
 def killed(_request: AWSPreparedRequest, operation: str) -> None:
-    """End the process before the request."""
+    """Kill the process before the request."""
     raise Killed(operation)
 
 
 def throttled(request: AWSPreparedRequest, operation: str) -> AWSResponse:
-    """Answer that there were too many requests."""
+    """Answer that the request was throttled."""
     if operation.startswith("s3."):
-        return _refusal(request, operation, 503, "SlowDown", "Please reduce your request rate.")
-    return _refusal(request, operation, 400, "ThrottlingException", "Rate exceeded")
+        return _error_response(request, operation, 503, "SlowDown", "Please reduce your request rate.")
+    return _error_response(request, operation, 400, "ThrottlingException", "Rate exceeded")
 
 
 def denied(request: AWSPreparedRequest, operation: str) -> AWSResponse:
-    """Answer as IAM does to one who may not."""
+    """Answer that the caller lacks the permission."""
     action = operation.replace(".", ":", 1)
     text = f"User: arn:aws:iam::123456789012:user/me is not authorized to perform: {action}"
-    return _refusal(request, operation, 403, "AccessDenied", text)
+    return _error_response(request, operation, 403, "AccessDenied", text)
 
 
 def unreachable(request: AWSPreparedRequest, _operation: str) -> None:
-    """Let the request never arrive."""
+    """Time out before the request arrives."""
     raise ConnectTimeoutError(endpoint_url=request.url)
 
 
 def lost(request: AWSPreparedRequest, _operation: str) -> None:
-    """Carry the request out and lose its answer."""
+    """Carry out the request and lose its answer."""
     http = URLLib3Session()
     http.send(request)
     http.close()
@@ -56,12 +56,12 @@ def lost(request: AWSPreparedRequest, _operation: str) -> None:
 
 
 class Faults:
-    """Counts the requests of a session, retries included, and lets those fail that a test chose.
+    """Counts the requests of a session, including retries, and injects the faults that a test chooses.
 
     Attributes
     ----------
     requests
-        Service and operation of each request within the last `where`, such as ``s3.PutObject``.
+        Service and operation of each request during the last `where`, such as ``s3.PutObject``.
     """
 
     def __init__(self, session: Any) -> None:
@@ -71,7 +71,7 @@ class Faults:
 
     @contextmanager
     def where(self, choose: Callable[[int, str], Fault | None]) -> Iterator[None]:
-        """Let requests fail, given their number (from 1) and operation."""
+        """Choose the fault of each request from its number (from 1) and operation."""
         self.requests, self._choose = [], choose
         try:
             yield
@@ -88,12 +88,12 @@ class Faults:
 
 
 def from_request(number: int, fault: Fault) -> Callable[[int, str], Fault | None]:
-    """Choose that request and all after it."""
+    """Choose a fault for this request and all that follow."""
     return lambda count, _operation: fault if count >= number else None
 
 
 def at_operation(wanted: str, fault: Fault) -> Callable[[int, str], Fault | None]:
-    """Choose all requests for one operation."""
+    """Choose a fault for all requests of one operation."""
     return lambda _count, operation: fault if operation == wanted else None
 
 
@@ -102,7 +102,7 @@ class _Body(io.BytesIO):
         yield self.read()
 
 
-def _refusal(
+def _error_response(
     request: AWSPreparedRequest, operation: str, status: int, code: str, message: str
 ) -> AWSResponse:
     service = operation.partition(".")[0]

@@ -1,11 +1,11 @@
-"""What an account holds, asked of each service's own API: what tests compare before and after."""
+"""Lists the resources in an account, from the API of each service."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Any
 
-# What it is, service, operation, the list in its answer, and how to tell an item from its like.
+# Kind of resource, service, operation, key of the list in the answer, and the name of an item.
 _LISTS: list[tuple[str, str, str, str, Callable[[Any], str]]] = [
     ("alarm", "cloudwatch", "describe_alarms", "MetricAlarms", lambda x: x["AlarmName"]),
     ("API", "apigateway", "get_rest_apis", "items", lambda x: x["name"]),
@@ -30,14 +30,14 @@ _LISTS: list[tuple[str, str, str, str, Callable[[Any], str]]] = [
 
 
 def inventory(client: Callable[[str], Any]) -> list[str]:
-    """Return a line for everything there is, twice for what is there twice, in alphabetical order.
+    """Return one line per resource, in alphabetical order.
 
-    Jobs are left out: they are history, which AWS keeps.
+    Jobs are left out, as AWS keeps their history.
 
     Parameters
     ----------
     client
-        Makes a client of a service.
+        Returns a client of a service.
     """
     targets = _all(
         client("application-autoscaling"),

@@ -1,4 +1,4 @@
-"""A fake of the AWS clients that operating the service uses: every service at once, and a clock."""
+"""Fakes for tests of the service's operation: one client for every AWS service, and a clock."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ import json
 from collections.abc import Callable
 from dataclasses import fields
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
+import boto3
 from botocore.exceptions import ClientError
 
 from pipeline.project import Project
-from scripts.deploy.deployment import Outputs
+from scripts.aws.session import Aws
+from scripts.deploy.outputs import Outputs, camel_case
 
 PROJECT = Project("bankruptcy", "123456789012", "eu-west-1")
-OUTPUTS = ["".join(part.capitalize() for part in field.name.split("_")) for field in fields(Outputs)]
+OUTPUTS = [camel_case(field.name) for field in fields(Outputs)]
 
 
 class Meta:
@@ -23,7 +25,7 @@ class Meta:
 
 
 class Client:
-    """Every service at once; what deploy_model does to the endpoint is the test's to say."""
+    """A client of every service; `on_call` does what deploy_model would do to the endpoint."""
 
     meta = Meta()
 
@@ -87,6 +89,8 @@ class Client:
 
 
 class Session:
+    """A session with one client for every service."""
+
     def __init__(self, client: Client) -> None:
         self._client = client
 
@@ -94,8 +98,13 @@ class Session:
         return self._client
 
 
+def connected(client: Client) -> Aws:
+    """Return a connection whose clients are all this one."""
+    return Aws(cast("boto3.Session", Session(client)), PROJECT)
+
+
 class Clock:
-    """Time that passes only while somebody waits."""
+    """A clock that only advances during sleep."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -108,4 +117,5 @@ class Clock:
 
 
 def endpoint(status: str, version: int = 1) -> dict[str, Any]:
+    """Return the description of an endpoint that serves a version."""
     return {"EndpointStatus": status, "EndpointConfigName": f"bankruptcy-v{version}-0123abcd"}

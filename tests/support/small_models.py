@@ -1,4 +1,4 @@
-"""Models that are registered without an execution, and one small enough to be made in no time."""
+"""Registers models without an execution, and makes a small one without training."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ SERVING = {"SAGEMAKER_PROGRAM": "serve.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/
 
 
 def register(aws: Aws, folder: Path, names: Sequence[str], seed: int) -> tuple[str, inference.Model]:
-    """Make a linear model of features between 0 and 1, and register it without approval.
+    """Make a linear model of features between 0 and 1, and register it as pending approval.
 
     Returns
     -------
     tuple of str and inference.Model
-        Its version, and the model for comparison.
+        Its version, and the model itself.
     """
     generator = np.random.default_rng(seed)
     arrays = {
@@ -44,7 +44,7 @@ def register(aws: Aws, folder: Path, names: Sequence[str], seed: int) -> tuple[s
 
 
 def register_folder(aws: Aws, folder: Path) -> tuple[str, inference.Model]:
-    """Register the model in the folder `model`, without approval; return what `register` does."""
+    """Register the model in the folder `model` as pending approval; return the same as `register`."""
     pack_model(folder / "model", folder / "model.tar.gz")
     model = inference.load(folder / "model")
     facts = model.contract.facts
@@ -53,12 +53,12 @@ def register_folder(aws: Aws, folder: Path) -> tuple[str, inference.Model]:
     contract = json.dumps({**facts, "metrics": {}, "smoke_test": smoke_test})
 
     s3, bucket = aws.client("s3"), aws.project.bucket
-    place = f"models/{folder.name}"
-    s3.upload_file(str(folder / "model.tar.gz"), bucket, f"{place}/model.tar.gz")
-    s3.put_object(Bucket=bucket, Key=f"{place}/contract.json", Body=contract.encode())
+    prefix = f"models/{folder.name}"
+    s3.upload_file(str(folder / "model.tar.gz"), bucket, f"{prefix}/model.tar.gz")
+    s3.put_object(Bucket=bucket, Key=f"{prefix}/contract.json", Body=contract.encode())
     container = {
         "Image": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/sagemaker-scikit-learn:1",
-        "ModelDataUrl": f"s3://{bucket}/{place}/model.tar.gz",
+        "ModelDataUrl": f"s3://{bucket}/{prefix}/model.tar.gz",
         "Environment": SERVING,
     }
     made = aws.client("sagemaker").create_model_package(
@@ -71,7 +71,7 @@ def register_folder(aws: Aws, folder: Path) -> tuple[str, inference.Model]:
         },
         CustomerMetadataProperties={
             "ContractHash": facts["contract"],
-            "ContractUri": f"s3://{bucket}/{place}/contract.json",
+            "ContractUri": f"s3://{bucket}/{prefix}/contract.json",
         },
     )
     return made["ModelPackageArn"].rpartition("/")[2], model

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from local_aws.cloudformation.template import Scope, Template, TemplateError
-from scripts.deploy.deployment import TEMPLATES, name_deployment, template_parameters
+from scripts.deploy.template import TEMPLATES, name_deployment, template_parameters
 
 SERVICE = (TEMPLATES / "service.yaml").read_text(encoding="utf-8")
 STORAGE = (TEMPLATES / "storage.yaml").read_text(encoding="utf-8")

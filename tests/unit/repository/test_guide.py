@@ -6,7 +6,7 @@ import json
 import re
 from pathlib import Path
 
-from scripts.deploy.deployment import TEMPLATES, settings_of
+from scripts.deploy.template import TEMPLATES, settings_of
 
 ROOT = Path(__file__).resolve().parents[3]
 GUIDE = (ROOT / "docs" / "aws.md").read_text(encoding="utf-8")

@@ -99,8 +99,7 @@ def commands_of(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str
 @pytest.mark.parametrize("words", [*commands_of(typer.main.get_command(app))], ids=" ".join)
 def test_help_fits_80_columns_and_breaks_no_words(words: tuple[str, ...]) -> None:
     narrow, wide = (
-        RUNNER.invoke(app, [*words, "--help"], env={"COLUMNS": columns}).output
-        for columns in ("80", "500")
+        RUNNER.invoke(app, [*words, "--help"], env={"COLUMNS": columns}).output for columns in ("80", "500")
     )
     assert max(map(len, narrow.splitlines())) <= 80
     frame = str.maketrans("╭╮╰╯│─", "      ")
@@ -149,7 +148,7 @@ def test_shared_options_are_accepted_before_and_after_the_command(
 def test_hints_repeat_the_given_options(
     connected: list[tuple[str, bool, str | None]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    result = RUNNER.invoke(app, "--local status --project one --region eu-west-1".split())
+    result = RUNNER.invoke(app, ["--local", "status", "--project", "one", "--region", "eu-west-1"])
     deploy = "bankruptcy deploy --project one --local --region eu-west-1"
     assert result.stderr == f"Error: A problem. Run `{deploy}`, or `bankruptcy local start`.\n"
     # A project from the environment is not repeated, and no command remembers another's options.

@@ -94,9 +94,7 @@ def test_a_missing_company_is_an_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("separator", "named"), [(";", "';'"), ("\t", "tabs"), ("|", "'|'")])
-def test_describe_reports_another_separator(
-    tmp_path: Path, separator: str, named: str
-) -> None:
+def test_describe_reports_another_separator(tmp_path: Path, separator: str, named: str) -> None:
     text = CSV.replace(",", separator)
     # With decimal commas in some rows, pandas can't parse the file.
     for given in (text, text.replace("0.25", "0,25")):

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
-import boto3
 import pytest
 from deploy_model.registry import FAILED_ATTEMPTS, MAX_ATTEMPTS
-from support.service_fakes import PROJECT, Client, Session, endpoint
+from support.service_fakes import Client, connected, endpoint
 from typer.testing import CliRunner
 
-from scripts.aws.session import Aws
 from scripts.cli import app
 
 
@@ -36,7 +34,7 @@ class Registry(Client):
 @pytest.fixture
 def registry(monkeypatch: pytest.MonkeyPatch) -> Registry:
     registry = Registry()
-    aws = Aws(cast("boto3.Session", Session(registry)), PROJECT)
+    aws = connected(registry)
     monkeypatch.setattr("scripts.terminal.options.Settings.connect", lambda _: aws)
     return registry
 
@@ -76,7 +74,9 @@ def test_rejecting_the_last_approved_version_warns(registry: Registry) -> None:
     registry.endpoint = endpoint("InService", 3)
     code, output = run("reject", "3", "--yes")
     assert code == 0
-    assert "no other version is approved, so the endpoint will be deleted and the API will answer 503" in output
+    assert (
+        "no other version is approved, so the endpoint will be deleted and the API will answer 503" in output
+    )
 
 
 @pytest.mark.parametrize("in_service", [1, None])

@@ -1,20 +1,24 @@
-"""What pause and resume do when things go wrong, what status estimates, in what form it is told."""
+"""Pause and resume when something goes wrong, cost estimates, and status as JSON."""
 
 from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
-from support.service_fakes import PROJECT, Client, Clock, Session, endpoint
+from support.service_fakes import Client, Clock, connected, endpoint
 
+from scripts.aws.registry import ModelVersion
+from scripts.aws.session import Aws
+from scripts.aws.stacks import DeploymentError
+from scripts.deploy.endpoint import EndpointState, read_endpoint
+from scripts.deploy.waiting import Waiting
 from scripts.operate import prices
 from scripts.operate.pausing import OperationError, check_endpoint, pause, resume
-from scripts.operate.status import EndpointState, LastExecution, PackageState, Status, read_endpoint
+from scripts.operate.status import LastExecution, Status
 
 
 @pytest.fixture
@@ -23,12 +27,12 @@ def client() -> Client:
 
 
 @pytest.fixture
-def session(client: Client) -> boto3.Session:
-    return cast("boto3.Session", Session(client))
+def aws(client: Client) -> Aws:
+    return connected(client)
 
 
-def test_pause_waits_while_the_endpoint_can_not_be_deleted(client: Client, session: boto3.Session) -> None:
-    # GIVEN an endpoint that is being updated: deploy_model can do nothing about it yet
+def test_pause_waits_while_the_endpoint_can_not_be_deleted(client: Client, aws: Aws) -> None:
+    # GIVEN an endpoint that is being updated, so that deploy_model can't delete it yet
     client.endpoint = endpoint("Updating")
     states: list[str] = []
     clock = Clock()
@@ -41,20 +45,20 @@ def test_pause_waits_while_the_endpoint_can_not_be_deleted(client: Client, sessi
             client.endpoint = None
 
     # WHEN
-    assert pause(session, PROJECT, on_change=states.append, sleep=sleep, clock=clock) is True
-    # THEN deploy_model is called once, when it is in service
+    assert pause(aws, Waiting(states.append, sleep=sleep, clock=clock)) is True
+    # THEN deploy_model is called once, as soon as the endpoint is in service
     assert states == ["Updating", "InService", "Deleting", "not there"]
     assert (client.calls, client.paused) == (1, ["false", "true"])
 
 
-def test_pausing_what_is_paused_writes_nothing(client: Client, session: boto3.Session) -> None:
+def test_pausing_a_paused_service_changes_nothing(client: Client, aws: Aws) -> None:
     client.paused = ["true"]
-    assert pause(session, PROJECT) is False
+    assert pause(aws) is False
     assert (client.calls, client.paused) == (0, ["true"])
 
 
 def test_resume_takes_steps_until_the_contract_names_the_newest_approved_version(
-    client: Client, session: boto3.Session
+    client: Client, aws: Aws
 ) -> None:
     # GIVEN
     client.paused, client.approved, client.published = ["true"], [2, 3, 1], "2"
@@ -67,68 +71,64 @@ def test_resume_takes_steps_until_the_contract_names_the_newest_approved_version
         return {"action": "publish"}
 
     client.on_call = step
-    # WHEN / THEN an endpoint in service is not enough: the API must know its contract
+    # WHEN / THEN an endpoint in service is not enough: its contract must be published
     clock = Clock()
-    assert resume(session, PROJECT, sleep=clock.sleep, clock=clock) == "3"
+    assert resume(aws, Waiting(sleep=clock.sleep, clock=clock)) == "3"
     assert (client.calls, client.paused[-1]) == (2, "false")
-    assert resume(session, PROJECT) == "3"
+    assert resume(aws) == "3"
     assert client.calls == 2
 
 
 @pytest.mark.parametrize(
     ("step", "message"),
     [
-        ({"unfit": {"1": "The smoke test gave 0.9."}}, "Version 1 was given up: The smoke test gave 0.9."),
-        ({"given_up": ["1"]}, "Version 1 was given up: its deployment failed too often"),
-        ({"errorMessage": "AccessDenied"}, "failed 3 times, last with: AccessDenied"),
+        ({"unfit": {"1": "The smoke test gave 0.9."}}, "has given up version 1: The smoke test gave 0.9."),
+        ({"given_up": ["1"]}, "has given up version 1: its deployment failed too often."),
+        ({"errorMessage": "AccessDenied"}, "failed 3 times; its last error: AccessDenied."),
         (
             {"action": "wait"},
-            "After 100 s it is still not so that version 1 is served; the endpoint is not there",
+            "Timed out after 100 s waiting for version 1 to be in service; the endpoint is not there.",
         ),
     ],
 )
-def test_resume_says_why_it_can_not(
-    client: Client, session: boto3.Session, step: dict[str, Any], message: str
-) -> None:
+def test_resume_reports_why_it_failed(client: Client, aws: Aws, step: dict[str, Any], message: str) -> None:
     client.approved = [1]
     client.on_call = lambda: step
     clock = Clock()
-    with pytest.raises(OperationError) as raised:
-        resume(session, PROJECT, timeout=100, sleep=clock.sleep, clock=clock)
+    with pytest.raises((DeploymentError, OperationError)) as raised:
+        resume(aws, Waiting(timeout=100, sleep=clock.sleep, clock=clock))
     assert message in str(raised.value)
 
 
 @pytest.mark.parametrize(
-    ("paused", "state", "told"),
+    ("paused", "state", "message"),
     [
-        ("true", None, "`bankruptcy resume --local` brings it back"),
-        ("true", "Deleting", "`bankruptcy resume --local` brings it back"),
-        ("false", None, "`bankruptcy model approve --wait --local` deploys one"),
-        ("false", "Failed", r"is Failed \(no capacity\). `bankruptcy status --local` says more"),
+        ("true", None, "Resume it with `bankruptcy resume`"),
+        ("true", "Deleting", "Resume it with `bankruptcy resume`"),
+        ("false", None, "Deploy one with `bankruptcy model approve --wait`"),
+        ("false", "Failed", r"is Failed \(no capacity\). `bankruptcy status` shows more"),
     ],
 )
-def test_an_endpoint_that_will_not_answer_is_told_with_what_helps(
+def test_an_endpoint_that_will_not_answer_is_an_error_with_a_hint(
     client: Client,
-    session: boto3.Session,
-    monkeypatch: pytest.MonkeyPatch,
+    aws: Aws,
     paused: str,
     state: str | None,
-    told: str,
+    message: str,
 ) -> None:
-    monkeypatch.setattr("scripts.aws.session._given", ["--local"])
     client.paused = [paused]
     client.endpoint = {**endpoint(state), "FailureReason": "no capacity"} if state else None
-    with pytest.raises(OperationError, match=told):
-        check_endpoint(session, PROJECT)
+    with pytest.raises(OperationError, match=message):
+        check_endpoint(aws)
 
 
 @pytest.mark.parametrize("state", ["Creating", "Updating", "InService"])
-def test_an_endpoint_that_comes_is_waited_for(client: Client, session: boto3.Session, state: str) -> None:
+def test_an_endpoint_that_will_answer_is_no_error(client: Client, aws: Aws, state: str) -> None:
     client.endpoint = endpoint(state)
-    check_endpoint(session, PROJECT)
+    check_endpoint(aws)
 
 
-def test_one_failure_of_the_function_is_no_failure(client: Client, session: boto3.Session) -> None:
+def test_single_failures_of_deploy_model_are_ignored(client: Client, aws: Aws) -> None:
     client.endpoint = endpoint("InService")
 
     def step() -> dict[str, Any]:
@@ -138,43 +138,43 @@ def test_one_failure_of_the_function_is_no_failure(client: Client, session: boto
         return {"action": "delete_endpoint"}
 
     client.on_call = step
-    assert pause(session, PROJECT, sleep=lambda _: None) is True
+    assert pause(aws, Waiting(sleep=lambda _: None)) is True
 
 
-def test_a_serverless_endpoint(client: Client, session: boto3.Session) -> None:
+def test_a_serverless_endpoint_is_described(client: Client, aws: Aws) -> None:
     client.endpoint = endpoint("InService", 12)
-    assert read_endpoint(session, PROJECT) == EndpointState(
+    assert read_endpoint(aws) == EndpointState(
         "InService", version="12", mode="serverless", memory_mb=2048, max_concurrency=5
     )
 
 
-def test_a_denied_call_is_not_taken_for_a_missing_endpoint(client: Client, session: boto3.Session) -> None:
+def test_a_denied_request_does_not_mean_a_missing_endpoint(client: Client, aws: Aws) -> None:
     def denied(**_: Any) -> dict[str, Any]:
         raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "DescribeEndpoint")
 
     client.describe_endpoint = denied  # type: ignore[method-assign]
     with pytest.raises(ClientError, match="AccessDenied"):
-        read_endpoint(session, PROJECT)
+        read_endpoint(aws)
 
 
-def test_estimates() -> None:
+def test_costs_are_estimated() -> None:
     two = prices.of_instances("us-east-1", "ml.t2.medium", 2)
     assert (two.usd_per_hour, two.usd_per_month) == (0.112, 81.76)
     unknown = prices.of_instances("eu-west-1", "ml.t2.medium", 1)
     assert (unknown.usd_per_hour, unknown.usd_per_month) == (None, None)
     assert unknown.basis == (
-        "no price known for 1 × ml.t2.medium in eu-west-1; https://aws.amazon.com/sagemaker/pricing/ has it "
+        "no price known for 1 × ml.t2.medium in eu-west-1; see https://aws.amazon.com/sagemaker/pricing/ "
         "($0.056 an hour each in us-east-1)"
     )
-    assert prices.of_instances("eu-west-1", "ml.x9.large", 1).basis.endswith("pricing/ has it")
+    assert prices.of_instances("eu-west-1", "ml.x9.large", 1).basis.endswith("sagemaker/pricing/")
     idle = prices.of_serverless("us-east-1", 2048)
-    assert (idle.usd_per_hour, "$0.000040 for each second" in idle.basis) == (0.0, True)
+    assert (idle.usd_per_hour, "$0.000040 per second" in idle.basis) == (0.0, True)
     assert "no price known" in prices.of_serverless("eu-west-1", 2048).basis
     assert prices.without_endpoint().usd_per_month == 0.0
     assert prices.AS_OF in two.source
 
 
-def test_status_as_json() -> None:
+def test_status_is_written_as_json() -> None:
     moment = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
     status = Status(
         project="bankruptcy",
@@ -183,7 +183,7 @@ def test_status_as_json() -> None:
         pipeline="bankruptcy",
         execution=LastExecution("abc", "Succeeded", moment),
         packages=(
-            PackageState(
+            ModelVersion(
                 1, "Approved", moment, "arn:aws:sagemaker:us-east-1:123456789012:model-package/bankruptcy/1"
             ),
         ),
@@ -201,7 +201,7 @@ def test_status_as_json() -> None:
     assert (facts["cost"]["usd_per_hour"], facts["cost"]["usd_per_month"]) == (0.056, 40.88)
 
 
-def test_the_guide_quotes_the_table() -> None:
+def test_the_guide_quotes_the_price_table() -> None:
     guide = (Path(__file__).resolve().parents[3] / "docs" / "aws.md").read_text(encoding="utf-8")
     price = prices.of_instances("us-east-1", "ml.t2.medium", 1)
     assert (
