@@ -7,14 +7,12 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from scripts.aws.session import Aws
 from scripts.errors import ScriptError
-
-if TYPE_CHECKING:
-    from scripts.aws.session import Aws
 
 SCHEME = "s3://"
 

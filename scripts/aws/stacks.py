@@ -7,14 +7,12 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from botocore.exceptions import ClientError
 
+from scripts.aws.session import Aws
 from scripts.errors import ScriptError
-
-if TYPE_CHECKING:
-    from scripts.aws.session import Aws
 
 Outcome = Literal["created", "updated", "unchanged"]
 # Recreated on every change; they hold no data.

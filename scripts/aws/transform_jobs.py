@@ -7,13 +7,10 @@ import secrets
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
+from pipeline.project import Project
 from scripts.aws.failures import unless_changed
-
-if TYPE_CHECKING:
-    from pipeline.project import Project
-    from scripts.aws.session import Aws
+from scripts.aws.session import Aws
 
 ENDED = frozenset({"Completed", "Failed", "Stopped"})
 _LOG_GROUP = "/aws/sagemaker/TransformJobs"

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from scripts.aws.session import Aws
 from scripts.terminal.console import console, show
 from scripts.terminal.options import Settings, parse_parameters, with_settings
-
-if TYPE_CHECKING:
-    from scripts.aws.session import Aws
 
 app = typer.Typer(no_args_is_help=True)
 

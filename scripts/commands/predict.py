@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
+from scripts.aws.session import Aws
 from scripts.errors import UsageError
 from scripts.terminal.console import console, show
 from scripts.terminal.options import DataOption, Settings, with_settings
 
 if TYPE_CHECKING:
-    from scripts.aws.session import Aws
     from scripts.companies.company_file import CsvCompanies, ListedCompanies
     from scripts.predict.output import Output, Summary
     from scripts.predict.predictions import Predictions

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from scripts.aws.session import Aws
 from scripts.terminal.console import show
 from scripts.terminal.events import EventLog
 from scripts.terminal.options import Settings, parse_parameters, with_settings
@@ -13,7 +14,6 @@ from scripts.terminal.options import Settings, parse_parameters, with_settings
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from scripts.aws.session import Aws
     from scripts.aws.stacks import Change
     from scripts.deploy.outputs import Outputs
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from botocore.exceptions import ClientError
 
 from scripts.aws.files import SCHEME, list_objects, split_uri
+from scripts.aws.session import Aws
 from scripts.data.data_file import DataError, DataFile
-
-if TYPE_CHECKING:
-    from scripts.aws.session import Aws
 
 
 def check(file: DataFile) -> None:

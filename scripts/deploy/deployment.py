@@ -7,8 +7,9 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from scripts.aws.session import Aws
 from scripts.aws.stacks import Confirm, DeploymentError, Event, OnEvent, Outcome, Stack, ignore
 from scripts.deploy.endpoint import BEING_DESTROYED, read_paused, set_paused
 from scripts.deploy.outputs import Outputs, camel_case, read_outputs
@@ -20,9 +21,6 @@ from scripts.deploy.template import (
     settings_of,
     template_parameters,
 )
-
-if TYPE_CHECKING:
-    from scripts.aws.session import Aws
 
 NO_CHAMPION = "champion/none.txt"
 LOG_ROLE = "ApiGatewayLogs"

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from pipeline.project import Project
 from scripts.aws.failures import unless_gone
-
-if TYPE_CHECKING:
-    from pipeline.project import Project
-    from scripts.aws.session import Aws
-    from scripts.deploy.outputs import Outputs
+from scripts.aws.session import Aws
+from scripts.deploy.outputs import Outputs
 
 # Facts about deploy_model, which can't be imported; tests compare them with its own.
 MOVING = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"})

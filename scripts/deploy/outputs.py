@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
 
+from scripts.aws.session import Aws
 from scripts.aws.stacks import DeploymentError, Stack
-
-if TYPE_CHECKING:
-    from scripts.aws.session import Aws
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,9 @@ import io
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from scripts.aws.failures import unless_gone
-
-if TYPE_CHECKING:
-    from scripts.aws.session import Aws
+from scripts.aws.session import Aws
 
 SOURCE = Path(__file__).resolve().parents[2] / "lambda"
 FUNCTIONS = ("predict_api", "deploy_model")

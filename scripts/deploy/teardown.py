@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -13,12 +13,10 @@ from scripts.aws import transform_jobs
 from scripts.aws.failures import is_gone, unless_changed, unless_gone
 from scripts.aws.files import FileError, remove_below
 from scripts.aws.registry import ModelVersion, list_versions
+from scripts.aws.session import Aws
 from scripts.aws.stacks import DeploymentError, Event, OnEvent, Stack, ignore
 from scripts.deploy.deployment import LOG_ROLE
 from scripts.deploy.endpoint import BEING_DESTROYED, MOVING, version_of
-
-if TYPE_CHECKING:
-    from scripts.aws.session import Aws
 
 _POLL_SECONDS = 5.0
 _ENDPOINT_ATTEMPTS = 360

@@ -5,13 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from scripts.aws.session import Aws
 from scripts.aws.stacks import DeploymentError
 from scripts.deploy.endpoint import EndpointState, read_endpoint
-
-if TYPE_CHECKING:
-    from scripts.aws.session import Aws
 
 TIMEOUT_SECONDS = 1800.0  # creating an instance endpoint takes some minutes on AWS
 

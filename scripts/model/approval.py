@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from scripts.aws.registry import describe_version, list_versions, metadata_of
+from scripts.aws.session import Aws
 from scripts.aws.stacks import DeploymentError
 from scripts.deploy.endpoint import FAILED_ATTEMPTS, MAX_ATTEMPTS
 from scripts.deploy.waiting import Waiting, watch_endpoint
 from scripts.errors import ScriptError
 from scripts.model.contracts import champion_version
-
-if TYPE_CHECKING:
-    from scripts.aws.session import Aws
 
 
 class UnknownVersionError(ScriptError):

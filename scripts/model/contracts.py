@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from scripts.aws.files import SCHEME, read_if_present
 from scripts.aws.registry import metadata_of
-
-if TYPE_CHECKING:
-    from scripts.aws.session import Aws
+from scripts.aws.session import Aws
 
 
 @dataclass(frozen=True)

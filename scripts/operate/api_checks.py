@@ -7,18 +7,16 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import urllib3
 
+from scripts.aws.session import Aws
 from scripts.aws.stacks import Stack
 from scripts.deploy.endpoint import is_paused
 from scripts.deploy.outputs import read_outputs
 from scripts.model.contracts import champion_version
 from scripts.predict.client import read_key
-
-if TYPE_CHECKING:
-    from scripts.aws.session import Aws
 
 Companies = Mapping[str, Mapping[str, float]]
 ORIGIN = "https://client.example"

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from botocore.config import Config
 
 from scripts.aws.registry import list_versions
+from scripts.aws.session import Aws
 from scripts.deploy.endpoint import MOVING, EndpointState, is_paused, read_endpoint, set_paused
 from scripts.deploy.outputs import Outputs, read_outputs
 from scripts.deploy.waiting import Waiting, watch_endpoint
 from scripts.errors import ScriptError
 from scripts.model.contracts import champion_version
-
-if TYPE_CHECKING:
-    from scripts.aws.session import Aws
 
 # The function may run for 120 s; after a shorter timeout, boto3 would call it a second time.
 _LAMBDA_CONFIG = Config(read_timeout=130)

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts.aws.files import FileError, open_stream
+from scripts.aws.session import Aws
 from scripts.data.source import cache_folder
 from scripts.operate.executions import ExecutionError, resolve_execution
 
 if TYPE_CHECKING:
     from pipeline.service import Execution
-    from scripts.aws.session import Aws
+
 
 # The newest executions among which to look for one with a report.
 _SEARCHED = 20

@@ -5,17 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from scripts.aws.registry import ModelVersion, describe_version, list_versions, metadata_of
+from scripts.aws.session import Aws
 from scripts.aws.stacks import Stack
 from scripts.deploy.endpoint import FAILED_ATTEMPTS, FAILED_REASON, EndpointState, is_paused, read_endpoint
 from scripts.deploy.outputs import Outputs, read_outputs
 from scripts.model.contracts import champion_version
 from scripts.operate import prices
-
-if TYPE_CHECKING:
-    from scripts.aws.session import Aws
 
 SHOWN_VERSIONS = 5
 

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import urllib3
 
-from scripts.deploy.outputs import read_outputs
+from scripts.aws.session import Aws
+from scripts.deploy.outputs import Outputs, read_outputs
 from scripts.errors import ScriptError
-
-if TYPE_CHECKING:
-    from scripts.aws.session import Aws
-    from scripts.deploy.outputs import Outputs
-
 
 CONNECTIONS = 8  # kept open for concurrent requests
 

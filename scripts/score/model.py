@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from scripts.aws.registry import describe_version, list_versions, metadata_of
+from scripts.aws.session import Aws
 from scripts.errors import ScriptError
 from scripts.model.contracts import champion_version, feature_names, read_contract
-
-if TYPE_CHECKING:
-    from scripts.aws.session import Aws
 
 
 class ScoringError(ScriptError):

@@ -8,16 +8,14 @@ from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from scripts.aws.files import SCHEME, list_objects, remove_below
+from scripts.aws.session import Aws
 from scripts.score.model import ScoringError
+from scripts.score.portfolio import Company
 from scripts.score.results import RESULT
 from scripts.text import counted
-
-if TYPE_CHECKING:
-    from scripts.aws.session import Aws
-    from scripts.score.portfolio import Company
 
 # An instance takes whole objects: many small ones keep several instances busy, and use little memory here.
 PART_BYTES = 32 * 1024 * 1024

@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from scripts.aws import files
 from scripts.aws.failures import unless_changed
+from scripts.aws.session import Aws
 from scripts.aws.transform_jobs import ENDED, last_log_lines, stop
 from scripts.companies.columns import CompanyFileError
 from scripts.score.model import Model, ScoringError
@@ -24,9 +25,6 @@ from scripts.score.parts import Parts
 from scripts.score.portfolio import BadLine, Company, Row, open_text, read
 from scripts.score.results import errors_location, form_of, open_for_writing, result_writer
 from scripts.text import counted
-
-if TYPE_CHECKING:
-    from scripts.aws.session import Aws
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from scripts.aws.session import Aws
 from scripts.operate.executions import ExecutionError, read_evaluation, uses_sample
 from scripts.terminal.console import console, plain, show
 from scripts.terminal.tables import table
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from pipeline.service import Execution, StepState
-    from scripts.aws.session import Aws
 
 _MARKS = {
     "Succeeded": "[green]✓[/]",

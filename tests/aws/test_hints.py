@@ -19,6 +19,7 @@ def _local_port(running_aws: LocalAws) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
             patch.setenv(name, "eu-west-1")  # so that monkeypatch undoes --local
+        patch.delenv("AWS_ENDPOINT_URL")
         patch.delenv("BANKRUPTCY_PROJECT", raising=False)
         patch.setattr("scripts.aws.session.LOCAL_PORT", int(running_aws.url.rpartition(":")[2]))
         yield
