@@ -64,20 +64,15 @@ def bankruptcy(
     """Train, approve and deploy a model of bankruptcy risk, and use it: on AWS or on this machine."""
 
 
-app.command()(demo.demo)
-app.add_typer(local.app, name="local")
-app.command()(service.deploy)
-app.command()(service.destroy)
-app.command()(operations.status)
-app.command()(operations.pause)
-app.command()(operations.resume)
+for command in (demo.demo, service.deploy, service.destroy):
+    app.command()(command)
+for command in (operations.status, operations.pause, operations.resume):
+    app.command()(command)
 app.command("test")(operations.check)
-app.add_typer(data.app, name="data")
-app.add_typer(pipeline.app, name="pipeline")
-app.add_typer(model.app, name="model")
-app.command()(report.report)
-app.command()(predict.predict)
-app.command()(score.score)
+for command in (report.report, predict.predict, score.score):
+    app.command()(command)
+for group in (local, data, pipeline, model):
+    app.add_typer(group.app)
 
 
 def main() -> None:

@@ -42,6 +42,17 @@ def is_same(location: str, other: str) -> bool:
 
 
 @contextmanager
+def _file_errors(location: str, action: str) -> Iterator[None]:
+    """Turn errors of the disk and of S3 into a FileError."""
+    from boto3.exceptions import S3UploadFailedError
+
+    try:
+        yield
+    except (OSError, BotoCoreError, ClientError, S3UploadFailedError) as error:
+        raise FileError(f"{location} can't be {action}: {str(error).rstrip('.')}.") from error
+
+
+@contextmanager
 def open_stream(aws: Aws, location: str) -> Iterator[IO[bytes]]:
     """Open a file for reading as a stream, so that it may be larger than memory.
 
@@ -50,16 +61,12 @@ def open_stream(aws: Aws, location: str) -> Iterator[IO[bytes]]:
     FileError
         If it can't be read.
     """
-    try:
+    with _file_errors(location, "read"):
         if location.startswith(SCHEME):
             bucket, key = split_uri(location)
             stream = aws.client("s3").get_object(Bucket=bucket, Key=key)["Body"]
         else:
             stream = Path(location).open("rb")  # noqa: SIM115 - closed below, like the stream from S3
-    except OSError as error:
-        raise FileError(f"{location} can't be read: {error.strerror}.") from error
-    except ClientError as error:
-        raise FileError(f"{location} can't be read: {error.response['Error']['Message']}.") from error
     with stream:
         yield stream
 
@@ -108,9 +115,7 @@ def deliver(aws: Aws, path: Path, location: str) -> None:
     FileError
         If the location can't be written.
     """
-    from boto3.exceptions import S3UploadFailedError
-
-    try:
+    with _file_errors(location, "written"):
         if location.startswith(SCHEME):
             bucket, key = split_uri(location)
             aws.client("s3").upload_file(str(path), bucket, key)
@@ -121,8 +126,6 @@ def deliver(aws: Aws, path: Path, location: str) -> None:
             partial.replace(location)
         finally:
             partial.unlink(missing_ok=True)
-    except (OSError, BotoCoreError, S3UploadFailedError) as error:
-        raise FileError(f"{location} can't be written: {str(error).rstrip('.')}.") from error
 
 
 def deliver_or_keep(aws: Aws, finished: Mapping[str, Path]) -> None:
@@ -158,14 +161,12 @@ def remove(aws: Aws, location: str) -> None:
     FileError
         If it can't be removed.
     """
-    try:
+    with _file_errors(location, "removed"):
         if location.startswith(SCHEME):
             bucket, key = split_uri(location)
             aws.client("s3").delete_object(Bucket=bucket, Key=key)
         else:
             Path(location).unlink(missing_ok=True)
-    except (OSError, BotoCoreError, ClientError) as error:
-        raise FileError(f"{location} can't be removed: {str(error).rstrip('.')}.") from error
 
 
 def list_objects(aws: Aws, prefix: str) -> Iterator[dict[str, Any]]:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 LOCAL_PORT = 4600
 LOCAL_REGION = "eu-west-1"
-LOCAL_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
 
 
 class ConnectionFailedError(ScriptError):
@@ -108,10 +107,14 @@ def connect(project: str, *, local: bool = False, region: str | None = None) -> 
 
 def use_local_aws(url: str, region: str | None = None) -> None:
     """Point this process and its children at local AWS."""
-    os.environ["AWS_ENDPOINT_URL"] = url
-    os.environ.update(LOCAL_CREDENTIALS)
+    os.environ.update(local_environment(url, region or os.environ.get("AWS_DEFAULT_REGION", LOCAL_REGION)))
     os.environ.pop("AWS_PROFILE", None)
-    os.environ["AWS_DEFAULT_REGION"] = region or os.environ.get("AWS_DEFAULT_REGION", LOCAL_REGION)
+
+
+def local_environment(url: str, region: str = LOCAL_REGION) -> dict[str, str]:
+    """Return the environment variables with which AWS clients use local AWS."""
+    credentials = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+    return {"AWS_ENDPOINT_URL": url, **credentials, "AWS_DEFAULT_REGION": region}
 
 
 def _is_loopback(url: str) -> bool:

@@ -7,7 +7,7 @@ import typer
 from scripts.terminal.console import console, show
 from scripts.terminal.options import DataOption, Settings, with_settings
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(name="data", no_args_is_help=True)
 
 
 @app.callback()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scripts.aws.session import LOCAL_CREDENTIALS, LOCAL_REGION, Aws, connect, use_local_aws
+from scripts.aws.session import LOCAL_REGION, Aws, connect, local_environment, use_local_aws
 from scripts.terminal.console import console, show
 from scripts.terminal.options import DataOption
 
@@ -49,12 +49,7 @@ def demo(
 
 
 def _show_settings(url: str) -> None:
-    settings = {
-        "AWS_ENDPOINT_URL": url,
-        **LOCAL_CREDENTIALS,
-        "AWS_DEFAULT_REGION": LOCAL_REGION,
-        "BANKRUPTCY_PROJECT": PROJECT,
-    }
+    settings = {**local_environment(url), "BANKRUPTCY_PROJECT": PROJECT}
     exports = " ".join(f"{name}={value}" for name, value in settings.items())
     show("\nLocal AWS keeps running until Ctrl-C. To use it in another terminal:")
     show(f"  export {exports}")

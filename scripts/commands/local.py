@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from scripts.aws.session import LOCAL_CREDENTIALS, LOCAL_PORT, LOCAL_REGION
+from scripts.aws.session import LOCAL_PORT, LOCAL_REGION, ConnectionFailedError, local_environment
 from scripts.terminal.console import show
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(name="local", no_args_is_help=True)
 
 
 @app.callback()
@@ -25,7 +25,6 @@ def start(
 ) -> None:
     """Run local AWS until Ctrl-C; its contents are lost afterwards."""
     from local_aws.server import LocalAws, PortInUseError
-    from scripts.aws.session import ConnectionFailedError
 
     server = LocalAws(port=port, region=LOCAL_REGION)
     try:
@@ -37,8 +36,7 @@ def start(
         signal.signal(number, lambda *_: stopped.set())
     show(f"[bold green]Local AWS[/] runs at [bold]{server.url}[/] (in memory; Ctrl-C stops it)\n")
     show("To use it in another terminal, with [bold]bankruptcy[/] or any AWS client:\n")
-    settings = {"AWS_ENDPOINT_URL": server.url, **LOCAL_CREDENTIALS, "AWS_DEFAULT_REGION": LOCAL_REGION}
-    for name, value in settings.items():
+    for name, value in local_environment(server.url).items():
         show(f"  export {name}={value}")
     # Without AWS_ENDPOINT_URL, --local means the default port.
     is_default = port == LOCAL_PORT

@@ -12,7 +12,7 @@ from scripts.terminal.options import Settings, with_settings
 if TYPE_CHECKING:
     from scripts.model.contracts import ContractChange
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(name="model", no_args_is_help=True)
 
 VersionArgument = Annotated[int | None, typer.Argument(help="Version. Default: the newest.")]
 NoteOption = Annotated[str, typer.Option("--note", help="The reason; it is stored in the registry.")]

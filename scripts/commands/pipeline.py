@@ -10,7 +10,7 @@ from scripts.aws.session import Aws
 from scripts.terminal.console import console, show
 from scripts.terminal.options import Settings, parse_parameters, with_settings
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(name="pipeline", no_args_is_help=True)
 
 ExecutionArgument = Annotated[
     str | None, typer.Argument(help="Execution ARN, or the id at its end. Default: the newest execution.")

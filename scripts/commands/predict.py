@@ -18,9 +18,9 @@ from scripts.terminal.console import console, show
 from scripts.terminal.options import DataOption, Settings, with_settings
 
 if TYPE_CHECKING:
-    from scripts.companies.company_file import CsvCompanies, ListedCompanies
-    from scripts.predict.output import Output, Summary
-    from scripts.predict.predictions import Predictions
+    from scripts.companies.company_file import Companies
+    from scripts.predict.output import CsvOutput, JsonOutput, Summary
+    from scripts.terminal.predictions import TableOutput
 
 
 class Form(StrEnum):
@@ -79,50 +79,39 @@ def predict(
         raise typer.Exit(1)
 
 
-def _predict(
-    aws: Aws, companies: CsvCompanies | ListedCompanies, form: Form, path: Path | None, *, explain: bool
-) -> Summary:
+def _predict(aws: Aws, companies: Companies, form: Form, path: Path | None, *, explain: bool) -> Summary:
     from scripts.operate.pausing import check_endpoint
     from scripts.predict.client import client_of
+    from scripts.predict.output import Summary
     from scripts.predict.predictions import Predictions
-    from scripts.terminal.predictions import WaitNotice, show_summary
+    from scripts.terminal.predictions import WaitNotice, show_summary, with_progress
 
     err = console(stderr=True)
     client = client_of(aws)
     began = time.monotonic()
+    predictions = Predictions(
+        client,
+        companies,
+        explain=explain,
+        on_wait=WaitNotice(err),
+        check_endpoint=lambda: check_endpoint(aws),
+    )
+    # Lines that are printed on the same terminal would break a progress bar.
+    has_bar = path is not None or form is Form.TABLE or not sys.stdout.isatty()
+    summary = Summary(companies.unit)
     with _open_output(path) as stream:
-        results = Predictions(
-            client,
-            companies,
-            explain=explain,
-            on_wait=WaitNotice(err),
-            check_endpoint=lambda: check_endpoint(aws),
-        )
         output = _output(form, stream, companies.unit, explain=explain)
-        # Lines that are printed on the same terminal would break a progress bar.
-        has_bar = path is not None or form is Form.TABLE or not sys.stdout.isatty()
-        summary = _write(results, companies, output, has_bar=has_bar)
+        for result in with_progress(predictions, companies, err) if has_bar else predictions:
+            summary.add(result)
+            output.add(result)
+        output.finish()
     if form is Form.TABLE and path is None and summary.companies > 1:
         err.print()
     show_summary(summary, err, seconds=time.monotonic() - began, path=path)
     return summary
 
 
-def _write(
-    results: Predictions, companies: CsvCompanies | ListedCompanies, output: Output, *, has_bar: bool
-) -> Summary:
-    from scripts.predict.output import Summary
-    from scripts.terminal.predictions import with_progress
-
-    summary = Summary(companies.unit)
-    for result in with_progress(results, companies, console(stderr=True)) if has_bar else results:
-        summary.add(result)
-        output.add(result)
-    output.finish()
-    return summary
-
-
-def _output(form: Form, stream: TextIO, unit: str, *, explain: bool) -> Output:
+def _output(form: Form, stream: TextIO, unit: str, *, explain: bool) -> CsvOutput | JsonOutput | TableOutput:
     from scripts.predict.output import CsvOutput, JsonOutput
     from scripts.terminal.predictions import TableOutput
 
@@ -151,7 +140,7 @@ def _default_form(output: Path | None) -> Form:
     return _FORMS[ending]
 
 
-def _companies(source: Path | None, data: Path | None, row: int | None) -> CsvCompanies | ListedCompanies:
+def _companies(source: Path | None, data: Path | None, row: int | None) -> Companies:
     from scripts.companies.company_file import CsvCompanies, ListedCompanies, read_json
     from scripts.data.source import resolve
 

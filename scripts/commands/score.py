@@ -46,14 +46,13 @@ def score(
     from scripts.aws.transform_jobs import new_name
     from scripts.deploy.outputs import read_outputs
     from scripts.score.model import choose_model
-    from scripts.score.scoring import Fleet, Order
+    from scripts.score.scoring import Order
     from scripts.score.scoring import score as score_portfolio
 
     aws = settings.connect()
     role_arn = read_outputs(aws).transform_role_arn
     model = choose_model(aws, version)
-    fleet = Fleet(instance_type, instances)
-    order = Order(source, target, keep, new_name(aws.project), role_arn, fleet)
+    order = Order(source, target, keep, new_name(aws.project), role_arn, instance_type, instances)
     title = f"Scoring with version {model.version} of {aws.project.model_package_group}."
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console(stderr=True)) as progress:

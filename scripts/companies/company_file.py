@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
 from scripts.companies.columns import CompanyFileError, header_problem
+from scripts.companies.numbers import is_plain, number_problem
 from scripts.text import counted
 
 _LONGEST_QUOTE = 30
@@ -89,7 +90,7 @@ class CsvCompanies:
         if len(cells) == len(self._header):
             picked = self._columns(names)(cells)
             with suppress(ValueError):
-                numbers = list(map(float, picked)) if _is_plain("".join(picked)) else []
+                numbers = list(map(float, picked)) if is_plain("".join(picked)) else []
         if not numbers or not all(map(isfinite, numbers)):
             raise ValueError(self._problem(cells, names))
         return numbers
@@ -104,11 +105,9 @@ class CsvCompanies:
             return f"has {counted(len(cells), 'cell')} instead of {len(self._header)}"
         for name in names:
             cell = cells[self._column_index[name]].strip()
-            if not cell:
-                return f"{name!r} is empty"
-            if not _is_finite_number(cell):
+            if problem := number_problem(cell):
                 quote = cell if len(cell) <= _LONGEST_QUOTE else cell[:_LONGEST_QUOTE] + "…"
-                return f"{name!r} is {quote!r}, which is not a finite number"
+                return f"{name!r} {problem}" + (f": {quote!r}" if cell else "")
         return "has no numbers"
 
     def _open(self) -> TextIO:
@@ -192,6 +191,10 @@ class ListedCompanies:
         return company
 
 
+# Where companies come from.
+Companies = CsvCompanies | ListedCompanies
+
+
 def read_json(path: Path) -> ListedCompanies:
     """Read companies from a JSON file in the form of POST /predict, without its limit on their number.
 
@@ -219,15 +222,3 @@ def read_json(path: Path) -> ListedCompanies:
     raise CompanyFileError(
         f"{path} must contain a list of companies, or an object with 'instances', 'data' or 'features'."
     )
-
-
-def _is_finite_number(text: str) -> bool:
-    try:
-        return isfinite(float(text)) and _is_plain(text)
-    except ValueError:
-        return False
-
-
-def _is_plain(text: str) -> bool:
-    # float() also accepts underscores and the digits of other scripts.
-    return "_" not in text and text.isascii()

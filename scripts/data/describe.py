@@ -12,15 +12,6 @@ SHOWN_CHARACTERS = 60  # of a column's name; no name in the UCI file is longer
 
 
 @dataclass(frozen=True)
-class ColumnRange:
-    """The lowest and the highest number of a column."""
-
-    name: str
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
 class DataSummary:
     """What a data file contains.
 
@@ -30,6 +21,8 @@ class DataSummary:
         Number of bankrupt companies; None if there is no target column.
     duplicate_columns
         Pairs of a column and the earlier column that it equals.
+    highest_above_1
+        The highest value of each column with values above 1, which ratios should not have.
     """
 
     file: DataFile
@@ -38,7 +31,7 @@ class DataSummary:
     bankrupt: int | None
     constant_columns: tuple[str, ...]
     duplicate_columns: tuple[tuple[str, str], ...]
-    ranges: tuple[ColumnRange, ...]
+    highest_above_1: tuple[float, ...]
     non_numeric_cells: int
     missing_cells: int
 
@@ -47,18 +40,13 @@ class DataSummary:
         """Share of companies that went bankrupt."""
         return None if self.bankrupt is None or self.rows == 0 else self.bankrupt / self.rows
 
-    @property
-    def mixed_columns(self) -> tuple[ColumnRange, ...]:
-        """Columns with values above 1, which the UCI file's ratios should not have."""
-        return tuple(column for column in self.ranges if column.high > 1)
-
     def as_rows(self) -> list[tuple[str, str]]:
         """Return the label and text of each fact, for a table."""
         share, file = self.bankrupt_share, self.file
         kind = (
             UCI_NAME if file.is_uci else "sample data (generated)" if file.is_sample else "not the UCI file"
         )
-        highest = max((column.high for column in self.mixed_columns), default=0.0)
+        highest = f", up to {max(self.highest_above_1):.3g}" if self.highest_above_1 else ""
         bankrupt = f"no column {TARGET!r}" if share is None else f"{self.bankrupt:,} ({share:.2%})"
         duplicates = (f"{_shortened(a)} = {_shortened(b)}" for a, b in self.duplicate_columns)
         return [
@@ -68,7 +56,7 @@ class DataSummary:
             ("bankrupt", bankrupt),
             ("constant columns", ", ".join(map(_shortened, self.constant_columns)) or "none"),
             ("duplicate columns", ", ".join(duplicates) or "none"),
-            ("columns above 1", f"{len(self.mixed_columns)}" + (f", up to {highest:.3g}" if highest else "")),
+            ("columns above 1", f"{len(self.highest_above_1)}{highest}"),
             ("non-numeric cells", f"{self.non_numeric_cells}"),
             ("empty cells", f"{self.missing_cells}"),
             ("sha256 of the CSV", file.sha256),
@@ -89,6 +77,7 @@ def describe(file: DataFile) -> DataSummary:
     table = file.table
     numbers = table.apply(pd.to_numeric, errors="coerce").astype(float)
     missing = int(table.isna().to_numpy().sum())
+    highest = numbers.max()
     constant, duplicates = [], []
     first_with: dict[bytes, str] = {}
     for name, column in numbers.items():
@@ -106,7 +95,7 @@ def describe(file: DataFile) -> DataSummary:
         bankrupt=int((numbers[TARGET] == 1).sum()) if TARGET in numbers else None,
         constant_columns=tuple(constant),
         duplicate_columns=tuple(duplicates),
-        ranges=tuple(ColumnRange(str(name), c.min(), c.max()) for name, c in numbers.items()),
+        highest_above_1=tuple(highest[highest > 1]),
         non_numeric_cells=int(numbers.isna().to_numpy().sum()) - missing,
         missing_cells=missing,
     )

@@ -20,7 +20,6 @@ from scripts.predict.client import read_key
 
 Companies = Mapping[str, Mapping[str, float]]
 ORIGIN = "https://client.example"
-_JSON = {"Content-Type": "application/json"}
 
 
 @dataclass(frozen=True)
@@ -66,20 +65,8 @@ class Check:
     remark: str
 
 
-@dataclass(frozen=True)
-class _Answer:
-    status: int
-    headers: Mapping[str, str]
-    text: str
-
-    @property
-    def document(self) -> dict[str, Any]:
-        document = json.loads(self.text)
-        return document if isinstance(document, dict) else {}
-
-
 # Returns a summary of a correct answer; raises _WrongError otherwise.
-_Judge = Callable[[_Answer], str]
+_Judge = Callable[[urllib3.BaseHTTPResponse], str]
 
 
 class _WrongError(Exception):
@@ -120,51 +107,52 @@ def check_api(
         Companies to predict: a name for each, and its ratios by name. Without any, the largest values
         that the model was trained on are sent.
     """
-    client = _Client(api, pool or urllib3.PoolManager(timeout=urllib3.Timeout(connect=5, read=35)), clock)
-    client.check("health", "200", "GET", "/health", _healthy, key=False)
+    checker = _Checker(api, pool or urllib3.PoolManager(timeout=urllib3.Timeout(connect=5, read=35)), clock)
+    checker.check("health", "200", "GET /health", _healthy, key=False)
     if api.has_contract:
-        features = _features(client.check("model", "200", "GET", "/model", _describes_model))
+        answer = checker.check("model", "200", "GET /model", _describes_model)
+        features = [] if answer is None else answer.json()["features"]
     else:
-        client.check("model, none deployed yet", "503", "GET", "/model", _has_retry_after)
+        checker.check("model, none deployed yet", "503", "GET /model", _has_retry_after)
         features = []
-    _check_companies(client, features, companies)
-    client.check("malformed JSON", "400", "POST", "/predict", _error("invalid_json"), body=b'{"data": [1,')
+    _check_companies(checker, features, companies)
+    checker.check("malformed JSON", "400", "POST /predict", _error("invalid_json"), body=b'{"data": [1,')
     if features:
         one_too_few = _body([0.0] * (len(features) - 1))
-        client.check("wrong count", "422", "POST", "/predict", _error("validation_failed"), body=one_too_few)
-    client.check("unknown path", "404", "GET", "/no-such-path", _error("not_found"))
+        checker.check("wrong count", "422", "POST /predict", _error("validation_failed"), body=one_too_few)
+    checker.check("unknown path", "404", "GET /no-such-path", _error("not_found"))
     preflight = {
         "Origin": ORIGIN,
         "Access-Control-Request-Method": "POST",
         "Access-Control-Request-Headers": "content-type,x-api-key",
     }
-    client.check(
-        "CORS preflight", "200 or 204", "OPTIONS", "/predict", _allows_post, headers=preflight, key=False
+    checker.check(
+        "CORS preflight", "200 or 204", "OPTIONS /predict", _allows_post, headers=preflight, key=False
     )
     if api.needs_key:
-        client.check("no key", "403", "POST", "/predict", _error("forbidden"), body=_body([0.0]), key=False)
-    return client.checks
+        checker.check("no key", "403", "POST /predict", _error("forbidden"), body=_body([0.0]), key=False)
+    return checker.checks
 
 
-def _check_companies(client: _Client, features: list[dict[str, Any]], companies: Companies) -> None:
+def _check_companies(checker: _Checker, features: list[dict[str, Any]], companies: Companies) -> None:
     """Send values in the range of the training data by position, and companies by name."""
     middle = [(feature["min"] + feature["max"]) / 2 for feature in features] or [0.0]
-    if client.api.paused or not client.api.has_contract:
-        name = "company, while paused" if client.api.paused else "company, no model yet"
-        client.check(name, "503", "POST", "/predict", _has_retry_after, body=_body(middle))
+    if checker.api.paused or not checker.api.has_contract:
+        name = "company, while paused" if checker.api.paused else "company, no model yet"
+        checker.check(name, "503", "POST /predict", _has_retry_after, body=_body(middle))
         return
-    client.check("values in mid-range", "200", "POST", "/predict", _predicts, body=_body(middle))
+    checker.check("values in mid-range", "200", "POST /predict", _predicts, body=_body(middle))
     names = [feature["name"] for feature in features]
     known = {name: ratios for name, ratios in companies.items() if all(each in ratios for each in names)}
     for name, ratios in known.items():
         body = json.dumps({"features": {each: ratios[each] for each in names}}).encode()
-        client.check(name, "200", "POST", "/predict", _predicts, body=body)
+        checker.check(name, "200", "POST /predict", _predicts, body=body)
     if not known:
         edge = _body([feature["max"] for feature in features] or [0.0])
-        client.check("values at the upper edge", "200", "POST", "/predict", _predicts, body=edge)
+        checker.check("values at the upper edge", "200", "POST /predict", _predicts, body=edge)
 
 
-class _Client:
+class _Checker:
     """Sends requests and collects their outcomes."""
 
     def __init__(self, api: Api, pool: urllib3.PoolManager, clock: Callable[[], float]) -> None:
@@ -177,74 +165,58 @@ class _Client:
         self,
         name: str,
         expected: str,
-        method: str,
-        path: str,
+        request: str,
         judge: _Judge,
         *,
         body: bytes | None = None,
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] = MappingProxyType({}),
         key: bool = True,
-    ) -> _Answer | None:
+    ) -> urllib3.BaseHTTPResponse | None:
         """Send one request, judge the answer, and return the answer if it passed."""
-        sent = {**(_JSON if body is not None else {}), **(headers or {})}
+        method, path = request.split()
+        sent = {**({"Content-Type": "application/json"} if body is not None else {}), **headers}
         if key and self.api.key:
             sent["x-api-key"] = self.api.key
-        began = self._clock()
+        answer, passed, began = None, False, self._clock()
         try:
             # No retries: the check is about the first answer.
-            response = self._pool.request(
+            answer = self._pool.request(
                 method, self.api.url + path, body=body, headers=sent, retries=False, redirect=False
             )
+            passed = str(answer.status) in expected.split(" or ")
+            remark = judge(answer) if passed else _message(answer)
         except urllib3.exceptions.HTTPError as error:
-            self._add(name, expected, None, began, passed=False, remark=f"no answer: {error}")
-            return None
-        answer = _Answer(response.status, response.headers, response.data.decode("utf-8", "replace"))
-        try:
-            remark = _with_status(expected, answer, judge)
-        except (_WrongError, KeyError, TypeError, ValueError) as error:
-            reason = str(error) if isinstance(error, _WrongError) else f"unexpected form: {error!r}"
-            self._add(name, expected, answer.status, began, passed=False, remark=reason)
-            return None
-        self._add(name, expected, answer.status, began, passed=True, remark=remark)
-        return answer
-
-    def _add(
-        self, name: str, expected: str, status: int | None, began: float, *, passed: bool, remark: str
-    ) -> None:
+            remark = f"no answer: {error}"
+        except _WrongError as error:
+            passed, remark = False, str(error)
+        except (KeyError, TypeError, ValueError) as error:
+            passed, remark = False, f"unexpected form: {error!r}"
         latency = round((self._clock() - began) * 1000, 1)
+        status = None if answer is None else answer.status
         self.checks.append(Check(name, expected, status, latency, passed, remark))
-
-
-def _with_status(expected: str, answer: _Answer, judge: _Judge) -> str:
-    if str(answer.status) not in expected.split(" or "):
-        raise _WrongError(_message(answer))
-    return judge(answer)
+        return answer if passed else None
 
 
 def _body(row: list[float]) -> bytes:
     return json.dumps({"data": row}).encode()
 
 
-def _features(answer: _Answer | None) -> list[dict[str, Any]]:
-    return [] if answer is None else list(answer.document["features"])
-
-
-def _healthy(answer: _Answer) -> str:
-    status = answer.document["status"]
+def _healthy(answer: urllib3.BaseHTTPResponse) -> str:
+    status = answer.json()["status"]
     if status != "ok":
         raise _WrongError(f"status is {status!r}")
     return f"status {status}"
 
 
-def _describes_model(answer: _Answer) -> str:
-    document = answer.document
+def _describes_model(answer: urllib3.BaseHTTPResponse) -> str:
+    document = answer.json()
     if not all({"name", "min", "max"} <= set(feature) for feature in document["features"]):
         raise _WrongError("a feature lacks name, min or max")
     return f"version {document['version']}, {len(document['features'])} features"
 
 
-def _predicts(answer: _Answer) -> str:
-    document = answer.document
+def _predicts(answer: urllib3.BaseHTTPResponse) -> str:
+    document = answer.json()
     bankrupt = document["probability"]["bankrupt"]
     total = bankrupt + document["probability"]["not_bankrupt"]
     if not 0 <= bankrupt <= 1 or abs(total - 1) > 1e-6:
@@ -255,8 +227,8 @@ def _predicts(answer: _Answer) -> str:
 
 
 def _error(code: str) -> _Judge:
-    def judge(answer: _Answer) -> str:
-        found = answer.document["error"]
+    def judge(answer: urllib3.BaseHTTPResponse) -> str:
+        found = answer.json()["error"]
         if found["code"] != code:
             raise _WrongError(f"code is {found['code']!r}, not {code!r}")
         if not found["message"]:
@@ -266,14 +238,14 @@ def _error(code: str) -> _Judge:
     return judge
 
 
-def _has_retry_after(answer: _Answer) -> str:
+def _has_retry_after(answer: urllib3.BaseHTTPResponse) -> str:
     seconds = answer.headers.get("Retry-After")
     if seconds is None or not seconds.isdigit():
         raise _WrongError(f"Retry-After is {seconds!r}")
-    return f"{answer.document['error']['code']}, Retry-After {seconds} s"
+    return f"{answer.json()['error']['code']}, Retry-After {seconds} s"
 
 
-def _allows_post(answer: _Answer) -> str:
+def _allows_post(answer: urllib3.BaseHTTPResponse) -> str:
     origin = answer.headers.get("Access-Control-Allow-Origin")
     if not origin:
         raise _WrongError("no Access-Control-Allow-Origin")
@@ -287,9 +259,9 @@ def _allows_post(answer: _Answer) -> str:
     return f"origin {origin}"
 
 
-def _message(answer: _Answer) -> str:
+def _message(answer: urllib3.BaseHTTPResponse) -> str:
     try:
-        error = answer.document["error"]
+        error = answer.json()["error"]
         return f"{error['code']}: {error['message']}"
     except (KeyError, TypeError, ValueError):
-        return answer.text[:100] or "an empty answer"
+        return answer.data.decode("utf-8", "replace")[:100] or "an empty answer"

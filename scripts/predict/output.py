@@ -5,25 +5,13 @@ from __future__ import annotations
 import csv
 import json
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from scripts.predict.predictions import Result
 
 MOST_ERRORS = 10  # that a summary keeps
 LEVELS = ("low", "medium", "high")
-
-
-class Output(Protocol):
-    """Takes results one at a time."""
-
-    def add(self, result: Result) -> None:
-        """Take one result."""
-        ...
-
-    def finish(self) -> None:
-        """Write what has not been written yet."""
-        ...
 
 
 class CsvOutput:

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any
 
-from scripts.predict.client import ApiError
+from scripts.companies.company_file import Companies
+from scripts.predict.client import ApiClient, ApiError
 
 CHUNK_ROWS = 1000  # the API's limit per request
 EXPLAINED_ROWS = 100  # the API's limit with explanations
@@ -27,40 +28,6 @@ _REQUEST_ERRORS = (400, 413, 422, 500, 502, 504)
 
 # A company with its number in the file.
 Numbered = tuple[int, Any]
-
-
-class Client(Protocol):
-    """The methods of ApiClient that are used here."""
-
-    def get(self, path: str) -> dict[str, Any]:
-        """GET a path of the stage."""
-        ...
-
-    def predict(self, body: Any, *, explain: bool) -> dict[str, Any]:
-        """POST a body to /predict."""
-        ...
-
-
-class Companies(Protocol):
-    """A source of companies; see `scripts.companies.company_file`."""
-
-    def check(self, contract: str, names: tuple[str, ...]) -> None:
-        """Raise an error if the companies can't be predicted under this contract."""
-        ...
-
-    def __iter__(self) -> Iterator[Numbered]:
-        """Yield each company with its number."""
-        ...
-
-    def instance(self, company: Any, names: tuple[str, ...]) -> Any:
-        """Return a company as the API takes it.
-
-        Raises
-        ------
-        ValueError
-            If it is invalid; the message says why.
-        """
-        ...
 
 
 @dataclass(frozen=True)
@@ -111,7 +78,7 @@ class Predictions:
 
     def __init__(
         self,
-        client: Client,
+        client: ApiClient,
         companies: Companies,
         *,
         explain: bool = False,

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain, islice
-from math import isfinite
 from operator import itemgetter
 from typing import IO, Any, NamedTuple, TextIO
 
 from scripts.companies.columns import CompanyFileError, header_problem, unknown_name
+from scripts.companies.numbers import number_problem
 from scripts.score.results import LINE, RESULT, Form
 from scripts.text import counted
 from steps.dataset.columns import LARGEST
@@ -188,7 +188,7 @@ def _check(row: Company, features: Sequence[str]) -> Row:
     if len(cells) != len(features):
         return BadLine(row.line, "", "has a comma in a number")
     found = [
-        (name, wrong) for name, cell in zip(features, cells, strict=True) if (wrong := _number_problem(cell))
+        (name, wrong) for name, cell in zip(features, cells, strict=True) if (wrong := number_problem(cell))
     ]
     if not found:
         return row
@@ -276,22 +276,6 @@ def _is_writable(value: Any) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _number_problem(cell: str) -> str:
-    """Return what is wrong with the text of a number; empty if it is valid."""
-    if not cell.strip():
-        return "is empty"
-    try:
-        number = float(cell)
-    except ValueError:
-        return "is not a number"
-    # float() also accepts underscores and the digits of other scripts.
-    if "_" in cell or not cell.isascii():
-        return "is not a number"
-    if not isfinite(number):
-        return "is not a finite number"
-    return f"is beyond ±{LARGEST:g}" if abs(number) > LARGEST else ""
 
 
 def _split(line: str) -> list[str]:

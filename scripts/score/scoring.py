@@ -28,14 +28,6 @@ from scripts.text import counted
 
 
 @dataclass(frozen=True)
-class Fleet:
-    """The instances that a job runs on."""
-
-    instance_type: str = "ml.m5.large"
-    instances: int = 1
-
-
-@dataclass(frozen=True)
 class Order:
     """What to score, and how.
 
@@ -56,7 +48,8 @@ class Order:
     keep: Sequence[str] | None
     name: str
     role_arn: str
-    fleet: Fleet = Fleet()
+    instance_type: str = "ml.m5.large"
+    instances: int = 1
 
 
 @dataclass
@@ -126,9 +119,9 @@ def _check(aws: Aws, order: Order, model: Model) -> None:
     for written in (order.target, errors_location(order.target)):
         if files.is_same(order.source, written):
             raise CompanyFileError(f"{written} would overwrite the portfolio; name another result.")
-    if model.instance_types and order.fleet.instance_type not in model.instance_types:
+    if model.instance_types and order.instance_type not in model.instance_types:
         raise ScoringError(
-            f"Version {model.version} can't run on {order.fleet.instance_type!r}; "
+            f"Version {model.version} can't run on {order.instance_type!r}; "
             f"its instance types are {', '.join(model.instance_types)}."
         )
     files.check_writable(aws, order.target)
@@ -229,7 +222,7 @@ class _Scoring:
             unless_changed(sagemaker.delete_model, ModelName=name)
 
     def _job(self) -> dict[str, Any]:
-        uri, width, fleet = self._parts.uri, len(self._model.features), self._order.fleet
+        uri, width, order = self._parts.uri, len(self._model.features), self._order
         return {
             "TransformInput": {
                 "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"{uri}/in/"}},
@@ -244,7 +237,7 @@ class _Scoring:
                 "JoinSource": "Input",
                 "OutputFilter": f"$[0,{width + 1},{width + 3},{width + 4}]",
             },
-            "TransformResources": {"InstanceType": fleet.instance_type, "InstanceCount": fleet.instances},
+            "TransformResources": {"InstanceType": order.instance_type, "InstanceCount": order.instances},
         }
 
     def _wait(self) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from scripts.companies.company_file import CsvCompanies, ListedCompanies
+    from scripts.companies.company_file import Companies
     from scripts.predict.predictions import Result
 
 MOST_LISTED = 50  # with more companies, the table only shows the riskiest
@@ -103,9 +103,7 @@ def show_summary(summary: Summary, out: Console, *, seconds: float, path: Path |
         out.print(f"written to {plain(str(path))}", soft_wrap=True)
 
 
-def with_progress(
-    results: Iterable[Result], companies: CsvCompanies | ListedCompanies, out: Console
-) -> Iterator[Result]:
+def with_progress(results: Iterable[Result], companies: Companies, out: Console) -> Iterator[Result]:
     """Yield the results; on a terminal, show a progress bar until the last one."""
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 

@@ -29,7 +29,7 @@ from scripts.deploy import outputs
 from scripts.deploy.teardown import destroy
 from scripts.score import parts, scoring
 from scripts.score.model import Model, ScoringError, choose_model
-from scripts.score.scoring import Fleet, Order, Summary, score
+from scripts.score.scoring import Order, Summary, score
 
 # The probability is the second number. A first number of 500 makes the container fail, 300 keeps it busy.
 SERVE = """
@@ -400,7 +400,7 @@ def test_an_unsupported_instance_type_is_rejected_beforehand(
     aws: Aws, register: Callable[[str], None], tmp_path: Path
 ) -> None:
     register("Approved")
-    order = Order("in.csv", str(tmp_path / "out.csv"), None, "scoring-score-test", ROLE, Fleet("ml.m5.huge"))
+    order = Order("in.csv", str(tmp_path / "out.csv"), None, "scoring-score-test", ROLE, "ml.m5.huge")
     with pytest.raises(ScoringError, match=r"'ml.m5.huge'; its .* ml.m5.large, ml.m5.xlarge\."):
         score(aws, order, choose_model(aws, None), lambda *_: pytest.fail("the work began"))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from scripts.data.data_file import DataError, DataFile, read_data_file
-from scripts.data.describe import ColumnRange, describe
+from scripts.data.describe import describe
 
 CSV = (
     "Bankrupt?, Ratio A, Copy of A, Always one, Mixed\n"
@@ -29,8 +29,7 @@ def test_describe_finds_constant_duplicate_and_mixed_columns(tmp_path: Path) -> 
     assert (facts.rows, facts.columns, facts.bankrupt, facts.bankrupt_share) == (4, 5, 1, 0.25)
     assert facts.constant_columns == ("Always one",)
     assert facts.duplicate_columns == (("Copy of A", "Ratio A"),)
-    assert facts.ranges[1] == ColumnRange("Ratio A", 0.125, 0.75)
-    assert facts.mixed_columns == (ColumnRange("Mixed", 0.0, 4980000000.0),)
+    assert facts.highest_above_1 == (4980000000.0,)
     assert (facts.non_numeric_cells, facts.missing_cells) == (0, 0)
     assert facts.file.sha256 == hashlib.sha256(CSV.encode()).hexdigest()
     assert (facts.file.is_uci, facts.file.is_sample) == (False, False)
@@ -50,7 +49,6 @@ def test_describe_counts_text_and_empty_cells(tmp_path: Path) -> None:
     facts = describe(write(tmp_path, "Bankrupt?,A,B\n0,high,0.5\n1,0.5,\n"))
 
     assert (facts.non_numeric_cells, facts.missing_cells) == (1, 1)
-    assert facts.ranges[1] == ColumnRange("A", 0.5, 0.5)
 
 
 def test_describe_of_a_file_without_the_target(tmp_path: Path) -> None:

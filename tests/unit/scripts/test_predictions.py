@@ -124,11 +124,11 @@ def test_a_bad_line_is_reported_by_line_number_and_the_others_are_predicted(comp
     text = 'assets,debt\n0.1,1\n0.2,n/a\n\n0.3\n"0.4\n",4\n,5\n0.6,inf\n2,7\n0.8,8\n'
     assert outcomes(Predictions(Api(), companies(text))) == [
         (2, 0.1),
-        (3, "'debt' is 'n/a', which is not a finite number"),
+        (3, "'debt' is not a number: 'n/a'"),
         (5, "has 1 cell instead of 2"),
         (7, 0.4),
         (8, "'assets' is empty"),
-        (9, "'debt' is 'inf', which is not a finite number"),
+        (9, "'debt' is not a finite number: 'inf'"),
         (10, "assets: is too large"),
         (11, 0.8),
     ]
@@ -142,7 +142,7 @@ def test_a_decimal_comma_does_not_shift_the_columns(companies: Any) -> None:
 @pytest.mark.parametrize("cell", ["1_0", "١"])
 def test_numbers_that_only_python_accepts_are_rejected(companies: Any, cell: str) -> None:
     found = companies(f"assets,debt\n0.1,{cell}\n")
-    assert outcomes(Predictions(Api(), found)) == [(2, f"'debt' is {cell!r}, which is not a finite number")]
+    assert outcomes(Predictions(Api(), found)) == [(2, f"'debt' is not a number: {cell!r}")]
 
 
 def test_a_duplicate_column_is_rejected(companies: Any) -> None:

@@ -1,0 +1,27 @@
+"""Decides which texts are valid numbers in a company file."""
+
+from __future__ import annotations
+
+from math import isfinite
+
+from steps.dataset.columns import LARGEST
+
+
+def number_problem(text: str) -> str:
+    """Return what is wrong with the text of a number; empty if it is valid."""
+    if not text.strip():
+        return "is empty"
+    try:
+        number = float(text)
+    except ValueError:
+        return "is not a number"
+    if not is_plain(text):
+        return "is not a number"
+    if not isfinite(number):
+        return "is not a finite number"
+    return f"is beyond ±{LARGEST:g}" if abs(number) > LARGEST else ""
+
+
+def is_plain(text: str) -> bool:
+    """Return whether a text has no underscores and no digits of other scripts, which float() accepts."""
+    return "_" not in text and text.isascii()
