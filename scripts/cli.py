@@ -1,7 +1,5 @@
 """The `bankruptcy` command: collects the commands, and turns errors into messages and exit codes."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 import typer

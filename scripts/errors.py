@@ -1,7 +1,5 @@
 """The errors that commands report to the user instead of a traceback."""
 
-from __future__ import annotations
-
 
 class ScriptError(Exception):
     """A problem that the user can understand and fix.

@@ -1,7 +1,5 @@
 """Turns AWS errors into messages for the user, and recognises those that are no problem."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 
@@ -10,13 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTT
 from scripts.errors import ScriptError
 
 _DENIED = {"403", "AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
-_THROTTLED = {
-    "RequestLimitExceeded",
-    "SlowDown",
-    "Throttling",
-    "ThrottlingException",
-    "TooManyRequestsException",
-}
+_THROTTLED = {"RequestLimitExceeded", "SlowDown", "TooManyRequestsException"}
 _BAD_CREDENTIALS = {
     "ExpiredToken",
     "ExpiredTokenException",
@@ -61,7 +53,7 @@ def _explain_response(error: ClientError) -> AwsError:
             "infra/deployer-policy.json grants all permissions that the commands need; docs/aws.md explains "
             "how to attach it. Then run the command again: it continues where it stopped.",
         )
-    if code in _THROTTLED:
+    if code in _THROTTLED or code.startswith("Throttling"):
         return AwsError(
             f"AWS throttled {operation} ({code}), also when it was retried.",
             "Wait a minute, then run the command again: it continues where it stopped.",

@@ -1,7 +1,5 @@
 """Reads, writes and removes files at a location: a path or an S3 URI."""
 
-from __future__ import annotations
-
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping

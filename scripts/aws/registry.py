@@ -1,7 +1,5 @@
 """Lists the versions in the model registry."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any

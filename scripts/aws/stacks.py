@@ -62,7 +62,6 @@ class Change:
         ``Add``, ``Modify``, ``Replace`` or ``Remove``; ``Replace`` also if CloudFormation might replace it.
     """
 
-    stack: str
     action: str
     resource: str
     type: str
@@ -82,7 +81,7 @@ def ignore(_event: Event) -> None:
 
 
 class Stack:
-    """One stack, by name or by id.
+    """One stack.
 
     Parameters
     ----------
@@ -90,6 +89,8 @@ class Stack:
         Called with each event.
     sleep
         Waits for a number of seconds; tests may wait less.
+    stack_id
+        The stack's id, under which it can still be queried after its deletion.
     """
 
     def __init__(
@@ -98,17 +99,19 @@ class Stack:
         name: str,
         on_event: OnEvent = ignore,
         sleep: Callable[[float], None] = time.sleep,
+        stack_id: str | None = None,
     ) -> None:
         self._aws = aws
         self._cloudformation = aws.client("cloudformation")
         self.name = name
+        self._id = stack_id or name
         self._on_event = on_event
         self._sleep = sleep
 
     def describe(self) -> dict[str, Any] | None:
         """Return the stack's description, or None if it does not exist."""
         try:
-            return dict(self._cloudformation.describe_stacks(StackName=self.name)["Stacks"][0])
+            return dict(self._cloudformation.describe_stacks(StackName=self._id)["Stacks"][0])
         except ClientError as error:
             if "does not exist" in error.response["Error"]["Message"]:
                 return None
@@ -129,8 +132,8 @@ class Stack:
         present = self.describe()
         if present is None:
             return []
-        # A deleted stack can only be queried by its id, and it may be deleted at any moment.
-        resources = self._pages("list_stack_resources", "StackResourceSummaries", present["StackId"])
+        # By id, as the stack may be deleted at any moment.
+        resources = self._by_id(present)._pages("list_stack_resources", "StackResourceSummaries")
         return [
             resource["PhysicalResourceId"]
             for resource in resources
@@ -178,13 +181,8 @@ class Stack:
         if change_set is None:
             return "unchanged"
         self._ask(change_set, confirm)
-        last = self._newest_event()
-        self._cloudformation.execute_change_set(
-            ChangeSetName=change_set, StackName=self.name, ClientRequestToken=change_set
-        )
-        status = self._watch(last)
-        if status not in _GOOD:
-            raise DeploymentError(self._why(last, status))
+        execute = self._cloudformation.execute_change_set
+        self._run(_GOOD, execute, ChangeSetName=change_set, ClientRequestToken=change_set)
         return "updated" if present else "created"
 
     def delete(self) -> bool:
@@ -198,15 +196,17 @@ class Stack:
         present = self.describe()
         if present is None:
             return False
-        if self._wait_until_idle(present)["StackStatus"] == "DELETE_COMPLETE":
-            return True
-        watched = self._by_id(present)
-        last = watched._newest_event()
-        self._cloudformation.delete_stack(StackName=present["StackId"])
-        status = watched._watch(last, self.name)
-        if status != "DELETE_COMPLETE":
-            raise DeploymentError(watched._why(last, status, self.name))
+        if self._wait_until_idle(present)["StackStatus"] != "DELETE_COMPLETE":
+            self._by_id(present)._run({"DELETE_COMPLETE"}, self._cloudformation.delete_stack)
         return True
+
+    def _run(self, good: set[str], operation: Callable[..., Any], **request: str) -> None:
+        """Start an operation, wait for its end, and raise an error unless the stack's status is good."""
+        last = self._newest_event()
+        operation(StackName=self._id, **request)
+        status = self._watch(last)
+        if status not in good:
+            raise DeploymentError(self._why(last, status))
 
     def _settled(self) -> dict[str, Any] | None:
         """Wait until the stack is idle and return it; first delete what a failed creation left."""
@@ -231,13 +231,13 @@ class Stack:
         """Wait for an operation that an interrupted command left running."""
         if present["StackStatus"].endswith("_IN_PROGRESS") and present["StackStatus"] != "REVIEW_IN_PROGRESS":
             watched = self._by_id(present)
-            watched._watch(watched._newest_event(), self.name)
+            watched._watch(watched._newest_event())
             return watched.describe() or present
         return present
 
     def _by_id(self, present: dict[str, Any]) -> Stack:
         """Return the same stack by id, under which it can still be queried after its deletion."""
-        return Stack(self._aws, present["StackId"], self._on_event, self._sleep)
+        return Stack(self._aws, self.name, self._on_event, self._sleep, present["StackId"])
 
     def _change_set(
         self,
@@ -251,7 +251,7 @@ class Stack:
         source: Any = dict(template)
         try:
             self._cloudformation.create_change_set(
-                StackName=self.name,
+                StackName=self._id,
                 ChangeSetName=name,
                 ChangeSetType="UPDATE" if present else "CREATE",
                 Parameters=parameters,
@@ -267,13 +267,13 @@ class Stack:
             message = error.response["Error"]["Message"]
             raise DeploymentError(f"CloudFormation rejected {self.name}: {message}") from error
         for delay in _delays():
-            change_set = self._cloudformation.describe_change_set(StackName=self.name, ChangeSetName=name)
+            change_set = self._cloudformation.describe_change_set(StackName=self._id, ChangeSetName=name)
             if change_set["Status"] == "CREATE_COMPLETE":
                 return name
             if change_set["Status"] == "FAILED":
                 break
             self._sleep(delay)
-        self._cloudformation.delete_change_set(StackName=self.name, ChangeSetName=name)
+        self._cloudformation.delete_change_set(StackName=self._id, ChangeSetName=name)
         reason = change_set.get("StatusReason", "no reason given")
         if any(text in reason for text in _NOTHING_TO_DO):
             return None
@@ -285,30 +285,30 @@ class Stack:
             self._on_event(Event(self.name, change.resource, change.action, change.type))
         destructive = [change for change in changes if change.is_destructive]
         if destructive and not confirm(destructive):
-            self._cloudformation.delete_change_set(StackName=self.name, ChangeSetName=change_set)
+            self._cloudformation.delete_change_set(StackName=self._id, ChangeSetName=change_set)
             names = ", ".join(f"{change.resource} ({change.action.lower()})" for change in destructive)
             raise DeploymentError(f"Not confirmed, so nothing in {self.name} was changed: {names}.")
 
     def _changes(self, change_set: str) -> Iterator[Change]:
-        for item in self._pages("describe_change_set", "Changes", self.name, ChangeSetName=change_set):
+        for item in self._pages("describe_change_set", "Changes", ChangeSetName=change_set):
             change = item["ResourceChange"]
             replaced = change.get("Replacement") in {"True", "Conditional"}
             action = "Replace" if replaced else str(change["Action"])
-            yield Change(self.name, action, change["LogicalResourceId"], change["ResourceType"])
+            yield Change(action, change["LogicalResourceId"], change["ResourceType"])
 
     def _newest_event(self) -> str | None:
-        events = self._cloudformation.describe_stack_events(StackName=self.name)["StackEvents"]
+        events = self._cloudformation.describe_stack_events(StackName=self._id)["StackEvents"]
         return events[0]["EventId"] if events else None
 
     def _events_since(self, last: str | None) -> list[dict[str, Any]]:
         """Return the events after the one with the id `last`, oldest first."""
-        events = self._pages("describe_stack_events", "StackEvents", self.name)
+        events = self._pages("describe_stack_events", "StackEvents")
         return [*takewhile(lambda event: event["EventId"] != last, events)][::-1]
 
-    def _pages(self, operation: str, key: str, name: str, **request: str) -> Iterator[Any]:
-        return self._aws.list_all("cloudformation", operation, key, StackName=name, **request)
+    def _pages(self, operation: str, key: str, **request: str) -> Iterator[Any]:
+        return self._aws.list_all("cloudformation", operation, key, StackName=self._id, **request)
 
-    def _watch(self, last: str | None, shown: str | None = None) -> str:
+    def _watch(self, last: str | None) -> str:
         """Report the events after the one with the id `last` until the stack is idle; return its status."""
         for delay in _delays():
             stack = self.describe()
@@ -317,22 +317,21 @@ class Stack:
             for event in self._events_since(last):
                 last = event["EventId"]
                 subject, reason = event["LogicalResourceId"], event.get("ResourceStatusReason")
-                self._on_event(Event(shown or self.name, subject, event["ResourceStatus"], reason))
+                self._on_event(Event(self.name, subject, event["ResourceStatus"], reason))
             if not stack["StackStatus"].endswith("_IN_PROGRESS"):
                 return str(stack["StackStatus"])
             self._sleep(delay)
         raise AssertionError("the delays never end")
 
-    def _why(self, last: str | None, status: str, shown: str | None = None) -> str:
+    def _why(self, last: str | None, status: str) -> str:
         """Return a message naming the resource that failed first, which caused the other failures."""
-        name = shown or self.name
         for event in self._events_since(last):
             reason = event.get("ResourceStatusReason", "")
             is_cause = event["ResourceStatus"].endswith("_FAILED") and "cancelled" not in reason
             if is_cause and event["ResourceType"] != "AWS::CloudFormation::Stack":
                 resource, kind = event["LogicalResourceId"], event["ResourceType"]
-                return f"{name} ended in {status}: {resource} ({kind}) failed: {reason}"
-        return f"{name} ended in {status}. CloudFormation's console shows the stack's events."
+                return f"{self.name} ended in {status}: {resource} ({kind}) failed: {reason}"
+        return f"{self.name} ended in {status}. CloudFormation's console shows the stack's events."
 
 
 def _delays() -> Iterator[float]:

@@ -1,7 +1,5 @@
 """Names transform jobs, waits for them, stops them, and reads their logs."""
 
-from __future__ import annotations
-
 import re
 import secrets
 import time

@@ -1,7 +1,5 @@
 """`bankruptcy data`: download, describe and upload the data set."""
 
-from __future__ import annotations
-
 import typer
 
 from scripts.terminal.console import console, show
@@ -36,7 +34,7 @@ def describe(data: DataOption = None) -> None:
     file = resolve(data)
     facts = describe_file(file)
     show(f"[italic]{file.description}[/]")
-    console().print(facts_table(facts.as_rows()))
+    console().print(facts_table(facts.items()))
 
 
 @app.command()

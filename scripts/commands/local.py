@@ -1,7 +1,5 @@
 """`bankruptcy local`: AWS on this machine."""
 
-from __future__ import annotations
-
 import signal
 import threading
 from typing import Annotated

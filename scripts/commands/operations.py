@@ -1,7 +1,5 @@
 """`bankruptcy status`, `pause`, `resume` and `test`: the deployed service from day to day."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

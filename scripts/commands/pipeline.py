@@ -1,7 +1,5 @@
 """`bankruptcy pipeline`: executions of the SageMaker Pipeline."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

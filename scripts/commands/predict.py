@@ -54,8 +54,7 @@ def predict(
         ),
     ] = None,
     output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="File to write (.csv, .json, .jsonl)."),
+        Path | None, typer.Option("--output", "-o", help="File to write (.csv, .json, .jsonl).")
     ] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Show the features that move each company's risk most.")

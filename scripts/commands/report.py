@@ -1,7 +1,5 @@
 """`bankruptcy report`: the report of an execution, in the browser."""
 
-from __future__ import annotations
-
 import os
 import sys
 from pathlib import Path

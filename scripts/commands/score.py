@@ -34,8 +34,7 @@ def score(
         ),
     ] = None,
     version: Annotated[
-        int | None,
-        typer.Option(help="Version. Default: the champion, else the newest approved version."),
+        int | None, typer.Option(help="Version. Default: the champion, else the newest approved version.")
     ] = None,
     instance_type: Annotated[str, typer.Option(help="Instance type of the job.")] = "ml.m5.large",
     instances: Annotated[int, typer.Option(min=1, max=100, help="Number of instances.")] = 1,

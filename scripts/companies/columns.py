@@ -1,7 +1,5 @@
 """Describes what is wrong with a file's header, in the same words for every command."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 

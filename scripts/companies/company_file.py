@@ -1,7 +1,5 @@
 """Reads the companies for `bankruptcy predict` from a CSV file, a JSON file, or memory."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

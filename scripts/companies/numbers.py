@@ -1,7 +1,5 @@
 """Decides which texts are valid numbers in a company file."""
 
-from __future__ import annotations
-
 from math import isfinite
 
 from steps.dataset.columns import LARGEST

@@ -73,12 +73,17 @@ class DataFile:
         return self.name == SAMPLE_FILE_NAME
 
     @property
+    def origin(self) -> str:
+        """Where the data comes from."""
+        sample = "sample data (generated: invented companies)"
+        return UCI_NAME if self.is_uci else sample if self.is_sample else "not the UCI file"
+
+    @property
     def description(self) -> str:
         """What to call this data wherever its figures are shown."""
-        if self.is_sample:
-            origin = f". {self.note}" if self.note else f", {self.path}"
-            return f"sample data (generated: invented companies){origin}"
-        return f"{UCI_NAME}, {self.path}" if self.is_uci else str(self.path)
+        if not (self.is_uci or self.is_sample):
+            return str(self.path)
+        return f"{self.origin}. {self.note}" if self.note else f"{self.origin}, {self.path}"
 
     @property
     def separator(self) -> str:

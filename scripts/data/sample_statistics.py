@@ -4,7 +4,6 @@ Run as ``python -m scripts.data.sample_statistics PATH``, where PATH is the real
 """
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 from statistics import NormalDist
 from typing import TYPE_CHECKING
@@ -154,23 +153,21 @@ def make_statistics(data: "pd.DataFrame", seed: int = 0) -> dict[str, npt.NDArra
         "scores": np.array([NormalDist().inv_cdf(p) for p in probabilities]).round(6),
         "quantiles": np.array([[float(f"{value:.8g}") for value in row] for row in quantiles]),
         "locations": np.array(
-            [location, location + LOCATION_WEIGHT * (bankrupt.mean(axis=0) - location)],
+            [location, location + LOCATION_WEIGHT * (bankrupt.mean(axis=0) - location)]
         ).round(4),
         "scales": np.array([scale, scale + SCALE_WEIGHT * (bankrupt.std(axis=0) - scale)]).round(4),
         "factors": np.array([factor(correlations[0]), factor(blended)]),
     }
 
 
-def main(argv: Sequence[str] | None = None) -> None:
+def main() -> None:
     """Read the real file and write the statistics next to this module."""
     import pandas as pd
 
     parser = argparse.ArgumentParser(description="Compute the statistics that sample data is drawn from.")
     parser.add_argument("path", type=Path, help="the real data file (CSV, also compressed)")
-    parser.add_argument("--output", type=Path, default=STATISTICS_PATH)
-    arguments = parser.parse_args(argv)
-    statistics = make_statistics(pd.read_csv(arguments.path))
-    with arguments.output.open("wb") as file:
+    statistics = make_statistics(pd.read_csv(parser.parse_args().path))
+    with STATISTICS_PATH.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **statistics)
 
 

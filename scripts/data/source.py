@@ -1,7 +1,5 @@
 """Finds the data to work with: a file of the user's, the UCI file, or generated sample data."""
 
-from __future__ import annotations
-
 import http.client
 import io
 import os
@@ -122,14 +120,10 @@ def _write(path: Path, content: bytes) -> None:
     """Write a file in one step, so that an interruption leaves no partial file."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            try:
-                file.write(content)
-                file.close()
-                Path(file.name).replace(path)
-            except BaseException:
-                Path(file.name).unlink(missing_ok=True)
-                raise
+        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+            partial = Path(folder) / path.name
+            partial.write_bytes(content)
+            partial.replace(path)
     except OSError as error:
         raise DataError(
             f"{path} can't be written ({error}).", "Set BANKRUPTCY_HOME to a folder that can be written."

@@ -1,7 +1,5 @@
 """Checks data files, uploads them to the project's bucket, and finds uploaded files."""
 
-from __future__ import annotations
-
 from botocore.exceptions import ClientError
 
 from scripts.aws.files import SCHEME, list_objects, split_uri

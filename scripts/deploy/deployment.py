@@ -1,7 +1,5 @@
 """Deploys the whole system to an account: storage, code, service and pipeline."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import time

@@ -1,7 +1,5 @@
 """Reads the endpoint's state, and whether the service is paused."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Reads the names of the deployed resources from the service stack."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, fields
 
 from scripts.aws.session import Aws
@@ -28,7 +26,6 @@ class Outputs:
     paused_parameter_name: str
     dead_letter_queue_url: str
     alarm_topic_arn: str
-    dashboard_name: str
 
 
 def read_outputs(aws: Aws) -> Outputs:

@@ -1,7 +1,5 @@
 """Packs the Lambda functions into zips; the same files give the same bytes on every machine."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import zipfile

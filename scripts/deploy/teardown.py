@@ -1,7 +1,5 @@
 """Removes the service from an account, in an order that works, and lists what is kept."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -141,27 +139,20 @@ class _Work:
 
     def delete_models(self) -> None:
         """Delete deploy_model's configurations and models, and the models of interrupted scoring jobs."""
-        for kind, list_operation, key, item_name, delete in (
-            (
-                "endpoint configuration",
-                "list_endpoint_configs",
-                "EndpointConfigs",
-                "EndpointConfigName",
-                self._sagemaker.delete_endpoint_config,
-            ),
-            ("model", "list_models", "Models", "ModelName", self._sagemaker.delete_model),
+        for kind, operation, key, delete in (
+            ("endpoint configuration", "list_endpoint_configs", "EndpointConfig", "delete_endpoint_config"),
+            ("model", "list_models", "Model", "delete_model"),
         ):
-            found = self._aws.list_all(
-                "sagemaker", list_operation, key, NameContains=f"{self._project.name}-"
-            )
-            for name in [item[item_name] for item in found]:
+            prefix = f"{self._project.name}-"
+            found = self._aws.list_all("sagemaker", operation, f"{key}s", NameContains=prefix)
+            for name in [item[f"{key}Name"] for item in found]:
                 is_scoring = transform_jobs.is_name(self._project, name)
                 if not is_scoring and version_of(self._project, name) is None:
                     continue
                 # The job of a scoring model has its name; it would go on and cost.
                 if is_scoring and transform_jobs.stop(self._aws, name, self._sleep):
                     self._report(f"transform job {name}", "stopped")
-                if unless_gone(delete, **{item_name: name}):
+                if unless_gone(getattr(self._sagemaker, delete), **{f"{key}Name": name}):
                     self._removed(kind, name)
 
     def delete_pipeline(self) -> None:

@@ -1,7 +1,5 @@
 """Reads the parameters of our templates, and names the REST deployment, without a YAML parser."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re
@@ -57,8 +55,7 @@ def name_deployment(text: str, parameters: Mapping[str, str]) -> str:
     used = sorted(name for name in parameters if any(re.search(rf"\b{name}\b", b) for b in blocks.values()))
     # The resources use ApiKeyRequired through a condition.
     facts = json.dumps(
-        [blocks, {name: parameters[name] for name in used}, parameters.get("ApiKeyRequired")],
-        sort_keys=True,
+        [blocks, {name: parameters[name] for name in used}, parameters.get("ApiKeyRequired")], sort_keys=True
     )
     digest = hashlib.sha256(facts.encode()).hexdigest()[:8]
     return re.sub(r"\bApiDeployment\b", f"ApiDeployment{digest}", text)

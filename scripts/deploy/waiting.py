@@ -1,7 +1,5 @@
 """Waits until the endpoint has reached a state."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Finds a version, sets its approval, and waits until it is in service."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from scripts.aws.registry import describe_version, list_versions, metadata_of

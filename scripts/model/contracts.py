@@ -1,7 +1,5 @@
 """Reads contracts, and tells what changes for clients when another version is deployed."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Pauses the service, which deletes the endpoint and its cost, and resumes it."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """Estimates the cost of the endpoint from one dated table of prices."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 HOURS_PER_MONTH = 730  # as in AWS's own calculator

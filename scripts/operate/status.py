@@ -1,7 +1,5 @@
 """Reads the state of the service: executions, versions, endpoint, alarms and cost."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime

@@ -1,7 +1,5 @@
 """A client of the REST API."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass, field
 from typing import Any

@@ -41,15 +41,7 @@ class CsvOutput:
         else:
             probability, level = answer["probability"]["bankrupt"], answer["risk_level"]
             explanation = "; ".join(effects_of(answer))
-            row = (
-                result.number,
-                probability,
-                level,
-                answer["prediction"],
-                result.version,
-                "",
-                explanation,
-            )
+            row = (result.number, probability, level, answer["prediction"], result.version, "", explanation)
         self._writer.writerow(row[: len(self._header)])
 
     def finish(self) -> None:

@@ -1,7 +1,5 @@
 """Predicts any number of companies through the REST API: in chunks, concurrently, in order."""
 
-from __future__ import annotations
-
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator

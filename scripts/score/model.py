@@ -1,7 +1,5 @@
 """Chooses the version that scores a portfolio."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from scripts.aws.registry import describe_version, list_versions, metadata_of

@@ -1,7 +1,5 @@
 """Uploads a portfolio in parts, and reads the results of each part."""
 
-from __future__ import annotations
-
 import csv
 import json
 from collections import deque

@@ -1,7 +1,5 @@
 """Reads a portfolio, a file of companies that may be larger than memory, and finds its bad lines."""
 
-from __future__ import annotations
-
 import codecs
 import csv
 import gzip

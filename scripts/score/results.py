@@ -1,7 +1,5 @@
 """Writes the results of a portfolio as CSV or JSON Lines."""
 
-from __future__ import annotations
-
 import csv
 import json
 from collections.abc import Callable, Iterator, Sequence

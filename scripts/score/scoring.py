@@ -1,7 +1,5 @@
 """Scores a portfolio by batch transform: uploads it, runs the job, and collects the results."""
 
-from __future__ import annotations
-
 import csv
 import errno
 import tempfile
@@ -68,7 +66,6 @@ class Summary:
         Duration of each stage.
     """
 
-    version: int
     scored: int = 0
     bad: int = 0
     levels: Counter[str] = field(default_factory=Counter)
@@ -140,7 +137,7 @@ class _Scoring:
         self._parts = Parts(aws, order.name, scratch / "kept.jsonl")
         self._kept: tuple[str, ...] = ()
         self._first_problem = ""
-        self._summary = Summary(model.version)
+        self._summary = Summary()
 
     def run(self) -> Summary:
         """Prepare the portfolio, run the job and collect the results."""

@@ -1,7 +1,5 @@
 """The options that commands share: project, region and local AWS, data, and parameters."""
 
-from __future__ import annotations
-
 import inspect
 import os
 import re
@@ -18,7 +16,9 @@ from scripts.aws.session import LOCAL_PORT, Aws
 from scripts.errors import UsageError
 
 DEFAULT_PROJECT = "bankruptcy"
-_PANEL = "Where to work (before or after the command's name)"
+_PROJECT_HELP = f"Name of the project. Default: BANKRUPTCY_PROJECT, or {DEFAULT_PROJECT}."
+_REGION_HELP = "AWS region. Default: the region of your AWS configuration."
+_LOCAL_HELP = f"Use local AWS at AWS_ENDPOINT_URL, or on 127.0.0.1:{LOCAL_PORT}."
 
 DataOption = Annotated[
     Path | None, typer.Option("--data", help="A data file of your own (.csv, .csv.gz, .csv.xz or .zip).")
@@ -94,29 +94,15 @@ def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
+def _option(name: str, text: str) -> Any:
+    return typer.Option(name, help=text, rich_help_panel="Where to work (before or after the command's name)")
+
+
 def _shared_options(
     ctx: typer.Context,
-    project: Annotated[
-        str | None,
-        typer.Option(
-            help=f"Name of the project. Default: BANKRUPTCY_PROJECT, or {DEFAULT_PROJECT}.",
-            rich_help_panel=_PANEL,
-        ),
-    ] = None,
-    region: Annotated[
-        str | None,
-        typer.Option(
-            help="AWS region. Default: the region of your AWS configuration.", rich_help_panel=_PANEL
-        ),
-    ] = None,
-    local: Annotated[
-        bool,
-        typer.Option(
-            "--local",
-            help=f"Use local AWS at AWS_ENDPOINT_URL, or on 127.0.0.1:{LOCAL_PORT}.",
-            rich_help_panel=_PANEL,
-        ),
-    ] = False,
+    project: Annotated[str | None, _option("--project", _PROJECT_HELP)] = None,
+    region: Annotated[str | None, _option("--region", _REGION_HELP)] = None,
+    local: Annotated[bool, _option("--local", _LOCAL_HELP)] = False,
 ) -> None:
     """Declare the options that `with_settings` adds."""
 

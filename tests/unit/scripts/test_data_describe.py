@@ -24,45 +24,37 @@ def write(folder: Path, text: str, name: str = "companies.csv") -> DataFile:
 
 
 def test_describe_finds_constant_duplicate_and_mixed_columns(tmp_path: Path) -> None:
-    facts = describe(write(tmp_path, CSV))
-
-    assert (facts.rows, facts.columns, facts.bankrupt, facts.bankrupt_share) == (4, 5, 1, 0.25)
-    assert facts.constant_columns == ("Always one",)
-    assert facts.duplicate_columns == (("Copy of A", "Ratio A"),)
-    assert facts.highest_above_1 == (4980000000.0,)
-    assert (facts.non_numeric_cells, facts.missing_cells) == (0, 0)
-    assert facts.file.sha256 == hashlib.sha256(CSV.encode()).hexdigest()
-    assert (facts.file.is_uci, facts.file.is_sample) == (False, False)
-
-
-def test_describe_as_rows_is_readable(tmp_path: Path) -> None:
-    rows = dict(describe(write(tmp_path, CSV)).as_rows())
-
-    assert rows["companies"] == "4"
-    assert rows["bankrupt"] == "1 (25.00%)"
-    assert rows["duplicate columns"] == "Copy of A = Ratio A"
-    assert rows["columns above 1"] == "1, up to 4.98e+09"
-    assert rows["origin"] == "not the UCI file"
+    assert describe(write(tmp_path, CSV)) == {
+        "companies": "4",
+        "columns": "5, including the target",
+        "bankrupt": "1 (25.00%)",
+        "constant columns": "Always one",
+        "duplicate columns": "Copy of A = Ratio A",
+        "columns above 1": "1, up to 4.98e+09",
+        "non-numeric cells": "0",
+        "empty cells": "0",
+        "sha256 of the CSV": hashlib.sha256(CSV.encode()).hexdigest(),
+        "origin": "not the UCI file",
+    }
 
 
 def test_describe_counts_text_and_empty_cells(tmp_path: Path) -> None:
     facts = describe(write(tmp_path, "Bankrupt?,A,B\n0,high,0.5\n1,0.5,\n"))
 
-    assert (facts.non_numeric_cells, facts.missing_cells) == (1, 1)
+    assert (facts["non-numeric cells"], facts["empty cells"]) == ("1", "1")
 
 
 def test_describe_of_a_file_without_the_target(tmp_path: Path) -> None:
     facts = describe(write(tmp_path, "A,B\n0.25,0.5\n0.5,0.5\n"))
 
-    assert facts.bankrupt is None
-    assert dict(facts.as_rows())["bankrupt"] == "no column 'Bankrupt?'"
+    assert facts["bankrupt"] == "no column 'Bankrupt?'"
 
 
 def test_the_sample_is_recognised_by_its_name(tmp_path: Path) -> None:
-    facts = describe(write(tmp_path, CSV, "sample-data.csv"))
+    file = write(tmp_path, CSV, "sample-data.csv")
 
-    assert facts.file.is_sample
-    assert dict(facts.as_rows())["origin"] == "sample data (generated)"
+    assert file.is_sample
+    assert describe(file)["origin"] == "sample data (generated: invented companies)"
 
 
 @pytest.mark.parametrize("text", ["", "A,B\n1,2,3\n1,2,3,4\n"])
@@ -97,7 +89,7 @@ def test_describe_reports_another_separator(tmp_path: Path, separator: str, name
     # With decimal commas in some rows, pandas can't parse the file.
     for given in (text, text.replace("0.25", "0,25")):
         try:
-            found = "\n".join(" ".join(row) for row in describe(write(tmp_path, given)).as_rows())
+            found = "\n".join(" ".join(row) for row in describe(write(tmp_path, given)).items())
         except DataError as error:
             found = str(error)
         assert f"seems to be separated by {named}; use commas" in found
@@ -105,7 +97,7 @@ def test_describe_reports_another_separator(tmp_path: Path, separator: str, name
 
 def test_describe_shortens_long_names(tmp_path: Path) -> None:
     header = ";".join(f"Ratio {number}" for number in range(95))
-    rows = dict(describe(write(tmp_path, f"{header}\n1;2\n1;2\n")).as_rows())
+    rows = describe(write(tmp_path, f"{header}\n1;2\n1;2\n"))
 
     assert rows["constant columns"].startswith("Ratio 0;Ratio 1;")
     assert rows["constant columns"].endswith("…")
@@ -114,4 +106,4 @@ def test_describe_shortens_long_names(tmp_path: Path) -> None:
 
 
 def test_describe_does_not_mention_commas(tmp_path: Path) -> None:
-    assert "separator" not in dict(describe(write(tmp_path, CSV.replace("Mixed", "Mixed; or not"))).as_rows())
+    assert "separator" not in describe(write(tmp_path, CSV.replace("Mixed", "Mixed; or not")))
