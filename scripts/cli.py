@@ -21,17 +21,13 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except Exception as error:
-            known = _known(error)
+            from scripts.aws.failures import explain
+
+            known = error if isinstance(error, ScriptError) else explain(error)
             if known is None:
                 raise
             show_error(settings_of(ctx).complete(str(known)))
             raise typer.Exit(WRONG_USE if isinstance(known, UsageError) else FAILED) from error
-
-
-def _known(error: Exception) -> ScriptError | None:
-    from scripts.aws.failures import explain
-
-    return error if isinstance(error, ScriptError) else explain(error)
 
 
 app = typer.Typer(

@@ -47,7 +47,10 @@ def _file_errors(location: str, action: str) -> Iterator[None]:
     try:
         yield
     except (OSError, BotoCoreError, ClientError, S3UploadFailedError) as error:
-        raise FileError(f"{location} can't be {action}: {str(error).rstrip('.')}.") from error
+        reason = getattr(error, "strerror", None) or str(error)
+        if isinstance(error, ClientError):
+            reason = error.response["Error"]["Message"]
+        raise FileError(f"{location} can't be {action}: {reason.rstrip('.')}.") from error
 
 
 @contextmanager

@@ -145,8 +145,6 @@ class Stack:
         template: Mapping[str, str],
         parameters: Mapping[str, str],
         names: Sequence[str],
-        *,
-        tags: Mapping[str, str],
         confirm: Confirm,
     ) -> Outcome:
         """Create or update the stack, and wait until it has finished.
@@ -177,7 +175,7 @@ class Stack:
             for name in names
             if name in kept and name not in parameters
         ]
-        change_set = self._change_set(present, template, wanted, tags)
+        change_set = self._change_set(present, template, wanted)
         if change_set is None:
             return "unchanged"
         self._ask(change_set, confirm)
@@ -240,11 +238,7 @@ class Stack:
         return Stack(self._aws, self.name, self._on_event, self._sleep, present["StackId"])
 
     def _change_set(
-        self,
-        present: dict[str, Any] | None,
-        template: Mapping[str, str],
-        parameters: list[Any],
-        tags: Mapping[str, str],
+        self, present: dict[str, Any] | None, template: Mapping[str, str], parameters: list[Any]
     ) -> str | None:
         """Create a change set and wait for it; return its name, or None if it contains no changes."""
         name = f"deploy-{uuid.uuid4().hex}"
@@ -256,7 +250,7 @@ class Stack:
                 ChangeSetType="UPDATE" if present else "CREATE",
                 Parameters=parameters,
                 Capabilities=["CAPABILITY_IAM"],
-                Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+                Tags=[{"Key": "Project", "Value": self._aws.project.name}],
                 # Makes a retry after a lost answer the same request.
                 ClientToken=name,
                 **source,

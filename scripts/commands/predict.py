@@ -6,9 +6,8 @@ import os
 import sys
 import time
 from contextlib import AbstractContextManager, nullcontext
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated, Literal, TextIO
 
 import typer
 
@@ -23,15 +22,8 @@ if TYPE_CHECKING:
     from scripts.terminal.predictions import TableOutput
 
 
-class Form(StrEnum):
-    """The output formats."""
-
-    TABLE = "table"
-    CSV = "csv"
-    JSON = "json"
-
-
-_FORMS = {".csv": Form.CSV, ".json": Form.JSON, ".jsonl": Form.JSON}
+Form = Literal["table", "csv", "json"]
+_FORMS: dict[str, Form] = {".csv": "csv", ".json": "json", ".jsonl": "json"}
 
 
 @with_settings
@@ -96,7 +88,7 @@ def _predict(aws: Aws, companies: Companies, form: Form, path: Path | None, *, e
         check_endpoint=lambda: check_endpoint(aws),
     )
     # Lines that are printed on the same terminal would break a progress bar.
-    has_bar = path is not None or form is Form.TABLE or not sys.stdout.isatty()
+    has_bar = path is not None or form == "table" or not sys.stdout.isatty()
     summary = Summary(companies.unit)
     with _open_output(path) as stream:
         output = _output(form, stream, companies.unit, explain=explain)
@@ -104,7 +96,7 @@ def _predict(aws: Aws, companies: Companies, form: Form, path: Path | None, *, e
             summary.add(result)
             output.add(result)
         output.finish()
-    if form is Form.TABLE and path is None and summary.companies > 1:
+    if form == "table" and path is None and summary.companies > 1:
         err.print()
     show_summary(summary, err, seconds=time.monotonic() - began, path=path)
     return summary
@@ -114,9 +106,9 @@ def _output(form: Form, stream: TextIO, unit: str, *, explain: bool) -> CsvOutpu
     from scripts.predict.output import CsvOutput, JsonOutput
     from scripts.terminal.predictions import TableOutput
 
-    if form is Form.CSV:
+    if form == "csv":
         return CsvOutput(stream, unit, explain=explain)
-    return JsonOutput(stream, unit) if form is Form.JSON else TableOutput(stream, unit)
+    return JsonOutput(stream, unit) if form == "json" else TableOutput(stream, unit)
 
 
 def _open_output(path: Path | None) -> AbstractContextManager[TextIO]:
@@ -132,7 +124,7 @@ def _open_output(path: Path | None) -> AbstractContextManager[TextIO]:
 
 def _default_form(output: Path | None) -> Form:
     if output is None:
-        return Form.TABLE if sys.stdout.isatty() else Form.CSV
+        return "table" if sys.stdout.isatty() else "csv"
     ending = output.suffix.lower()
     if ending not in _FORMS:
         raise UsageError(f"{output} must end in {', '.join(_FORMS)}.", "Or choose a format with --format.")

@@ -1,7 +1,8 @@
 """Describes what is wrong with a file's header, in the same words for every command."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
+from operator import itemgetter
 
 from scripts.errors import ScriptError
 from scripts.text import counted
@@ -61,6 +62,13 @@ def wrong_separator(separator: str) -> str:
     """Return that a file seems to use a separator other than the comma, as the rest of a sentence."""
     name = "tabs" if separator == "\t" else repr(separator)
     return f"seems to be separated by {name}; use commas."
+
+
+def picker(indexes: list[int]) -> Callable[[list[str]], tuple[str, ...]]:
+    """Return a function that picks cells by column index; itemgetter returns a tuple only for two or more."""
+    if len(indexes) > 1:
+        return itemgetter(*indexes)
+    return lambda cells: tuple(cells[index] for index in indexes)
 
 
 def _missing_columns(header: Sequence[str], names: Sequence[str], missing: list[str]) -> str:

@@ -3,15 +3,14 @@
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from math import isfinite
-from operator import itemgetter
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
-from scripts.companies.columns import CompanyFileError, header_problem
+from scripts.companies.columns import CompanyFileError, header_problem, picker
 from scripts.companies.numbers import is_plain, number_problem
 from scripts.text import counted
 
@@ -93,10 +92,8 @@ class CsvCompanies:
             raise ValueError(self._problem(cells, names))
         return numbers
 
-    def _find_columns(self, names: tuple[str, ...]) -> Any:
-        indexes = [self._column_index[name] for name in names]
-        # Given a single index, itemgetter returns the cell itself instead of a tuple.
-        return itemgetter(*indexes) if len(indexes) > 1 else lambda cells: [cells[indexes[0]]]
+    def _find_columns(self, names: tuple[str, ...]) -> Callable[[list[str]], tuple[str, ...]]:
+        return picker([self._column_index[name] for name in names])
 
     def _problem(self, cells: list[str], names: tuple[str, ...]) -> str:
         if len(cells) != len(self._header):

@@ -163,10 +163,8 @@ def read_data_file(path: Path, note: str = "") -> DataFile:
         content = path.read_bytes()
         if name.endswith(".zip"):
             return DataFile(path, *unzip_csv(content, str(path)), note)
-        if name.endswith(".gz"):
-            return DataFile(path, path.stem, gzip.decompress(content), note)
-        if name.endswith(".xz"):
-            return DataFile(path, path.stem, lzma.decompress(content), note)
+        if decompress := {".gz": gzip.decompress, ".xz": lzma.decompress}.get(Path(name).suffix):
+            return DataFile(path, path.stem, decompress(content), note)
     except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
         raise DataError(f"The data file {path} can't be read ({error}).", "Is the file complete?") from error
     return DataFile(path, path.name, content, note)

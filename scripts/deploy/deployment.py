@@ -76,19 +76,20 @@ def deploy(
         If a stack failed, a parameter is unknown, or a change was not confirmed.
     """
     project = aws.project
-    tags = {"Project": project.name}
     service_template = read_template("service.yaml")
     names = template_parameters(service_template)
     defaults = parameter_defaults(service_template)
-    _check_known(parameters or {}, settings_of(service_template))
+    allowed = settings_of(service_template)
+    if unknown := sorted(set(parameters or {}) - set(allowed)):
+        known = ", ".join(allowed)
+        raise DeploymentError(f"The service has no parameter {', '.join(unknown)}. It has: {known}.")
 
     storage_template = read_template("storage.yaml")
     storage = Stack(aws, project.storage_stack, on_event, sleep).apply(
         {"TemplateBody": storage_template},
         {"ProjectName": project.name},
         template_parameters(storage_template),
-        tags=tags,
-        confirm=confirm,
+        confirm,
     )
 
     values = {
@@ -107,8 +108,7 @@ def deploy(
         {"TemplateURL": _upload_template(aws, name_deployment(service_template, effective))},
         values,
         names,
-        tags=tags,
-        confirm=confirm,
+        confirm,
     )
 
     outputs = read_outputs(aws)
@@ -129,14 +129,6 @@ def upsert_pipeline(aws: Aws, outputs: Outputs) -> Outcome:
     definition = build_definition(aws.project, outputs.job_role_arn, uris)
     tags = {"Project": aws.project.name}
     return upsert(aws.client("sagemaker"), aws.project, definition, outputs.pipeline_role_arn, tags)
-
-
-def _check_known(parameters: Mapping[str, str], allowed: Mapping[str, str]) -> None:
-    unknown = sorted(set(parameters) - set(allowed))
-    if unknown:
-        raise DeploymentError(
-            f"The service has no parameter {', '.join(unknown)}. It has: {', '.join(allowed)}."
-        )
 
 
 def _check_bounds(parameters: Mapping[str, str]) -> None:

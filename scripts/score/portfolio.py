@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain, islice
-from operator import itemgetter
 from typing import IO, Any, NamedTuple, TextIO
 
-from scripts.companies.columns import CompanyFileError, header_problem, unknown_name
+from scripts.companies.columns import CompanyFileError, header_problem, picker, unknown_name
 from scripts.companies.numbers import number_problem
 from scripts.score.results import LINE, RESULT, Form
 from scripts.text import counted
@@ -121,8 +120,8 @@ def _read_csv(lines: TextIO, features: Sequence[str], keep: Sequence[str] | None
     problem = header_problem(header, features, keep)
     if problem:
         raise CompanyFileError(f"The portfolio {problem}")
-    features_of = _picker([header.index(name) for name in features])
-    kept = _picker([header.index(name) for name in keep])
+    features_of = picker([header.index(name) for name in features])
+    kept = picker([header.index(name) for name in keep])
     return Portfolio(tuple(keep), _checked(_csv_rows(lines, len(header), features_of, kept), features))
 
 
@@ -279,10 +278,3 @@ def _is_writable(value: Any) -> bool:
 def _split(line: str) -> list[str]:
     text = line.rstrip("\r\n")
     return next(csv.reader([text], strict=True)) if '"' in text else text.split(",")
-
-
-def _picker(indexes: list[int]) -> Callable[[list[str]], tuple[str, ...]]:
-    """Return a function that picks cells by column index; itemgetter returns a tuple only for two or more."""
-    if len(indexes) > 1:
-        return itemgetter(*indexes)
-    return lambda cells: tuple(cells[index] for index in indexes)

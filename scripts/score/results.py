@@ -2,8 +2,7 @@
 
 import csv
 import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TextIO
@@ -42,11 +41,9 @@ def errors_location(target: str) -> str:
     return f"{target[: target.rindex('.')]}.errors.csv"
 
 
-@contextmanager
-def open_for_writing(path: Path) -> Iterator[TextIO]:
+def open_for_writing(path: Path) -> TextIO:
     """Open a file for writing UTF-8 text; bytes of the portfolio that are not UTF-8 are written unchanged."""
-    with path.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-        yield file
+    return path.open("w", encoding="utf-8", errors="surrogateescape", newline="")
 
 
 def result_writer(

@@ -49,12 +49,12 @@ def test_a_deployment_deletes_what_a_failed_creation_left(aws: Aws, cloud: Cloud
     events: list[Event] = []
     stack = Stack(aws, "lonely", events.append)
     with pytest.raises(DeploymentError, match=r"Queue \(AWS::SQS::Queue\) failed: .*taken"):
-        stack.apply({"TemplateBody": body}, {}, [], tags={}, confirm=accept)
+        stack.apply({"TemplateBody": body}, {}, [], accept)
 
     # WHEN the cause is removed, THEN another attempt succeeds, and the next one has nothing to do
     cloud.sqs.delete_queue(QueueUrl=url)
-    assert stack.apply({"TemplateBody": body}, {}, [], tags={}, confirm=accept) == "created"
-    assert stack.apply({"TemplateBody": body}, {}, [], tags={}, confirm=accept) == "unchanged"
+    assert stack.apply({"TemplateBody": body}, {}, [], accept) == "created"
+    assert stack.apply({"TemplateBody": body}, {}, [], accept) == "unchanged"
     assert [e.status for e in events if e.subject == "Queue"][-1] == "CREATE_COMPLETE"
     assert stack.delete()
     assert not stack.delete()
