@@ -9,13 +9,7 @@ from scripts.errors import ScriptError
 
 _DENIED = {"403", "AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
 _THROTTLED = {"RequestLimitExceeded", "SlowDown", "TooManyRequestsException"}
-_BAD_CREDENTIALS = {
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "InvalidClientTokenId",
-    "SignatureDoesNotMatch",
-    "UnrecognizedClientException",
-}
+_BAD_CREDENTIALS = {"InvalidClientTokenId", "SignatureDoesNotMatch", "UnrecognizedClientException"}
 _PIPELINE_OPERATIONS = {"ListPipelineExecutions", "StartPipelineExecution"}
 # S3 denies these without a message, and the permissions they need have other names.
 _SILENT = {"HeadBucket": "s3:ListBucket", "HeadObject": "s3:GetObject and s3:ListBucket"}
@@ -58,7 +52,7 @@ def _explain_response(error: ClientError) -> AwsError:
             f"AWS throttled {operation} ({code}), also when it was retried.",
             "Wait a minute, then run the command again: it continues where it stopped.",
         )
-    if code in _BAD_CREDENTIALS:
+    if code in _BAD_CREDENTIALS or code.startswith("ExpiredToken"):
         return AwsError(
             f"AWS rejected the credentials ({code}: {message}).",
             "Sign in again with `aws sso login`, or set new keys. Then run the command again.",

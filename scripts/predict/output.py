@@ -39,9 +39,8 @@ class CsvOutput:
         if answer is None:
             row = (result.number, "", "", "", "", result.error, "")
         else:
-            probability, level = answer["probability"]["bankrupt"], answer["risk_level"]
-            explanation = "; ".join(effects_of(answer))
-            row = (result.number, probability, level, answer["prediction"], result.version, "", explanation)
+            figures = (answer["probability"]["bankrupt"], answer["risk_level"], answer["prediction"])
+            row = (result.number, *figures, result.version, "", "; ".join(effects_of(answer)))
         self._writer.writerow(row[: len(self._header)])
 
     def finish(self) -> None:

@@ -58,7 +58,7 @@ class EventLog:
             self._status.update(self.line)
 
     def ask(self, question: str) -> bool:
-        """Ask the user a question, and hide the live line meanwhile: it would overwrite the answer."""
+        """Ask the user a question; hide the live line, which would overwrite the answer."""
         if self._status is None:
             return typer.confirm(question)
         self._status.stop()

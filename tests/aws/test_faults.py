@@ -1,6 +1,6 @@
 """`deploy` and `destroy` reach the right state whichever of their requests fails.
 
-Here each run continues from the previous fault; `make test-faults` starts anew for each.
+Here each run continues from the previous fault; `make test-faults` starts each one from scratch.
 """
 
 from __future__ import annotations
