@@ -52,7 +52,7 @@ def _show_settings(url: str) -> None:
     settings = {**local_environment(url), "BANKRUPTCY_PROJECT": PROJECT}
     exports = " ".join(f"{name}={value}" for name, value in settings.items())
     show("\nLocal AWS keeps running until Ctrl-C. To use it in another terminal:")
-    show(f"  export {exports}")
+    show(f"  export {exports}", wrap=False)
 
 
 def _run(aws: Aws, file: DataFile) -> None:

@@ -35,14 +35,14 @@ def start(
     show(f"[bold green]Local AWS[/] runs at [bold]{server.url}[/] (in memory; Ctrl-C stops it)\n")
     show("To use it in another terminal, with [bold]bankruptcy[/] or any AWS client:\n")
     for name, value in local_environment(server.url).items():
-        show(f"  export {name}={value}")
+        show(f"  export {name}={value}", wrap=False)
     # Without AWS_ENDPOINT_URL, --local means the default port.
     is_default = port == LOCAL_PORT
     if is_default:
         show("\nor, for bankruptcy alone, pass [bold]--local[/] to each command.")
     option = " --local" if is_default else ""
-    steps = (f"bankruptcy {words}{option}" for words in ("deploy", "data upload", "pipeline start --wait"))
-    show(f"\nFor example: [bold]{', then '.join(steps)}[/]")
+    steps = (f"`bankruptcy {words}{option}`" for words in ("deploy", "data upload", "pipeline start --wait"))
+    show(f"\nFor example: {', then '.join(steps)}")
     try:
         stopped.wait()
     finally:

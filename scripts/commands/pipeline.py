@@ -69,10 +69,10 @@ def _wait(settings: Settings, aws: Aws, arn: str) -> None:
     except KeyboardInterrupt:
         watch, stop = settings.command("pipeline status"), settings.command("pipeline stop")
         name = arn.rpartition("/")[2]
-        show(f"Execution {name} continues. Show it: {watch}. Stop it: {stop}.", stderr=True)
+        show(f"Execution {name} continues. `{watch}` shows it, `{stop}` stops it.", stderr=True)
         raise
     report, approve = settings.command("report"), settings.command("model approve --wait")
-    show(f"Next  {report}, then {approve}")
+    show(f"Next  `{report}`, then `{approve}`")
 
 
 @app.command()

@@ -73,11 +73,12 @@ def destroy(
 
 
 def _show_next(settings: Settings, aws: Aws, outputs: Outputs) -> None:
-    show(f"\nAPI       [bold]{outputs.api_url}[/]")
-    show(f"API key   KEY={_key(aws, outputs)}")
-    show(f"Try it    curl {outputs.api_url}/health")
-    show(f'With key  curl -H "x-api-key: $KEY" {outputs.api_url}/model')
-    show(f"Next      {settings.command('data upload')}, then {settings.command('pipeline start --wait')}")
+    show(f"\nAPI       [bold]{outputs.api_url}[/]", wrap=False)
+    show(f"API key   KEY={_key(aws, outputs)}", wrap=False)
+    show(f"Try it    curl {outputs.api_url}/health", wrap=False)
+    show(f'With key  curl -H "x-api-key: $KEY" {outputs.api_url}/model', wrap=False)
+    upload, start = settings.command("data upload"), settings.command("pipeline start --wait")
+    show(f"Next      `{upload}`, then `{start}`")
 
 
 def _key(aws: Aws, outputs: Outputs) -> str:

@@ -2,6 +2,7 @@
 
 from scripts.companies.columns import wrong_separator
 from scripts.data.data_file import DataFile
+from scripts.text import counted
 from steps.dataset.columns import TARGET
 
 SHOWN_CHARACTERS = 60  # of a column's name; no name in the UCI file is longer
@@ -38,12 +39,13 @@ def describe(file: DataFile) -> dict[str, str]:
         "companies": f"{len(table):,}",
         "columns": f"{len(table.columns)}, including the target",
         "bankrupt": f"no column {TARGET!r}" if bankrupt is None else f"{bankrupt:,}{share}",
-        "constant columns": ", ".join(constant) or "none",
-        "duplicate columns": ", ".join(duplicates) or "none",
-        "columns above 1": f"{len(highest)}" + (f", up to {highest.max():.3g}" if len(highest) else ""),
-        "non-numeric cells": f"{int(numbers.isna().to_numpy().sum()) - missing}",
-        "empty cells": f"{missing}",
-        "sha256 of the CSV": file.sha256,
+        "constant": ", ".join(constant) or "none",
+        "duplicates": ", ".join(duplicates) or "none",
+        "above 1": f"{counted(len(highest), 'column')}"
+        + (f", up to {highest.max():.3g}" if len(highest) else ""),
+        "non-numeric": counted(int(numbers.isna().to_numpy().sum()) - missing, "cell"),
+        "empty": counted(missing, "cell"),
+        "sha256": file.sha256,
         "origin": file.origin,
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -17,9 +18,37 @@ def console(*, stderr: bool = False) -> Console:
     return Console(stderr=stderr, highlight=False)
 
 
-def show(text: str, *, stderr: bool = False) -> None:
-    """Print a line with rich markup; the terminal wraps it, so that copied commands stay in one piece."""
-    console(stderr=stderr).print(text, soft_wrap=True)
+def show(text: str, *, stderr: bool = False, wrap: bool = True) -> None:
+    """Print a text with rich markup.
+
+    On a terminal, lines are wrapped between words, but not within commands in backquotes: a user who copies
+    half a command might run it without its ``--local``. Elsewhere, lines are not wrapped.
+
+    Parameters
+    ----------
+    wrap
+        False for a line that is to be copied as a whole.
+    """
+    out = console(stderr=stderr)
+    if not (wrap and out.is_terminal):
+        out.print(text, soft_wrap=True)
+        return
+    rendered = out.render_str(text)
+    for line in rendered.divide(_line_starts(rendered.plain, out.width)):
+        line.rstrip()
+        out.print(line, soft_wrap=True)
+
+
+def _line_starts(text: str, width: int) -> list[int]:
+    """Return where to break a text into lines: between words, but not within backquotes."""
+    starts, start = [], 0
+    for word in re.finditer(r"(?:`[^`]*`|\S)+(\s*)", text):
+        if start < word.start() and word.start(1) - start > width:
+            start = word.start()
+            starts.append(start)
+        if "\n" in word[1]:
+            start = word.end()
+    return starts
 
 
 def show_error(text: str) -> None:

@@ -45,7 +45,7 @@ def test_deploy_shows_the_next_commands(deployed: Result) -> None:
     assert deployed.exit_code == 0, deployed.output
     next_ = deployed.output.splitlines()[-1]
     upload, start = f"bankruptcy data upload {OPTIONS}", f"bankruptcy pipeline start --wait {OPTIONS}"
-    assert next_.split(None, 1) == ["Next", f"{upload}, then {start}"]
+    assert next_.split(None, 1) == ["Next", f"`{upload}`, then `{start}`"]
 
 
 def test_deploy_shows_the_api_key_of_local_aws(deployed: Result, running_aws: LocalAws) -> None:

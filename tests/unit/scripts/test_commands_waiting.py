@@ -35,8 +35,8 @@ def test_ctrl_c_does_not_stop_the_execution(monkeypatch: pytest.MonkeyPatch) -> 
 
     assert result.exit_code == 130
     assert result.stderr.splitlines() == [
-        "Execution abcdefghijkl continues. Show it: bankruptcy pipeline status --local. "
-        "Stop it: bankruptcy pipeline stop --local."
+        "Execution abcdefghijkl continues. `bankruptcy pipeline status --local` shows it, "
+        "`bankruptcy pipeline stop --local` stops it."
     ]
 
 
@@ -47,7 +47,7 @@ def test_a_successful_execution_shows_the_next_commands(monkeypatch: pytest.Monk
     result = RUNNER.invoke(app, ["pipeline", "start", "--wait", "--local"])
 
     assert result.exit_code == 0, result.output
-    expected = "Next  bankruptcy report --local, then bankruptcy model approve --wait --local"
+    expected = "Next  `bankruptcy report --local`, then `bankruptcy model approve --wait --local`"
     assert result.stdout.splitlines()[-1] == expected
 
 
@@ -72,7 +72,7 @@ def test_ctrl_c_stops_local_aws_and_the_demo(
     monkeypatch.setattr("scripts.data.upload.check", lambda _: None)
     for name in ("use_local_aws", "connect", "_run"):
         monkeypatch.setattr(f"scripts.commands.demo.{name}", lambda *_: None)
-    monkeypatch.setattr("scripts.commands.demo.show", shown.append)
+    monkeypatch.setattr("scripts.commands.demo.show", lambda text, **_: shown.append(text))
     monkeypatch.setattr(f"scripts.commands.demo.{during}", interrupt)
 
     result = RUNNER.invoke(app, ["demo", "--keep"])

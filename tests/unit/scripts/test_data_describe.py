@@ -1,12 +1,15 @@
 """Describing a data file, and reading single companies."""
 
 import hashlib
+import io
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from scripts.data.data_file import DataError, DataFile, read_data_file
 from scripts.data.describe import describe
+from scripts.terminal.tables import facts_table
 
 CSV = (
     "Bankrupt?, Ratio A, Copy of A, Always one, Mixed\n"
@@ -28,12 +31,12 @@ def test_describe_finds_constant_duplicate_and_mixed_columns(tmp_path: Path) -> 
         "companies": "4",
         "columns": "5, including the target",
         "bankrupt": "1 (25.00%)",
-        "constant columns": "Always one",
-        "duplicate columns": "Copy of A = Ratio A",
-        "columns above 1": "1, up to 4.98e+09",
-        "non-numeric cells": "0",
-        "empty cells": "0",
-        "sha256 of the CSV": hashlib.sha256(CSV.encode()).hexdigest(),
+        "constant": "Always one",
+        "duplicates": "Copy of A = Ratio A",
+        "above 1": "1 column, up to 4.98e+09",
+        "non-numeric": "0 cells",
+        "empty": "0 cells",
+        "sha256": hashlib.sha256(CSV.encode()).hexdigest(),
         "origin": "not the UCI file",
     }
 
@@ -41,7 +44,7 @@ def test_describe_finds_constant_duplicate_and_mixed_columns(tmp_path: Path) -> 
 def test_describe_counts_text_and_empty_cells(tmp_path: Path) -> None:
     facts = describe(write(tmp_path, "Bankrupt?,A,B\n0,high,0.5\n1,0.5,\n"))
 
-    assert (facts["non-numeric cells"], facts["empty cells"]) == ("1", "1")
+    assert (facts["non-numeric"], facts["empty"]) == ("1 cell", "1 cell")
 
 
 def test_describe_of_a_file_without_the_target(tmp_path: Path) -> None:
@@ -99,11 +102,18 @@ def test_describe_shortens_long_names(tmp_path: Path) -> None:
     header = ";".join(f"Ratio {number}" for number in range(95))
     rows = describe(write(tmp_path, f"{header}\n1;2\n1;2\n"))
 
-    assert rows["constant columns"].startswith("Ratio 0;Ratio 1;")
-    assert rows["constant columns"].endswith("…")
-    assert len(rows["constant columns"]) == 60
+    assert rows["constant"].startswith("Ratio 0;Ratio 1;")
+    assert rows["constant"].endswith("…")
+    assert len(rows["constant"]) == 60
     assert all(len(value) <= 110 for value in rows.values())
 
 
 def test_describe_does_not_mention_commas(tmp_path: Path) -> None:
     assert "separator" not in describe(write(tmp_path, CSV.replace("Mixed", "Mixed; or not")))
+
+
+def test_the_facts_fit_80_columns_with_the_hash_in_one_piece(tmp_path: Path) -> None:
+    facts = describe(write(tmp_path, CSV))
+    printed = io.StringIO()
+    Console(file=printed, width=80).print(facts_table(facts.items()))
+    assert facts["sha256"] in printed.getvalue()
