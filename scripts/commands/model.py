@@ -121,7 +121,7 @@ def _show_change(version: int, change: ContractChange) -> None:
             show(f"  [{colour}]{word}[/]  {plain(name)}")
     if change.moved is not None:
         position, name = change.moved
-        show(f"  [cyan]moved[/]    positions change from {position} on, which is now {plain(name)!r}")
+        show(f"  [cyan]moved[/]    positions change from {position} on, which is now {plain(repr(name))}")
     by_name = "are rejected with 422" if change.removed or change.added else "are not affected"
     show(
         "Requests that name the champion's contract are rejected with 409, until the client reads GET /model "
