@@ -19,8 +19,8 @@ def check(path: Path) -> None:
     DataError
         Listing what is wrong with the header and the cells.
     """
-    from steps.frames import DataError as StepError
-    from steps.frames import read_data
+    from steps.dataset.reader import read_data
+    from steps.job import DataError as StepError
 
     try:
         read_data(path)

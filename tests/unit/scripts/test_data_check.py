@@ -63,7 +63,7 @@ def test_a_file_that_the_pipeline_refuses_is_not_uploaded(aws: Any, spoilt: tupl
     result = RUNNER.invoke(app, ["data", "upload", "--data", str(spoilt[0])])
 
     assert result.exit_code == 1
-    assert "The data file mine.csv can't be used" in result.output
+    assert "The data file mine.csv cannot be used" in result.output
     assert spoilt[1] in result.output
     assert aws.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
 
