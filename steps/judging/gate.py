@@ -10,7 +10,7 @@ from steps.judging.judged_model import JudgedModel
 from steps.measures.intervals import Interval, log_loss_increase, roc_auc_difference
 from steps.measures.metrics import Labels
 
-# Another seed or a few more companies can raise the log loss this much, so it is no reason to reject a model.
+# Another seed or a few more companies can raise the log loss by this much without a worse model.
 LOG_LOSS_MARGIN = 0.02
 
 

@@ -32,7 +32,7 @@ class Confusion:
 
     @property
     def false_positive_rate(self) -> float:
-        """Share of companies that are not bankrupt but are predicted bankrupt."""
+        """Share of non-bankrupt companies that are predicted bankrupt."""
         return _share(self.false_positives, self.false_positives + self.true_negatives)
 
     @property

@@ -339,7 +339,7 @@ def test_an_unreadable_champion_is_reported_and_blocks_no_model(execution: Execu
     # THEN it passes without comparison, and the evaluation and the reason say so
     assert evaluation["gate"]["not_worse_than_champion"] == 1
     assert evaluation["champion"]["compared"] is False
-    assert "is of the format 99; this code reads" in evaluation["champion"]["reason"]
+    assert "has the format 99; this code reads" in evaluation["champion"]["reason"]
     assert (
         "it was NOT compared with the champion (The champion model cannot be read"
         in evaluation["gate"]["reason"]

@@ -121,7 +121,7 @@ def test_a_damaged_archive_is_rejected(tmp_path: Path, damage: str) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"contract": "0" * 16}, "is not that of its feature names"),
+        ({"contract": "0" * 16}, "but the hash of its feature names is"),
         ({"features": [{"name": "debt"}], "contract": inference.contract_hash(["debt"])}, "shape"),
     ],
 )
