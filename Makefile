@@ -7,7 +7,7 @@ UV := $(VENV)/uv/bin/uv
 TOOLKIT := .venv-toolkit
 
 .DEFAULT_GOAL := help
-.PHONY: help demo bench-quality bench-judge model-card test test-faults test-chaos test-api-schema test-api-inputs test-toolkit check format lock clean bench-api bench-functions bench-explain bench-batch bench-scale bench-serving
+.PHONY: help demo bench-quality bench-judge model-card test golden test-mutants test-faults test-chaos test-api-schema test-api-inputs test-toolkit check format lock clean bench-api bench-functions bench-explain bench-batch bench-scale bench-serving
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -35,6 +35,10 @@ demo: $(READY)  ## the whole workflow on this machine, without AWS (DATA=path fo
 
 test: $(READY)  ## every test
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+
+test-mutants: $(READY)  ## change the gate, the split and the thresholds in 300 ways, and list the changes that no test notices
+	$(BIN)/mutmut run
+	$(BIN)/mutmut results
 
 test-faults: $(READY)  ## deploy and destroy, cut off at each of their requests and run again (a quarter of an hour)
 	$(BIN)/python -m pytest tests/aws/every_fault.py
@@ -94,6 +98,9 @@ check: $(READY)  ## lint, types, dependency directions, templates
 	PYTHONPATH=lambda $(BIN)/lint-imports
 	$(BIN)/cfn-lint infra/*.yaml
 
+golden: $(READY)  ## write the golden pipeline definition and the error table of docs/api.md; review the diff
+	PYTHONPATH=.:lambda:tests $(BIN)/python -m support.golden > /dev/null
+
 format: $(READY)  ## format and fix what can be fixed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -106,4 +113,4 @@ lock: $(UV)  ## pin every dependency anew
 		tests/toolkit/requirements.in -o tests/toolkit/requirements.lock
 
 clean:  ## remove what the targets made
-	rm -rf $(VENV) $(TOOLKIT) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(TOOLKIT) build mutants *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

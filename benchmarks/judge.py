@@ -29,11 +29,12 @@ import inference
 from scripts.data.source import DataError, resolve
 from steps import evaluate, resample, select_features, train_baseline, train_recommended
 from steps.dataset.columns import TARGET
+from steps.dataset.reader import find_data_file, read_data
 from steps.estimators.recipes import ESTIMATORS
 from steps.export.files import pack_model
-from steps.frames import find_data_file, read_data, values
-from steps.job import one_thread, say
-from steps.judging.judging import PARITY
+from steps.frames import values
+from steps.job import log, one_thread
+from steps.judging.parity import PARITY
 from steps.measures.logits import pipeline_logit
 
 Floats = NDArray[np.float64]
@@ -61,29 +62,29 @@ def main(argv: Sequence[str] | None = None) -> None:
         source = resolve(args.data)
     except DataError as error:
         sys.exit(str(error))
-    say(f"Data: {source.description}\n")
+    log(f"Data: {source.description}\n")
     # Networks with few epochs on purpose need not converge.
     warnings.simplefilter("ignore")
     with TemporaryDirectory() as scratch, one_thread():
         space = Space(Path(scratch), args.seed)
         space.prepare(source.path)
         companies = read_data(find_data_file(space.folder("data")))
-        say(f"(a) served against model.joblib: {len(companies):,} companies and hostile ones\n")
-        say("| family | features | largest difference | over hostile companies |")
-        say("|---|---|---|---|")
+        log(f"(a) served against model.joblib: {len(companies):,} companies and hostile ones\n")
+        log("| family | features | largest difference | over hostile companies |")
+        log("|---|---|---|---|")
         worst = 0.0
         for name in ("baseline", *args.estimators):
             space.train(name, "train", args.seed)
             found = parity(space.folder(f"{name}-train"), companies)
             worst = max(worst, *found[1:])
-            say(f"| {name} | {found[0]} | {found[1]:.1e} | {found[2]:.1e} |")
-        say("\n(b) the gate, of models trained on labels of which a third is shuffled\n")
+            log(f"| {name} | {found[0]} | {found[1]:.1e} | {found[2]:.1e} |")
+        log("\n(b) the gate, of models trained on labels of which a third is shuffled\n")
         space.shuffle_labels()
         passed = [name for name in args.estimators if worse_passes(space, name, args.seed)]
-        say(f"\n(c) the gate, of {args.equals} models of each family that differ in their seed alone\n")
+        log(f"\n(c) the gate, of {args.equals} models of each family that differ in their seed alone\n")
         for name in args.estimators:
             refused = equals_refused(space, name, range(args.seed + 1, args.seed + 1 + args.equals))
-            say(f"- {name}: {refused} refused")
+            log(f"- {name}: {refused} refused")
     if worst > PARITY or passed:
         sys.exit(f"Largest difference {worst:.1e} (allowed: {PARITY:.0e}); passed: {', '.join(passed)}.")
 
@@ -151,7 +152,7 @@ def worse_passes(space: Space, name: str, seed: int) -> bool:
     """Judge a family trained on shuffled labels against the good one; return whether it passed."""
     space.train(name, "shuffled", seed)
     gate = space.judge(f"{name}-shuffled", "recommended", champion=f"{name}-train")["gate"]
-    say(f"- {name}: {'PASSED' if gate['passed'] else 'refused'}. {gate['reason']}")
+    log(f"- {name}: {'PASSED' if gate['passed'] else 'refused'}. {gate['reason']}")
     return bool(gate["passed"])
 
 

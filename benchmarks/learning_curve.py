@@ -20,7 +20,7 @@ from benchmarks.scale import SOURCE
 from steps.estimators.recipes import ESTIMATORS
 from steps.features import feature_names
 from steps.frames import read_frame, target, values
-from steps.job import one_thread, say
+from steps.job import log, one_thread
 from steps.measures.logits import pipeline_logit
 from steps.measures.metrics import average_precision, roc_auc
 from steps.resample import resample
@@ -43,8 +43,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     X, y = values(train, names), target(train)
     # Of any length the first rows have both classes in their shares: the sample is in random order.
     order = np.random.default_rng(0).permutation(len(y))
-    say("| estimator | companies | ROC-AUC | PR-AUC | seconds of computing |")
-    say("|---|---|---|---|---|")
+    log("| estimator | companies | ROC-AUC | PR-AUC | seconds of computing |")
+    log("|---|---|---|---|---|")
     for estimator in args.estimators:
         for companies in args.companies:
             seen = order[:companies]
@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                 seconds = time.process_time() - started
                 logit = pipeline_logit(pipeline, values(test, names))
             figures = f"{roc_auc(target(test), logit):.4f} | {average_precision(target(test), logit):.3f}"
-            say(f"| {estimator} | {len(seen):,} | {figures} | {seconds:.1f} |")
+            log(f"| {estimator} | {len(seen):,} | {figures} | {seconds:.1f} |")
 
 
 def fitted(estimator: str, names: Sequence[str], X: NDArray[np.float64], y: NDArray[np.int8]) -> Pipeline:

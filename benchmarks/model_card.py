@@ -19,7 +19,7 @@ from typing import Any
 from benchmarks.judge import Space
 from benchmarks.pages import put
 from scripts.data.source import DataError, resolve
-from steps.job import say
+from steps.job import log
 
 CARD = Path(__file__).parent.parent / "docs" / "model-card.md"
 ESTIMATOR = "blend"
@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             space.train(name, "train", SEED)
         evaluation = space.judge(f"{ESTIMATOR}-train", "best")
     put(CARD, "model-card", tables(evaluation))
-    say(f"Wrote {CARD}")
+    log(f"Wrote {CARD}")
 
 
 def tables(evaluation: dict[str, Any]) -> str:

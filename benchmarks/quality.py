@@ -28,9 +28,10 @@ from sklearn.preprocessing import StandardScaler
 from benchmarks.quality_table import Figures, Result, store, table
 from scripts.data.source import DataError, resolve
 from steps.dataset.columns import RATIOS
+from steps.dataset.reader import read_data
 from steps.estimators.recipes import ESTIMATORS
-from steps.frames import read_data, target, values
-from steps.job import one_thread, say
+from steps.frames import target, values
+from steps.job import log, one_thread
 from steps.measures.calibration import Calibration, fit_calibration
 from steps.measures.logits import pipeline_logit
 from steps.measures.metrics import (
@@ -98,9 +99,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         for recipe, figure in figures.items():
             key = (task.protocol, recipe, task.columns, task.seed)
             measured.setdefault(key, []).append(figure)
-        say(f"{number} of {len(tasks)} fits: {task.protocol}, {task.candidate}, {task.columns} columns")
+        log(f"{number} of {len(tasks)} fits: {task.protocol}, {task.candidate}, {task.columns} columns")
     results += [Result(*key, figures) for key, figures in measured.items()]
-    say(table(results))
+    log(table(results))
     if args.write:
         store(results)
 

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from benchmarks.scale_page import PAGE, write
 from scripts.data.sample import ROWS, generate
-from steps.job import say
+from steps.job import log
 
 SOURCE = Path(__file__).parents[1]
 RESULTS = Path(__file__).with_name("results") / "scale.json"
@@ -69,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     for factor in args.factors:
         for measured in measure(args.folder / str(factor), factor, args.steps, args.estimators):
             store(args.results, measured)
-            say(_line(measured))
+            log(_line(measured))
     write(args.results, args.docs)
 
 

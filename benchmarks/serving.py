@@ -34,8 +34,9 @@ from benchmarks.serving_forward import (
 from benchmarks.serving_tables import chapter
 from scripts.data.source import DataError, resolve
 from scripts.terminal.console import console
+from steps.dataset.reader import read_data
 from steps.export.files import pack_model
-from steps.frames import read_data, target, values
+from steps.frames import target, values
 from steps.job import one_thread
 from steps.select_features import select
 

@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from benchmarks.scale import SOURCE
 from steps.features import feature_names
 from steps.frames import read_frame, target, values
-from steps.job import one_thread, say
+from steps.job import log, one_thread
 from steps.resample import LARGEST_BLOCK, without_tomek_links
 
 SEED = 42
@@ -36,8 +36,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     X, y = values(train, names), target(train)
     order = np.random.default_rng(0).permutation(len(y))
     blocks = f"in blocks of {args.block:,}"
-    say(f"| companies | resampled | removed, among all | removed, {blocks} | seconds: among all, {blocks} |")
-    say("|---|---|---|---|---|")
+    log(f"| companies | resampled | removed, among all | removed, {blocks} | seconds: among all, {blocks} |")
+    log("|---|---|---|---|---|")
     for companies in args.companies:
         seen = order[:companies]
         with one_thread():
@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             in_blocks = len(without_tomek_links(resampled, labels, largest=args.block))
             seconds = f"{between - started:.1f}, {time.process_time() - between:.1f}"
         removed = f"{len(labels) - exact} | {len(labels) - in_blocks}"
-        say(f"| {len(seen):,} | {len(labels):,} | {removed} | {seconds} |")
+        log(f"| {len(seen):,} | {len(labels):,} | {removed} | {seconds} |")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Code that runs inside the endpoint's container: numpy and the standard library alone."""
+"""Code that runs in the endpoint's container; it needs only numpy and the standard library."""
 
 from inference.artifact import Model, load
 from inference.contract import Contract, contract_hash

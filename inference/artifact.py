@@ -1,4 +1,4 @@
-"""A served model as files: model.json describes it, model.npz holds its arrays; nothing is unpickled."""
+"""Loads a served model from model.json and model.npz, without unpickling anything."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from inference.forward.calibration import Sigmoid
 from inference.forward.stage import Floats, Stage
 
 FORMAT: Final = 1
-# Bounds the memory of a prediction: the stages' intermediate arrays are this many rows long
+# The stages' intermediate arrays have at most this many rows, which limits memory.
 CHUNK_ROWS: Final = 512
-# A large batch has its worker to itself for so long at most
+# The longest time that a large batch runs before other requests of the worker get a turn.
 BUSY_SECONDS: Final = 0.05
 
 
 class Model:
-    """A model that is served.
+    """A served model.
 
     Parameters
     ----------
     contract
-        What the model takes.
+        The model's features, threshold and risk levels.
     stages
-        The forward pass, from raw columns to a logit.
+        The forward pass from raw columns to a logit.
     calibration
-        From that logit to the probability of bankruptcy.
+        Maps that logit to the probability of bankruptcy.
     """
 
     def __init__(self, contract: Contract, stages: Sequence[Stage], calibration: Sigmoid) -> None:
@@ -51,47 +51,47 @@ class Model:
         Parameters
         ----------
         X
-            (n, k) finite numbers: the columns `contract.names`, in that order.
+            (n, k) finite numbers, with the columns `contract.names` in that order.
 
         Returns
         -------
         ndarray of float64, (n,)
-            NaN only where numbers are so large that the model's arithmetic overflows.
+            NaN only if numbers are so large that the model's arithmetic overflows.
 
         Raises
         ------
         ValueError
-            If `X` has not k columns.
+            If `X` does not have k columns.
         """
         return self._run((*self._stages, self._calibration), X)
 
     def log_odds(self, X: Floats) -> Floats:
-        """Return each row's log-odds of bankruptcy, (n,), of which `predict_proba` is the sigmoid.
+        """Return each row's log-odds of bankruptcy, (n,); their sigmoid is `predict_proba`.
 
-        They tell apart what rounds to the same probability; very large numbers can make them infinite.
+        They differ even if probabilities round to the same number. Very large inputs can make them infinite.
         """
         return self._calibration.slope * self._run(self._stages, X) + self._calibration.intercept
 
     def _run(self, stages: Sequence[Stage], X: Floats) -> Floats:
         X = np.asarray(X, dtype=np.float64)
         if X.ndim != 2 or X.shape[1] != len(self.contract.names):
-            raise ValueError(f"X has the shape {X.shape}; the model takes (n, {len(self.contract.names)}).")
-        found = np.empty(len(X))
+            raise ValueError(f"X has the shape {X.shape}; it must be (n, {len(self.contract.names)}).")
+        results = np.empty(len(X))
         rested = time.monotonic()
         with np.errstate(over="ignore", invalid="ignore"):
             for start in range(0, len(X), CHUNK_ROWS):
                 if time.monotonic() - rested > BUSY_SECONDS:
-                    # Lets the worker answer others meanwhile, its health check among them. Not 0, with
-                    # which gevent, that AWS's workers run on, looks for no new requests.
+                    # Lets the worker answer other requests, such as health checks. AWS's workers run on
+                    # gevent, which does not look for new requests if this is 0.
                     time.sleep(1e-4)
                     rested = time.monotonic()
                 rows = slice(start, start + CHUNK_ROWS)
-                found[rows] = run(stages, X[rows])[:, 0]
-        return found
+                results[rows] = run(stages, X[rows])[:, 0]
+        return results
 
 
 def load(folder: Path) -> Model:
-    """Load the model in a folder.
+    """Load the model from a folder.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def load(folder: Path) -> Model:
     Raises
     ------
     ArtifactError
-        If a file is missing or damaged, the two do not belong together or the format is another one.
+        If a file is missing or damaged, the files do not belong together, or the format is unsupported.
     """
     description = _read_description(folder / "model.json")
     contract = Contract.from_facts(description["contract"])
@@ -110,7 +110,7 @@ def load(folder: Path) -> Model:
     stages = chain(specs, arrays, len(contract.names))
     calibration = stages.pop() if stages else None
     if not isinstance(calibration, Sigmoid):
-        raise ArtifactError("The model's last stage is not a sigmoid, so it gives no probability.")
+        raise ArtifactError("The model's last stage is not a sigmoid, so its output is not a probability.")
     return Model(contract, stages, calibration)
 
 
@@ -131,15 +131,15 @@ def _read_description(path: Path) -> dict[str, Any]:
             f"{path} is damaged: it is not JSON ({error}). Export the model again."
         ) from error
     if not isinstance(description, dict) or "format" not in description:
-        raise ArtifactError(f"{path} does not describe a model of this project: it states no format.")
+        raise ArtifactError(f"{path} is not a model of this project: it has no format.")
     if description["format"] != FORMAT:
         raise ArtifactError(
-            f"{path} is of the format {description['format']!r}; this code reads {FORMAT}. "
-            "Serve the model with the code that travels with it."
+            f"{path} has the format {description['format']!r}; this code reads format {FORMAT}. "
+            "Serve the model with the code in its archive."
         )
     for key, kind in (("contract", dict), ("stages", list), ("model_npz_sha256", str)):
         if not isinstance(description.get(key), kind):
-            raise ArtifactError(f"{path} is damaged: {key!r} is missing or no {kind.__name__}.")
+            raise ArtifactError(f"{path} is damaged: {key!r} is missing or is not a {kind.__name__}.")
     if not all(isinstance(spec, dict) for spec in description["stages"]):
         raise ArtifactError(f"{path} is damaged: each stage must be an object.")
     return description
@@ -154,7 +154,7 @@ def _read_arrays(path: Path, sha256: str) -> dict[str, npt.NDArray[Any]]:
             f"model.json states {sha256}."
         )
     try:
-        # not np.load, which hands out the raw bytes of members that are no arrays
+        # np.load would return the raw bytes of members that are not arrays.
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             return {
                 name.removesuffix(".npy"): np.lib.format.read_array(
@@ -163,5 +163,7 @@ def _read_arrays(path: Path, sha256: str) -> dict[str, npt.NDArray[Any]]:
                 for name in archive.namelist()
             }
     except Exception as error:
-        # zipfile, what it unpacks with, and numpy's reading of headers each raise errors of their own kinds
-        raise ArtifactError(f"{path} is not an archive of plain arrays ({error}). Export again.") from error
+        # zipfile, the decompressors and numpy's header parser raise many types of errors.
+        raise ArtifactError(
+            f"{path} is not an archive of plain arrays ({error}). Export the model again."
+        ) from error

@@ -16,10 +16,10 @@ from inference.errors import ArtifactError
 
 
 def contract_hash(names: Sequence[str]) -> str:
-    """Return what identifies a list of feature names in their order.
+    """Return the hash that identifies a list of feature names and their order.
 
-    It is the first 16 hexadecimal digits of the SHA-256 of the names as a JSON list: UTF-8, nothing
-    escaped that need not be, no spaces.
+    It is the first 16 hexadecimal digits of the SHA-256 of the names as a compact JSON list in UTF-8, with no
+    spaces and only the necessary escapes.
     """
     text = json.dumps(list(names), ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -27,7 +27,7 @@ def contract_hash(names: Sequence[str]) -> str:
 
 @dataclass(frozen=True)
 class Contract:
-    """What a model takes and how its probability is read.
+    """The features of a model, and how to interpret its probability.
 
     Attributes
     ----------
@@ -36,13 +36,13 @@ class Contract:
     names
         The features, in the order of the model's columns.
     threshold
-        The probability from which a company is predicted to go bankrupt.
+        The lowest probability for which bankruptcy is predicted.
     levels, bounds
-        The risk levels in rising order and the probability from which each holds; the first holds from 0.
+        The risk levels, lowest first, and the lowest probability of each; the first starts at 0.
     medians
-        Each feature's median among the training companies; empty if the contract does not state them.
+        Each feature's median over the training companies; empty if the contract has none.
     facts
-        All that contract.json says.
+        The whole document.
     """
 
     hash: str
@@ -55,18 +55,18 @@ class Contract:
 
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> Contract:
-        """Read a contract.
+        """Read and check a contract.
 
         Parameters
         ----------
         facts
-            Holds at least `contract` (the hash), `features` (each with its `name`, and for explanations its
-            `median`), `threshold` and `risk_levels` (each with `level` and `from`).
+            At least `contract` (the hash), `features` (each with a `name`, and a `median` for explanations),
+            `threshold` and `risk_levels` (each with `level` and `from`).
 
         Raises
         ------
         ArtifactError
-            If a fact is missing or contradicts another.
+            If a fact is missing, or inconsistent with another.
         """
         try:
             names = tuple(str(feature["name"]) for feature in facts["features"])
@@ -76,30 +76,30 @@ class Contract:
             medians = tuple(float(feature["median"]) for feature in facts["features"] if "median" in feature)
             stated, found = facts["contract"], contract_hash(names)
         except KeyError as error:
-            raise ArtifactError(f"The contract lacks {error}; export the model again.") from None
+            raise ArtifactError(f"The contract lacks {error}. Export the model again.") from None
         except (TypeError, ValueError, OverflowError) as error:
-            raise ArtifactError(f"The contract is damaged ({error}); export the model again.") from error
+            raise ArtifactError(f"The contract is damaged ({error}). Export the model again.") from error
         if not names or len(set(names)) != len(names):
-            raise ArtifactError("The contract's feature names must be at least one and all different.")
+            raise ArtifactError(
+                "The contract must have at least one feature, and all feature names must be different."
+            )
         if stated != found:
             raise ArtifactError(
-                f"The contract's hash {stated!r} is not that of its feature names, {found!r}; "
-                "one of the two was changed after the export."
+                f"The contract's hash is {stated!r}, but the hash of its feature names is {found!r}. "
+                "One of the two was changed after the export."
             )
         if not 0 <= threshold <= 1:
             raise ArtifactError(f"The contract's threshold is {threshold}; it must be a probability.")
         rising = all(low < high for low, high in pairwise(bounds))
         if not bounds or bounds[0] != 0 or not rising or not isfinite(bounds[-1]):
-            raise ArtifactError(
-                f"The contract's risk levels hold from {list(bounds)}; they must rise from 0."
-            )
+            raise ArtifactError(f"The contract's risk levels start at {list(bounds)}; they must rise from 0.")
         if not all(level.isprintable() and level and not set(level) & set(',"') for level in levels):
             raise ArtifactError(
-                f"The contract's risk levels' names are {list(levels)}; they must be printable, without "
-                "comma and quotation mark, for they are cells of CSV."
+                f"The contract's risk levels are named {list(levels)}; names must be printable, without "
+                "commas and quotation marks, because they are written to CSV."
             )
         if len(medians) not in (0, len(names)) or not all(map(isfinite, medians)):
-            raise ArtifactError("The contract must state a finite median of every feature, or of none.")
+            raise ArtifactError("The contract must have a finite median for every feature, or for none.")
         return cls(stated, names, threshold, levels, bounds, medians, dict(facts))
 
     @cached_property
@@ -109,7 +109,7 @@ class Contract:
 
     @cached_property
     def levels_as_json(self) -> dict[str, str]:
-        """Each risk level as a JSON string."""
+        """Each risk level's name as a JSON string."""
         return {level: json.dumps(level) for level in self.levels}
 
     def risk_level(self, probability: float) -> str:

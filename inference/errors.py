@@ -1,4 +1,4 @@
-"""What can be wrong with a model artefact or with a request."""
+"""Errors of model artifacts and of requests."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ class ArtifactError(ValueError):
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong with a request, and where: ``loc`` is the path into the body, counted from 0."""
+    """One problem of a request; ``loc`` is its path in the body, with indexes that start at 0."""
 
     loc: Loc
     message: str
 
 
 class RequestError(Exception):
-    """A request that cannot be answered; the handlers carry it to ``output_fn``, which sends it as 4xx.
+    """A request that cannot be answered; the handlers pass it to ``output_fn``, which returns it as 4xx.
 
     Parameters
     ----------
@@ -35,9 +35,9 @@ class RequestError(Exception):
     message
         One sentence for people.
     problems
-        Each problem with its place in the request.
+        The problems with their locations.
     served
-        With `contract_mismatch`: the hash of the contract that is served.
+        With `contract_mismatch`, the hash of the contract in service.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class RequestError(Exception):
         self.served = served
 
     def body(self) -> dict[str, object]:
-        """Return the answer's JSON document."""
+        """Return the response body as JSON data."""
         error: dict[str, object] = {
             "code": self.code,
             "message": self.message,
@@ -73,14 +73,14 @@ def invalid_json(message: str, loc: Loc = ()) -> RequestError:
 
 
 def unsupported(message: str) -> RequestError:
-    """Return the error for a content type or an accepted type that is not served."""
+    """Return the error for an unsupported content type or accepted type."""
     return RequestError(415, "unsupported_media_type", message)
 
 
 def invalid(problems: Sequence[Problem]) -> RequestError:
-    """Return the error for a body whose shape, names, counts or values are wrong."""
+    """Return the error for a body with a wrong shape, name, count or value."""
     if len(problems) >= MAX_PROBLEMS:
-        message = f"The request does not fit the model; these are the first {MAX_PROBLEMS} problems."
+        message = f"The request does not fit the model. The first {MAX_PROBLEMS} problems are listed."
     else:
         count = "one problem" if len(problems) == 1 else f"{len(problems)} problems"
         message = f"The request does not fit the model: {count}."

@@ -1,9 +1,9 @@
-"""Explanations: which features move a company's score, seen by putting the median in the place of each.
+"""Explanations: how much each feature changes a company's score compared with the training median.
 
 The score is the log-odds of bankruptcy. A feature's effect is the company's score minus its score with that
-feature alone at the median of the training companies, everything the model derives from it included. So it
-says what this model makes of this value. It is no cause, and of features that say the same thing each can
-have a small effect while together they decide.
+one feature replaced by the median of the training companies, including everything that the model derives from
+it. The effect describes the model, not the causes of bankruptcy. Features that carry the same information can
+each have a small effect even if together they decide the score.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from inference.errors import Problem, invalid
 from inference.forward.stage import Floats
 
 FEATURES: Final = 5
-# Each company is as much work as features + 1 companies without explanation
+# Explaining a company is as much work as scoring (features + 1) companies.
 MAX_COMPANIES: Final = 100
-# Beyond, the probability is 0 or 1 to a 64-bit number; keeps differences finite
+# Beyond this the probability is exactly 0 or 1 in 64 bits. The limit keeps differences finite.
 _LARGEST_LOG_ODDS: Final = 700.0
-# Smaller effects are rounding errors of the arithmetic
+# Smaller effects are rounding errors.
 _DIGITS: Final = 6
 
 
 @dataclass(frozen=True)
 class Effect:
-    """How a feature's value moves a company's log-odds of bankruptcy, compared to the median."""
+    """How a feature's value changes a company's log-odds of bankruptcy, compared with the median."""
 
     feature: str
     value: float
@@ -42,52 +42,52 @@ class Effect:
 
 
 def explain(model: Model, X: Floats) -> list[list[Effect]]:
-    """Return for each company the features that move its score most, at most five, largest effect first.
+    """Return the features that change each company's score most: up to five, largest effect first.
 
     Parameters
     ----------
     model
-        What predicts.
+        The model.
     X
-        (n, k) finite numbers: at most 100 companies, as the model takes them.
+        (n, k) finite numbers: at most 100 companies with the model's columns.
 
     Raises
     ------
     RequestError
-        If there are more companies, or the model's contract states no medians.
+        If there are more companies, or the model's contract has no medians.
     """
     contract = model.contract
     if not contract.medians:
-        message = "The model served was trained without what explanations need; ask without."
+        message = "The model in service has no medians, so it cannot explain. Set 'explain' to false."
         raise invalid([Problem(("explain",), message)])
     if len(X) > MAX_COMPANIES:
         message = (
-            f"At most {MAX_COMPANIES} companies are explained at once, {len(X):,} were sent; "
-            "send fewer, or ask without."
+            f"At most {MAX_COMPANIES} companies can be explained at once, but {len(X):,} were sent. "
+            "Send fewer companies, or set 'explain' to false."
         )
         raise invalid([Problem(("explain",), message)])
-    # One by one: the arrays of a company's rows stay within a processor's caches, those of all would not
+    # One by one, because the arrays of one company fit into the processor's caches.
     return [_largest(model, company) for company in X]
 
 
 def _largest(model: Model, company: Floats) -> list[Effect]:
     names, medians = model.contract.names, model.contract.medians
     effects = _effects(model, company)
-    places = np.argsort(-np.abs(effects), kind="stable")[:FEATURES]
+    largest = np.argsort(-np.abs(effects), kind="stable")[:FEATURES]
     return [
-        Effect(names[at], float(company[at]), medians[at], float(effects[at]))
-        for at in places
-        if effects[at] != 0
+        Effect(names[index], float(company[index]), medians[index], float(effects[index]))
+        for index in largest
+        if effects[index] != 0
     ]
 
 
 def _effects(model: Model, company: Floats) -> Floats:
     """Return each feature's effect, (k,)."""
     width = len(company)
-    # A row for each feature at its median, then the company itself
+    # One row for each feature at its median, then the unchanged company.
     rows = np.tile(company, (width + 1, 1))
     np.fill_diagonal(rows, model.contract.medians)
     scores = np.clip(model.log_odds(rows), -_LARGEST_LOG_ODDS, _LARGEST_LOG_ODDS)
-    # Where the arithmetic overflows with the median in place, nothing is known of the effect
+    # The effect is unknown if the arithmetic overflows with the median.
     effects: Floats = np.nan_to_num(np.round(scores[-1] - scores[:-1], _DIGITS), nan=0.0)
     return effects

@@ -1,8 +1,8 @@
 """The functions that SageMaker's scikit-learn serving container calls.
 
-The container turns every exception of a handler into a 500 with an HTML page; only a response object
-returned by `output_fn` can set another status. So what is wrong with a request travels through the
-handlers as a value, and `output_fn` answers with it.
+The container turns every exception of a handler into a 500 with an HTML page. Only a response object that
+`output_fn` returns can have another status. So the handlers return request errors as values, and `output_fn`
+turns them into responses.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Predictions(NamedTuple):
-    """The probabilities of a request's companies, and what is needed to answer with them."""
+    """The probabilities of a request's companies, and the data to format the response."""
 
     request: Request
     probabilities: list[float]
@@ -38,14 +38,14 @@ class Predictions(NamedTuple):
 
 
 def model_fn(model_dir: str) -> Model:
-    """Load the model of a folder, `/opt/ml/model` in the container."""
+    """Load the model from a folder, which is `/opt/ml/model` in the container."""
     return load(Path(model_dir))
 
 
 def execution_parameters_fn() -> dict[str, int | str]:
-    """Return how batch transform should send its data: as many requests at once as there are workers.
+    """Return how batch transform sends its data: as many parallel requests as there are workers.
 
-    Small ones, since a prediction costs its rows: nothing is won by larger ones but memory used.
+    Requests are small, because the time depends only on the rows, and larger requests need more memory.
     """
     return {
         "MaxConcurrentTransforms": os.cpu_count() or 1,
@@ -55,7 +55,7 @@ def execution_parameters_fn() -> dict[str, int | str]:
 
 
 def input_fn(body: str | bytes, content_type: str | None) -> Request | RequestError:
-    """Read a request's body, or return what is wrong with it."""
+    """Parse a request's body; return an error if it is invalid."""
     try:
         return decode(body, content_type)
     except RequestError as error:
@@ -63,7 +63,7 @@ def input_fn(body: str | bytes, content_type: str | None) -> Request | RequestEr
 
 
 def predict_fn(request: Request | RequestError, model: Model) -> Predictions | RequestError:
-    """Predict a request's companies, or return what is wrong with them."""
+    """Score a request's companies; return an error if they are invalid."""
     if isinstance(request, RequestError):
         return request
     try:
@@ -73,7 +73,7 @@ def predict_fn(request: Request | RequestError, model: Model) -> Predictions | R
     except RequestError as error:
         return error
     if isnan(sum(probabilities)):
-        message = "The numbers are too large for the model's arithmetic; check their units."
+        message = "The numbers are too large for the model's arithmetic. Check their units."
         overflown = [position for position, p in enumerate(probabilities) if isnan(p)]
         return invalid([Problem(request.loc(position), message) for position in overflown])
     version = os.environ.get("MODEL_PACKAGE_VERSION") or None
@@ -81,42 +81,42 @@ def predict_fn(request: Request | RequestError, model: Model) -> Predictions | R
 
 
 def output_fn(result: Predictions | RequestError, accept: str | None) -> tuple[str, str] | Response:
-    """Return the answer.
+    """Return the response.
 
     Parameters
     ----------
     result
-        What `predict_fn` returned.
+        The return value of `predict_fn`.
     accept
-        The header: any of JSON, CSV and JSON Lines. A wildcard means the request's own type, no header JSON.
+        The Accept header: JSON, CSV or JSON Lines. A wildcard means the request's type, and no header JSON.
 
     Returns
     -------
     tuple of body and media type, or werkzeug.wrappers.Response
-        The response object is for errors alone; it carries the status.
+        Errors are response objects, because those have a status.
     """
     if isinstance(result, RequestError):
         return _error_response(result)
     try:
         media_type = _choose(accept, result.request.media_type)
         if media_type == CSV and result.explanations is not None:
-            raise unsupported(f"Explanations do not fit into {CSV}; accept {JSON} or {LINES}.")
+            raise unsupported(f"{CSV} has no room for explanations. Accept {JSON} or {LINES}.")
     except RequestError as error:
         return _error_response(error)
     return _WRITERS[media_type](result), media_type
 
 
 def _error_response(error: RequestError) -> Response:
-    # part of every serving stack, but not needed to predict, so not needed to import this module
+    # Imported here because only serving needs it; predicting in a job does not.
     from werkzeug.wrappers import Response  # noqa: PLC0415
 
     return Response(json.dumps(error.body()), status=error.status, mimetype=JSON)
 
 
-# Clients send the same few headers over and over
+# Clients send the same few headers again and again.
 @lru_cache(maxsize=64)
 def _choose(accept: str | None, requested: str) -> str:
-    """Return the served media type that an Accept header likes best."""
+    """Return the supported media type that an Accept header prefers."""
     wildcards = {"*/*": requested, "application/*": requested if requested != CSV else JSON, "text/*": CSV}
     best, best_quality = None, 0.0
     for choice in (accept or JSON).lower().split(","):
@@ -127,7 +127,7 @@ def _choose(accept: str | None, requested: str) -> str:
             best, best_quality = media_type, quality
     if best is None:
         raise unsupported(
-            f"The accepted type {shorten(accept or '')} is not supported; accept {', '.join(MEDIA_TYPES)}."
+            f"The accepted type {shorten(accept or '')} is not supported. Accept {', '.join(MEDIA_TYPES)}."
         )
     return best
 
@@ -144,7 +144,7 @@ def _quality(parameters: list[str]) -> float:
 
 
 def _answers(result: Predictions) -> list[str]:
-    """Return each company's answer as JSON, put together by hand: json.dumps takes three times as long."""
+    """Return each company's prediction as JSON text; json.dumps would take three times as long."""
     contract = result.contract
     answers = []
     for p in result.probabilities:
@@ -156,8 +156,10 @@ def _answers(result: Predictions) -> list[str]:
         )
     if result.explanations is not None:
         for position, effects in enumerate(result.explanations):
-            told = json.dumps([{**asdict(effect), "direction": effect.direction} for effect in effects])
-            answers[position] = f'{answers[position][:-1]}, "explanation": {told}}}'
+            explanation = json.dumps(
+                [{**asdict(effect), "direction": effect.direction} for effect in effects]
+            )
+            answers[position] = f'{answers[position][:-1]}, "explanation": {explanation}}}'
     return answers
 
 
@@ -178,7 +180,7 @@ def _write_lines(result: Predictions) -> str:
 
 
 def _write_csv(result: Predictions) -> str:
-    """Return lines of prediction, P(not bankrupt), P(bankrupt), risk level and confidence."""
+    """Return lines with prediction, P(not bankrupt), P(bankrupt), risk level and confidence."""
     contract = result.contract
     return "".join(
         f"{int(p >= contract.threshold)},{1 - p!r},{p!r},{contract.risk_level(p)},{max(p, 1 - p)!r}\n"

@@ -1,4 +1,4 @@
-"""From a request's body to companies, before the model's contract is known."""
+"""Parses a request's body into companies, independently of the model's contract."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ _NOT_FINITE: Final = {"nan": nan, "inf": inf, "infinity": inf}
 
 
 class Request(NamedTuple):
-    """The companies of a request, not yet checked.
+    """The companies of a request, not yet validated.
 
     Attributes
     ----------
     media_type
         One of `MEDIA_TYPES`.
     instances
-        A list of numbers, or an object, for each company.
+        A list of numbers or an object for each company.
     prefix
-        Where the list of them is in the body.
+        The location of the companies in the body.
     single
-        Whether the body is one company rather than a list of one.
+        Whether the body is one company rather than a list.
     contract
-        The contract's hash that the client stated for all companies.
+        The contract hash for all companies, if the client sent one.
     explain
-        Whether the client wants to know what moves the scores.
+        Whether the client requests explanations.
     """
 
     media_type: str
@@ -57,43 +57,43 @@ class Request(NamedTuple):
     explain: bool = False
 
     def loc(self, position: int) -> Loc:
-        """Return where in the body a company is."""
+        """Return the location of a company in the body."""
         return self.prefix if self.single else (*self.prefix, position)
 
 
 def decode(body: str | bytes, content_type: str | None) -> Request:
-    """Read a request's body.
+    """Parse a request's body.
 
     Parameters
     ----------
     body
-        As the serving stack hands it over, text or bytes.
+        Text or bytes from the serving stack.
     content_type
-        The header, with or without parameters; JSON if there is none.
+        The Content-Type header, with or without parameters; JSON if there is none.
 
     Raises
     ------
     RequestError
-        If the type is not served, the body is not of that type or has another form than `FORMS`.
+        If the type is not supported, or the body is not of that type or not in one of the `FORMS`.
     """
     media_type = _parse_content_type(content_type)
     text = _text(body, media_type).removeprefix("\ufeff")
     return _DECODERS[media_type](text)
 
 
-# Clients send the same few headers over and over
+# Clients send the same few headers again and again.
 @lru_cache(maxsize=64)
 def _parse_content_type(content_type: str | None) -> str:
     media_type, *parameters = [part.strip() for part in (content_type or JSON).lower().split(";")]
     if media_type not in MEDIA_TYPES:
         raise unsupported(
-            f"The content type {shorten(media_type)} is not supported; send {', '.join(MEDIA_TYPES)}."
+            f"The content type {shorten(media_type)} is not supported. Send {', '.join(MEDIA_TYPES)}."
         )
     for parameter in parameters:
         name, _, value = parameter.partition("=")
         charset = value.strip('" ')
         if name.strip() == "charset" and charset not in ("utf-8", "utf8", "us-ascii"):
-            raise unsupported(f"The charset {shorten(charset)} is not supported; send utf-8.")
+            raise unsupported(f"The charset {shorten(charset)} is not supported. Send utf-8.")
     return media_type
 
 
@@ -111,21 +111,21 @@ def _decode_json(text: str) -> Request:
     document = _loads(text, ())
     if isinstance(document, list):
         if document and not any(isinstance(instance, list | dict) for instance in document):
-            raise invalid([Problem((), f"A bare list holds companies, not numbers; {FORMS}.")])
+            raise invalid([Problem((), f"A list must contain companies, not numbers; {FORMS}.")])
         return Request(JSON, _limited(document, ()))
     if not isinstance(document, dict):
         raise invalid([Problem((), f"The body is {describe(document)}; {FORMS}.")])
     explain = document.pop("explain", False)
     if not isinstance(explain, bool):
         raise invalid([Problem(("explain",), f"'explain' is {describe(explain)}; it must be true or false.")])
-    given = [key for key in FORM_KEYS if key in document]
-    if len(given) != 1:
-        found = " and ".join(map(repr, given)) if given else "none of 'data', 'features' and 'instances'"
+    forms = [key for key in FORM_KEYS if key in document]
+    if len(forms) != 1:
+        found = " and ".join(map(repr, forms)) if forms else "none of 'data', 'features' and 'instances'"
         raise invalid([Problem((), f"The body has {found}; {FORMS}.")])
-    if given != ["instances"]:
+    if forms != ["instances"]:
         return Request(JSON, [document], single=True, explain=explain)
     unknown = [
-        Problem((key[:200],), f"{shorten(key)} is unknown beside 'instances'.")
+        Problem((key[:200],), f"{shorten(key)} is not allowed next to 'instances'.")
         for key in document
         if key not in ("instances", "contract")
     ]
@@ -148,7 +148,7 @@ def _decode_lines(text: str) -> Request:
 
 
 def _decode_csv(text: str) -> Request:
-    return Request(CSV, [_cells(line, position) for position, line in enumerate(_lines(text))])
+    return Request(CSV, [_parse_csv_line(line, position) for position, line in enumerate(_lines(text))])
 
 
 _DECODERS: Final[dict[str, Callable[[str], Request]]] = {
@@ -159,7 +159,7 @@ _DECODERS: Final[dict[str, Callable[[str], Request]]] = {
 
 
 class _RepeatedNameError(ValueError):
-    """An object that gives a name more than once; the message is the name."""
+    """An object that contains a name more than once; the message is the name."""
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -169,7 +169,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return result
 
 
-# Every number as a float: a whole number of any length then ends as finite or infinite
+# Parses integers as floats, so that very long ones become infinite instead of slow.
 _DECODER: Final = json.JSONDecoder(parse_int=float, object_pairs_hook=_unique)
 
 
@@ -194,38 +194,38 @@ def _lines(text: str) -> list[str]:
 
 def _limited(rows: list[Any], loc: Loc) -> list[Any]:
     if not rows:
-        raise invalid([Problem(loc, "There is no company in the request; send at least one.")])
+        raise invalid([Problem(loc, "The request has no companies. Send at least one.")])
     if len(rows) > MAX_ROWS:
-        raise invalid([Problem(loc, f"{len(rows)} companies are too many; send at most {MAX_ROWS} at once.")])
+        raise invalid([Problem(loc, f"{len(rows)} companies are too many. Send at most {MAX_ROWS} at once.")])
     return rows
 
 
-def _cells(line: str, position: int) -> list[Any]:
+def _parse_csv_line(line: str, position: int) -> list[Any]:
     if _PLAIN_NUMBERS.fullmatch(line):
         try:
             return list(map(float, line.split(",")))
         except ValueError:
-            pass  # a cell is empty or no number; read one by one below, each keeps its text
+            pass  # An empty or invalid cell: parse the cells one by one, so that errors can quote them.
     try:
         cells = next(csv.reader([line], strict=True), [])
     except csv.Error as error:
         raise invalid([Problem((position,), f"Line {position + 1} is not CSV: {error}.")]) from None
-    return [_cell(cell) for cell in cells]
+    return [_parse_cell(cell) for cell in cells]
 
 
-def _cell(cell: str) -> float | str:
+def _parse_cell(cell: str) -> float | str:
     if _NUMBER.fullmatch(cell):
         return float(cell)
     return _NOT_FINITE.get(cell.strip().lstrip("+-").lower(), cell)
 
 
 def shorten(text: str) -> str:
-    """Return a text as it can be quoted in a message."""
+    """Return a text shortened and quoted for a message."""
     return repr(text if len(text) <= 60 else text[:57] + "...")
 
 
 def describe(value: object) -> str:
-    """Return what a JSON value is, for a message."""
+    """Describe a JSON value for a message."""
     if isinstance(value, str):
         return f"the text {shorten(value)}" if value.strip() else "empty"
     if isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""A request's companies against the contract: names, counts and values, each problem with its place."""
+"""Checks a request's companies against the contract, and locates every problem."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from inference.request import SINGLE_KEYS, Request, describe, shorten
 
 
 def to_matrix(request: Request, contract: Contract) -> Floats:
-    """Return a request's companies as the model takes them.
+    """Return a request's companies as the model's input.
 
     Returns
     -------
@@ -25,8 +25,8 @@ def to_matrix(request: Request, contract: Contract) -> Floats:
     Raises
     ------
     RequestError
-        `contract_mismatch` if the client names another contract; otherwise `validation_failed` with the
-        first problems found.
+        `contract_mismatch` if the client sends another contract hash; otherwise `validation_failed` with the
+        first problems.
     """
     checker = _Checker(contract)
     checker.contract(request.contract, ("contract",))
@@ -39,12 +39,12 @@ def to_matrix(request: Request, contract: Contract) -> Floats:
 
 
 class _Checker:
-    """Collects the problems of a request; stops it as soon as there are as many as are reported."""
+    """Collects the problems of a request, and raises as soon as there are `MAX_PROBLEMS`."""
 
     def __init__(self, contract: Contract) -> None:
         self._contract = contract
         self._known = contract.known
-        # A model could have a feature of such a name; then an object is always one of features.
+        # If a feature has one of these names, an object always contains features.
         self._may_be_wrapped = contract.known.isdisjoint(SINGLE_KEYS)
         self.problems: list[Problem] = []
 
@@ -54,7 +54,7 @@ class _Checker:
             raise invalid(self.problems)
 
     def contract(self, stated: object, loc: Loc) -> None:
-        """Check a contract that the client stated."""
+        """Check the contract hash that the client sent."""
         if stated is None:
             return
         if not isinstance(stated, str):
@@ -63,13 +63,13 @@ class _Checker:
             raise RequestError(
                 409,
                 "contract_mismatch",
-                f"The request is for the contract {shorten(stated)}; the model served has another, "
-                f"{self._contract.hash!r}. Read its features anew and send the request again.",
+                f"The request is for the contract {shorten(stated)}, but {self._contract.hash!r} is in "
+                "service. Read the model's features again, and send a new request.",
                 served=self._contract.hash,
             )
 
     def row(self, instance: Any, loc: Loc) -> list[float]:
-        """Return a company's numbers in the contract's order; without meaning once there is a problem."""
+        """Return a company's numbers in the contract's order; meaningless if a problem was found."""
         if self._may_be_wrapped and isinstance(instance, dict):
             wrapped = [key for key in SINGLE_KEYS if key in instance]
             if wrapped:
@@ -80,7 +80,8 @@ class _Checker:
             return self._by_name(instance, loc)
         self._add(
             loc,
-            f"A company is a list of numbers or an object of names and numbers, not {describe(instance)}.",
+            "A company must be a list of numbers or an object of names and numbers; it is "
+            f"{describe(instance)}.",
         )
         return []
 
@@ -88,7 +89,7 @@ class _Checker:
         key = wrapped[0]
         for other in instance:
             if other not in (key, "contract"):
-                self._add((*loc, other[:200]), f"{shorten(other)} cannot stand beside {key!r}.")
+                self._add((*loc, other[:200]), f"{shorten(other)} is not allowed next to {key!r}.")
         self.contract(instance.get("contract"), (*loc, "contract"))
         value = instance[key]
         if key == "data" and isinstance(value, list):
@@ -102,11 +103,11 @@ class _Checker:
     def _by_position(self, values: list[Any], loc: Loc) -> list[float]:
         names = self._contract.names
         if len(values) != len(names):
-            self._add(loc, f"{len(values)} of {len(names)} numbers; the model takes exactly {len(names)}.")
+            self._add(loc, f"The company has {len(values)} numbers; it must have {len(names)}.")
         elif _all_numbers(values):
             return values
         elif values == list(names):
-            self._add(loc, "These are the features' names; send the numbers alone, without a header line.")
+            self._add(loc, "These are the feature names. Send only the numbers, without a header line.")
         else:
             for position, (name, value) in enumerate(zip(names, values, strict=True)):
                 self._value(value, (*loc, position), name)
@@ -127,7 +128,7 @@ class _Checker:
         folded = {name.casefold(): name for name in self._contract.names}
         for name in values:
             if name not in self._known:
-                # a name of any length would make the comparison slow
+                # Long names would make the comparison slow.
                 near = get_close_matches(name[:200].strip().casefold(), folded, n=1)
                 hint = f"did you mean {folded[near[0]]!r}?" if near else "the model has no such feature."
                 self._add((*loc, name[:200]), f"{shorten(name)} is unknown: {hint}")
@@ -139,9 +140,9 @@ class _Checker:
         if not isinstance(value, float):
             self._add(loc, f"{name!r} is {describe(value)}; it must be a number.")
         elif not isfinite(value):
-            self._add(loc, f"{name!r} is not finite: NaN, Infinity or beyond what a 64-bit number holds.")
+            self._add(loc, f"{name!r} is not finite: it is NaN, Infinity or too large for a 64-bit number.")
 
 
 def _all_numbers(values: list[Any]) -> bool:
-    """Return whether all are finite floats; False can also mean that only their sum overflows."""
+    """Return whether all values are floats with a finite sum; the sum of finite floats can overflow."""
     return set(map(type, values)) <= {float} and isfinite(sum(values))

@@ -1,1 +1,1 @@
-"""WHAT runs, in which order: the SageMaker Pipeline and its deployment through boto3."""
+"""Defines the SageMaker pipeline and deploys it through boto3."""

@@ -1,4 +1,4 @@
-"""The code each job runs: the import closure of its step's module, packed so that its hash names it."""
+"""Bundles the code of each job: the import closure of its step's module, named by its hash."""
 
 import ast
 import hashlib
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-# The one place that ties a pipeline step to the module it runs.
+# The only place that maps a pipeline step to its module.
 STEP_MODULES = {
     "SelectFeatures": "steps.select_features",
     "Resample": "steps.resample",
@@ -23,21 +23,21 @@ STEP_MODULES = {
 ENTRY_POINT = "run.py"
 SOURCE = Path(__file__).resolve().parent.parent
 
-# The image has no imbalanced-learn, and jobs install nothing. Both packages are pure Python.
+# The image does not contain imbalanced-learn, and jobs install nothing. Both packages are pure Python.
 _VENDORED = ("imblearn", "sklearn_compat")
 _UPLOADS_AT_ONCE = 8
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """What a job finds in its code folder.
+    """The contents of a job's code folder.
 
     Parameters
     ----------
     files
         Contents by path relative to the folder, with forward slashes.
     sha256
-        Hash over all paths and contents; it names the folder in the bucket.
+        Hash of all paths and contents; the name of the folder in the bucket.
     """
 
     files: dict[str, bytes]
@@ -45,27 +45,27 @@ class Bundle:
 
 
 def build_bundles(source: Path = SOURCE, modules: Mapping[str, str] = STEP_MODULES) -> dict[str, Bundle]:
-    """Pack the code of every step.
+    """Bundle the code of every step.
 
     Parameters
     ----------
     source
-        The folder that holds ``steps/`` and ``inference/``. Nothing in it is imported.
+        The folder that contains ``steps/`` and ``inference/``. Nothing in it is imported.
     modules
-        The module that each step runs.
+        The module of each step.
 
     Raises
     ------
     ValueError
-        If a module imports one of ours that does not exist.
+        If a module imports a module of ``steps`` that does not exist.
     """
     return {step: _bundle(source, module) for step, module in modules.items()}
 
 
 def upload_bundles(s3: "S3Client", bucket: str, bundles: Mapping[str, Bundle]) -> dict[str, str]:
-    """Upload what the bucket does not hold yet and return each step's code URI.
+    """Upload the files that the bucket lacks, and return each step's code URI.
 
-    Two steps with the same code share a folder. An upload that was interrupted is completed by the next.
+    Steps with the same code share a folder. The next upload completes an interrupted one.
     """
     uris = {}
     with ThreadPoolExecutor(_UPLOADS_AT_ONCE) as pool:
@@ -79,7 +79,7 @@ def upload_bundles(s3: "S3Client", bucket: str, bundles: Mapping[str, Bundle]) -
                 for path, content in bundle.files.items()
                 if prefix + path not in present
             }
-            # list() so that a failed upload is raised here.
+            # list() raises the error of a failed upload.
             list(
                 pool.map(
                     lambda item: s3.put_object(Bucket=bucket, Key=item[0], Body=item[1]), missing.items()
@@ -90,12 +90,12 @@ def upload_bundles(s3: "S3Client", bucket: str, bundles: Mapping[str, Bundle]) -
 
 def _bundle(source: Path, module: str) -> Bundle:
     paths, imports = _closure(source, module)
-    # A job's Python starts a file, not a module; beside it lie the packages that the module imports.
+    # A job starts a file, not a module, so this file starts the module next to it.
     run = f'import runpy\n\nrunpy.run_module("{module}", run_name="__main__", alter_sys=True)\n'
     files = {ENTRY_POINT: run.encode()}
     files |= {path.relative_to(source).as_posix(): path.read_bytes() for path in paths}
     if "inference" in imports:
-        # Whole, since training packs it into the model for the endpoint.
+        # The whole package, because training packs it into the model for the endpoint.
         files |= _package_files(source / "inference")
     if "imblearn" in imports:
         for package in _VENDORED:
@@ -104,7 +104,7 @@ def _bundle(source: Path, module: str) -> Bundle:
 
 
 def _closure(source: Path, module: str) -> tuple[set[Path], set[str]]:
-    """Return the files under ``steps/`` that importing a module reads, and the packages they import."""
+    """Return the files under ``steps/`` that a module imports, directly or not, and all imported packages."""
     found: set[Path] = set()
     packages: set[str] = set()
     pending = [module]
@@ -119,7 +119,7 @@ def _closure(source: Path, module: str) -> tuple[set[Path], set[str]]:
             path = _file_of(source, parts[:depth])
             if path is None:
                 raise ValueError(
-                    f"{name} is imported by a step, but {source} has no module {'.'.join(parts[:depth])}."
+                    f"A step imports {name}, but {source} has no module {'.'.join(parts[:depth])}."
                 )
             if path not in found:
                 found.add(path)
@@ -134,7 +134,7 @@ def _file_of(source: Path, parts: list[str]) -> Path | None:
 
 
 def _imports(source: Path, path: Path) -> Iterator[str]:
-    """Yield the full name of every module that a file imports, wherever in the file it does so."""
+    """Yield the full name of every module that a file imports, inside functions too."""
     parts = path.relative_to(source).with_suffix("").parts
     package = parts[:-1]
     for node in ast.walk(ast.parse(path.read_bytes(), filename=str(path))):
@@ -144,14 +144,14 @@ def _imports(source: Path, path: Path) -> Iterator[str]:
             above = list(package[: len(package) + 1 - node.level]) if node.level else []
             base = [*above, *(node.module.split(".") if node.module else [])]
             yield ".".join(base)
-            # `from steps import data` imports a module, `from steps.data import read` does not.
+            # `from steps import frames` imports a module; `from steps.frames import values` does not.
             for alias in node.names:
                 if _file_of(source, [*base, alias.name]):
                     yield ".".join([*base, alias.name])
 
 
 def _package_files(folder: Path) -> dict[str, bytes]:
-    """Return a package's files, but for its tests and what Python compiled."""
+    """Return a package's files without tests and compiled files."""
     files = (path for path in sorted(folder.rglob("*")) if path.is_file())
     return {
         path.relative_to(folder.parent).as_posix(): path.read_bytes()
@@ -164,7 +164,7 @@ def _installed(package: str) -> Path:
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         raise ValueError(
-            f"The package {package} travels with a step's code but is not installed: add the 'jobs' extra."
+            f"The package {package} is part of a step's code but is not installed. Install the 'jobs' extra."
         )
     return Path(spec.submodule_search_locations[0])
 

@@ -1,4 +1,4 @@
-"""The pipeline: its steps, the gate before the registry, and the JSON that SageMaker runs."""
+"""Builds the pipeline definition: the steps, the gate and the registration of the model, as JSON."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from pipeline.sdk import offline_session
 _CONTENT_TYPES = ["application/json", "text/csv", "application/jsonlines"]
 _ENDPOINT_INSTANCES = ["ml.t2.medium", "ml.m5.large", "ml.m5.xlarge", "ml.c5.large", "ml.c5.xlarge"]
 _TRANSFORM_INSTANCES = ["ml.m5.large", "ml.m5.xlarge"]
-# The serving stack starts a worker for each core; threads of numpy's own would fight over them.
+# The serving stack starts a worker for each core, so more threads in numpy would slow them down.
 _SERVING = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -24,27 +24,27 @@ _SERVING = {
 
 
 def build_definition(project: Project, job_role_arn: str, code_uris: Mapping[str, str]) -> str:
-    """Return the pipeline's definition as JSON; the same arguments always give the same bytes.
+    """Return the pipeline definition as JSON; equal arguments give equal bytes.
 
-    Needs neither network nor credentials.
+    This needs no network and no credentials.
 
     Parameters
     ----------
     project
         Names, account and region.
     job_role_arn
-        The role that jobs run as.
+        The role of the jobs.
     code_uris
-        Where each step's bundle lies, as ``bundles.upload_bundles`` returns it.
+        The URI of each step's bundle, from ``bundles.upload_bundles``.
 
     Raises
     ------
     ValueError
-        If a step's code is missing.
+        If a step has no code URI.
     """
     if missing := sorted(set(STEP_MODULES) - set(code_uris)):
         raise ValueError(
-            f"No code URI for {', '.join(missing)}: give one for each of {', '.join(STEP_MODULES)}."
+            f"No code URI for {', '.join(missing)}; every step needs one: {', '.join(STEP_MODULES)}."
         )
     with offline_session(project.region, project.bucket) as session:
         from sagemaker.mlops.workflow.pipeline import Pipeline
@@ -59,7 +59,7 @@ def build_definition(project: Project, job_role_arn: str, code_uris: Mapping[str
             sagemaker_session=session,
         )
         definition = json.loads(pipeline.definition())
-    # The SDK writes null for what is not used; the pipeline definition's schema knows no null.
+    # The SDK writes null for unused keys, but the schema of pipeline definitions does not allow null.
     used = {key: value for key, value in definition.items() if value is not None}
     return json.dumps(used, indent=2, sort_keys=True) + "\n"
 
@@ -68,7 +68,7 @@ def _steps(jobs: Jobs, parameters: Parameters) -> list[Any]:
     seed = parameters.random_seed.to_string()
     select_features = jobs.processing_step(
         "SelectFeatures",
-        description="Checks the data, splits off the test companies and chooses each candidate's features",
+        description="Checks the data, splits off the test companies and selects each candidate's features",
         inputs={"data": parameters.input_data_uri},
         outputs={
             name: run_uri(jobs.project, "SelectFeatures", name) for name in ("train", "test", "features")
@@ -79,7 +79,7 @@ def _steps(jobs: Jobs, parameters: Parameters) -> list[Any]:
     train, test, features = (_output(select_features, name) for name in ("train", "test", "features"))
     resample = jobs.processing_step(
         "Resample",
-        description="Balances the training companies, never the test companies",
+        description="Balances the classes of the training companies",
         inputs={"train": train, "features": features},
         outputs={"resampled": run_uri(jobs.project, "Resample", "resampled")},
         arguments={"--resampler": parameters.resampler, "--random-seed": seed},
@@ -127,10 +127,10 @@ def _evaluate(jobs: Jobs, parameters: Parameters, inputs: Mapping[str, Any], rep
 
     return jobs.processing_step(
         "Evaluate",
-        description="Chooses a candidate and judges it on the test companies, beside the champion",
+        description="Selects a candidate, judges it on the test companies and compares it with the champion",
         inputs=inputs,
-        # models/ stays while runs/ expires: what was judged is what is registered, and a registered
-        # version refers to its evaluation for as long as there is the version.
+        # In models/ because runs/ expires, but a registered version refers to its model and evaluation for as
+        # long as it exists.
         outputs={
             "evaluation": bucket_uri(jobs.project, "models", "evaluation"),
             "model": bucket_uri(jobs.project, "models"),
@@ -143,7 +143,7 @@ def _evaluate(jobs: Jobs, parameters: Parameters, inputs: Mapping[str, Any], rep
             "--execution-id": ExecutionVariables.PIPELINE_EXECUTION_ID,
         },
         instance_type=parameters.processing_instance_type,
-        # The champion changes under an unchanging URI.
+        # The champion changes, but its URI does not, so a cached result could be outdated.
         cached=False,
         property_files=[report],
     )
@@ -155,20 +155,20 @@ def _gate(jobs: Jobs, parameters: Parameters, evaluate: Any, report: Any) -> Any
     from sagemaker.mlops.workflow.condition_step import ConditionStep
     from sagemaker.mlops.workflow.fail_step import FailStep
 
-    def reported(path: str) -> Any:
-        # Not for conditions alone: JsonGet hands a value to any later step ("Pipeline Functions" in
+    def evaluated(path: str) -> Any:
+        # JsonGet is not only for conditions: it passes a value to any later step ("Pipeline Functions" in
         # https://sagemaker.readthedocs.io/en/v2/amazon_sagemaker_model_building_pipeline.html).
         return JsonGet(step_name=evaluate.name, property_file=report, json_path=path)
 
     report_uri = Join(on="/", values=[_output(evaluate, "evaluation"), report.path])
     rejected = FailStep(
         "ModelRejected",
-        description="Says why no model was registered",
+        description="Reports why no model was registered",
         error_message=Join(
             on="",
             values=[
                 "The model was not registered: ",
-                reported("gate.reason"),
+                evaluated("gate.reason"),
                 " (MinRocAuc: ",
                 parameters.min_roc_auc,
                 ", report: ",
@@ -179,27 +179,27 @@ def _gate(jobs: Jobs, parameters: Parameters, evaluate: Any, report: Any) -> Any
     )
     return ConditionStep(
         "CheckRocAuc",
-        description="Lets a model through that is good enough and not worse than the champion",
+        description="Passes a model that is good enough and not significantly worse than the champion",
         conditions=[
-            ConditionGreaterThanOrEqualTo(left=reported("gate.roc_auc"), right=parameters.min_roc_auc),
+            ConditionGreaterThanOrEqualTo(left=evaluated("gate.roc_auc"), right=parameters.min_roc_auc),
             ConditionGreaterThanOrEqualTo(
-                left=reported("gate.out_of_fold_roc_auc"), right=parameters.min_roc_auc
+                left=evaluated("gate.out_of_fold_roc_auc"), right=parameters.min_roc_auc
             ),
-            ConditionGreaterThanOrEqualTo(left=reported("gate.not_worse_than_champion"), right=1),
+            ConditionGreaterThanOrEqualTo(left=evaluated("gate.not_worse_than_champion"), right=1),
         ],
-        if_steps=[_register(jobs, parameters, _output(evaluate, "model"), report_uri, reported)],
+        if_steps=[_register(jobs, parameters, _output(evaluate, "model"), report_uri, evaluated)],
         else_steps=[rejected],
     )
 
 
-def _register(jobs: Jobs, parameters: Parameters, model_uri: Any, report_uri: Any, reported: Any) -> Any:
+def _register(jobs: Jobs, parameters: Parameters, model_uri: Any, report_uri: Any, evaluated: Any) -> Any:
     from sagemaker.core.model_metrics import MetricsSource, ModelMetrics
     from sagemaker.core.workflow.execution_variables import ExecutionVariables
     from sagemaker.core.workflow.functions import Join
     from sagemaker.mlops.workflow.model_step import ModelStep
     from sagemaker.serve.model_builder import ModelBuilder
 
-    # No `source_code`: the SDK would add a training step that repacks the model, outside the gate.
+    # Without `source_code`, because the SDK would add a training step outside the gate to repack the model.
     builder = ModelBuilder(
         s3_model_data_url=Join(on="/", values=[model_uri, "model.tar.gz"]),
         image_uri=jobs.image,
@@ -220,13 +220,13 @@ def _register(jobs: Jobs, parameters: Parameters, model_uri: Any, report_uri: An
         transform_instances=_TRANSFORM_INSTANCES,
         domain="MACHINE_LEARNING",
         task="CLASSIFICATION",
-        # Values are strings of at most 256 characters without a comma; Join makes a string of a number.
+        # Values must be strings of at most 256 characters without commas; Join turns a number into a string.
         customer_metadata_properties={
-            "ContractHash": reported("selected.contract"),
+            "ContractHash": evaluated("selected.contract"),
             "ContractUri": Join(on="/", values=[model_uri, "contract.json"]),
-            "Candidate": reported("selected.candidate"),
-            "Estimator": reported("selected.estimator"),
-            "RocAuc": Join(on="", values=[reported("gate.roc_auc")]),
+            "Candidate": evaluated("selected.candidate"),
+            "Estimator": evaluated("selected.estimator"),
+            "RocAuc": Join(on="", values=[evaluated("gate.roc_auc")]),
             "ExecutionId": ExecutionVariables.PIPELINE_EXECUTION_ID,
             "EvaluationUri": report_uri,
         },

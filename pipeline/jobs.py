@@ -1,4 +1,4 @@
-"""How the pipeline runs a job: image, role, code, isolation, caching and retries, the same for every step."""
+"""Builds processing and training steps with a common image, role, isolation, caching and retry policies."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ _PROCESSING = "/opt/ml/processing"
 _TRAINING_CODE = "/opt/ml/input/data/code"
 _VOLUME_GB = 10
 _MAX_SECONDS = 2 * 60 * 60
-# Files under runs/ expire after 60 days, so what a cached step points to is always still there.
+# Shorter than the 60 days after which runs/ expires, so the outputs of a cached step always exist.
 _CACHE_FOR = "30d"
-# The same numbers on any machine: threads would add up floats in another order.
+# One thread, because the order in which threads add floats would change the results.
 _ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
 
 
 def sklearn_image(region: str) -> str:
-    """Return the URI of the scikit-learn image that jobs and endpoint run on."""
+    """Return the URI of the scikit-learn image of the jobs and the endpoint."""
     from sagemaker.core import image_uris
 
     uri: str = image_uris.retrieve(
@@ -34,36 +34,36 @@ def sklearn_image(region: str) -> str:
 
 
 def step_retries() -> list[Any]:
-    """Return the retry policy for requests that SageMaker throttles or fails to serve."""
+    """Return the retry policy for throttled requests and service faults."""
     from sagemaker.mlops.workflow.retry import StepExceptionTypeEnum, StepRetryPolicy
 
-    passing = [StepExceptionTypeEnum.SERVICE_FAULT, StepExceptionTypeEnum.THROTTLING]
-    return [StepRetryPolicy(exception_types=passing, interval_seconds=10, backoff_rate=2.0, max_attempts=5)]
+    transient = [StepExceptionTypeEnum.SERVICE_FAULT, StepExceptionTypeEnum.THROTTLING]
+    return [StepRetryPolicy(exception_types=transient, interval_seconds=10, backoff_rate=2.0, max_attempts=5)]
 
 
 def job_retries() -> list[Any]:
-    """Return the retry policies of a job: those of a request, and one for a lack of instances."""
+    """Return the retry policies of a job: those of a step, and one for capacity and internal errors."""
     from sagemaker.mlops.workflow.retry import SageMakerJobExceptionTypeEnum, SageMakerJobStepRetryPolicy
 
-    lacking = [SageMakerJobExceptionTypeEnum.CAPACITY_ERROR, SageMakerJobExceptionTypeEnum.INTERNAL_ERROR]
+    transient = [SageMakerJobExceptionTypeEnum.CAPACITY_ERROR, SageMakerJobExceptionTypeEnum.INTERNAL_ERROR]
     policy = SageMakerJobStepRetryPolicy(
-        exception_types=lacking, interval_seconds=60, backoff_rate=2.0, expire_after_mins=120
+        exception_types=transient, interval_seconds=60, backoff_rate=2.0, expire_after_mins=120
     )
     return [*step_retries(), policy]
 
 
 @dataclass(frozen=True)
 class Jobs:
-    """Makes the steps that run our code.
+    """Builds the steps that run jobs.
 
     Parameters
     ----------
     session
         A ``PipelineSession``.
     project, role_arn, image
-        Whose jobs they are, the role they run as, and in which image.
+        The project, the role of the jobs, and their image.
     code_uris
-        Where each step's bundle lies.
+        The URI of each step's bundle.
     """
 
     session: Any
@@ -89,9 +89,9 @@ class Jobs:
         Parameters
         ----------
         inputs
-            S3 URI by name; the container finds it at ``/opt/ml/processing/input/<name>``.
+            S3 URI by name; in the container it is ``/opt/ml/processing/input/<name>``.
         outputs
-            S3 URI by name, for what the container leaves at ``/opt/ml/processing/output/<name>``.
+            S3 URI by name for ``/opt/ml/processing/output/<name>`` in the container.
         arguments
             Values by option, such as ``--random-seed``.
         """
@@ -140,17 +140,17 @@ class Jobs:
         Parameters
         ----------
         channels
-            S3 URI by name; the container finds it at ``/opt/ml/input/data/<name>``.
+            S3 URI by name; in the container it is ``/opt/ml/input/data/<name>``.
         hyperparameters
-            Strings by name; the container passes each to the step as an option.
+            Strings by name; the container passes them to the step as options.
         """
         from sagemaker.core.shapes import OutputDataConfig, StoppingCondition, Tag
         from sagemaker.core.training.configs import Compute, InputData, Networking
         from sagemaker.mlops.workflow.steps import TrainingStep
         from sagemaker.train.model_trainer import ModelTrainer
 
-        # No `source_code`: the SDK would upload it under the time of the build, and no step were ever cached.
-        # The image's own script mode takes the code from a channel instead.
+        # Without `source_code`, because the SDK would upload it to a path with the build time, so no step
+        # would ever be cached. Instead, the image's script mode reads the code from a channel.
         script = {"sagemaker_program": ENTRY_POINT, "sagemaker_submit_directory": _TRAINING_CODE}
         trainer = ModelTrainer(
             training_image=self.image,
@@ -177,18 +177,18 @@ class Jobs:
         )
 
     def _environment(self, name: str) -> dict[str, str]:
-        # The bundle's sha256, which names its folder, for the step to write down what it ran.
+        # The bundle's sha256, which is its folder's name. The step records it as provenance.
         return {**_ENVIRONMENT, "CODE_SHA256": self.code_uris[name].rstrip("/").rpartition("/")[2]}
 
 
 def run_uri(project: Project, *parts: str) -> Any:
-    """Return the place of an execution's own files.
+    """Return the URI of an execution's temporary files.
 
-    The execution's id in an output's URI does not keep a step from being cached: the key is made of what goes
-    in. For Processing: AppSpecification, Environment, ProcessingInputs; for Training: AlgorithmSpecification,
+    The execution's id in an output's URI does not prevent caching, because only inputs are in the cache key.
+    For Processing: AppSpecification, Environment, ProcessingInputs; for Training: AlgorithmSpecification,
     CheckpointConfig, DebugHookConfig, DebugRuleConfigurations, Environment, HyperParameters, InputDataConfig
-    (https://docs.aws.amazon.com/sagemaker/latest/dg/pipelines-default-keys.html). A cached step hands on the
-    URIs of the execution it ran in, so the steps after it see the same inputs, and are cached too.
+    (https://docs.aws.amazon.com/sagemaker/latest/dg/pipelines-default-keys.html). A cached step returns the
+    URIs of the execution in which it ran, so the next steps have the same inputs and are cached too.
     """
     return bucket_uri(project, "runs", *parts)
 

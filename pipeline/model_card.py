@@ -1,77 +1,76 @@
-"""The model card of every registered version: what the model is for and not for, in SageMaker's form.
+"""The SageMaker model card of every registered version: intended uses, limits and ethical considerations.
 
-It holds what is true of each version. Figures differ from version to version: they are the package's
-ModelMetrics. docs/model-card.md says the same at length.
+It only contains facts that hold for every version. Metrics differ, so they are in the package's ModelMetrics.
+docs/model-card.md has the long form.
 """
 
 import json
 from typing import Any
 
-# A person reviews the card together with the version.
+# A person reviews the card when approving the version.
 _STATUS = "PendingReview"
 
 _CONTENT = {
     "model_overview": {"model_creator": "bankruptcy-mlops, trained by the project's SageMaker Pipeline"},
     "intended_uses": {
         "purpose_of_model": (
-            "To estimate from its financial ratios how likely a company is to go bankrupt, so that "
-            "people who watch many companies know which to look at first."
+            "To estimate from a company's financial ratios how likely it is to go bankrupt, so that people "
+            "who monitor many companies know which ones to review first."
         ),
         "intended_uses": (
             "Ranking and screening of companies for review by a credit analyst; early warning in a "
-            "portfolio; teaching how leak-free evaluation, calibration and MLOps are done. A person "
-            "decides. Not to be used: as the only ground on which credit is refused, priced or called "
-            "in; for natural persons or sole traders; for banks and insurers; for companies of other "
-            "countries, years or accounting standards without a new evaluation on data of theirs; for "
-            "trading."
+            "portfolio; teaching leak-free evaluation, calibration and MLOps. A person makes the decision. "
+            "Do not use it as the only reason to refuse, price or terminate credit; for natural persons or "
+            "sole traders; for banks and insurers; for companies from other countries, years or accounting "
+            "standards without a new evaluation on their data; or for trading."
         ),
         "factors_affecting_model_efficiency": (
-            "Ratios must be computed and scaled as in the training data. The base rate drifts (in the "
-            "training data about 6 percent bankrupt in the first rows and under 2 percent in the last): "
-            "ranking holds, probabilities must be calibrated anew. Values far outside of the ranges seen "
-            "in training."
+            "Ratios must be computed and scaled as in the training data. The base rate drifts: in the "
+            "training data about 6 percent of the first rows are bankrupt, and under 2 percent of the last "
+            "ones. The ranking stays valid, but probabilities must be recalibrated. Predictions are less "
+            "reliable for values far outside the training range."
         ),
         "risk_rating": "High",
         "explanations_for_risk_rating": (
-            "A wrong warning can cost a company its credit and a missed one a lender its money; most "
-            "companies flagged do not go bankrupt. So versions are registered for approval by a person."
+            "A false alarm can cost a company its credit, and a missed bankruptcy can cost a lender money. "
+            "Most flagged companies do not go bankrupt. So a person must approve each version."
         ),
     },
     "business_details": {
-        "business_problem": "Few analysts, many companies: which accounts need a person's attention first.",
+        "business_problem": "A few analysts monitor many companies and must know which to review first.",
         "business_stakeholders": "Credit analysts, portfolio managers, model risk management.",
         "line_of_business": "Credit risk",
     },
     "training_details": {
         "training_observations": (
-            "UCI data set 572, Taiwanese Bankruptcy Prediction, unless the execution was given other "
-            "data: 6819 companies of 1999 to 2009, 95 ratios, 220 bankrupt (Liang, Lu, Tsai and Shih "
-            "2016; CC BY 4.0). A fifth, chosen by a hash of the ratios, is never trained on. Columns are "
-            "chosen, scaled and resampled within the training companies. Probabilities are calibrated on "
-            "out-of-fold predictions of real companies."
+            "UCI data set 572, Taiwanese Bankruptcy Prediction, unless the execution used other data: 6819 "
+            "companies from 1999 to 2009, 95 ratios, 220 bankrupt (Liang, Lu, Tsai and Shih 2016; CC BY "
+            "4.0). A fifth of the companies, selected by a hash of the ratios, is never used for training. "
+            "Columns are selected, scaled and resampled only within the training companies. Probabilities "
+            "are calibrated on out-of-fold predictions for real companies."
         )
     },
     "evaluation_details": [
         {
             "name": "Unseen companies",
             "evaluation_observation": (
-                "ROC-AUC with its bootstrap interval, PR-AUC, Brier score, confusion matrix and curves "
-                "are in this version's model quality report, and in report.html beside it. One split of "
-                "a few dozen bankruptcies is a noisy judge: the repeated cross-validation in "
-                "docs/honest-figures.md is the steadier figure."
+                "ROC-AUC with its bootstrap interval, PR-AUC, Brier score, confusion matrix and curves are "
+                "in this version's model quality report, and in report.html next to it. One split with a "
+                "few dozen bankruptcies gives noisy metrics; the repeated cross-validation in "
+                "docs/honest-figures.md is more reliable."
             ),
         }
     ],
     "additional_information": {
         "ethical_considerations": (
-            "The ratios hold no data of persons. A company's staff, owners and creditors are affected "
-            "all the same: whoever acts on a score should be able to say which figures led to it."
+            "The ratios contain no personal data. A score still affects a company's staff, owners and "
+            "creditors, so people who act on a score should be able to explain it."
         ),
         "caveats_and_recommendations": (
-            "There is no company identifier, so that one company may be on both sides of the split and "
-            "every figure is somewhat optimistic. Values above 1 in 24 columns were read as a change of "
-            "unit, which no documentation confirms. Approve a version only after its report; recalibrate "
-            "yearly or when the base rate moves."
+            "The data has no company identifier, so one company can be on both sides of the split, and all "
+            "metrics are somewhat optimistic. Values above 1 in 24 columns are treated as being in another "
+            "unit, which no documentation confirms. Read the report before approving a version. Recalibrate "
+            "yearly, or when the base rate changes."
         ),
         "custom_details": {"Documentation": "docs/model-card.md"},
     },
@@ -79,7 +78,7 @@ _CONTENT = {
 
 
 def model_card() -> Any:
-    """Return the card as the SDK's registration takes it."""
+    """Return the card for the SDK's registration."""
     from sagemaker.core.shapes import ModelPackageModelCard
 
     return ModelPackageModelCard(

@@ -1,4 +1,4 @@
-"""The names of one project's resources, all derived from its name, account and region."""
+"""The names of a project's resources, derived from its name, account and region."""
 
 import re
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ class Project:
     Parameters
     ----------
     name
-        3 to 24 lower-case letters, digits and hyphens; starts with a letter and ends with no hyphen.
+        3 to 24 lowercase letters, digits and hyphens; starts with a letter and does not end with a hyphen.
     account
         The 12 digits of the AWS account.
     region
@@ -24,7 +24,7 @@ class Project:
     Raises
     ------
     ValueError
-        If a part has another form.
+        If a part is invalid.
     """
 
     name: str
@@ -34,22 +34,24 @@ class Project:
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
             raise ValueError(
-                f"{self.name!r} can't be a project's name: give 3 to 24 lower-case letters, digits and "
-                "hyphens, a letter first and no hyphen last, such as 'bankruptcy'."
+                f"{self.name!r} is not a valid project name. Use 3 to 24 lowercase letters, digits and "
+                "hyphens, with a letter first and no hyphen last, such as 'bankruptcy'."
             )
         if not _ACCOUNT.fullmatch(self.account):
-            raise ValueError(f"{self.account!r} is no AWS account: give its 12 digits, without hyphens.")
+            raise ValueError(
+                f"{self.account!r} is not an AWS account id. Use its 12 digits, without hyphens."
+            )
         if not _REGION.fullmatch(self.region):
-            raise ValueError(f"{self.region!r} is no AWS region: give one such as 'eu-west-1'.")
+            raise ValueError(f"{self.region!r} is not an AWS region. Use one such as 'eu-west-1'.")
 
     @property
     def bucket(self) -> str:
-        """The bucket of data, code, models and runs."""
+        """The bucket for data, code, models and runs."""
         return f"{self.name}-{self.account}-{self.region}"
 
     @property
     def model_package_group(self) -> str:
-        """The model package group that versions are registered in."""
+        """The model package group in which versions are registered."""
         return self.name
 
     @property
@@ -64,12 +66,12 @@ class Project:
 
     @property
     def storage_stack(self) -> str:
-        """The CloudFormation stack that stays."""
+        """The CloudFormation stack of bucket and model package group, which outlives the service."""
         return f"{self.name}-storage"
 
     @property
     def service_stack(self) -> str:
-        """The CloudFormation stack that can go."""
+        """The CloudFormation stack of the service, which can be deleted without losing data."""
         return f"{self.name}-service"
 
     @property

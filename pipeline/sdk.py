@@ -1,4 +1,4 @@
-"""The SageMaker SDK, held to what a build needs: no network, credentials, configuration or telemetry."""
+"""Uses the SageMaker SDK without network, credentials, configuration files or telemetry."""
 
 import logging
 import os
@@ -12,37 +12,37 @@ import boto3
 
 @contextmanager
 def offline_session(region: str, bucket: str) -> Iterator[Any]:
-    """Lend a ``PipelineSession`` that composes requests and can't send any.
+    """Yield a ``PipelineSession`` that builds requests but cannot send them.
 
-    The SDK wants a region and credentials to be imported, reads settings from files of the machine, asks IAM
-    about roles and reports its use. All that is arranged for the time of the build, and put back afterwards.
-    Import whatever else is needed of the SDK inside the ``with`` block.
+    The SDK needs a region and credentials at import, reads settings from files, asks IAM about roles and
+    sends telemetry. All of this is replaced during the build and restored afterward. Import other parts of
+    the SDK inside the ``with`` block.
 
     Parameters
     ----------
     region, bucket
-        What the definition is for. The SDK would create a bucket of its own.
+        The region and the bucket of the definition. Without a bucket, the SDK would create one.
     """
-    # The SDK makes boto3 sessions of its own, at import and in steps, which only the environment reaches.
+    # The SDK creates its own boto3 sessions, which can only be configured by the environment.
     environment = {
         "AWS_DEFAULT_REGION": region,
         "AWS_ACCESS_KEY_ID": "none",
         "AWS_SECRET_ACCESS_KEY": "none",
-        # The one switch against asking IAM whether the job role is allowed enough.
+        # The only setting that stops the SDK from asking IAM about the job role's permissions.
         "SAGEMAKER_VALIDATE_ROLE": "false",
     }
     with _environment(environment), _default_session(), _quiet():
         from sagemaker.core.telemetry import telemetry_logging
         from sagemaker.core.workflow.pipeline_context import PipelineSession
 
-        # The documented opt-out is a setting in the SDK's configuration, which makes the SDK check it against
-        # its schema at every look-up: some seconds a build. This is the function that would have sent it.
+        # The documented opt-out is in the SDK's configuration, which the SDK validates at every look-up; that
+        # takes some seconds in each build. So this replaces the function that sends telemetry.
         send = telemetry_logging._send_telemetry_request
         telemetry_logging._send_telemetry_request = lambda *_args, **_kwargs: None
         try:
-            session = PipelineSession(boto_session=_unsendable(), default_bucket=bucket)
-            session._default_bucket = bucket  # else the first use of it looks for the bucket
-            # Defaults from a file of this machine would make the definition depend on who builds it.
+            session = PipelineSession(boto_session=_offline_boto_session(), default_bucket=bucket)
+            session._default_bucket = bucket  # Otherwise its first use would look for the bucket.
+            # Defaults from a file would make the definition depend on the machine.
             session.sagemaker_config = {}
             yield session
         finally:
@@ -65,7 +65,7 @@ def _environment(values: Mapping[str, str]) -> Iterator[None]:
 
 @contextmanager
 def _default_session() -> Iterator[None]:
-    # boto3 keeps the first session it makes, and with it the credentials of the build.
+    # boto3 keeps its first session, and with it the credentials of the build.
     before, boto3.DEFAULT_SESSION = boto3.DEFAULT_SESSION, None
     try:
         yield
@@ -75,7 +75,7 @@ def _default_session() -> Iterator[None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the SDK's warnings and logs to itself, and the root logger as it was: the SDK configures it."""
+    """Hide the SDK's warnings and logs, and restore the root logger, which the SDK reconfigures."""
     root = logging.getLogger()
     handlers, level, disabled = list(root.handlers), root.level, root.manager.disable
     logging.disable(logging.WARNING)
@@ -89,7 +89,7 @@ def _quiet() -> Iterator[None]:
         root.handlers[:] = handlers
 
 
-def _unsendable() -> boto3.Session:
+def _offline_boto_session() -> boto3.Session:
     session = boto3.Session()
     session.events.register("before-send", _refuse)
     return session
@@ -97,5 +97,5 @@ def _unsendable() -> boto3.Session:
 
 def _refuse(request: Any, **_event: Any) -> None:
     raise RuntimeError(
-        f"Building the pipeline's definition must not call AWS, but the SDK tried {request.url}."
+        f"Building the pipeline definition must not call AWS, but the SDK tried to call {request.url}."
     )

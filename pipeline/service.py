@@ -1,4 +1,4 @@
-"""The pipeline at SageMaker, through boto3 alone: create or update it, start it, watch it, stop it."""
+"""Creates, updates, starts, watches and stops the pipeline through boto3."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -27,17 +27,17 @@ class StepState:
         The step's name.
     type
         ``Processing``, ``Training``, ``Condition``, ``Fail`` or ``RegisterModel``; None until SageMaker
-        has said so.
+        reports it.
     status
         ``Starting``, ``Executing``, ``Stopping``, ``Stopped``, ``Failed`` or ``Succeeded``.
     start, end
-        Aware times; None until they have come.
+        Times with a time zone; None until the step starts or ends.
     failure_reason
-        For a failed job what the job itself said, else what SageMaker says.
+        A failed job's own message if there is one, otherwise the reason from SageMaker.
     cached
-        Whether the outputs of an earlier execution were taken.
+        Whether the outputs of an earlier execution are reused.
     arn
-        The job, or for RegisterModel the model package.
+        The ARN of the job, or for RegisterModel of the model package.
     """
 
     name: str
@@ -52,7 +52,7 @@ class StepState:
 
 @dataclass(frozen=True)
 class Execution:
-    """An execution; ``describe`` adds its parameters, and its steps in the order they began."""
+    """An execution; ``describe`` adds its parameters, and its steps in the order in which they started."""
 
     arn: str
     display_name: str | None
@@ -65,12 +65,12 @@ class Execution:
 
     @property
     def id(self) -> str:
-        """The last part of the ARN, which names the execution's folders in the bucket."""
+        """The last part of the ARN, which is also the name of the execution's folders in the bucket."""
         return self.arn.rpartition("/")[2]
 
     @property
     def ended(self) -> bool:
-        """Whether nothing will change any more."""
+        """Whether the execution has finished."""
         return self.status not in _RUNNING
 
 
@@ -83,9 +83,9 @@ def upsert(
     *,
     max_parallel_steps: int = MAX_PARALLEL_STEPS,
 ) -> Literal["created", "updated", "unchanged"]:
-    """Create the pipeline, or update it where it differs, and say which.
+    """Create the pipeline, or update it if it differs, and return which.
 
-    Tags are set when it is created.
+    Tags are only set when the pipeline is created.
     """
     wanted: dict[str, Any] = {
         "PipelineDefinition": definition,
@@ -110,7 +110,7 @@ def start(
     parameters: Mapping[str, object],
     display_name: str | None = None,
 ) -> str:
-    """Start an execution with these parameters and return its ARN."""
+    """Start an execution with parameters and return its ARN."""
     named: Any = {"PipelineExecutionDisplayName": display_name} if display_name else {}
     answer = sagemaker.start_pipeline_execution(
         PipelineName=project.pipeline,
@@ -121,16 +121,16 @@ def start(
 
 
 def stop(sagemaker: "SageMakerClient", arn: str) -> None:
-    """Ask for an execution to be stopped; its jobs take some time to end."""
+    """Request that an execution stops; its jobs take some time to end."""
     sagemaker.stop_pipeline_execution(PipelineExecutionArn=arn)  # type: ignore[call-arg]  # botocore adds a token
 
 
 def describe(sagemaker: "SageMakerClient", arn: str) -> Execution:
-    """Return an execution with its steps, and of each failed step the real reason."""
+    """Return an execution with its steps and the reason of each failed step."""
     execution = sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)
     pages = sagemaker.get_paginator("list_pipeline_execution_steps").paginate(PipelineExecutionArn=arn)
     steps = [_step_state(sagemaker, step) for page in pages for step in page["PipelineExecutionSteps"]]
-    given = sagemaker.get_paginator("list_pipeline_parameters_for_execution").paginate(
+    parameters = sagemaker.get_paginator("list_pipeline_parameters_for_execution").paginate(
         PipelineExecutionArn=arn
     )
     ended = execution["PipelineExecutionStatus"] not in _RUNNING
@@ -141,7 +141,9 @@ def describe(sagemaker: "SageMakerClient", arn: str) -> Execution:
         start=execution.get("CreationTime"),
         end=execution.get("LastModifiedTime") if ended else None,
         failure_reason=execution.get("FailureReason"),
-        parameters={item["Name"]: item["Value"] for page in given for item in page["PipelineParameters"]},
+        parameters={
+            item["Name"]: item["Value"] for page in parameters for item in page["PipelineParameters"]
+        },
         steps=tuple(sorted(steps, key=lambda step: step.start or datetime.max.replace(tzinfo=UTC))),
     )
 
@@ -153,12 +155,12 @@ def watch(
     interval: float = 5.0,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[Execution]:
-    """Yield an execution whenever something about it has changed, and end when it has finished.
+    """Yield an execution whenever it has changed, until it has finished.
 
     Parameters
     ----------
     interval
-        Seconds between two looks.
+        Seconds between two requests.
     """
     last = None
     while last is None or not last.ended:
@@ -217,13 +219,13 @@ _TYPES = {"ProcessingJob": "Processing", "TrainingJob": "Training"}
 
 
 def _step_state(sagemaker: "SageMakerClient", step: "PipelineExecutionStepTypeDef") -> StepState:
-    # Metadata holds one entry, named after what the step made.
+    # Metadata has one entry, named after the resource that the step created.
     metadata: Mapping[str, Any] = step.get("Metadata", {})
     kind = next(iter(metadata), None)
-    made = metadata[kind] if kind else {}
+    created = metadata[kind] if kind else {}
     failure_reason = step.get("FailureReason")
-    if step["StepStatus"] == "Failed" and "Arn" in made:
-        failure_reason = _reason_of_job(sagemaker, kind, made["Arn"]) or failure_reason
+    if step["StepStatus"] == "Failed" and "Arn" in created:
+        failure_reason = _job_failure_reason(sagemaker, kind, created["Arn"]) or failure_reason
     return StepState(
         name=step["StepName"],
         type=_TYPES.get(kind, kind) if kind else None,
@@ -232,15 +234,15 @@ def _step_state(sagemaker: "SageMakerClient", step: "PipelineExecutionStepTypeDe
         end=step.get("EndTime"),
         failure_reason=failure_reason,
         cached="CacheHitResult" in step,
-        arn=made.get("Arn"),
+        arn=created.get("Arn"),
     )
 
 
-def _reason_of_job(sagemaker: "SageMakerClient", kind: str | None, arn: str) -> str | None:
+def _job_failure_reason(sagemaker: "SageMakerClient", kind: str | None, arn: str) -> str | None:
     name = arn.rpartition("/")[2]
     if kind == "ProcessingJob":
         processing = sagemaker.describe_processing_job(ProcessingJobName=name)
-        # The exit message is what the step wrote; the failure reason says little more than that it failed.
+        # The exit message is the step's own message; the failure reason is generic.
         return processing.get("ExitMessage") or processing.get("FailureReason")
     if kind == "TrainingJob":
         return sagemaker.describe_training_job(TrainingJobName=name).get("FailureReason")

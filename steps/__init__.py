@@ -1,1 +1,1 @@
-"""Code that runs inside the pipeline's jobs, one entry module per step."""
+"""Code that runs in the pipeline's jobs, with one entry module per step."""

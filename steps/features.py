@@ -1,4 +1,4 @@
-"""Reads features.json: which columns each candidate gets, and the facts of data and split."""
+"""Reads features.json: each candidate's columns, and facts about the data and the split."""
 
 from __future__ import annotations
 
@@ -17,6 +17,6 @@ def read_features(folder: Path) -> dict[str, Any]:
 
 
 def feature_names(folder: Path, candidate: str) -> list[str]:
-    """Return a candidate's column names in order."""
+    """Return a candidate's column names, in order."""
     names: list[str] = read_features(folder)["candidates"][candidate]["features"]
     return names

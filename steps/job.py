@@ -1,33 +1,70 @@
-"""What every job shares: its folders, its arguments, how it fails, and one thread per fit."""
+"""Folders, arguments, logging and error reporting that every job shares."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
-# SageMaker shows the first 1,024 characters of a failure; the rest stands in the job's log.
+# SageMaker shows the first 1,024 characters of a failure. The full text is in the job's log.
 MESSAGE_CHARACTERS = 1024
 
 
 class JobError(Exception):
-    """A failure that the person who started the execution can understand and mend."""
+    """An error that the person who started the execution can understand and fix.
+
+    Attributes
+    ----------
+    code
+        Stable name of the kind of error, for programs.
+    problem
+        What is wrong: what was given and what is allowed.
+    hint
+        What to do next; empty if the problem already says it.
+    """
+
+    code = "failed"
+
+    def __init__(self, problem: str, hint: str = "") -> None:
+        super().__init__(f"{problem}\n{hint}".rstrip())
+        self.problem = problem
+        self.hint = hint
+
+
+class ParameterError(JobError):
+    """A parameter or argument has a value that is not allowed."""
+
+    code = "invalid_parameter"
+
+
+class DataError(JobError):
+    """The data file cannot be used; `problem` lists what is wrong with it."""
+
+    code = "invalid_data"
 
 
 class Arguments(argparse.ArgumentParser):
-    """Command-line arguments whose mistakes are failures like any other."""
+    """Command-line parser that raises `ParameterError` for invalid arguments."""
 
     def error(self, message: str) -> NoReturn:
-        """Raise what argparse found wrong instead of exiting silently."""
-        raise JobError(f"The job was started with wrong arguments: {message}.\n{self.format_usage().strip()}")
+        """Raise a `ParameterError` instead of exiting."""
+        problem = f"The job was started with invalid arguments: {message}."
+        raise ParameterError(problem, self.format_usage().strip())
+
+
+def require_choice(parameter: str, value: str, choices: Sequence[str]) -> None:
+    """Raise a `ParameterError` unless a pipeline parameter has one of the allowed values."""
+    if value not in choices:
+        problem = f"{parameter} is {value!r}; it must be one of {', '.join(choices)}."
+        raise ParameterError(problem)
 
 
 def base_dir() -> Path:
-    """Return the folder that SageMaker gives a job: /opt/ml, or $SAGEMAKER_BASE_DIR in its place."""
+    """Return the folder that SageMaker gives a job: $SAGEMAKER_BASE_DIR if set, otherwise /opt/ml."""
     return Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
 
 
@@ -43,36 +80,36 @@ def processing_output(name: str) -> Path:
 
 def channel(name: str) -> Path:
     """Return the folder of a training job's channel."""
-    given = os.environ.get(f"SM_CHANNEL_{name.upper()}")
-    return Path(given) if given else base_dir() / "input" / "data" / name
+    folder = os.environ.get(f"SM_CHANNEL_{name.upper()}")
+    return Path(folder) if folder else base_dir() / "input" / "data" / name
 
 
 def model_dir() -> Path:
-    """Return the folder that a training job's model.tar.gz is made of."""
-    given = os.environ.get("SM_MODEL_DIR")
-    return Path(given) if given else base_dir() / "model"
+    """Return the folder whose contents SageMaker packs into a training job's model.tar.gz."""
+    folder = os.environ.get("SM_MODEL_DIR")
+    return Path(folder) if folder else base_dir() / "model"
 
 
-def say(line: str) -> None:
-    """Write a line to the job's log at once."""
+def log(line: str) -> None:
+    """Write a line to the job's log and flush it."""
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
 
 
-def require_file(path: Path, what: str) -> Path:
-    """Return `path`, or fail with a sentence that says which input is missing."""
+def require_file(path: Path, description: str) -> Path:
+    """Return `path`, or raise a `JobError` that says which input is missing."""
     if not path.is_file():
         found = sorted(p.name for p in path.parent.iterdir()) if path.parent.is_dir() else []
         raise JobError(
-            f"The {what} is missing: {path} does not exist; its folder holds {found or 'nothing'}."
+            f"The {description} is missing: {path} does not exist; its folder holds {found or 'nothing'}.",
         )
     return path
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Compute with one BLAS and OpenMP thread, so that a fit gives the same bytes on any machine's cores."""
-    # Only jobs that fit load it.
+    """Limit BLAS and OpenMP to one thread, so that a fit gives the same bytes on any number of cores."""
+    # Imported here because only jobs that fit need it.
     from threadpoolctl import threadpool_limits  # noqa: PLC0415
 
     with threadpool_limits(limits=1):
@@ -80,9 +117,10 @@ def one_thread() -> Iterator[None]:
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run a job's `main`; where it fails, leave the reason where SageMaker shows it and exit with 1.
+    """Run a job's `main`; on failure, write the reason where SageMaker reads it and exit with 1.
 
-    A `JobError` is written as it is; anything else is a defect of ours and leaves its traceback in the log.
+    The message of a `JobError` is written unchanged. Any other exception is a bug: it is raised again, so
+    that its traceback is in the log.
     """
     try:
         main()
@@ -92,7 +130,7 @@ def run(main: Callable[[], None]) -> None:
         raise SystemExit(1) from None
     except Exception as error:
         _report_failure(
-            f"The job stopped on an unexpected {type(error).__name__}: {error}\nSee the job's log."
+            f"The job failed with an unexpected {type(error).__name__}: {error}\nSee the job's log."
         )
         raise
 
@@ -104,10 +142,10 @@ def _report_failure(message: str) -> None:
     output = base_dir() / "output"
     try:
         output.mkdir(parents=True, exist_ok=True)
-        # A training job's FailureReason is read from `failure`, a processing job's ExitMessage from
-        # `message`.
+        # SageMaker reads a training job's FailureReason from `failure`, and a processing job's ExitMessage
+        # from `message`.
         for name in ("failure", "message"):
             (output / name).write_text(message, encoding="utf-8")
     except OSError as error:
-        # Outside of a container /opt/ml can be out of reach; that must not take the place of the reason.
-        sys.stderr.write(f"The reason could not be left in {output}: {error}\n")
+        # Outside of a container, /opt/ml may not be writable. That must not hide the real reason.
+        sys.stderr.write(f"The reason for the failure could not be written to {output}: {error}\n")

@@ -1,4 +1,4 @@
-"""SelectFeatures: checks the data, splits it, and picks each candidate's columns on the training side."""
+"""SelectFeatures: checks and splits the data, and selects each candidate's columns on the training side."""
 
 from __future__ import annotations
 
@@ -11,17 +11,27 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from steps.dataset.columns import RATIOS
-from steps.frames import DataError, csv_sha256, find_data_file, read_data, target, values
-from steps.job import Arguments, JobError, one_thread, processing_input, processing_output, run, say
+from steps.dataset.columns import FEATURE_COUNT, RATIOS
+from steps.dataset.reader import csv_sha256, find_data_file, read_data
+from steps.frames import target, values
+from steps.job import (
+    Arguments,
+    DataError,
+    ParameterError,
+    log,
+    one_thread,
+    processing_input,
+    processing_output,
+    run,
+)
 from steps.split import FOLDS, RULE, split
 
 Floats = NDArray[np.float64]
 
 METHODS = {
-    "baseline": "f_classif (ANOVA F) on the columns as they are",
+    "baseline": "f_classif (ANOVA F) on the unchanged columns",
     "recommended": "backward elimination in a logistic regression on normal scores of columns and derived "
-    "ratios, mean over resamples of the training companies",
+    "ratios, averaged over resamples of the training companies",
 }
 
 
@@ -32,11 +42,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--train", type=Path, default=processing_output("train"))
     parser.add_argument("--test", type=Path, default=processing_output("test"))
     parser.add_argument("--features", type=Path, default=processing_output("features"))
-    parser.add_argument("--feature-count", type=int, default=50)
+    parser.add_argument("--feature-count", type=int, default=FEATURE_COUNT)
     parser.add_argument("--random-seed", type=int, default=42)
     args = parser.parse_args(argv)
     if not 1 <= args.feature_count <= len(RATIOS):
-        raise JobError(f"FeatureCount is {args.feature_count}; it must be between 1 and {len(RATIOS)}.")
+        problem = f"FeatureCount is {args.feature_count}; it must be between 1 and {len(RATIOS)}."
+        raise ParameterError(problem)
 
     path = find_data_file(args.data)
     train, test = split(read_data(path), args.random_seed)
@@ -53,26 +64,26 @@ def main(argv: Sequence[str] | None = None) -> None:
     test.to_parquet(args.test / "test.parquet", index=False)
     text = json.dumps(facts, indent=1, ensure_ascii=False, allow_nan=False)
     (args.features / "features.json").write_text(text, encoding="utf-8")
-    say(f"{len(train):,} training and {len(test):,} test companies from {path.name}")
+    log(f"{len(train):,} training and {len(test):,} test companies from {path.name}")
 
 
 def select(train: pd.DataFrame, count: int, seed: int) -> dict[str, Any]:
-    """Pick each candidate's columns from the training companies.
+    """Select each candidate's columns, using only the training companies.
 
     Returns
     -------
     dict
-        Per candidate: `method`, `features` (names in the schema's order), `scores` (of every usable
-        column; the highest are taken) and `rejected` (why each other column fell). Where fewer than
-        `count` columns are usable, all of them are taken. `recommended` also has `stability`: in which
-        share of the resamples each column would be taken.
+        Per candidate: `method`, `features` (names in the order of the data file), `scores` (of every usable
+        column; the highest are selected) and `rejected` (the reason for each other column). If fewer than
+        `count` columns are usable, all of them are selected. `recommended` also has `stability`: the share of
+        resamples that would select each column.
     """
     rejected = unusable(train)
     usable = [name for name in RATIOS if name not in rejected]
     if not usable:
-        raise DataError("Every ratio has one value for all training companies, so none can tell them apart.")
+        raise DataError("Every ratio is constant over the training companies, so no model can be trained.")
     X, y = values(train, usable), target(train)
-    from steps.selection import elimination_order  # noqa: PLC0415 (A bad file fails before this loads.)
+    from steps.selection import elimination_order  # noqa: PLC0415 (An invalid file fails before this slow import.)
 
     with one_thread():
         order = elimination_order(X, y, usable, seed)
@@ -87,7 +98,7 @@ def select(train: pd.DataFrame, count: int, seed: int) -> dict[str, Any]:
 
 
 def unusable(train: pd.DataFrame) -> dict[str, str]:
-    """Return why columns can't serve any candidate: constant, or equal to an earlier column."""
+    """Return the unusable columns with the reason: constant, or equal to an earlier column."""
     reasons: dict[str, str] = {}
     first_with: dict[bytes, str] = {}
     for name in RATIOS:
@@ -103,19 +114,19 @@ def unusable(train: pd.DataFrame) -> dict[str, str]:
 def _choose(
     candidate: str, usable: Sequence[str], scores: Floats, count: int, rejected: dict[str, str]
 ) -> dict[str, Any]:
-    # Stable, so that among equal scores the earlier column wins on any machine.
+    # A stable sort selects the earlier of two columns with equal scores on every machine.
     ranking = np.argsort(-scores, kind="stable")
     chosen = set(ranking[:count].tolist())
-    rank = {usable[at]: place for place, at in enumerate(ranking.tolist(), start=1)}
+    rank = {usable[index]: position for position, index in enumerate(ranking.tolist(), start=1)}
     return {
         "method": METHODS[candidate],
-        "features": [name for at, name in enumerate(usable) if at in chosen],
+        "features": [name for index, name in enumerate(usable) if index in chosen],
         "scores": dict(zip(usable, scores.tolist(), strict=True)),
         "rejected": rejected
         | {
             name: f"lower score: rank {rank[name]} of {len(usable)}"
-            for at, name in enumerate(usable)
-            if at not in chosen
+            for index, name in enumerate(usable)
+            if index not in chosen
         },
     }
 
@@ -125,7 +136,7 @@ def _f_scores(X: Floats, y: NDArray[np.int8]) -> Floats:
 
     with np.errstate(divide="ignore", invalid="ignore"):
         scores: Floats = f_classif(X, y)[0]
-    # A column that separates the classes perfectly has no variance within them: F is infinite.
+    # F is infinite for a column that separates the classes perfectly: it has no variance within them.
     return np.nan_to_num(scores, nan=0.0, posinf=float(np.finfo(np.float64).max))
 
 

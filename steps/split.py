@@ -1,4 +1,4 @@
-"""Splits companies into training and test side, and training companies into folds."""
+"""Splits companies into training and test companies, and training companies into folds."""
 
 from __future__ import annotations
 
@@ -9,22 +9,23 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from steps.dataset.columns import RATIOS
-from steps.frames import DataError, target
+from steps.frames import target
+from steps.job import DataError
 
 TEST_SHARE = 0.2
 FOLDS = 5
 MINIMUM = 10
-RULE = "sha256 over the ratios as float64 in sorted-name order; the lowest 20 % of its range are test"
+RULE = "companies whose sha256, over the ratios as float64 in the order of their names, is in the lowest 20 %"
 
 
 def is_test(frame: pd.DataFrame) -> NDArray[np.bool_]:
-    """Return which companies are on the test side, shape (rows,).
+    """Return which companies are test companies, shape (rows,).
 
-    The side depends on a company's ratios alone, so it stays on its side as data grows, whatever the
-    seed, and identical rows are never on both sides. About 20 % of companies are on the test side.
+    This depends only on a company's own ratios, not on the seed or on other rows. So a company stays on its
+    side as the data grows, and identical rows are on the same side. About 20 % are test companies.
     """
     names = sorted(RATIOS)
-    # -0.0 and 0.0 are the same number but not the same bytes; adding 0.0 makes both 0.0.
+    # -0.0 and 0.0 are the same number but not the same bytes; adding 0.0 turns both into 0.0.
     table = np.ascontiguousarray(frame[names].to_numpy(dtype="<f8") + 0.0)
     limit = int(TEST_SHARE * 2**64)
     heads = (hashlib.sha256(row.tobytes()).digest()[:8] for row in table)
@@ -36,7 +37,7 @@ def split(frame: pd.DataFrame, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
 
     Folds are stratified by the target and drawn with the seed.
     """
-    # Imported here: reading and checking a bad file needs no scikit-learn.
+    # Imported here so that an invalid file is rejected before scikit-learn loads.
     from sklearn.model_selection import StratifiedKFold  # noqa: PLC0415
 
     test_side = is_test(frame)
@@ -56,8 +57,8 @@ def _require_both_classes(side: str, y: NDArray[np.int8], companies: int) -> Non
     for count, what in ((bankrupt, "bankrupt"), (len(y) - bankrupt, "not bankrupt")):
         if count < MINIMUM:
             raise DataError(
-                f"The data has too few companies that are {what}: {count} on the {side} side, where at "
-                f"least {MINIMUM} are needed to train and judge a model.\n"
-                f"The file holds {companies:,} companies; {RULE}.\n"
-                "Use a file with more companies of this class."
+                f"The data has too few companies that are {what}: {count} on the {side} side; at least "
+                f"{MINIMUM} are needed to train and judge a model.\n"
+                f"The file holds {companies:,} companies. The test side: {RULE}.",
+                "Use a file with more companies of this class.",
             )

@@ -1,4 +1,4 @@
-"""TrainBaseline: the baseline recipe, fitted on training companies only."""
+"""TrainBaseline: fits the baseline recipe on the training companies."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from steps.training import Candidate, TrainingSet, available_cores, read_trainin
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Write the baseline candidate's artefact into the model folder."""
+    """Write the baseline candidate's artifact into the model folder."""
     parser = Arguments(prog="train_baseline", description=__doc__)
     parser.add_argument("--train", type=Path, default=channel("train"))
     parser.add_argument("--resampled", type=Path, default=channel("resampled"))
@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--processes", type=int, default=available_cores())
     args = parser.parse_args(argv)
     data = read_training_set(args.train, args.features, "baseline")
-    resampling = require_file(args.resampled / "resampling.json", "account of the resampling")
+    resampling = require_file(args.resampled / "resampling.json", "resampling report")
     resampler = json.loads(resampling.read_text(encoding="utf-8"))["resampler"]
     data = replace(data, origin={**data.origin, "resampler": resampler})
     fit = partial(fit_baseline, data, args.resampled, args.random_seed)
@@ -38,10 +38,10 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def fit_baseline(data: TrainingSet, resampled: Path, seed: int, held_out: int | None) -> Pipeline:
-    """Fit the scaler on real companies, the network on the set that Resample made of them, scaled."""
+    """Fit the scaler on real companies, and the network on the resampled companies from Resample."""
     part = "whole" if held_out is None else f"fold-{held_out}"
     frame: pd.DataFrame = read_frame(resampled, f"{part}.parquet", [*data.names, TARGET])
-    # The same scaler as Resample fitted, since the companies are the same.
+    # The same scaler as in Resample, because it is fitted on the same companies.
     scaler = StandardScaler().fit(data.X[data.outside(held_out)])
     network = baseline_network(seed)
     network.fit(values(frame, data.names), target(frame))

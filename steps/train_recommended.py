@@ -1,4 +1,4 @@
-"""TrainRecommended: the estimator that we recommend, or a simpler one by name."""
+"""TrainRecommended: fits the recommended estimator, or another one by name."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 from sklearn.pipeline import Pipeline
 
 from steps.estimators.recipes import ESTIMATORS, Build
-from steps.job import Arguments, JobError, channel, model_dir, run
+from steps.job import Arguments, channel, model_dir, require_choice, run
 from steps.training import Candidate, TrainingSet, available_cores, read_training_set, train_candidate
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Write the recommended candidate's artefact into the model folder."""
+    """Write the recommended candidate's artifact into the model folder."""
     parser = Arguments(prog="train_recommended", description=__doc__)
     parser.add_argument("--train", type=Path, default=channel("train"))
     parser.add_argument("--features", type=Path, default=channel("features"))
@@ -23,17 +23,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--random-seed", type=int, default=42)
     parser.add_argument("--processes", type=int)
     args = parser.parse_args(argv)
-    if args.estimator not in ESTIMATORS:
-        raise JobError(f"Estimator is {args.estimator!r}; it must be one of {', '.join(ESTIMATORS)}.")
+    require_choice("Estimator", args.estimator, tuple(ESTIMATORS))
     data = read_training_set(args.train, args.features, "recommended")
-    # Fitting a logistic regression takes less time than starting a process does.
+    # Fitting a logistic regression is faster than starting a process.
     processes = args.processes or (1 if args.estimator == "logistic" else available_cores())
     fit = partial(fit_recommended, data, ESTIMATORS[args.estimator], args.random_seed)
     train_candidate(Candidate("recommended", args.estimator), data, fit, args.model_dir, processes)
 
 
 def fit_recommended(data: TrainingSet, build: Build, seed: int, held_out: int | None) -> Pipeline:
-    """Fit the estimator on real companies as the data file has them."""
+    """Fit the estimator on real companies in the units of the data file."""
     companies = data.outside(held_out)
     return build(data.names, seed).fit(data.X[companies], data.y[companies])
 

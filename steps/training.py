@@ -1,4 +1,4 @@
-"""What both training jobs share: out-of-fold predictions, calibration, operating points, the artefact."""
+"""Training shared by both candidates: out-of-fold predictions, calibration, operating points, artifact."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from steps.export.files import write_model
 from steps.export.served import export_pipeline
 from steps.features import feature_names, read_features
 from steps.frames import read_frame, target, values
-from steps.job import one_thread, say
+from steps.job import log, one_thread
 from steps.measures.calibration import fit_calibration
 from steps.measures.drift import profile
 from steps.measures.logits import pipeline_logit
@@ -30,13 +30,13 @@ from steps.split import FOLDS
 
 Floats = NDArray[np.float64]
 
-# Fits on the training companies outside of the given fold, or on all with None.
+# Fits on the training companies outside the given fold, or on all of them for None.
 Fit = Callable[[int | None], Pipeline]
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """Which candidate is trained, and by which estimator."""
+    """The candidate that is trained, and its estimator."""
 
     name: str
     estimator: str
@@ -44,9 +44,20 @@ class Candidate:
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """A candidate's training companies: X (n, k) as the data file has them, y and fold (n,).
+    """A candidate's training companies.
 
-    `origin` holds the facts of the data file and the settings that led to them, for the model to carry.
+    Attributes
+    ----------
+    names
+        The k columns of X.
+    X : array of shape (n, k)
+        The companies, in the units of the data file.
+    y : array of shape (n,)
+        1 for companies that went bankrupt, otherwise 0.
+    fold : array of shape (n,)
+        The fold of each company.
+    origin
+        Facts about the data file and the settings, which are stored in the model.
     """
 
     names: list[str]
@@ -56,13 +67,12 @@ class TrainingSet:
     origin: Mapping[str, Any] = field(default_factory=dict)
 
     def outside(self, fold: int | None) -> NDArray[np.bool_]:
-        """Return which companies to fit on while `fold` is held out, shape (n,)."""
-        everywhere = np.ones(len(self.fold), dtype=bool)
-        return everywhere if fold is None else self.fold != fold
+        """Return the companies outside `fold`, or all for None, as a mask of shape (n,)."""
+        return np.ones(len(self.fold), dtype=bool) if fold is None else self.fold != fold
 
 
 def read_training_set(train: Path, features: Path, candidate: str) -> TrainingSet:
-    """Read what a candidate trains on from the folders that SelectFeatures wrote."""
+    """Read a candidate's training companies from the folders that SelectFeatures wrote."""
     names = feature_names(features, candidate)
     facts = read_features(features)
     origin = {name: facts[name] for name in ("data", "feature_count", "random_seed")}
@@ -74,50 +84,50 @@ def read_training_set(train: Path, features: Path, candidate: str) -> TrainingSe
 def train_candidate(
     candidate: Candidate, data: TrainingSet, fit: Fit, model_dir: Path, processes: int
 ) -> None:
-    """Fit a candidate, calibrate it on out-of-fold predictions and write its artefact.
+    """Fit a candidate, calibrate it on out-of-fold predictions and write its artifact.
 
     Parameters
     ----------
     candidate
-        Its names for the contract.
+        The names for the contract.
     data
-        Real, not resampled, companies.
+        Real companies, not resampled ones.
     fit
-        Called for the whole and for each fold. A fit must depend on its argument alone.
+        Called once with None and once with each fold. The result must depend only on its argument.
     model_dir
-        Where model.npz, model.json, model.joblib and code/ go.
+        Gets model.npz, model.json, model.joblib and code/.
     processes
-        How many fits run side by side; the result does not depend on it.
+        The number of parallel fits. It does not change the result.
     """
     pipeline, logit = _fit_all(data, fit, processes)
     calibration = fit_calibration(logit, data.y)
     probability = calibration.apply(logit)
-    figures = {
+    metrics = {
         "roc_auc": roc_auc(data.y, probability),
         "pr_auc": average_precision(data.y, probability),
         "brier": brier_score(data.y, probability),
         "ece": expected_calibration_error(data.y, probability),
     }
     contract = _contract(candidate, data, probability)
-    contract["out_of_fold"] = {**figures, "companies": len(data.y), "bankruptcies": int(data.y.sum())}
+    contract["out_of_fold"] = {**metrics, "companies": len(data.y), "bankruptcies": int(data.y.sum())}
     contract["training"] = _training_facts(data, probability)
     audit = {"pipeline": pipeline, "calibration": calibration, "features": data.names}
     write_model(model_dir, export_pipeline(pipeline, calibration), contract, audit)
-    say(f"{candidate.name} ({candidate.estimator}), out-of-fold on {len(data.y):,} training companies:")
-    for name, value in figures.items():
-        say(f"{name}={value:.6f}")
+    log(f"{candidate.name} ({candidate.estimator}), out of fold on {len(data.y):,} training companies:")
+    for name, value in metrics.items():
+        log(f"{name}={value:.6f}")
 
 
 def available_cores() -> int:
-    """Return how many cores this process may use."""
+    """Return the number of cores that this process can use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _fit_all(data: TrainingSet, fit: Fit, processes: int) -> tuple[Pipeline, Floats]:
-    """Return the pipeline fitted on all companies, and each company's logit from a fit without it."""
+    """Return the pipeline fitted on all companies, and each company's logit from a fit without its fold."""
     parts: list[int | None] = [None, *range(FOLDS)]
     if processes > 1:
-        from joblib import Parallel, delayed  # noqa: PLC0415 (Only where it is used does it cost time.)
+        from joblib import Parallel, delayed  # noqa: PLC0415 (A slow import that only parallel fits need.)
 
         fitted = Parallel(n_jobs=processes)(delayed(_fit_one)(fit, part) for part in parts)
     else:
@@ -136,7 +146,7 @@ def _fit_one(fit: Fit, part: int | None) -> Pipeline:
 
 
 def _training_facts(data: TrainingSet, probability: Floats) -> dict[str, Any]:
-    """Return what the model was made of, and the profile that later data is compared with."""
+    """Return the model's provenance, and the profile that later data is compared with."""
     features = profile(dict(zip(data.names, data.X.T, strict=True)))
     return {
         **data.origin,

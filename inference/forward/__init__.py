@@ -1,4 +1,4 @@
-"""One numpy forward pass per model family; a new family is a module and a line in `FAMILIES`."""
+"""Numpy forward passes, one for each model family; to add a family, add a module and a line in `FAMILIES`."""
 
 from __future__ import annotations
 
@@ -20,15 +20,17 @@ from inference.forward.units import Units
 
 
 def _blend(parameters: Parameters, width: int) -> Blend:
-    """Build a blend, whose members are chains of stages themselves."""
+    """Build a blend; its members are chains of stages."""
     members = parameters.spec.get("members")
     if not isinstance(members, list) or not all(
         isinstance(specs, list) and all(isinstance(spec, dict) for spec in specs) for specs in members
     ):
         raise ArtifactError("'members' of the stage 'blend' must be a list of lists of stages.")
     if any(spec.get("kind") == "blend" for specs in members for spec in specs):
-        # Nested at will, they would exhaust the interpreter's stack.
-        raise ArtifactError("A member of the stage 'blend' is a blend itself, which is not served.")
+        # Deeply nested blends would exhaust the interpreter's stack.
+        raise ArtifactError(
+            "A member of the stage 'blend' is another blend; nested blends are not supported."
+        )
     return Blend([chain(specs, parameters.arrays, width) for specs in members])
 
 
@@ -50,7 +52,7 @@ FAMILIES: dict[str, Callable[[Parameters, int], Stage]] = {
 def chain(
     specs: Sequence[Mapping[str, Any]], arrays: Mapping[str, npt.NDArray[Any]], width: int
 ) -> list[Stage]:
-    """Build the stages of a model, each taking the columns that the one before gives.
+    """Build the stages of a model; each takes the columns that the previous one returns.
 
     Parameters
     ----------
@@ -59,12 +61,12 @@ def chain(
     arrays
         All arrays of the model.
     width
-        The number of columns that the first stage takes.
+        The number of columns of the first stage's input.
 
     Raises
     ------
     ArtifactError
-        If a stage is of an unknown kind, or its parameters are missing or of the wrong shape.
+        If a stage has an unknown kind, or its parameters are missing or have the wrong shape.
     """
     stages: list[Stage] = []
     for spec in specs:
@@ -72,7 +74,7 @@ def chain(
         if not isinstance(kind, str) or kind not in FAMILIES:
             raise ArtifactError(
                 f"The model has a stage of the kind {kind!r}; this code knows {', '.join(sorted(FAMILIES))}. "
-                "Serve the model with the code that travels with it."
+                "Serve the model with the code in its archive."
             )
         stage = FAMILIES[kind](Parameters(spec, arrays), width)
         stages.append(stage)

@@ -1,4 +1,4 @@
-"""A blend: the equal mean of its members' logits."""
+"""Blend: the mean of its members' logits."""
 
 from __future__ import annotations
 
@@ -9,24 +9,26 @@ from inference.forward.stage import Floats, Stage, run
 
 
 class Blend:
-    """The mean logit of members, each a chain of stages that takes the same columns.
+    """Averages the logits of its members, which are chains of stages with the same input.
 
     Parameters
     ----------
     members
-        At least one chain; each gives one column.
+        At least one chain; each returns one column.
 
     Raises
     ------
     ArtifactError
-        If there is no member, or one gives no logit.
+        If there is no member, or a member does not return one column.
     """
 
     width = 1
 
     def __init__(self, members: Sequence[Sequence[Stage]]) -> None:
         if not members or any(not stages or stages[-1].width != 1 for stages in members):
-            raise ArtifactError("A blend needs at least one member, and each must give one column of logits.")
+            raise ArtifactError(
+                "A blend needs at least one member, and each must return one column of logits."
+            )
         self._members = tuple(tuple(stages) for stages in members)
 
     def __call__(self, X: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""From a model's logit to a calibrated probability."""
+"""Maps a model's logit to a calibrated probability."""
 
 from __future__ import annotations
 

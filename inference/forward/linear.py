@@ -1,4 +1,4 @@
-"""Logistic regression up to its logit."""
+"""Logistic regression, without the final sigmoid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Multilayer perceptrons up to their logit: one net, or a bag of nets of one shape averaged in logits."""
+"""Multilayer perceptrons without the final sigmoid: one network, or several whose logits are averaged."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def _tanh(Z: Floats) -> Floats:
     return np.tanh(Z, out=Z)
 
 
-# Each replaces the values by its own, and returns them
+# Each function overwrites its argument and returns it.
 ACTIVATIONS: dict[str, Callable[[Floats], Floats]] = {"relu": _relu, "tanh": _tanh}
 
 
 @dataclass(frozen=True)
 class Mlp:
-    """The mean logit of `nets` nets; layer i has weights (nets, in, out) and biases (nets, 1, out)."""
+    """The mean logit of networks; a layer has weights (networks, in, out) and biases (networks, 1, out)."""
 
     activation: Callable[[Floats], Floats]
     weights: tuple[Floats, ...]
@@ -34,7 +34,7 @@ class Mlp:
 
     @classmethod
     def build(cls, parameters: Parameters, width: int) -> Mlp:
-        """Read the stage from a model's parameters: `layers` arrays of weights and of biases."""
+        """Read the stage from a model's parameters, with `layers` arrays of weights and biases."""
         activation = ACTIVATIONS[parameters.choice("activation", sorted(ACTIVATIONS))]
         layers = int(parameters.number("layers"))
         if layers < 1:

@@ -1,4 +1,4 @@
-"""Standard scaling and the quantile transform to a normal distribution, equal to scikit-learn's."""
+"""Standard scaling, clipping and the quantile transform to a normal distribution, as in scikit-learn."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 from inference.errors import ArtifactError
 from inference.forward.stage import Floats, Parameters
 
-# scikit-learn's distance from the ends of the training range within which a value counts as beyond it
+# As in scikit-learn: values this close to the ends of the training range count as outside of it,
 BOUND: Final = 1e-7
-# ... and the probability that such a value gets
+# and get this probability.
 SMALLEST_PROBABILITY: Final = BOUND - np.spacing(1)
 
 
@@ -43,7 +43,7 @@ class Standardize:
 
 @dataclass(frozen=True)
 class Clip:
-    """Every value kept within ±`limit`."""
+    """Clips every value to ±`limit`."""
 
     limit: float
     width: int
@@ -62,21 +62,21 @@ class Clip:
 
 
 class QuantileNormal:
-    """The normal score of each value's place among the training quantiles of its column.
+    """Maps each value to its normal score by the training quantiles of its column.
 
     Parameters
     ----------
     quantiles
-        (q, k): the training quantiles of each column, never falling.
+        (q, k): the training quantiles of each column, in ascending order.
     references
-        (q,): the probabilities that they are quantiles of, rising from 0 to 1.
+        (q,): the probabilities of the quantiles, rising from 0 to 1.
     """
 
     def __init__(self, quantiles: Floats, references: Floats) -> None:
         count, self.width = quantiles.shape
         self._lowest, self._highest = quantiles[0], quantiles[-1]
-        # A value's segment begins at the last quantile that is not above it. The search for it doubles
-        # its steps, so each column is padded to a power of two.
+        # A value's segment begins at the last quantile that is not above it. A binary search finds it, so
+        # each column is padded to a power of two.
         bits = (count - 1).bit_length()
         size = 1 << bits
         self._columns = np.arange(self.width) * size
@@ -90,13 +90,13 @@ class QuantileNormal:
         self._ends = [(step, ends[step - 1 :]) for step in (1 << bit for bit in reversed(range(bits)))]
         gap = np.diff(values, append=values[:, -1:])
         rise = np.diff(references, append=references[-1])
-        # Two subnormal neighbours can lie so close that the slope is beyond float64
+        # The slope between two very close subnormal numbers can overflow.
         with np.errstate(over="ignore"):
             slope = np.divide(rise, gap, out=np.zeros_like(gap), where=gap > 0)
         self._slope = padded(np.minimum(slope, np.finfo(np.float64).max))
         self._start = padded(values)
         self._low = padded(np.tile(references, (self.width, 1)))
-        # A value that is itself a quantile, maybe several, gets the mean of the outer references
+        # A value that equals several quantiles gets the mean of the first and the last reference.
         first = np.stack([np.searchsorted(column, column, side="left") for column in values])
         self._tied = padded(0.5 * (references + references[first]))
 
@@ -115,7 +115,7 @@ class QuantileNormal:
         for step, ends in self._ends:
             segment += step * (ends.take(segment) <= X)
         start = self._start.take(segment)
-        # Beyond the training range this is without meaning, and replaced
+        # Outside the training range these values are meaningless; they are replaced below.
         with np.errstate(over="ignore", invalid="ignore"):
             probabilities = self._slope.take(segment) * (X - start)
             probabilities += self._low.take(segment)
@@ -129,7 +129,7 @@ class QuantileNormal:
 
 # Rational approximations of the normal quantile function: algorithm AS 241 of M. J. Wichura, "The Percentage
 # Points of the Normal Distribution", Applied Statistics 37 (1988), 477 to 484; relative error about 1e-16.
-# Each line holds the numerator's and the denominator's coefficient of a power, from the seventh down.
+# Each line has the coefficients of one power in numerator and denominator, from the seventh power down.
 _CENTRE: Final = np.array(
     (
         (2509.0809287301226727, 5226.495278852854561),
@@ -157,8 +157,8 @@ _TAIL: Final = np.array(
 
 
 def _rational(coefficients: Floats, x: Floats) -> Floats:
-    # Powers first, then one product of matrices: fewer calls than Horner's scheme, and as exact, since
-    # x and all coefficients are positive
+    # One matrix product needs fewer calls than Horner's scheme. It is as exact, because x and all
+    # coefficients are positive.
     powers = np.empty((7, len(x)))
     powers[6] = x
     np.multiply(x, x, out=powers[5])

@@ -1,4 +1,4 @@
-"""Derived ratios: differences, quotients and products of columns, appended to them; all values bounded."""
+"""Derived ratios: appends differences, quotients and products of columns, and clips all values."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from inference.forward.stage import Floats, Indices, Parameters
 
 @dataclass(frozen=True)
 class Pairs:
-    """The columns that one operation takes: left and right, one entry per derived column."""
+    """The left and right column indexes of one operation, with one entry for each derived column."""
 
     left: Indices
     right: Indices
 
     @classmethod
     def read(cls, parameters: Parameters, operation: str, width: int) -> Pairs:
-        """Read the positions from a model's parameters."""
+        """Read the indexes from a model's parameters."""
         left = parameters.positions(f"{operation}_left", width)
         right = parameters.positions(f"{operation}_right", width)
         if len(left) != len(right):
             raise ArtifactError(
-                f"The stage {parameters.kind!r} has {len(left)} left and {len(right)} right columns of the "
-                f"{operation}s; it needs as many."
+                f"The stage {parameters.kind!r} has {len(left)} left but {len(right)} right columns for "
+                f"{operation}s; the numbers must be equal."
             )
         return cls(left, right)
 
 
 @dataclass(frozen=True)
 class Ratios:
-    """The given columns, then differences, quotients (with offsets on the divisors) and products.
+    """The input columns, then differences, quotients (with offsets added to the divisors) and products.
 
-    Everything is bounded to ±`limit`, before and after; what is undefined becomes 0.
+    Inputs and results are clipped to ±`limit`; undefined values become 0.
     """
 
     differences: Pairs
@@ -56,7 +56,7 @@ class Ratios:
         return cls(differences, quotients, products, offsets, limit, width + derived)
 
     def __call__(self, X: Floats) -> Floats:
-        """Return the given and the derived columns, (n, k + derived)."""
+        """Return the input columns and the derived columns, (n, k + derived)."""
         given = np.clip(X, -self.limit, self.limit)
         differences, quotients, products = self.differences, self.quotients, self.products
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):

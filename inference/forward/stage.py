@@ -1,4 +1,4 @@
-"""What every family's forward pass is: a stage, built from parameters that are checked as they are read."""
+"""The interface of a stage, and the checked reading of its parameters."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ Indices = npt.NDArray[np.intp]
 
 
 class Stage(Protocol):
-    """A step from columns to columns: called with (n, columns taken), returns (n, `width`) float64."""
+    """A function of columns: takes (n, input columns) and returns (n, `width`) as float64."""
 
     @property
     def width(self) -> int:
-        """The number of columns that come out."""
+        """The number of output columns."""
         ...
 
     def __call__(self, X: Floats) -> Floats:
-        """Return the stage's values for the rows of `X`, which is left as it is."""
+        """Return the stage's values for the rows of `X`, without changing `X`."""
         ...
 
 
@@ -47,21 +47,19 @@ class Parameters:
         self.kind = spec["kind"]
 
     def array(self, name: str, shape: tuple[int | None, ...]) -> Floats:
-        """Return an array as float64; `None` in `shape` stands for any length but 0."""
+        """Return an array as float64; `None` in `shape` means any length but 0."""
         key, array = self._shaped(name, shape)
-        with np.errstate(over="ignore"):  # a longer float can be beyond float64, and is then infinite
+        with np.errstate(over="ignore"):  # A longer float can overflow float64 to infinity.
             numbers = np.ascontiguousarray(array, dtype=np.float64) if array.dtype.kind == "f" else None
         if numbers is None or not np.isfinite(numbers).all():
-            raise ArtifactError(f"The array {key!r} holds something other than finite numbers.")
+            raise ArtifactError(f"The array {key!r} must contain only finite numbers.")
         return numbers
 
     def integers(self, name: str, shape: tuple[int | None, ...], below: int) -> Indices:
-        """Return an array of integers from 0 to `below` - 1; `None` in `shape` as for `array`."""
+        """Return an array of integers from 0 to `below` - 1; `shape` is as for `array`."""
         key, array = self._shaped(name, shape)
         if array.dtype.kind not in "iu" or (array < 0).any() or (array >= below).any():
-            raise ArtifactError(
-                f"The array {key!r} holds something other than integers from 0 to {below - 1}."
-            )
+            raise ArtifactError(f"The array {key!r} must contain only integers from 0 to {below - 1}.")
         return np.ascontiguousarray(array, dtype=np.intp)
 
     def _shaped(self, name: str, shape: tuple[int | None, ...]) -> tuple[str, npt.NDArray[Any]]:
@@ -73,7 +71,7 @@ class Parameters:
             have > 0 if want is None else have == want for have, want in zip(array.shape, shape, strict=True)
         )
         if not fits:
-            raise ArtifactError(f"The array {key!r} has the shape {array.shape}, not {shape}.")
+            raise ArtifactError(f"The array {key!r} has the shape {array.shape}; it must be {shape}.")
         return key, array
 
     def number(self, name: str) -> float:
@@ -84,7 +82,7 @@ class Parameters:
         return float(value)
 
     def numbers(self, name: str, count: int) -> Floats:
-        """Return a list of `count` numbers from the stage's description, maybe empty."""
+        """Return a list of `count` numbers from the stage's description; it can be empty."""
         values = self.spec.get(name)
         if not isinstance(values, list) or len(values) != count or not all(map(_is_number, values)):
             raise ArtifactError(
@@ -93,17 +91,19 @@ class Parameters:
         return np.array(values, dtype=np.float64)
 
     def positions(self, name: str, width: int) -> Indices:
-        """Return a list of columns, counted from 0, from the stage's description, maybe empty."""
+        """Return a list of column indexes from the stage's description; it can be empty."""
         values = self.spec.get(name)
-        if not isinstance(values, list) or not all(type(at) is int and 0 <= at < width for at in values):
+        if not isinstance(values, list) or not all(
+            type(index) is int and 0 <= index < width for index in values
+        ):
             raise ArtifactError(
-                f"{name!r} of the stage {self.kind!r} is {values!r}; it must be a list of columns "
-                f"from 0 to {width - 1}."
+                f"{name!r} of the stage {self.kind!r} is {values!r}; it must be a list of column "
+                f"indexes from 0 to {width - 1}."
             )
         return np.array(values, dtype=np.intp)
 
     def choice(self, name: str, allowed: Sequence[str]) -> str:
-        """Return a word from the stage's description."""
+        """Return one of several allowed strings from the stage's description."""
         value = self.spec.get(name)
         if value not in allowed:
             raise ArtifactError(
@@ -113,6 +113,6 @@ class Parameters:
 
 
 def _is_number(value: object) -> bool:
-    # NaN is within no bounds; whole numbers in JSON have no bounds of their own
+    # The comparison is false for NaN. Integers in JSON can be larger than any float.
     within = isinstance(value, int | float) and -float_info.max <= value <= float_info.max
     return within and not isinstance(value, bool)

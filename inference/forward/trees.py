@@ -1,4 +1,4 @@
-"""Trees up to their logit: boosted trees of few leaves by bitmask, forests of large trees level by level."""
+"""Tree ensembles: small boosted trees are evaluated by bitmasks, and forests level by level."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ import numpy.typing as npt
 from inference.errors import ArtifactError
 from inference.forward.stage import Floats, Indices, Parameters
 
-# How much is looked at together, so that the intermediate arrays stay within a processor's caches:
-# rows with a thousand boosted trees, and pairs of a row and a tree in forests
+# Sizes of blocks whose intermediate arrays fit into the processor's caches: rows for a thousand boosted
+# trees, and pairs of a row and a tree for forests.
 ROWS: Final = 64
 PAIRS: Final = 2**16
-# Steps after which walks that have reached their leaf are set aside
+# After this many steps, rows that have reached a leaf are removed from the walk.
 STEPS: Final = 4
-# Each few steps are a call within a call. Trees on ten thousand companies have some thirty levels
+# Every STEPS levels need a nested call. Trees fitted on ten thousand companies have about thirty levels.
 MOST_LEVELS: Final = 500
 LEAVES: Final = 8
-# The bits set in all; of any type, since numpy's own types of it differ between its releases
+# The type is Any because numpy's type of this differs between its releases.
 _in_all: Any = np.bitwise_and.reduce
 
 
 class BoostedTrees:
-    """The sum of one leaf of every tree, plus an intercept; a tree has at most eight leaves.
+    """The sum of one leaf of each tree, plus an intercept; a tree has at most eight leaves.
 
     Parameters
     ----------
     columns
-        (nodes, trees): the column that each inner node looks at.
+        (nodes, trees): the column that each inner node compares.
     thresholds
-        (nodes, trees): a value goes left if it is not above.
+        (nodes, trees): a value goes left if it is not above the threshold.
     masks
-        (nodes, trees), uint8: which leaves, from bit 0 for the leftmost, remain for those that go right.
-        A tree with fewer nodes is filled up with 255.
+        (nodes, trees), uint8: the leaves that remain for values that go right; bit 0 is the leftmost leaf.
+        Trees with fewer nodes are padded with 255.
     leaves
         (trees, 8): the leaves' values from left to right.
     intercept
@@ -43,8 +43,9 @@ class BoostedTrees:
     Notes
     -----
     After C. Lucchese et al., "QuickScorer: a fast algorithm to rank documents with additive ensembles of
-    regression trees", SIGIR 2015: all nodes of all trees are looked at without branches, each strikes the
-    leaves that it rules out, and the leftmost leaf that remains is the one that walking down would reach.
+    regression trees", SIGIR 2015. All nodes of all trees are evaluated without branches, and each excludes
+    the leaves that it rules out. The leftmost remaining leaf is the one that a walk down the tree would
+    reach.
     """
 
     width = 1
@@ -64,7 +65,7 @@ class BoostedTrees:
         self._leaves = leaves.ravel()
         self._first_leaf = (np.arange(self._trees) * LEAVES)[:, None]
         self._intercept = intercept
-        # For each set of remaining leaves, the leftmost
+        # The leftmost leaf of each set of remaining leaves.
         sets = np.arange(256)
         self._leftmost = np.argmax((sets[:, None] >> np.arange(LEAVES)) & 1, axis=1).astype(np.intp)
 
@@ -74,7 +75,9 @@ class BoostedTrees:
         columns = parameters.integers("columns", (None, None), width)
         masks = parameters.integers("masks", columns.shape, 256).astype(np.uint8)
         if (_in_all(masks, axis=0) == 0).any():
-            raise ArtifactError(f"The stage {parameters.kind!r} has a tree that can lose all its leaves.")
+            raise ArtifactError(
+                f"The stage {parameters.kind!r} has a tree whose masks exclude all of its leaves."
+            )
         return cls(
             columns,
             parameters.array("thresholds", columns.shape),
@@ -87,7 +90,7 @@ class BoostedTrees:
         """Return the logits, (n, 1)."""
         logits = np.empty((len(X), 1))
         for start in range(0, len(X), ROWS):
-            # Rows come last, so that a node's column is copied, and compared, as one run of numbers
+            # Rows are the last axis, so that each node's column is contiguous in memory.
             values = np.ascontiguousarray(X[start : start + ROWS].T)
             goes_left = values.take(self._columns, axis=0) <= self._thresholds
             kept = np.negative(goes_left.view(np.uint8)) | self._masks
@@ -99,22 +102,22 @@ class BoostedTrees:
 
 
 class Forest:
-    """The logit of the mean probability that the trees' leaves hold.
+    """The logit of the mean probability of the trees' leaves.
 
     Parameters
     ----------
     trees
-        Their number; the first nodes are their roots.
+        The number of trees; the first nodes are their roots.
     columns
-        (nodes,): the column that each node looks at.
+        (nodes,): the column that each node compares.
     thresholds
-        (nodes,), float32: a value, rounded to float32, goes left if it is not above.
+        (nodes,), float32: a value, rounded to float32, goes left if it is not above the threshold.
     left
-        (nodes,): the left child; the right one follows it. A leaf is its own.
+        (nodes,): the left child; the right child follows it. A leaf is its own left child.
     probabilities
         (nodes,): a leaf's probability.
     smallest
-        The mean probability is kept this far from 0 and 1.
+        The smallest mean probability; the largest is 1 minus this.
     """
 
     width = 1
@@ -131,7 +134,7 @@ class Forest:
         self._roots = np.arange(trees)
         self._columns = columns
         is_leaf = left == np.arange(len(left))
-        # No value is above infinity, so at a leaf the walk stays where it is
+        # No value is above infinity, so the walk stays at a leaf.
         self._thresholds = np.where(is_leaf, np.float32(np.inf), thresholds)
         self._left = left
         self._is_inner = ~is_leaf
@@ -149,19 +152,19 @@ class Forest:
         is_leaf = left == nodes
         trees = int(parameters.number("trees"))
         smallest = parameters.number("smallest")
-        # Children come after their parents, so that every walk ends
+        # Children come after their parents, so every walk ends.
         if not 1 <= trees <= count or (left < nodes).any() or (left[~is_leaf] + 1 >= count).any():
-            raise ArtifactError(f"The stage {parameters.kind!r} has nodes that form no trees.")
+            raise ArtifactError(f"The stage {parameters.kind!r} has nodes that do not form trees.")
         if not 0 < smallest < 0.5:
-            raise ArtifactError(f"'smallest' of the stage {parameters.kind!r} must lie between 0 and 0.5.")
+            raise ArtifactError(f"'smallest' of the stage {parameters.kind!r} must be between 0 and 0.5.")
         thresholds = parameters.array("thresholds", (count,)).astype(np.float32)
         probabilities = np.zeros(count)
         probabilities[is_leaf] = parameters.array("leaves", (int(is_leaf.sum()),))
         forest = cls(trees, columns, thresholds, left, probabilities, smallest)
         if forest.levels > MOST_LEVELS:
             raise ArtifactError(
-                f"The stage {parameters.kind!r} has trees of {forest.levels} levels; at most {MOST_LEVELS} "
-                "are served."
+                f"The stage {parameters.kind!r} has trees with {forest.levels} levels; at most {MOST_LEVELS} "
+                "are supported."
             )
         return forest
 
@@ -171,7 +174,7 @@ class Forest:
         size = max(1, PAIRS // len(self._roots))
         for start in range(0, len(X), size):
             rows = X[start : start + size].astype(np.float32)
-            # Trees come first, so that neighbours walk through the same tree
+            # Trees are the first axis, so that neighboring walks are in the same tree.
             nodes = np.repeat(self._roots, len(rows))
             offsets = np.tile(np.arange(len(rows)) * rows.shape[1], len(self._roots))
             nodes = self._walk(rows.ravel(), nodes, offsets, self.levels)
@@ -184,7 +187,7 @@ class Forest:
     def _walk(
         self, values: npt.NDArray[np.float32], nodes: Indices, offsets: Indices, levels: int
     ) -> Indices:
-        """Return where walks from `nodes`, each of the row at its offset, are after so many levels."""
+        """Return the nodes reached from `nodes` after a number of levels, for the rows at `offsets`."""
         for _ in range(min(levels, STEPS)):
             right = values.take(self._columns.take(nodes) + offsets) > self._thresholds.take(nodes)
             nodes = self._left.take(nodes) + right
@@ -195,7 +198,7 @@ class Forest:
 
 
 def _levels(roots: Indices, left: Indices, is_leaf: npt.NDArray[np.bool_]) -> int:
-    """Return how many steps the longest walk from a root to a leaf takes."""
+    """Return the number of steps of the longest walk from a root to a leaf."""
     levels = 0
     inner = roots[~is_leaf[roots]]
     while len(inner):

@@ -1,4 +1,4 @@
-"""Unit repair: columns that hold values in two units, brought into one."""
+"""Unit repair: converts columns with values in two units to one unit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from inference.forward.stage import Floats, Indices, Parameters
 
 @dataclass(frozen=True)
 class Units:
-    """In `columns`, values beyond `limit` times `large_factor`, the others times `small_factor`."""
+    """In `columns`, multiplies values above `limit` by `large_factor`, and the others by `small_factor`."""
 
     columns: Indices
     limit: float

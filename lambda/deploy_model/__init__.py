@@ -1,1 +1,1 @@
-"""The function that keeps the endpoint at the newest approved model."""
+"""The Lambda function that deploys the newest approved model to the endpoint."""

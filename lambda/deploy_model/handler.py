@@ -1,4 +1,4 @@
-"""Entry point of the function that keeps the endpoint at the newest approved model."""
+"""Lambda handler that deploys the newest approved model to the endpoint."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from botocore.config import Config
 from deploy_model.reconcile import Reconciler, Step
 from deploy_model.settings import Settings
 
-# A serverless endpoint may need most of a minute for its first answer.
+# A serverless endpoint can need most of a minute for its first answer.
 _SMOKE_TEST = Config(connect_timeout=3, read_timeout=55, retries={"total_max_attempts": 1})
 _CONTROL = Config(connect_timeout=3, read_timeout=15, retries={"total_max_attempts": 5, "mode": "standard"})
 
@@ -23,7 +23,7 @@ logger = Logger(service="deploy_model")
 
 @cache
 def _reconciler() -> Reconciler:
-    # botocore alone: importing boto3 would double the cold start.
+    # botocore only: importing boto3 would double the cold start.
     session: Any = botocore.session.get_session()
     return Reconciler(
         Settings.from_environment(os.environ),
@@ -36,7 +36,7 @@ def _reconciler() -> Reconciler:
 
 
 def handler(event: dict[str, Any], context: object) -> Step:  # noqa: ARG001 - Lambda's signature
-    """Take one step towards the wanted state; the event only says that something may have changed."""
+    """Take one step toward the desired state; the event only says that something may have changed."""
     step = _reconciler().step()
     cause = {
         "source": event.get("source"),
@@ -45,8 +45,8 @@ def handler(event: dict[str, Any], context: object) -> Step:  # noqa: ARG001 - L
     }
     given_up = {*step.get("unfit", {}), *step.get("given_up", [])}
     (logger.error if given_up else logger.info)("reconciled", extra={"step": step, "cause": cause})
-    if step["action"] != "wait":  # then nobody has looked at the versions
-        # The alarm on it lasts until a count of none: when the version is rejected, or served after all.
+    if step["action"] != "wait":  # "wait" does not look at the versions
+        # The alarm ends with a count of 0: when the version is rejected, or in service after all.
         with single_metric("VersionsGivenUp", MetricUnit.Count, len(given_up)):
             pass
     return step

@@ -1,4 +1,4 @@
-"""The proof that an endpoint answers as its model was judged, and the publication of that model."""
+"""Smoke-tests an endpoint and publishes its model as the champion."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ _FAULTS_OF_MODEL = {"ModelError", "ModelNotReadyException"}
 
 
 class UnfitPackageError(Exception):
-    """The package can't be served as it was judged: trying again can't help."""
+    """The package cannot be served as it was judged; a retry cannot help."""
 
 
 class NoAnswerError(Exception):
-    """The endpoint did not answer; it may at the next try."""
+    """The endpoint did not answer; a retry can help."""
 
 
 @dataclass(frozen=True)
 class Location:
-    """A place in S3."""
+    """Bucket and key of an S3 object."""
 
     bucket: str
     key: str
@@ -45,7 +45,7 @@ class Location:
 
 
 class Publication:
-    """Smoke test and publication of one package at a time."""
+    """Reads contracts, smoke-tests endpoints and publishes packages."""
 
     def __init__(self, s3: S3Client, runtime: SageMakerRuntimeClient, settings: Settings) -> None:
         self._s3 = s3
@@ -53,17 +53,17 @@ class Publication:
         self._settings = settings
 
     def contract_of(self, package: Package) -> dict[str, Any]:
-        """Read the contract that was written beside a package's model.
+        """Read the contract that was written next to a package's model.
 
         Raises
         ------
         UnfitPackageError
-            If the contract is missing, or not the one that the package was registered with.
+            If the contract is missing or invalid, or is not the one that was registered.
         """
         uri = package.metadata.get("ContractUri") or _sibling(package.model_data_url, "contract.json")
-        place = Location.of(uri)
+        location = Location.of(uri)
         try:
-            body = self._s3.get_object(Bucket=place.bucket, Key=place.key)["Body"].read()
+            body = self._s3.get_object(Bucket=location.bucket, Key=location.key)["Body"].read()
             contract: dict[str, Any] = json.loads(body)
             found, _ = contract["contract"], contract["smoke_test"]
         except ClientError as error:
@@ -71,10 +71,10 @@ class Publication:
                 raise
             raise UnfitPackageError(f"The model's contract is missing: {uri}") from error
         except (KeyError, TypeError, ValueError) as error:
-            raise UnfitPackageError(f"{uri} is no contract: {error!r}") from error
+            raise UnfitPackageError(f"{uri} is not a contract: {error!r}") from error
         registered = package.metadata.get("ContractHash", found)
         if found != registered:
-            raise UnfitPackageError(f"{uri} holds contract {found}; {registered} was registered.")
+            raise UnfitPackageError(f"{uri} holds the contract {found}, but {registered} was registered.")
         return contract
 
     def smoke_test(self, package: Package, contract: dict[str, Any]) -> None:
@@ -83,11 +83,11 @@ class Publication:
         Raises
         ------
         UnfitPackageError
-            If the answer comes from another version or differs from the known probability.
+            If another version answers, or the probability differs from the known one.
         NoAnswerError
-            If the model fails or takes too long.
+            If the model fails, or takes too long.
         ClientError, BotoCoreError
-            If the request does not get as far as the model.
+            If the request does not reach the model.
         """
         known = contract["smoke_test"]
         request = {"contract": contract["contract"], "instances": [known["features"]]}
@@ -102,34 +102,35 @@ class Publication:
             version = answer["model"]["version"]
             probability = float(answer["predictions"][0]["probability"]["bankrupt"])
         except (ClientError, ReadTimeoutError) as error:
-            # What SageMaker or the network does not let through is no fault of the version.
+            # An error before the request reaches the model is not the fault of this version.
             if isinstance(error, ClientError) and error.response["Error"]["Code"] not in _FAULTS_OF_MODEL:
                 raise
-            raise NoAnswerError(f"The smoke test got no answer: {error}") from error
+            raise NoAnswerError(f"The endpoint did not answer the smoke test: {error}") from error
         except (KeyError, IndexError, TypeError, ValueError) as error:
-            raise UnfitPackageError(f"The smoke test got an answer of another form: {error!r}") from error
+            raise UnfitPackageError(f"The smoke test's answer has an unexpected form: {error!r}") from error
         if version != str(package.version):
             raise UnfitPackageError(
-                f"The endpoint answered as version {version}, not as version {package.version}."
+                f"The endpoint answered with version {version}; version {package.version} was expected."
             )
         if not abs(probability - known["probability"]) <= TOLERANCE:
             raise UnfitPackageError(
-                f"The smoke test gave probability {probability}, the evaluated model {known['probability']}."
+                f"The smoke test returned the probability {probability}; the evaluated model returned "
+                f"{known['probability']}."
             )
 
     def is_published(self, package: Package) -> bool:
-        """Return whether the package is the one that clients and evaluations see."""
+        """Return whether the package is the published champion."""
         try:
             body = self._s3.get_object(Bucket=self._settings.bucket, Key=CONTRACT_KEY)["Body"].read()
         except ClientError as error:
-            # S3 says AccessDenied for a missing key to whom may not list the bucket.
+            # S3 returns AccessDenied for a missing key if the caller cannot list the bucket.
             if error.response.get("Error", {}).get("Code") in ("NoSuchKey", "AccessDenied"):
                 return False
             raise
         return bool(json.loads(body).get("model_package_arn") == package.arn)
 
     def publish(self, package: Package, contract: dict[str, Any]) -> None:
-        """Copy the model and its contract to ``champion/``; the contract comes last and makes it count."""
+        """Copy the model and its contract to ``champion/``; the contract is last, because clients read it."""
         model = Location.of(package.model_data_url)
         self._s3.copy_object(
             Bucket=self._settings.bucket,

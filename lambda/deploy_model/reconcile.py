@@ -1,4 +1,4 @@
-"""One step from what is there to what is wanted."""
+"""Decides and takes the next step from the current endpoint to the desired one."""
 
 from __future__ import annotations
 
@@ -22,15 +22,16 @@ Step = dict[str, Any]
 
 
 class Reconciler:
-    """Brings the endpoint to the newest approved model, whatever happened before.
+    """Updates the endpoint to the newest approved model, whatever state it is in.
 
-    Every call looks at everything anew and believes no event, so calls may be repeated, lost or out of
-    order. What must be remembered lies on the things themselves: tags on the endpoint, notes on the package.
+    Every call reads the current state and ignores the event's contents, so events can be repeated, lost or
+    out of order. State between calls is stored on the resources: in the endpoint's tags and in the packages'
+    metadata.
 
     Parameters
     ----------
     settings
-        Where to deploy, and on what.
+        Names, role and sizes of the endpoint.
     sagemaker, runtime, autoscaling, s3, ssm
         Clients.
     """
@@ -60,13 +61,13 @@ class Reconciler:
         dict
             ``action`` and, depending on it, ``version``, ``config``, ``reason``. Actions: ``none``, ``wait``,
             ``create_endpoint``, ``update_endpoint``, ``delete_endpoint``, ``publish``.
-            ``unfit`` says why versions were given up just now, ``given_up`` names approved versions that are
-            passed over because they failed too often.
+            ``unfit`` gives the reasons for versions that were given up in this call. ``given_up`` lists the
+            approved versions that are skipped because they failed too often.
 
         Raises
         ------
         NoAnswerError
-            If the endpoint did not answer the smoke test and may do so at the next call.
+            If the endpoint did not answer the smoke test; the next call tries again.
         """
         endpoint = self._serving.observe()
         if endpoint is not None and endpoint.status in MOVING:
@@ -76,7 +77,7 @@ class Reconciler:
         except ClientError as error:
             if error.response.get("Error", {}).get("Code") != "ValidationException":
                 raise
-            # Two calls for one change may run side by side: the slower one finds its work begun.
+            # Two calls can run at the same time. The slower one finds that the change has already started.
             endpoint = self._serving.observe()
             if endpoint is None or endpoint.status not in MOVING:
                 raise
@@ -98,7 +99,7 @@ class Reconciler:
                 step = self._create(package) if endpoint is None else self._change(endpoint, package)
                 break
             except UnfitPackageError as error:
-                # On to the next best at once: what runs may be giving wrong answers.
+                # Try the next version at once, because the running one can be giving wrong answers.
                 self._registry.record_failure(package.version, str(error), final=True)
                 unfit[package.version] = str(error)
         if unfit:
@@ -109,21 +110,21 @@ class Reconciler:
 
     def _is_paused(self) -> bool:
         parameter = self._ssm.get_parameter(Name=self._settings.paused_parameter)["Parameter"]
-        # "true", or what a removal of the whole service writes there.
+        # "true", or the value that `bankruptcy destroy` writes.
         return parameter["Value"] != "false"
 
     def _end_attempt(self, endpoint: Endpoint) -> None:
-        """Count a creation that failed, or an update that failed and kept the old configuration.
+        """Record a failed creation, or a failed update that kept the old configuration.
 
-        The note of the attempt goes even if that succeeded: next to a later configuration whose own note
-        was lost, it would look like a failure.
+        The tag of the attempt is removed even after a success. Otherwise, if the tag of a later attempt were
+        lost, the old tag would look like a failure.
         """
         attempted = endpoint.attempted
         if attempted is None:
             return
         failed = endpoint.status != "InService" or attempted != endpoint.config
         version = self._serving.version_of(attempted)
-        # Settings that have changed since get their own tries.
+        # A failure under earlier settings does not count.
         if failed and version is not None and attempted == self._settings.name_for(version):
             reason = endpoint.failure_reason or f"The update failed and kept {endpoint.config}."
             self._registry.record_failure(version, reason)
@@ -139,8 +140,8 @@ class Reconciler:
         if endpoint is not None and endpoint.status == "InService":
             running = self._serving.version_of(endpoint.config)
             if str(running) in given_up and endpoint.config != self._settings.name_for(running or 0):
-                # New settings failed for every version; what runs under the old ones is as good as before.
-                reason = "No approved package could be deployed under the present settings."
+                # Every version failed with the new settings, so keep the endpoint with the old ones.
+                reason = "No approved package could be deployed with the current settings."
                 return {"action": "none", "config": endpoint.config, "reason": reason}
         return self._without_endpoint(endpoint, "There is no approved package to deploy.")
 
@@ -151,16 +152,16 @@ class Reconciler:
 
     def _change(self, endpoint: Endpoint, package: Package) -> Step:
         if endpoint.status != "InService":
-            reason = f"An endpoint that is {endpoint.status} can only be deleted: {endpoint.failure_reason}"
+            reason = f"An endpoint in status {endpoint.status} can only be deleted: {endpoint.failure_reason}"
             return self._without_endpoint(endpoint, reason)
         if endpoint.config == self._settings.name_for(package.version):
             return self._verify(endpoint, package)
         if endpoint.serverless is not (self._settings.mode == "serverless"):
-            reason = f"No update leads to mode {self._settings.mode}: the endpoint is made anew."
+            reason = f"An update cannot change to mode {self._settings.mode}, so the endpoint is recreated."
             return self._without_endpoint(endpoint, reason)
         config = self._prepare(package)
         if not self._settings.scales or endpoint.instance_type != self._settings.instance_type:
-            # SageMaker changes no instance type under a scaling target.
+            # SageMaker does not change the instance type of an endpoint with a scaling target.
             self._scaling.stop()
         self._serving.update(endpoint, config)
         return {
@@ -177,20 +178,20 @@ class Reconciler:
             try:
                 self._publication.smoke_test(package, contract)
             except NoAnswerError as error:
-                # Lambda calls a failed function again, soon; the third time the version is given up.
+                # Lambda retries a failed function. After the third failure the version is given up.
                 self._registry.record_failure(package.version, str(error))
                 raise
             self._publication.publish(package, contract)
             self._registry.forget_failures(package)
             self._serving.note_verified(endpoint)
             step["action"] = "publish"
-        # Every time: a person, or an update that failed, may have stopped it.
+        # Every time, because a person or a failed update can have stopped scaling.
         self._scaling.start()
         removed = self._serving.remove_old(endpoint.config)
         return {**step, "removed": removed} if removed else step
 
     def _prepare(self, package: Package) -> str:
-        # What could not be verified afterwards is not deployed.
+        # Without a valid contract the endpoint could not be verified, so do not deploy.
         self._publication.contract_of(package)
         return self._serving.prepare(package)
 

@@ -1,4 +1,4 @@
-"""The model registry: which package is wanted, and what is known of failed deployments."""
+"""Finds the package to deploy in the model registry, and records failed deployments."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
     from mypy_boto3_sagemaker.type_defs import ModelPackageSummaryTypeDef
 
-# A package whose deployment failed this often is passed over until it is rejected and approved again,
-# or the endpoint's settings change.
+# After this many failed deployments a package is skipped, until it is rejected and approved again or the
+# endpoint's settings change.
 MAX_ATTEMPTS = 3
 
-# Notes on the package itself, where the person who approves can see them.
+# Stored in the package's metadata, where the person who approves versions can see it.
 FAILED_CONFIG = "DeploymentFailedConfig"
 FAILED_ATTEMPTS = "DeploymentFailedAttempts"
 FAILED_REASON = "DeploymentFailedReason"
@@ -43,7 +43,7 @@ class Registry:
     group
         Name of the model package group.
     name_for
-        Gives the endpoint configuration's name for a version: a failure counts for that name alone.
+        Returns the name of a version's endpoint configuration. Failures are counted per name.
     """
 
     def __init__(self, sagemaker: SageMakerClient, group: str, name_for: Callable[[int], str]) -> None:
@@ -52,14 +52,14 @@ class Registry:
         self._name_for = name_for
 
     def newest_deployable(self, besides: Collection[int] = ()) -> tuple[Package | None, list[str]]:
-        """Return the newest approved package that may be deployed, and the versions passed over.
+        """Return the newest approved package to deploy, and the approved versions that were given up.
 
-        Rejected packages newer than that one lose their notes, so that approving them again means a new try.
+        The failures of newer rejected packages are forgotten, so that approving them again starts afresh.
 
         Parameters
         ----------
         besides
-            Versions that are not to be deployed, whatever is noted on them.
+            Versions to skip.
         """
         given_up: list[str] = []
         for summary in self._newest_first():
@@ -75,16 +75,16 @@ class Registry:
         return None, given_up
 
     def record_failure(self, version: int, reason: str, *, final: bool = False) -> None:
-        """Note on a package that its deployment failed.
+        """Record a failed deployment in a package's metadata.
 
         Parameters
         ----------
         version
-            The package version; one that is no longer registered is ignored.
+            The package version; ignored if it is no longer registered.
         reason
-            What a person should read about it.
+            The reason, for people.
         final
-            Whether another try could not end differently.
+            Whether a retry is pointless.
         """
         arn = next(
             (s["ModelPackageArn"] for s in self._newest_first() if s["ModelPackageVersion"] == version), None
@@ -104,11 +104,11 @@ class Registry:
         )
 
     def forget_failures(self, package: Package) -> None:
-        """Remove the notes of failures: what comes next counts anew."""
-        notes = [key for key in (FAILED_CONFIG, FAILED_ATTEMPTS, FAILED_REASON) if key in package.metadata]
-        if notes:
+        """Remove the record of failures from a package's metadata."""
+        recorded = [key for key in (FAILED_CONFIG, FAILED_ATTEMPTS, FAILED_REASON) if key in package.metadata]
+        if recorded:
             self._sagemaker.update_model_package(
-                ModelPackageArn=package.arn, CustomerMetadataPropertiesToRemove=notes
+                ModelPackageArn=package.arn, CustomerMetadataPropertiesToRemove=recorded
             )
 
     def _newest_first(self) -> Iterator[ModelPackageSummaryTypeDef]:

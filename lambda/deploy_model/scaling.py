@@ -1,4 +1,4 @@
-"""The bounds between which the endpoint's instances scale with the number of requests."""
+"""Scales the endpoint's instances with the number of requests."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from botocore.exceptions import ClientError
 from deploy_model.settings import VARIANT, Settings
 
 _POLICY = "invocations-per-instance"
-# Seconds between two changes: quick when requests pile up, slow when they cease.
+# Seconds between two changes: scale out fast, and scale in slowly.
 _SCALE_OUT_COOLDOWN = 60
 _SCALE_IN_COOLDOWN = 300
 
 
 class Scaling:
-    """Has Application Auto Scaling look after the endpoint, or leave it alone; both can be repeated.
+    """Starts and stops Application Auto Scaling for the endpoint; both can be repeated.
 
     Parameters
     ----------
     autoscaling
         Client of Application Auto Scaling.
     settings
-        The endpoint, and the bounds.
+        The endpoint's name and the bounds.
     """
 
     def __init__(self, autoscaling: Any, settings: Settings) -> None:
@@ -35,7 +35,7 @@ class Scaling:
         }
 
     def start(self) -> None:
-        """Scale between the settings' bounds; without room between them do nothing."""
+        """Start scaling between the settings' bounds; do nothing if they are equal."""
         if not self._settings.scales:
             return
         self._autoscaling.register_scalable_target(
@@ -58,7 +58,7 @@ class Scaling:
         )
 
     def stop(self) -> None:
-        """Leave the number of instances alone from now on; the policy goes along with the target."""
+        """Stop scaling; the policy is deleted with the target."""
         try:
             self._autoscaling.deregister_scalable_target(**self._target)
         except ClientError as error:

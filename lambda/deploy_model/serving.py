@@ -1,4 +1,4 @@
-"""The endpoint and what it is made of: models, configurations, tags."""
+"""Reads and changes the endpoint, its models, configurations and tags."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
     from mypy_boto3_sagemaker.type_defs import TagTypeDef
 
-# Tags on the endpoint that carry memory from one call to the next.
+# Tags of the endpoint that store state between calls.
 ATTEMPTED = "AttemptedConfig"
 VERIFIED = "VerifiedConfig"
 
@@ -33,7 +33,7 @@ class Endpoint:
     status: str
     config: str
     failure_reason: str
-    # None for what a configuration that is gone said.
+    # None if the configuration no longer exists.
     serverless: bool | None
     instance_type: str | None
     attempted: str | None
@@ -41,7 +41,7 @@ class Endpoint:
 
 
 class Serving:
-    """Reads and changes the endpoint; every method can be repeated after an interruption."""
+    """Reads and changes the endpoint. Every method can be repeated after an interruption."""
 
     def __init__(self, sagemaker: SageMakerClient, settings: Settings) -> None:
         self._sagemaker = sagemaker
@@ -49,7 +49,7 @@ class Serving:
         self._generation = re.compile(rf"{re.escape(settings.project)}-v(\d+)-[0-9a-f]{{8}}")
 
     def observe(self) -> Endpoint | None:
-        """Return the endpoint, or None where there is none."""
+        """Return the endpoint, or None if there is none."""
         try:
             found: Any = self._sagemaker.describe_endpoint(EndpointName=self._settings.endpoint)
         except ClientError as error:
@@ -74,12 +74,12 @@ class Serving:
         )
 
     def version_of(self, config: str) -> int | None:
-        """Return the package version that a configuration of ours serves, None for a foreign one."""
+        """Return the package version that a configuration of this project serves; None for any other name."""
         match = self._generation.fullmatch(config)
         return int(match.group(1)) if match else None
 
     def prepare(self, package: Package) -> str:
-        """Make the model and the endpoint configuration of a package where they are missing.
+        """Create the model and the endpoint configuration of a package unless they exist.
 
         Returns
         -------
@@ -88,7 +88,7 @@ class Serving:
         """
         name = self._settings.name_for(package.version)
         tags = self._tags(ModelPackageVersion=str(package.version))
-        with _already("already existing"):
+        with _ignore_error("already existing"):
             self._sagemaker.create_model(
                 ModelName=name,
                 ExecutionRoleArn=self._settings.role_arn,
@@ -98,12 +98,12 @@ class Serving:
                         "Environment": {"MODEL_PACKAGE_VERSION": str(package.version)},
                     }
                 ],
-                # Serverless endpoints don't support isolation.
+                # Serverless endpoints do not support network isolation.
                 EnableNetworkIsolation=self._settings.mode == "instance",
                 Tags=tags,
             )
         variant: Any = {**self._settings.variant(), "ModelName": name}
-        with _already("already existing"):
+        with _ignore_error("already existing"):
             self._sagemaker.create_endpoint_config(
                 EndpointConfigName=name, ProductionVariants=[variant], Tags=tags
             )
@@ -118,72 +118,65 @@ class Serving:
         )
 
     def update(self, endpoint: Endpoint, config: str) -> None:
-        """Start the update to another configuration, then note that it was attempted.
+        """Start the update to another configuration, then tag the attempt.
 
-        In this order: an interruption in between costs one failure that is not counted, while the other
-        order would count one that never was.
+        In this order, an interruption in between can miss one failure. In the other order, it could count a
+        failure that never happened.
         """
         self._sagemaker.update_endpoint(
             EndpointName=self._settings.endpoint,
             EndpointConfigName=config,
-            # As many instances as the requests have brought by now, instead of the fewest.
+            # Keep the current number of instances instead of scaling in to the minimum.
             RetainAllVariantProperties=self._settings.scales,
         )
         self._sagemaker.add_tags(ResourceArn=endpoint.arn, Tags=[{"Key": ATTEMPTED, "Value": config}])
 
     def delete(self) -> None:
-        """Delete the endpoint; its models and configurations stay."""
+        """Delete the endpoint, but not its models and configurations."""
         self._sagemaker.delete_endpoint(EndpointName=self._settings.endpoint)
 
     def note_verified(self, endpoint: Endpoint) -> None:
-        """Note on the endpoint that its configuration passed the smoke test and is published."""
+        """Tag the endpoint: its configuration passed the smoke test and is published."""
         self._sagemaker.add_tags(ResourceArn=endpoint.arn, Tags=[{"Key": VERIFIED, "Value": endpoint.config}])
 
     def forget_attempt(self, endpoint: Endpoint) -> None:
-        """Drop the note of an attempt that has ended."""
+        """Remove the tag of an attempt that has ended."""
         self._sagemaker.delete_tags(ResourceArn=endpoint.arn, TagKeys=[ATTEMPTED])
 
     def remove_old(self, in_use: str) -> list[str]:
-        """Remove our models and configurations but for the newest three and the one in use.
+        """Delete all models and configurations of this project but the newest three and the one in use.
 
         Returns
         -------
         list of str
-            Names of what was removed.
+            The deleted names.
         """
-        prefix = f"{self._settings.project}-v"
-        configs = [
-            config["EndpointConfigName"]
-            for page in self._sagemaker.get_paginator("list_endpoint_configs").paginate(
-                NameContains=prefix, SortBy="CreationTime", SortOrder="Descending"
-            )
-            for config in page["EndpointConfigs"]
-            if self.version_of(config["EndpointConfigName"]) is not None
-        ]
-        models = [
-            model["ModelName"]
-            for page in self._sagemaker.get_paginator("list_models").paginate(
-                NameContains=prefix, SortBy="CreationTime", SortOrder="Descending"
-            )
-            for model in page["Models"]
-            if self.version_of(model["ModelName"]) is not None
-        ]
+        configs = self._names("list_endpoint_configs", "EndpointConfigs", "EndpointConfigName")
+        # An interruption can leave a model without a configuration.
+        models = self._names("list_models", "Models", "ModelName")
         kept = {*configs[:KEPT_GENERATIONS], in_use}
-        # A model without a configuration is left over from an interruption.
         for config in (name for name in configs if name not in kept):
-            with _already("Could not find"):
+            with _ignore_error("Could not find"):
                 self._sagemaker.delete_endpoint_config(EndpointConfigName=config)
         for model in (name for name in models if name not in kept):
-            with _already("Could not find"):
+            with _ignore_error("Could not find"):
                 self._sagemaker.delete_model(ModelName=model)
         return sorted({*configs, *models} - kept)
+
+    def _names(self, operation: Any, items: str, key: str) -> list[str]:
+        """Return the names of this project's models or configurations, newest first."""
+        pages = self._sagemaker.get_paginator(operation).paginate(
+            NameContains=f"{self._settings.project}-v", SortBy="CreationTime", SortOrder="Descending"
+        )
+        names = [item[key] for page in pages for item in page[items]]
+        return [name for name in names if self.version_of(name) is not None]
 
     def _tags(self, **more: str) -> list[TagTypeDef]:
         tags = {"Project": self._settings.project, "ManagedBy": "deploy_model", **more}
         return [{"Key": key, "Value": value} for key, value in tags.items()]
 
     def _variant(self, config: str) -> dict[str, Any] | None:
-        """Return the production variant of a configuration, None when it is gone."""
+        """Return the production variant of a configuration, or None if it no longer exists."""
         try:
             found: Any = self._sagemaker.describe_endpoint_config(EndpointConfigName=config)
         except ClientError as error:
@@ -194,20 +187,20 @@ class Serving:
 
 
 def _is_missing(error: ClientError) -> bool:
-    return _says(error, "Could not find")
+    return _has_message(error, "Could not find")
 
 
-def _says(error: ClientError, text: str) -> bool:
+def _has_message(error: ClientError, text: str) -> bool:
     details = error.response.get("Error", {})
-    # SageMaker has no error codes of its own for names that are missing or taken.
+    # SageMaker has no separate error codes for missing and existing names.
     return details.get("Code") == "ValidationException" and text in details.get("Message", "")
 
 
 @contextmanager
-def _already(text: str) -> Iterator[None]:
-    """Let a change pass that another call has made already; names say all that things are."""
+def _ignore_error(text: str) -> Iterator[None]:
+    """Ignore the error that another call has already made the change: equal names mean equal resources."""
     try:
         yield
     except ClientError as error:
-        if not _says(error, text):
+        if not _has_message(error, text):
             raise

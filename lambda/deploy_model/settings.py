@@ -1,4 +1,4 @@
-"""What the deployment is told by its environment, and the names that follow from it."""
+"""Settings from environment variables, and the resource names derived from them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-# The one production variant of every endpoint configuration.
+# The name of the only production variant of every endpoint configuration.
 VARIANT = "AllTraffic"
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Where to deploy, and on what."""
+    """Names, role and sizes of the endpoint."""
 
     project: str
     bucket: str
@@ -39,7 +39,7 @@ class Settings:
         KeyError
             If a variable is missing.
         ValueError
-            If ``ENDPOINT_MODE`` is neither ``instance`` nor ``serverless``, a size is no integer, or
+            If ``ENDPOINT_MODE`` is neither ``instance`` nor ``serverless``, a size is not an integer, or
             ``MAX_INSTANCES`` is less than ``MIN_INSTANCES``.
         """
         mode = environment["ENDPOINT_MODE"]
@@ -47,7 +47,7 @@ class Settings:
             raise ValueError(f"ENDPOINT_MODE is {mode!r}; it must be 'instance' or 'serverless'.")
         least, most = int(environment["MIN_INSTANCES"]), int(environment["MAX_INSTANCES"])
         if most < least:
-            raise ValueError(f"MAX_INSTANCES is {most}; it must be MIN_INSTANCES, {least}, or more.")
+            raise ValueError(f"MAX_INSTANCES is {most}; it must be at least MIN_INSTANCES, which is {least}.")
         return cls(
             project=environment["PROJECT_NAME"],
             bucket=environment["BUCKET"],
@@ -87,10 +87,10 @@ class Settings:
         }
 
     def name_for(self, version: int) -> str:
-        """Return the name of the model and of the endpoint configuration that serve a package version.
+        """Return the name of the model and the endpoint configuration of a package version.
 
-        The name changes with everything that an existing configuration can't change any more, and with
-        what is to be done anew once it is in service.
+        The name contains a hash of all settings that cannot be changed in an existing configuration, and of
+        the scaling settings, so that a changed setting leads to a new deployment.
         """
         scaling = [self.max_instances, self.invocations_per_instance] if self.scales else None
         facts = json.dumps([self.variant(), self.role_arn, scaling], sort_keys=True)

@@ -1,1 +1,1 @@
-"""The function behind the REST API."""
+"""The Lambda function behind the REST API."""

@@ -1,4 +1,4 @@
-"""The REST API: routes, headers, one log line and metrics per request."""
+"""The REST API: routes, headers, and one log line and metrics per request."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 _VERBS = {"/predict": "POST", "/model": "GET", "/health": "GET", "/openapi.json": "GET", "/docs": "GET"}
-# The documentation page carries its script and style within itself.
+# The documentation page has inline scripts and styles.
 _DOCS_POLICY = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -43,7 +43,7 @@ _DOCS_POLICY = (
 
 @dataclass(frozen=True)
 class Dependencies:
-    """What the API needs from outside."""
+    """The external dependencies of the API."""
 
     contracts: ContractStore
     endpoint: Endpoint
@@ -60,7 +60,7 @@ def create_handler(dependencies: Dependencies) -> Handler:
     Parameters
     ----------
     dependencies
-        Clients, clocks and the like.
+        Clients, clocks, logger and metrics.
     """
     app = create_app(dependencies)
 
@@ -110,7 +110,7 @@ def _add_routes(app: APIGatewayRestResolver, dependencies: Dependencies) -> None
             contract = contracts.get().document
             published = {"version": contract.get("version"), "contract": contract["contract"]}
         except ApiError:
-            # The API is well even where there is nothing to serve yet.
+            # The API is healthy even before the first model is deployed.
             published = None
         return {"status": "ok", "timestamp": timestamp(dependencies.now()), "model": published}
 
@@ -120,7 +120,7 @@ def _add_routes(app: APIGatewayRestResolver, dependencies: Dependencies) -> None
 
     @app.get("/docs")
     def docs() -> Response[str]:
-        # Swagger UI is read from disk for this page alone.
+        # Imported here because only this page reads Swagger UI from disk.
         from predict_api.docs import page  # noqa: PLC0415
 
         headers: dict[str, Any] = {"Content-Security-Policy": _DOCS_POLICY}
@@ -135,18 +135,18 @@ def _add_routes(app: APIGatewayRestResolver, dependencies: Dependencies) -> None
             raise ApiError(
                 404,
                 "not_found",
-                "No such resource. There are POST /predict and GET /model, /health, /openapi.json, /docs.",
+                "No such resource. Use POST /predict or GET /model, /health, /openapi.json or /docs.",
             )
         raise ApiError(
             405,
             "method_not_allowed",
-            f"{event.path} has {verb}, not {event.http_method}.",
+            f"{event.path} does not allow {event.http_method}; use {verb}.",
             allow=f"{verb}, OPTIONS",
         )
 
 
 def _openapi_document(contracts: ContractStore) -> str:
-    # pydantic is needed for this alone, and its import would slow down every cold start.
+    # Imported here because only this needs pydantic, which would slow down every cold start.
     from predict_api.openapi import build_document  # noqa: PLC0415
 
     try:
@@ -157,7 +157,7 @@ def _openapi_document(contracts: ContractStore) -> str:
 
 
 class _Observation:
-    """Middleware around every route: turns errors into answers, adds headers, writes log and metrics."""
+    """Middleware of every route: turns errors into responses, adds headers, and writes log and metrics."""
 
     def __init__(self, dependencies: Dependencies) -> None:
         self._clock = dependencies.clock
@@ -165,7 +165,7 @@ class _Observation:
         self._metrics = dependencies.metrics
         self._varies = dependencies.cors_origins != ("*",)
 
-    # Powertools names its middlewares in debug output.
+    # Powertools shows this name in debug output.
     __name__ = "observation"
 
     def __call__(self, app: APIGatewayRestResolver, next_middleware: NextMiddleware) -> Response[Any]:
@@ -177,7 +177,7 @@ class _Observation:
         except ApiError as error:
             code, response = error.code, _error_response(error, request_id)
         except Exception:
-            # The last resort: no exception text may reach a client.
+            # No exception text may reach a client.
             self._logger.exception("unexpected", extra={"request_id": request_id})
             code, response = internal().code, _error_response(internal(), request_id)
         response.headers = {

@@ -1,4 +1,4 @@
-"""The contract of the deployed model: which numbers it wants, in which order. Published by deploy_model."""
+"""Reads the champion's contract, which lists the features in order; deploy_model publishes it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 KEY = "champion/contract.json"
 TIME_TO_LIVE = 10.0  # seconds
 
-# What GET /model shows; the rest (ARN, smoke test) is ours.
+# The keys that GET /model returns; the others (ARN, smoke test) are internal.
 _PUBLIC = ("contract", "version", "features", "threshold", "risk_levels", "candidate", "estimator", "metrics")
 
 
@@ -31,7 +31,7 @@ class Contract:
 
     @cached_property
     def hash(self) -> str:
-        """Hash over the names and their order."""
+        """Hash of the feature names in order."""
         return str(self.document["contract"])
 
     @cached_property
@@ -41,14 +41,14 @@ class Contract:
 
     @cached_property
     def seen(self) -> tuple[tuple[float, float], ...]:
-        """Smallest and largest value that the model has seen, per feature."""
+        """Smallest and largest training value of each feature."""
         return tuple((float(f["min"]), float(f["max"])) for f in self.document["features"])
 
     @cached_property
     def plausible(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """Lower and upper bounds beyond which a value is far outside.
+        """Lower and upper bounds; a value beyond them is far outside the training range.
 
-        They are the range seen, and its width again on either side.
+        The bounds are the training range, extended by its own width on both sides.
         """
         return (
             tuple(low - (high - low) for low, high in self.seen),
@@ -57,7 +57,7 @@ class Contract:
 
     @property
     def public(self) -> dict[str, Any]:
-        """The part that clients may see."""
+        """The part that clients can see."""
         return {key: self.document[key] for key in _PUBLIC if key in self.document}
 
 
@@ -71,9 +71,9 @@ class ContractStore:
     bucket
         The project's bucket.
     clock
-        Seconds that never go back.
+        A monotonic clock, in seconds.
     logger
-        Told when an old copy has to serve.
+        Logs failures to read the contract.
     """
 
     def __init__(self, s3: S3Client, bucket: str, *, clock: Callable[[], float], logger: Logger) -> None:
@@ -85,19 +85,19 @@ class ContractStore:
         self._read_at = 0.0
 
     def get(self, *, fresh: bool = False) -> Contract:
-        """Return the contract, read anew when it is older than ten seconds or ``fresh`` is asked for.
+        """Return the contract; read it again if the copy is over ten seconds old or ``fresh`` is set.
 
         Raises
         ------
         ApiError
-            503 when there is none.
+            503 if there is no contract.
         """
         if self._cached is None or fresh or self._clock() - self._read_at >= TIME_TO_LIVE:
             try:
                 answer = self._s3.get_object(Bucket=self._bucket, Key=KEY)
                 self._cached = Contract(json.loads(answer["Body"].read()))
             except (ClientError, BotoCoreError) as error:
-                # An old copy does no harm: the endpoint refuses a contract that is not its own.
+                # Using an old copy is safe, because the endpoint rejects requests for another contract.
                 if self._cached is None:
                     raise self._unavailable(error) from error
                 self._logger.warning("contract_not_read", extra={"cause": _code(error)})
@@ -107,11 +107,11 @@ class ContractStore:
     def _unavailable(self, error: ClientError | BotoCoreError) -> ApiError:
         code = _code(error)
         self._logger.warning("contract_not_read", extra={"cause": code})
-        # S3 says AccessDenied for a missing key to whom may not list the bucket.
+        # S3 returns AccessDenied for a missing key if the caller cannot list the bucket.
         if code in ("NoSuchKey", "AccessDenied"):
             return ApiError(503, "no_model", "No model has been deployed yet.", retry_after=60)
         return ApiError(
-            503, "unavailable", "The model's contract can't be read at the moment.", retry_after=5
+            503, "unavailable", "The model's contract cannot be read at the moment.", retry_after=5
         )
 
 

@@ -1,4 +1,4 @@
-"""The documentation page: the Swagger UI that Powertools ships, whole within one page."""
+"""The documentation page: a self-contained page with the Swagger UI that Powertools ships."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from string import Template
 
 from aws_lambda_powertools.event_handler.openapi import swagger_ui
 
-# Not Powertools' own page, which has no viewport for phones, links a document of its own as JSON and shows
-# a choice of one server. No validatorUrl, since that would be another host.
+# This replaces Powertools' own page, which has no viewport for phones, links its own JSON document and shows
+# a server menu with one entry. validatorUrl is off because it would contact another host.
 _PAGE = Template("""\
 <!DOCTYPE html>
 <html lang="en">
@@ -29,7 +29,7 @@ body { margin: 0; }
 </style>
 </head>
 <body>
-<div id="docs"><noscript>This page needs scripts. GET /openapi.json says the same.</noscript></div>
+<div id="docs"><noscript>This page needs JavaScript. GET /openapi.json has the same contents.</noscript></div>
 <script>$script</script>
 <script>
 SwaggerUIBundle({
@@ -61,6 +61,6 @@ def page(title: str, document: str) -> str:
         title=title,
         style=(assets / "swagger-ui.min.css").read_text("utf-8"),
         script=(assets / "swagger-ui-bundle.min.js").read_text("utf-8"),
-        # The document stands inside a script element, which the text "</script>" would end.
+        # The document is inside a script element, which the text "</script>" would end.
         document=document.replace("<", "\\u003c"),
     )

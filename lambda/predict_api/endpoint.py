@@ -1,4 +1,4 @@
-"""The call of the SageMaker endpoint, and what its failures mean to a client of the API."""
+"""Calls the SageMaker endpoint and translates its failures to API errors."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from predict_api.errors import ApiError, Problem
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
 
-# API Gateway gives up after 29 s. The longest way to an answer is
-#   reading the contract 3 s + (2 + 8) s + at most 1 s of waiting + (2 + 8) s = 24 s,
-# and a refused contract starts that way again only within the first RETRY_WITHIN seconds: 27 s.
+# API Gateway times out after 29 s. The slowest answer takes 24 s: 3 s to read the contract, two attempts of
+# (2 + 8) s, and at most 1 s between them. After a rejected contract the request starts again, but only within
+# the first RETRY_WITHIN seconds, so it ends after 27 s.
 ENDPOINT_CONFIG = Config(
     connect_timeout=2,
     read_timeout=8,
@@ -28,7 +28,7 @@ S3_CONFIG = Config(connect_timeout=1, read_timeout=2, retries={"total_max_attemp
 RETRY_WITHIN = 3.0
 
 _THROTTLED = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsException"})
-# SageMaker says ValidationError both for an endpoint that is not there and for one that is not in service.
+# SageMaker returns ValidationError for a missing endpoint and for one that is not in service.
 _NOT_IN_SERVICE = frozenset(
     {
         "ValidationError",
@@ -45,12 +45,12 @@ class ContractRefusedError(Exception):
 
 
 class CompaniesRefusedError(Exception):
-    """The model can't take what is valid by its contract, such as numbers that its arithmetic overflows with.
+    """The model rejects companies that fit its contract, for example because its arithmetic overflows.
 
     Parameters
     ----------
     problems
-        Each with its place in the list of companies; empty for what concerns them all.
+        Each with its location in the list of companies; an empty location means all of them.
     """
 
     def __init__(self, problems: Sequence[Problem]) -> None:
@@ -60,14 +60,14 @@ class CompaniesRefusedError(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """What the endpoint said: one prediction per company, and the version of the model that made them."""
+    """One prediction for each company, and the version of the model that made them."""
 
     predictions: list[dict[str, Any]]
     version: str | None
 
 
 class Endpoint:
-    """The endpoint that answers for the model.
+    """Calls the endpoint of the champion.
 
     Parameters
     ----------
@@ -89,37 +89,37 @@ class Endpoint:
         Parameters
         ----------
         contract
-            Hash of the contract that the rows follow.
+            The hash of the rows' contract.
         rows
             A JSON list of lists of numbers in the contract's order.
         count
-            How many rows that are.
+            The number of rows.
         request_id
-            Passed on to the endpoint's log.
+            Forwarded to the endpoint's log.
         explain
-            Whether each prediction shall have an explanation.
+            Whether to add an explanation to each prediction.
 
         Raises
         ------
         ContractRefusedError
             If the endpoint serves another contract.
         CompaniesRefusedError
-            If the model can't take these numbers.
+            If the model rejects these numbers.
         ApiError
-            502, 503, 504 or 429, by what went wrong.
+            429, 502, 503 or 504, depending on the failure.
         """
-        asked = ',"explain":true' if explain else ""
+        option = ',"explain":true' if explain else ""
         try:
             response = self._runtime.invoke_endpoint(
                 EndpointName=self._name,
                 ContentType="application/json",
                 Accept="application/json",
                 CustomAttributes=request_id,
-                Body=f'{{"contract":{json.dumps(contract)}{asked},"instances":{rows}}}'.encode(),
+                Body=f'{{"contract":{json.dumps(contract)}{option},"instances":{rows}}}'.encode(),
             )
             body = response["Body"].read()
         except ClientError as error:
-            raise _meaning(error) from error
+            raise _translate(error) from error
         except (ReadTimeoutError, ConnectTimeoutError) as error:
             raise ApiError(504, "endpoint_timeout", "The model did not answer in time.") from error
         except BotoCoreError as error:
@@ -127,7 +127,7 @@ class Endpoint:
         return _parse(body, contract, count)
 
 
-def _meaning(error: ClientError) -> Exception:
+def _translate(error: ClientError) -> Exception:
     response: Any = error.response
     code = response.get("Error", {}).get("Code")
     if code == "ModelError":
@@ -144,14 +144,14 @@ def _meaning(error: ClientError) -> Exception:
 
 
 def _problems(message: Any) -> list[Problem]:
-    """Read what the container says of the companies, with places that begin at their list."""
+    """Read the problems from the container's error; their locations begin at the list of companies."""
     try:
         return [
             Problem(tuple(detail["loc"][1:]), str(detail["message"]))
             for detail in json.loads(message)["error"]["details"]
         ]
     except (KeyError, TypeError, ValueError) as error:
-        raise _senseless() from error
+        raise _invalid_answer() from error
 
 
 def _unavailable() -> ApiError:
@@ -161,18 +161,18 @@ def _unavailable() -> ApiError:
 
 
 def _parse(body: bytes, contract: str, rows: int) -> Answer:
-    """Read the endpoint's answer, and refuse one that does not belong to the request."""
+    """Read the endpoint's answer, and reject one that does not fit the request."""
     try:
         answer = json.loads(body)
         model = answer["model"]
-        found = Answer(predictions=answer["predictions"], version=model["version"])
-        fits = model["contract"] == contract and len(found.predictions) == rows
+        parsed = Answer(predictions=answer["predictions"], version=model["version"])
+        fits = model["contract"] == contract and len(parsed.predictions) == rows
     except (KeyError, TypeError, ValueError) as error:
-        raise _senseless() from error
+        raise _invalid_answer() from error
     if not fits:
-        raise _senseless()
-    return found
+        raise _invalid_answer()
+    return parsed
 
 
-def _senseless() -> ApiError:
-    return ApiError(502, "model_error", "The model's answer made no sense.")
+def _invalid_answer() -> ApiError:
+    return ApiError(502, "model_error", "The model's answer is invalid.")

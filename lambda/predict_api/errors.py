@@ -1,4 +1,4 @@
-"""The errors of the API: each has a status, a stable code, and places for what is wrong with the input."""
+"""The errors of the API, each with a status, a stable code and the location of every problem."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ from typing import Any
 
 MAX_DETAILS = 100
 
-# Keys and positions from the body's root; ("query", name) is a parameter of the address.
+# Keys and indexes from the body's root, or ("query", name) for a query parameter.
 Loc = tuple[str | int, ...]
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong with the input, and where."""
+    """One problem in the request, with its location."""
 
     loc: Loc
     message: str
 
 
 class ApiError(Exception):
-    """An answer other than 200.
+    """An error response.
 
     Parameters
     ----------
     status
         HTTP status.
     code
-        What programs decide on; never changes for a given cause.
+        Stable code for programs.
     message
-        What people read.
+        Message for people.
     problems
-        Places of what is wrong with the input.
+        The problems in the request.
     retry_after
-        Seconds after which it makes sense to try again.
+        Seconds to wait before a retry.
     allow
-        The verbs that the path has.
+        The methods that the path allows.
     """
 
     def __init__(
@@ -54,11 +54,11 @@ class ApiError(Exception):
         self.code = code
         self.message = message
         self.problems = problems
-        given = {"Retry-After": None if retry_after is None else str(retry_after), "Allow": allow}
-        self.headers: Mapping[str, str] = {name: text for name, text in given.items() if text is not None}
+        headers = {"Retry-After": None if retry_after is None else str(retry_after), "Allow": allow}
+        self.headers: Mapping[str, str] = {name: text for name, text in headers.items() if text is not None}
 
     def body(self, request_id: str) -> dict[str, Any]:
-        """Return the answer's JSON."""
+        """Return the response body as JSON data."""
         details = [{"loc": list(problem.loc), "message": problem.message} for problem in self.problems]
         return {
             "error": {
@@ -71,14 +71,14 @@ class ApiError(Exception):
 
 
 def validation_failed(problems: Sequence[Problem], count: int) -> ApiError:
-    """Return the error for input whose shape, names, counts or values are wrong.
+    """Return the error for a request with a wrong shape, count, name or value.
 
     Parameters
     ----------
     problems
-        Those that are listed, at most `MAX_DETAILS`.
+        The listed problems, at most `MAX_DETAILS`.
     count
-        How many there are.
+        The number of all problems.
     """
     listed = f"; the first {len(problems)} are listed" if count > len(problems) else ""
     plural = "problem" if count == 1 else "problems"
@@ -91,22 +91,20 @@ def validation_failed(problems: Sequence[Problem], count: int) -> ApiError:
 
 
 def contract_mismatch(pinned: str, served: str) -> ApiError:
-    """Return the error for a client that was built against a contract that is no longer served."""
+    """Return the error for a request with the hash of a contract that is no longer served."""
     return ApiError(
         409,
         "contract_mismatch",
-        "The contract that the request names is not served. GET /model has the one that is.",
-        problems=[Problem(("contract",), f"{pinned[:64]!r} was given, {served!r} is served.")],
+        "The contract in the request is not the one in service. GET /model returns that one.",
+        problems=[Problem(("contract",), f"{pinned[:64]!r} was given; {served!r} is in service.")],
     )
 
 
 def deploying() -> ApiError:
-    """Return the error for the moment in which the model and its published contract differ."""
-    return ApiError(503, "deploying", "A new model is being deployed. Try again shortly.", retry_after=5)
+    """Return the error for the time when the endpoint and the published contract differ."""
+    return ApiError(503, "deploying", "A new model is being deployed. Try again soon.", retry_after=5)
 
 
 def internal() -> ApiError:
-    """Return the error for what should not have happened; its cause is in the log alone."""
-    return ApiError(
-        500, "internal_error", "Something went wrong here. Quote the request id when you report it."
-    )
+    """Return the error for an unexpected exception, which is only in the log."""
+    return ApiError(500, "internal_error", "Unexpected error. Report it with the request id.")

@@ -1,4 +1,4 @@
-"""Entry point of the function behind the REST API: the app with its real dependencies."""
+"""Lambda handler of the REST API, with its real dependencies."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from predict_api.endpoint import ENDPOINT_CONFIG, S3_CONFIG, Endpoint
 
 
 def _dependencies() -> Dependencies:
-    # botocore alone: importing boto3 would double the cold start.
+    # botocore only: importing boto3 would double the cold start.
     session: Any = botocore.session.get_session()
     logger = Logger()
     return Dependencies(

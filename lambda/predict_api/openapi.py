@@ -1,4 +1,4 @@
-"""The OpenAPI document: forms from schemas.py, feature names and an example from the published contract."""
+"""Builds the OpenAPI document from the schemas and the champion's contract."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from predict_api.validation import MAX_BYTES, MAX_COMPANIES, MAX_EXPLAINED
 
 _REF = "#/components/schemas/"
 _DESCRIPTION = f"""
-Bankruptcy risk of companies.
+Predicts the risk that companies go bankrupt.
 
-`POST /predict` scores one company or up to {MAX_COMPANIES:,} (at most {MAX_BYTES:,} bytes).
-`GET /model` says which numbers the model wants, and in which order: retraining can change them.
-Send the `contract` hash along to be refused, rather than misread, when that has happened.
+`POST /predict` scores up to {MAX_COMPANIES:,} companies (at most {MAX_BYTES:,} bytes).
+`GET /model` lists the model's features in order. Retraining can change them.
+Send the `contract` hash with a request, so that it is rejected instead of misread after such a change.
 Errors are always JSON with a stable `code`.
 """
 
 ERRORS = {
     400: {"invalid_json": "The body is not JSON."},
     403: {"forbidden": "The API key is missing or unknown."},
-    409: {"contract_mismatch": "The contract that the request names is not served."},
+    409: {"contract_mismatch": "The contract in the request is not the one in service."},
     413: {"payload_too_large": "The body is too large."},
     415: {"unsupported_media_type": "The Content-Type is missing or not application/json."},
-    422: {"validation_failed": "Shape, count, names or numbers are wrong; `details` has the places."},
+    422: {"validation_failed": "A shape, count, name or number is wrong; `details` has the locations."},
     429: {
         "throttled": "Too many requests at the moment.",
-        "quota_exceeded": "The key's requests of this month are used up.",
+        "quota_exceeded": "The monthly quota of the API key is used up.",
     },
-    500: {"internal_error": "Unexpected. Quote the request id."},
+    500: {"internal_error": "Unexpected error. Report it with the request id."},
     502: {"model_error": "The model could not answer."},
     503: {
         "no_model": "No model has been deployed yet.",
         "endpoint_unavailable": "The model is paused or being deployed.",
         "deploying": "A model with other features is being deployed.",
-        "unavailable": "The model's contract can't be read at the moment.",
+        "unavailable": "The model's contract cannot be read at the moment.",
     },
     504: {"endpoint_timeout": "The model did not answer in time."},
 }
@@ -46,23 +46,23 @@ _EXPLAIN = {
     "name": "explain",
     "in": "query",
     "required": False,
-    "description": "Whether each prediction shall say which five features move its score most; "
+    "description": "Whether to add the five features that change the score most to each prediction; "
     f"for at most {MAX_EXPLAINED} companies at a time.",
     "schema": {"type": "boolean", "default": False},
     "example": True,
 }
-_REQUEST_ID = {"description": "Quote it when you report a problem.", "schema": {"type": "string"}}
+_REQUEST_ID = {"description": "Identifies the request in reports and logs.", "schema": {"type": "string"}}
 _RETRY_AFTER = {"description": "Seconds to wait before trying again.", "schema": {"type": "integer"}}
 
 
 def build_document(contract: Contract | None) -> dict[str, Any]:
-    """Return the document.
+    """Return the OpenAPI document.
 
     Parameters
     ----------
     contract
-        The published contract: gives the exact forms of a company and working examples; without one,
-        before the first deployment, they stay general.
+        The champion's contract, for exact schemas and working examples. Without one, before the first
+        deployment, the schemas are general.
     """
     return {
         "openapi": "3.1.0",
@@ -71,12 +71,12 @@ def build_document(contract: Contract | None) -> dict[str, Any]:
             "version": "1.0.0",
             "description": _DESCRIPTION.strip(),
         },
-        # Relative to the document's own address, whatever stage or domain that has.
+        # Relative to the document's own URL, so it is right for any stage or domain.
         "servers": [{"url": "."}],
         "security": [{"apiKey": []}],
         "tags": [
-            {"name": "Scoring", "description": "Companies in, probabilities out; needs the API key."},
-            {"name": "Service", "description": "Open to everybody."},
+            {"name": "Scoring", "description": "Needs the API key."},
+            {"name": "Service", "description": "Needs no API key."},
         ],
         "paths": _paths(contract),
         "components": {
@@ -87,7 +87,6 @@ def build_document(contract: Contract | None) -> dict[str, Any]:
 
 
 def _paths(contract: Contract | None) -> dict[str, Any]:
-    document = {"type": "object"}
     requests = {"examples": request_examples(contract)} if contract else {}
     answers = {"examples": answer_examples(contract)} if contract else {}
     return {
@@ -96,26 +95,14 @@ def _paths(contract: Contract | None) -> dict[str, Any]:
                 "operationId": "predict",
                 "tags": ["Scoring"],
                 "summary": "Score one company or many",
-                "description": "In any of the forms that the examples show.",
+                "description": "Accepts any of the forms in the examples.",
                 "parameters": [_EXPLAIN],
                 "requestBody": {
                     "required": True,
                     "content": {"application/json": {**_content("PredictRequest"), **requests}},
                 },
                 "responses": _responses(
-                    {**_content("PredictAnswer"), **answers},
-                    "The predictions.",
-                    400,
-                    403,
-                    409,
-                    413,
-                    415,
-                    422,
-                    429,
-                    500,
-                    502,
-                    503,
-                    504,
+                    {**_content("PredictAnswer"), **answers}, "The predictions.", *ERRORS
                 ),
             }
         },
@@ -123,39 +110,30 @@ def _paths(contract: Contract | None) -> dict[str, Any]:
             "get": {
                 "operationId": "model",
                 "tags": ["Scoring"],
-                "summary": "The contract of the deployed model",
+                "summary": "Get the contract of the champion, the model in service",
                 "responses": _responses(_content("ModelAnswer"), "The contract.", 403, 429, 500, 503),
             }
         },
-        "/health": {
-            "get": {
-                "operationId": "health",
-                "tags": ["Service"],
-                "summary": "Whether the API is up",
-                "security": [],
-                "responses": _responses(_content("HealthAnswer"), "It is.", 429, 500),
-            }
-        },
-        "/openapi.json": {
-            "get": {
-                "operationId": "openapi",
-                "tags": ["Service"],
-                "summary": "This document",
-                "security": [],
-                "responses": _responses({"schema": document}, "An OpenAPI 3.1 document.", 429, 500),
-            }
-        },
-        "/docs": {
-            "get": {
-                "operationId": "docs",
-                "tags": ["Service"],
-                "summary": "This document as a page",
-                "security": [],
-                "responses": _responses(
-                    {"schema": {"type": "string"}}, "The page.", 429, 500, media_type="text/html"
-                ),
-            }
-        },
+        "/health": _open_path("health", "Check that the API is up", _content("HealthAnswer")),
+        "/openapi.json": _open_path("openapi", "Get this document", {"schema": {"type": "object"}}),
+        "/docs": _open_path(
+            "docs", "Get this document as a web page", {"schema": {"type": "string"}}, media_type="text/html"
+        ),
+    }
+
+
+def _open_path(
+    operation: str, summary: str, content: dict[str, Any], media_type: str = "application/json"
+) -> dict[str, Any]:
+    """Return a path with a GET that needs no API key."""
+    return {
+        "get": {
+            "operationId": operation,
+            "tags": ["Service"],
+            "summary": summary,
+            "security": [],
+            "responses": _responses(content, "The request succeeded.", 429, 500, media_type=media_type),
+        }
     }
 
 
@@ -192,13 +170,13 @@ def _schemas(contract: Contract | None) -> dict[str, Any]:
         ],
         ref_template=_REF + "{model}",
     )
-    found: dict[str, Any] = generated["$defs"]
+    definitions: dict[str, Any] = generated["$defs"]
     if contract is not None:
         count = len(contract.names)
-        found["Numbers"] |= {"minItems": count, "maxItems": count}
-        found["NamedNumbers"] |= {
-            "properties": dict.fromkeys(contract.names, found["NamedNumbers"]["additionalProperties"]),
+        definitions["Numbers"] |= {"minItems": count, "maxItems": count}
+        definitions["NamedNumbers"] |= {
+            "properties": dict.fromkeys(contract.names, definitions["NamedNumbers"]["additionalProperties"]),
             "required": list(contract.names),
             "additionalProperties": False,
         }
-    return found
+    return definitions

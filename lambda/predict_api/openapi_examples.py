@@ -1,4 +1,4 @@
-"""The examples in the OpenAPI document: requests that work, answers and errors as they look."""
+"""The examples in the OpenAPI document: valid requests, responses and errors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from predict_api.contract import Contract
 _TIME = "2026-01-02T03:04:05.678Z"
 _REQUEST_ID = "5e1f0c9a-3b7d-4c1e-9a52-0d6f8e4b7a11"
 _DETAILS: dict[str, tuple[list[str | int], str]] = {
-    "contract_mismatch": (["contract"], "'0123456789abcdef' was given, 'fedcba9876543210' is served."),
+    "contract_mismatch": (["contract"], "'0123456789abcdef' was given; 'fedcba9876543210' is in service."),
     "validation_failed": (
         ["instances", 7, "data"],
         "has 49 of 50 numbers; one is needed per feature, in order",
@@ -18,13 +18,13 @@ _DETAILS: dict[str, tuple[list[str | int], str]] = {
 
 
 def request_examples(contract: Contract) -> dict[str, Any]:
-    """Return requests to /predict in all forms, of a company that the contract knows."""
+    """Return requests to /predict in all forms, with the company of the contract's smoke test."""
     numbers = contract.document["smoke_test"]["features"]
     names = dict(zip(contract.names, numbers, strict=True))
     return {
         "position": _example("One company, numbers in order", {"data": numbers}),
         "name": _example(
-            "One company, numbers by name, pinned to a contract",
+            "One company, numbers by name, with a contract hash",
             {"features": names, "contract": contract.hash},
         ),
         "many": _example("Many companies", {"instances": [numbers, names]}),
@@ -33,7 +33,7 @@ def request_examples(contract: Contract) -> dict[str, Any]:
 
 
 def answer_examples(contract: Contract) -> dict[str, Any]:
-    """Return answers of /predict in all forms; their numbers are made up."""
+    """Return responses of /predict in all forms, with invented numbers."""
     level = contract.document["risk_levels"][0]["level"]
     prediction = {
         "prediction": 0,
@@ -64,7 +64,7 @@ def answer_examples(contract: Contract) -> dict[str, Any]:
 
 
 def error_examples(codes: dict[str, str]) -> dict[str, Any]:
-    """Return an example of each code of a status, given with what it means."""
+    """Return an example error for each code, from a mapping of codes to messages."""
     return {code: _example(code, _error(code, meaning)) for code, meaning in codes.items()}
 
 

@@ -1,4 +1,4 @@
-"""From a request's body to the answer: validate, ask the endpoint, follow the contract when it changes."""
+"""Answers a request: validates it, calls the endpoint, and reads the contract again if it has changed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from predict_api.validation import Body, Companies, validate
 
 @dataclass(frozen=True)
 class Prediction:
-    """The answer to a client, and the facts about it that go into log and metrics."""
+    """The response body, with facts for the log and the metrics."""
 
     body: dict[str, Any]
     rows: int
@@ -31,13 +31,13 @@ class Predictor:
     Parameters
     ----------
     contracts
-        The published contract.
+        Reads the champion's contract.
     endpoint
-        The model.
+        Calls the champion.
     clock
-        Seconds that never go back.
+        A monotonic clock, in seconds.
     now
-        The time of day, for the answer's timestamp.
+        Returns the current time, for the timestamp.
     """
 
     def __init__(
@@ -61,58 +61,52 @@ class Predictor:
         body
             The request's JSON, from `read_json`.
         request_id
-            Passed on to the endpoint.
+            Forwarded to the endpoint.
         explain
-            Whether the client wants explanations.
+            Whether explanations are requested.
 
         Raises
         ------
         ApiError
-            Whatever stands in the way.
+            If the request is invalid or the endpoint does not answer it.
         """
-        started = self._clock()
-        contract = self._contracts.get()
+        deadline = self._clock() + RETRY_WITHIN
         try:
-            companies = validate(body, contract, explain=explain)
+            return self._attempt(self._contracts.get(), body, request_id, explain=explain)
+        except ContractRefusedError as error:
+            if self._clock() > deadline:
+                raise deploying() from error
         except ApiError as error:
             if error.code != "contract_mismatch":
                 raise
-            # The client may know the newest contract before this copy of it does.
-            contract = self._contracts.get(fresh=True)
-            companies = validate(body, contract, explain=explain)
-        asked = self._clock()
+        # The client or the endpoint may already use a newer contract than the stored copy.
         try:
-            answer = self._ask(contract, companies, request_id)
+            return self._attempt(self._contracts.get(fresh=True), body, request_id, explain=explain)
         except ContractRefusedError as error:
-            if self._clock() - started > RETRY_WITHIN:
-                raise deploying() from error
-            contract = self._contracts.get(fresh=True)
-            companies = validate(body, contract, explain=explain)
-            asked = self._clock()
-            answer = self._once_more(contract, companies, request_id)
+            raise deploying() from error
+
+    def _attempt(self, contract: Contract, body: Body, request_id: str, *, explain: bool) -> Prediction:
+        """Answer a request by one contract."""
+        companies = validate(body, contract, explain=explain)
+        called = self._clock()
+        answer = self._call(contract, companies, request_id)
         return Prediction(
             body=self._body(companies, answer, contract),
             rows=companies.count,
             explained=explain,
             version=answer.version,
             contract=contract.hash,
-            endpoint_ms=(self._clock() - asked) * 1000,
+            endpoint_ms=(self._clock() - called) * 1000,
         )
 
-    def _once_more(self, contract: Contract, companies: Companies, request_id: str) -> Answer:
-        try:
-            return self._ask(contract, companies, request_id)
-        except ContractRefusedError as error:
-            raise deploying() from error
-
-    def _ask(self, contract: Contract, companies: Companies, request_id: str) -> Answer:
+    def _call(self, contract: Contract, companies: Companies, request_id: str) -> Answer:
         try:
             return self._endpoint.predict(
                 contract.hash, companies.rows, companies.count, request_id, explain=companies.explain
             )
         except CompaniesRefusedError as error:
             problems = [
-                Problem((*companies.place(p.loc[0]), *p.loc[1:]) if p.loc else (), p.message)
+                Problem((*companies.locate(p.loc[0]), *p.loc[1:]) if p.loc else (), p.message)
                 for p in error.problems
             ]
             raise validation_failed(problems, len(problems)) from error
@@ -130,5 +124,5 @@ class Predictor:
 
 
 def timestamp(moment: datetime) -> str:
-    """Return a moment as RFC 3339 text in UTC, to the millisecond."""
+    """Return a time as RFC 3339 text in UTC, with milliseconds."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

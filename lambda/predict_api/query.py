@@ -1,4 +1,4 @@
-"""Reading the parameters behind the question mark of a request to /predict."""
+"""Reads the query parameters of a request to /predict."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _LONGEST_QUOTE = 120
 
 
 def wants_explanation(query: Mapping[str, Sequence[str]]) -> bool:
-    """Return whether the client asks for explanations.
+    """Return whether the request asks for explanations.
 
     Parameters
     ----------
@@ -21,7 +21,7 @@ def wants_explanation(query: Mapping[str, Sequence[str]]) -> bool:
     Raises
     ------
     ApiError
-        422 for any other parameter, which would otherwise be a wish unheard, and for any other value.
+        422 for any other parameter or value, because ignoring it would hide mistakes.
     """
     problems = [
         Problem(("query", name[:_LONGEST_QUOTE]), "is unknown; the only parameter is explain")

@@ -1,4 +1,4 @@
-"""The forms of requests and answers, for the OpenAPI document; tests hold real answers against them."""
+"""Schemas of requests and responses for the OpenAPI document; tests compare real responses with them."""
 
 from __future__ import annotations
 
@@ -12,49 +12,49 @@ class _Form(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-# Of 64 bits, that is: what is larger reads as infinite and is refused.
+# A 64-bit number. Larger numbers are read as infinite and rejected.
 Number = Annotated[float, Field(json_schema_extra={"format": "double"})]
 
 
 class Numbers(RootModel[list[Number]]):
-    """One company: one number per feature, in the order of `GET /model`."""
+    """One company: one number for each feature, in the order of `GET /model`."""
 
 
 class NamedNumbers(RootModel[dict[str, Number]]):
-    """One company: one number per feature, by name, in any order."""
+    """One company: one number for each feature, by name, in any order."""
 
 
 _Pin = Annotated[
     str,
     Field(
         default_factory=str,
-        description="Hash of the contract that the client was built against; 409 if it is no longer served.",
+        description="Hash of the contract that the client was built for; 409 if it is no longer in service.",
     ),
 ]
 
 
 class CompanyByPosition(_Form):
-    """One company, its numbers in order."""
+    """One company with its numbers in order."""
 
     data: Numbers
     contract: _Pin
 
 
 class CompanyByName(_Form):
-    """One company, its numbers by name."""
+    """One company with its numbers by name."""
 
     features: NamedNumbers
     contract: _Pin
 
 
 class PositionItem(_Form):
-    """One company of many, its numbers in order."""
+    """One of many companies, with its numbers in order."""
 
     data: Numbers
 
 
 class NameItem(_Form):
-    """One company of many, its numbers by name."""
+    """One of many companies, with its numbers by name."""
 
     features: NamedNumbers
 
@@ -77,14 +77,14 @@ class PredictRequest(RootModel[CompanyByPosition | CompanyByName | Companies | C
 
 
 class Probability(_Form):
-    """Calibrated probabilities; they add up to 1."""
+    """Calibrated probabilities, which add up to 1."""
 
     not_bankrupt: float = Field(ge=0, le=1)
     bankrupt: float = Field(ge=0, le=1)
 
 
 class Effect(_Form):
-    """How one value moves a company's score: what the model makes of it, not what causes bankruptcy."""
+    """How one value changes a company's score. This describes the model, not the causes of bankruptcy."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -102,44 +102,44 @@ class Effect(_Form):
     )
 
     feature: str
-    value: float = Field(description="The company's.")
-    median: float = Field(description="The median of the companies that the model was trained on.")
+    value: float = Field(description="The company's value.")
+    median: float = Field(description="The median of the training companies.")
     effect: float = Field(
-        description="The log-odds of bankruptcy, minus those with the median in the value's place."
+        description="The log-odds of bankruptcy, minus the log-odds with the median instead of the value."
     )
-    direction: Literal["raises", "lowers"] = Field(description="Which way the value moves the risk.")
+    direction: Literal["raises", "lowers"] = Field(description="Whether the value raises or lowers the risk.")
 
 
 class Prediction(_Form):
-    """What the model says of one company."""
+    """The prediction for one company."""
 
-    prediction: Literal[0, 1] = Field(description="1 when the probability reaches the model's threshold.")
+    prediction: Literal[0, 1] = Field(description="1 if the probability reaches the model's threshold.")
     probability: Probability
-    risk_level: str = Field(description="The band of `GET /model`'s risk levels.")
+    risk_level: str = Field(description="One of the risk levels of `GET /model`.")
     confidence: float = Field(ge=0.5, le=1, description="The larger of the two probabilities.")
     explanation: list[Effect] = Field(
         default_factory=list,
         max_length=5,
-        description="With explain=true alone: what moves the score most, the largest effect first.",
+        description="Only with explain=true: the features that change the score most, largest effect first.",
     )
 
 
 class ModelReference(_Form):
-    """The model that answered."""
+    """The model that made the prediction."""
 
     version: str | None = Field(description="Version of the model package.")
-    contract: str = Field(description="Hash over the feature names and their order.")
+    contract: str = Field(description="Hash of the feature names in order.")
 
 
 class Range(_Form):
-    """Smallest and largest value seen in training."""
+    """Smallest and largest training value."""
 
     min: float
     max: float
 
 
 class FarOutside(_Form):
-    """A value far outside what the model has seen: its answer is an extrapolation."""
+    """A value far outside the training range, for which the prediction is an extrapolation."""
 
     loc: list[str | int]
     feature: str
@@ -154,30 +154,30 @@ class _Answer(_Form):
 
 
 class PredictionAnswer(Prediction, _Answer):
-    """The answer for one company."""
+    """The response for one company."""
 
 
 class PredictionsAnswer(_Answer):
-    """The answer for many companies, in their order."""
+    """The response for many companies, in their order."""
 
     predictions: list[Prediction]
 
 
 class PredictAnswer(RootModel[PredictionAnswer | PredictionsAnswer]):
-    """One prediction or many, as they were asked for."""
+    """One prediction or many, as in the request."""
 
 
 class Feature(_Form):
-    """A number that the model wants."""
+    """A feature of the model."""
 
     name: str
-    min: float = Field(description="Smallest value seen in training.")
-    max: float = Field(description="Largest value seen in training.")
-    median: float = Field(description="Median in training.")
+    min: float = Field(description="Smallest training value.")
+    max: float = Field(description="Largest training value.")
+    median: float = Field(description="Median of the training values.")
 
 
 class Expected(_Form):
-    """What to expect of flagging every company from this level on, estimated in training."""
+    """The rates to expect when flagging every company from this level up, estimated in training."""
 
     false_positive_rate: float = Field(ge=0, le=1, description="Share of healthy companies flagged.")
     recall: float = Field(ge=0, le=1, description="Share of bankruptcies flagged.")
@@ -185,12 +185,12 @@ class Expected(_Form):
 
 
 class RiskLevel(_Form):
-    """A band of probability; it ends where the next begins."""
+    """A range of probabilities, which ends where the next level begins."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
     level: str
-    # a level that no company reaches begins just above 1
+    # A level that no company reaches starts just above 1.
     from_: float = Field(alias="from", ge=0)
     expected: Expected | None = None
 
@@ -198,18 +198,18 @@ class RiskLevel(_Form):
 class ModelAnswer(BaseModel):
     """The contract of the deployed model."""
 
-    contract: str = Field(description="Hash over the feature names and their order.")
+    contract: str = Field(description="Hash of the feature names in order.")
     version: str
     features: list[Feature] = Field(description="In the order of `data`.")
-    threshold: float = Field(description="The probability from which on `prediction` is 1.")
+    threshold: float = Field(description="The lowest probability for which `prediction` is 1.")
     risk_levels: list[RiskLevel]
     candidate: str
     estimator: str
-    metrics: dict[str, object] = Field(description="How the model did on companies it had never seen.")
+    metrics: dict[str, object] = Field(description="The model's metrics on unseen companies.")
 
 
 class HealthAnswer(_Form):
-    """The API is up; `model` is the one last published, null before the first."""
+    """The API is up; `model` is the champion, or null before the first deployment."""
 
     status: Literal["ok"]
     timestamp: datetime
@@ -217,24 +217,24 @@ class HealthAnswer(_Form):
 
 
 class Detail(_Form):
-    """One thing wrong with the input."""
+    """One problem in the request."""
 
     loc: list[str | int] = Field(
-        description="Path of keys and positions in the body; `query` and a name for a parameter."
+        description="Keys and indexes from the root of the body, or `query` and a parameter's name."
     )
     message: str
 
 
 class Error(_Form):
-    """What went wrong."""
+    """The error."""
 
-    code: str = Field(description="Stable: decide on this one.")
+    code: str = Field(description="Stable code for programs.")
     message: str
     details: list[Detail] = Field(description="At most 100.")
     request_id: str
 
 
 class ErrorAnswer(_Form):
-    """Every answer other than 2xx."""
+    """Every response other than 2xx."""
 
     error: Error

@@ -1,4 +1,4 @@
-"""Reading and checking a request to /predict against the published contract: a place for every problem."""
+"""Checks a request to /predict against the champion's contract, and locates every problem."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from predict_api.contract import Contract
 from predict_api.errors import MAX_DETAILS, ApiError, Loc, Problem, contract_mismatch, validation_failed
 from predict_api.query import EXPLAIN
 
-# Room for the most companies by name, below the 6 MB that Lambda takes.
+# Enough for MAX_COMPANIES companies by name, and below Lambda's limit of 6 MB.
 MAX_BYTES = 4 * 1024 * 1024
 MAX_COMPANIES = 1_000
-# Explaining a company costs the endpoint as much as scoring fifty.
+# Explaining a company is as much work for the endpoint as scoring fifty.
 MAX_EXPLAINED = 100
 
 _FORMS = ("data", "features", "instances")
@@ -30,7 +30,7 @@ _LONGEST_NAME = 120
 
 @dataclass(frozen=True)
 class Body:
-    """A request's JSON, read and as it came."""
+    """A request's JSON, parsed and as text."""
 
     document: Any
     text: str
@@ -38,14 +38,22 @@ class Body:
 
 @dataclass(frozen=True)
 class Companies:
-    """A request that is valid: its rows of numbers in the contract's order, and where the body has them.
+    """The companies of a valid request.
 
     Attributes
     ----------
     count
-        How many rows there are.
+        The number of companies.
     rows
-        They as JSON.
+        The companies as a JSON list of lists of numbers, in the contract's order.
+    loc
+        The location of the companies in the body.
+    single
+        Whether the body is one company rather than a list.
+    explain
+        Whether explanations are requested.
+    warnings
+        The values far outside the training range.
     """
 
     count: int
@@ -55,13 +63,13 @@ class Companies:
     explain: bool
     warnings: list[dict[str, Any]]
 
-    def place(self, position: str | int) -> Loc:
-        """Return where in the body a company is."""
+    def locate(self, position: str | int) -> Loc:
+        """Return the location of a company in the body."""
         return self.loc if self.single else (*self.loc, position)
 
 
 class _RepeatingObject(dict[str, Any]):
-    """A JSON object that names a key more than once."""
+    """A JSON object that contains a key more than once."""
 
     def __init__(self, pairs: list[tuple[str, Any]]) -> None:
         super().__init__(pairs)
@@ -69,7 +77,7 @@ class _RepeatingObject(dict[str, Any]):
 
 
 def read_json(body: str | None, content_type: str | None, *, is_base64: bool) -> Body:
-    """Read the body's JSON: every number a float, an object that repeats keys marked as such.
+    """Parse the body's JSON, with every number as a float and repeated keys recorded.
 
     Parameters
     ----------
@@ -78,12 +86,12 @@ def read_json(body: str | None, content_type: str | None, *, is_base64: bool) ->
     content_type
         The request's Content-Type.
     is_base64
-        Whether API Gateway has encoded the body.
+        Whether API Gateway has encoded the body as base64.
 
     Raises
     ------
     ApiError
-        415, 413 or 400.
+        400, 413 or 415.
     """
     _check_content_type(content_type)
     raw = _decode(body or "", is_base64=is_base64)
@@ -97,7 +105,7 @@ def read_json(body: str | None, content_type: str | None, *, is_base64: bool) ->
         raise _not_json("The body is empty; it must be JSON.")
     try:
         text = raw.decode("utf-8-sig")
-        # Infinity and NaN come through as floats, so that they are reported with their place.
+        # Infinity and NaN become floats, so that they are reported with their location.
         return Body(json.loads(text, parse_int=float, parse_constant=float, object_pairs_hook=_object), text)
     except UnicodeDecodeError as error:
         raise _not_json(f"The body is not UTF-8: byte {error.start} is invalid.") from error
@@ -110,21 +118,21 @@ def read_json(body: str | None, content_type: str | None, *, is_base64: bool) ->
 
 
 def validate(body: Body, contract: Contract, *, explain: bool) -> Companies:
-    """Check a request's JSON.
+    """Check a request's JSON against a contract.
 
     Parameters
     ----------
     body
-        What `read_json` returned.
+        The return value of `read_json`.
     contract
         The contract to check against.
     explain
-        Whether explanations are asked for.
+        Whether explanations are requested.
 
     Raises
     ------
     ApiError
-        422 with a place for every problem (at most 100 are listed), 409 if another contract is named.
+        422 with the location of every problem (at most 100 are listed), or 409 for another contract.
     """
     document = body.document
     pinned = document.get("contract") if isinstance(document, dict) else None
@@ -147,20 +155,20 @@ def validate(body: Body, contract: Contract, *, explain: bool) -> Companies:
 
 
 def _as_json(rows: list[list[float]], body: Body) -> str:
-    """Return the rows as JSON, in the client's own words where it has sent them as a list of lists.
+    """Return the rows as JSON; if the client sent a list of lists, return the client's own text.
 
-    Writing numbers takes longer than reading them: for a thousand companies, as long as all the rest here.
+    Formatting numbers is slow: for a thousand companies it would take as long as everything else here.
     """
     document = body.document
     listed = document.get("instances", ()) if isinstance(document, dict) else document
     if len(listed) == len(rows) and all(map(is_, listed, rows)):
-        # The one other value in a valid body is the contract's hash, without brackets.
+        # The only other value in a valid body is the contract hash, which has no brackets.
         return body.text[body.text.index("[") : body.text.rindex("]") + 1]
     return json.dumps(rows, separators=(",", ":"))
 
 
 class _Check:
-    """One pass over one request."""
+    """Checks one request and collects its problems."""
 
     def __init__(self, contract: Contract) -> None:
         self._contract = contract
@@ -172,7 +180,7 @@ class _Check:
         self.warnings: list[dict[str, Any]] = []
 
     def request(self, document: Any) -> tuple[list[list[float]], Loc, bool]:
-        """Return the rows, where they are, and whether they are one company rather than a list."""
+        """Return the rows, their location, and whether they are one company rather than a list."""
         if isinstance(document, list):
             return self._companies(document, ()), (), False
         if not isinstance(document, dict):
@@ -181,12 +189,12 @@ class _Check:
         self._keys(document, (), frozenset(_KEYS), nearest_among=_KEYS)
         if "contract" in document and not isinstance(document["contract"], str):
             self._add(("contract",), f"must be a string, not {_kind(document['contract'])}")
-        given = [form for form in _FORMS if form in document]
-        if len(given) != 1:
-            found = " and ".join(f'"{form}"' for form in given) or "none of them"
+        forms = [form for form in _FORMS if form in document]
+        if len(forms) != 1:
+            found = " and ".join(f'"{form}"' for form in forms) or "none of them"
             self._add((), f'must have exactly one of "data", "features" and "instances"; it has {found}')
             return [], (), False
-        form = given[0]
+        form = forms[0]
         value = document[form]
         if form == "instances":
             if isinstance(value, list):
@@ -199,16 +207,16 @@ class _Check:
         if count > MAX_EXPLAINED:
             self._add(
                 EXPLAIN,
-                f"at most {MAX_EXPLAINED} companies are explained at a time, and {count:,} were sent; "
-                "send them in parts, or without explain",
+                f"at most {MAX_EXPLAINED} companies can be explained at a time, but {count:,} were sent; "
+                "send fewer companies, or set explain to false",
             )
 
     def _companies(self, values: list[Any], loc: Loc) -> list[list[float]]:
         if not values:
-            self._add(loc, "must hold at least one company; it is empty")
+            self._add(loc, "must contain at least one company; it is empty")
         elif len(values) > MAX_COMPANIES:
             self._add(
-                loc, f"holds {len(values):,} companies; at most {MAX_COMPANIES:,} are allowed at a time"
+                loc, f"contains {len(values):,} companies; at most {MAX_COMPANIES:,} are allowed at a time"
             )
         else:
             return [self._company(value, (*loc, position)) for position, value in enumerate(values)]
@@ -238,7 +246,7 @@ class _Check:
     def _by_position(self, values: list[Any], loc: Loc) -> list[float]:
         wanted = len(self._names)
         if len(values) != wanted:
-            self._add(loc, f"has {len(values):,} of {wanted} numbers; one is needed per feature, in order")
+            self._add(loc, f"has {len(values):,} numbers; it must have {wanted}, one for each feature")
         if not _all_numbers(values):
             for position, value in enumerate(values):
                 name = self._names[position] if position < wanted else None
@@ -307,7 +315,7 @@ class _Check:
                         "loc": [*loc, key],
                         "feature": name,
                         "seen": {"min": least, "max": most},
-                        "message": f"Far outside the values that the model has seen: {least:g} to {most:g}.",
+                        "message": f"Far outside the training range, {least:g} to {most:g}.",
                     }
                 )
 
@@ -322,15 +330,15 @@ def _check_content_type(content_type: str | None) -> None:
     named = (parameter.partition("=") for parameter in parameters)
     charsets = {value.strip('" ') for name, _, value in named if name.strip() == "charset"}
     if media_type != "application/json" or not charsets <= {"", "utf-8", "utf8"}:
-        given = f"it is {content_type[:100]!r}" if content_type else "it is missing"
+        found = f"it is {content_type[:100]!r}" if content_type else "it is missing"
         raise ApiError(
-            415, "unsupported_media_type", f"The Content-Type must be application/json in UTF-8; {given}."
+            415, "unsupported_media_type", f"The Content-Type must be application/json in UTF-8; {found}."
         )
 
 
 def _decode(body: str, *, is_base64: bool) -> bytes:
     if not is_base64:
-        # A lone surrogate can't be encoded strictly; passed on, it is refused as invalid UTF-8.
+        # "surrogatepass" lets a lone surrogate through, which is then rejected as invalid UTF-8.
         return body.encode("utf-8", "surrogatepass")
     try:
         return base64.b64decode(body, validate=True)
@@ -348,7 +356,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _all_numbers(values: list[Any]) -> bool:
-    # A sum is finite only if each number is; it may overflow where none is infinite.
+    # A finite sum proves that each number is finite. A sum of finite numbers can still overflow.
     return set(map(type, values)) <= {float} and (isfinite(sum(values)) or all(map(isfinite, values)))
 
 

@@ -15,8 +15,8 @@ def check(file: DataFile) -> None:
     DataError
         If the header or cells are wrong; the message lists all problems.
     """
-    from steps.frames import DataError as StepError
-    from steps.frames import read_data
+    from steps.dataset.reader import read_data
+    from steps.job import DataError as StepError
 
     try:
         read_data(file.path)

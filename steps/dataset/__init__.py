@@ -1,1 +1,1 @@
-"""All that is specific to this data set: its columns, units and derived ratios."""
+"""Everything that is specific to this data set: columns, units, derived ratios and the file's reader."""

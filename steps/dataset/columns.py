@@ -1,10 +1,12 @@
-"""The data file's columns, the target and the 95 ratios of UCI 572, names stripped, and their bounds."""
+"""The columns of the data file: the target and the 95 ratios of UCI 572, with names stripped of spaces."""
 
 TARGET = "Bankrupt?"
-# No ratio is near it, and the arithmetic of scaling has room above it: squares stay finite.
+# How many ratios SelectFeatures selects unless the parameter FeatureCount says otherwise.
+FEATURE_COUNT = 50
+# Far above any ratio, and small enough that squares in the arithmetic of scaling stay finite.
 LARGEST = 1e150
 
-# In the file's own order, misspelling included. Everything that orders columns follows this order.
+# In the order of the file, with its misspelling. Everything that orders columns uses this order.
 RATIOS = (
     "ROA(C) before interest and depreciation before interest",
     "ROA(A) before interest and % after tax",

@@ -1,1 +1,1 @@
-"""The estimators that TrainRecommended can fit; `recipes` lists them by name."""
+"""The estimators that TrainRecommended can fit; `recipes` maps their names to them."""

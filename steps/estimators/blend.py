@@ -1,4 +1,4 @@
-"""The blend: the equal mean of several classifiers' logits, whose errors differ."""
+"""The blend: the mean of the logits of several classifiers."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from steps.estimators.logit_classifier import Floats, LogitClassifier
 
 
 class Blend(LogitClassifier):
-    """The mean logit of its members.
+    """Averages the logits of its members.
 
     Parameters
     ----------
     members
-        Names and unfitted classifiers, or pipelines of them, that offer `decision_function`.
+        Names and unfitted classifiers or pipelines with a `decision_function`.
     """
 
     def __init__(self, members: Sequence[tuple[str, Any]]) -> None:

@@ -1,4 +1,4 @@
-"""Bagged gradient boosting: a few boosted ensembles, each on its own sample of companies."""
+"""Bagged gradient boosting: a few boosted ensembles, each fitted on its own sample of companies."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from steps.estimators.samples import stratified
 
 
 class BoostingBag(LogitClassifier):
-    """The mean logit of boosted ensembles of small trees.
+    """Averages the logits of boosted ensembles of small trees.
 
     Parameters
     ----------
     bags
         The number of ensembles.
     trees
-        Of each ensemble.
+        The number of trees of each ensemble.
     share
-        Of each class's companies that an ensemble sees; above `LARGEST_SAMPLE` companies it is less.
+        The share of each class's companies in a sample; smaller if that is over `LARGEST_SAMPLE` companies.
     seed
-        Draws the samples, and the columns that each split may use.
+        Seed of the samples, and of the columns that each split can use.
     """
 
     def __init__(self, bags: int = 4, trees: int = 200, share: float = 0.8, seed: int = 0) -> None:
@@ -41,7 +41,7 @@ class BoostingBag(LogitClassifier):
         for bag in range(self.bags):
             random = np.random.default_rng([self.seed, bag])
             sample = stratified(y, self.share, random)
-            # Chosen by repeated cross-validation; eight leaves fit the bits of a byte when served.
+            # Chosen by repeated cross-validation. Serving needs eight leaves: one bit of a byte for each.
             member = HistGradientBoostingClassifier(
                 learning_rate=0.045,
                 max_iter=self.trees,

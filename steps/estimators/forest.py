@@ -1,4 +1,4 @@
-"""A forest of extremely randomised trees, as a logit."""
+"""A forest of extremely randomized trees."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from sklearn.ensemble import ExtraTreesClassifier
 from steps.estimators.logit_classifier import Floats, LogitClassifier
 from steps.estimators.samples import LARGEST_SAMPLE_OF_A_TREE
 
-# A forest can be sure (its trees all say 0), but a logit can't: it would be infinite.
+# If all trees return 0, the probability is 0 and its logit would be infinite.
 SMALLEST_PROBABILITY = 1e-6
-# Of a tree. More leaves, or more trees, add little to the blend and much to what is served.
+# Leaves of a tree. More leaves or trees improve the blend little, and make the served model much larger.
 LEAVES = 128
 
 
 class Forest(LogitClassifier):
-    """The logit of the mean probability of extra trees.
+    """Returns the logit of the mean probability of extra trees.
 
     Parameters
     ----------
     trees
         The number of trees.
     seed
-        Draws the columns and thresholds that splits may use.
+        Seed of the columns and thresholds that each split can use.
     """
 
     def __init__(self, trees: int = 150, seed: int = 0) -> None:
@@ -33,7 +33,7 @@ class Forest(LogitClassifier):
         self.seed = seed
 
     def fit(self, X: Floats, y: NDArray[np.integer]) -> Self:
-        """Fit the trees on all companies, or each on a sample of its own where there are many."""
+        """Fit the trees on all companies, or each on its own sample if there are many."""
         self.classes_ = np.unique(y)
         self.n_features_in_ = X.shape[1]
         # Chosen by repeated cross-validation.

@@ -1,4 +1,4 @@
-"""What recommended models take: columns in repaired units with derived ratios, and those as normal scores."""
+"""Preprocessing steps of the recommended models: unit repair, derived ratios and normal scores."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ QUANTILES = 200
 
 
 class Clip(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """Clips every value to ±`limit`: the tails of normal scores say little more than their start."""
+    """Clips every value to ±`limit`, because the tails of normal scores carry little information."""
 
     def __init__(self, limit: float = 3.0) -> None:
         self.limit = limit
 
     def fit(self, X: Floats, y: Any = None) -> Self:  # noqa: ARG002 (scikit-learn's signature)
-        """Learn nothing."""
+        """Record the number of columns; nothing is learned."""
         self.n_features_in_ = X.shape[1]
         return self
 
     def transform(self, X: Floats) -> Floats:
-        """Return the clipped values, shape as given."""
+        """Return the clipped values, in the shape of `X`."""
         return np.clip(X, -self.limit, self.limit)
 
 
 def columns_and_ratios(names: Sequence[str]) -> Steps:
-    """Return the unfitted steps from columns as the data file has them to those that trees take."""
+    """Return the unfitted steps from the columns of the data file to the inputs of trees."""
     return [("units", UnitRepair(names)), ("ratios", DerivedRatios(names))]
 
 
 def normal_scores(seed: int) -> Steps:
-    """Return the unfitted steps to normal scores, which linear models and networks take.
+    """Return the unfitted steps to normal scores, the inputs of linear models and networks.
 
-    The seed draws only the sample of very large data sets' quantiles.
+    The seed only matters for very large data sets, whose quantiles are computed from a sample.
     """
     quantiles = QuantileTransformer(n_quantiles=QUANTILES, output_distribution="normal", random_state=seed)
     return [("quantiles", quantiles), ("scale", StandardScaler()), ("clip", Clip())]

@@ -1,4 +1,4 @@
-"""What our classifiers share: they give logits, from which probabilities and predictions follow."""
+"""Base class of classifiers that compute a logit."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Floats = NDArray[np.float64]
 
 
 class LogitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """A classifier of 0 and 1 that is defined by its logit, so that several can be averaged."""
+    """A classifier of 0 and 1 that is defined by its logit, so that several classifiers can be averaged."""
 
     classes_: NDArray[np.integer]
 
@@ -26,5 +26,5 @@ class LogitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return np.exp(-np.logaddexp(0.0, np.column_stack([logit, -logit])))
 
     def predict(self, X: Floats) -> NDArray[np.integer]:
-        """Return the likelier class, shape (rows,)."""
+        """Return the more likely class, shape (rows,)."""
         return self.classes_[(self.decision_function(X) > 0).astype(np.intp)]

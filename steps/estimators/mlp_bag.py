@@ -1,4 +1,4 @@
-"""A bag of multilayer perceptrons, whose logits are averaged."""
+"""A bag of multilayer perceptrons (MLPs) whose logits are averaged."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from steps.measures.logits import network_logit
 
 
 class MlpBag(LogitClassifier):
-    """The mean logit of tanh networks that differ in their seed alone.
+    """Averages the logits of tanh networks that differ only in their seed.
 
     Parameters
     ----------
     nets
         The number of networks.
     epochs
-        How often each sees every company. Few, and with a strong penalty, instead of early stopping,
-        which would give away a tenth of the few bankruptcies.
+        Training passes over the companies. Few epochs and a strong penalty replace early stopping, which
+        would set aside a tenth of the few bankruptcies.
     seed
-        Draws weights and batches.
+        Seed of the weights and batches.
     """
 
     def __init__(self, nets: int = 10, epochs: int = 20, seed: int = 0) -> None:
@@ -35,12 +35,12 @@ class MlpBag(LogitClassifier):
         self.seed = seed
 
     def fit(self, X: Floats, y: NDArray[np.integer]) -> Self:
-        """Fit each network on all companies, or each on a sample of its own where there are many."""
+        """Fit the networks on all companies, or each on its own sample if there are many."""
         self.classes_ = np.unique(y)
         self.n_features_in_ = X.shape[1]
         seeds = np.random.default_rng(self.seed).integers(2**31, size=self.nets).tolist()
         with warnings.catch_warnings():
-            # The number of epochs is part of the recipe: they need not converge.
+            # The number of epochs is fixed, so the networks do not need to converge.
             warnings.simplefilter("ignore", ConvergenceWarning)
             self.members_ = [self._fit_network(seed, X, y) for seed in seeds]
         return self
@@ -50,7 +50,7 @@ class MlpBag(LogitClassifier):
         return self._network(seed, len(sample)).fit(X[sample], y[sample])
 
     def _network(self, seed: int, rows: int) -> MLPClassifier:
-        # Chosen by repeated cross-validation; larger or more networks rank no better.
+        # Chosen by repeated cross-validation; larger or more networks do not rank better.
         return MLPClassifier(
             hidden_layer_sizes=(32, 16),
             activation="tanh",

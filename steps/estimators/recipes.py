@@ -1,4 +1,4 @@
-"""The recommended recipes by name: one family of models on columns and ratios, or a blend of three."""
+"""The recipes of the recommended candidate by name: one model family, or a blend of three."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from steps.estimators.forest import Forest
 from steps.estimators.inputs import Steps, columns_and_ratios, normal_scores
 from steps.estimators.mlp_bag import MlpBag
 
-# From column names and a seed to an unfitted pipeline that takes those columns as the data file has them.
+# Takes column names and a seed; returns an unfitted pipeline for those columns in the units of the file.
 Build = Callable[[Sequence[str], int], Pipeline]
 
-# The inverse strength of the logistic regression's penalty: 0.03 to 1 rank alike in cross-validation.
+# The inverse penalty strength of the logistic regression. In cross-validation, 0.03 to 1 rank alike.
 PENALTY = 0.1
 
 
 def logistic(names: Sequence[str], seed: int) -> Pipeline:
-    """Return an unfitted logistic regression on normal scores: simple, fast, and good at ranking."""
+    """Return an unfitted logistic regression on normal scores, which is simple and fast and ranks well."""
     classifier = LogisticRegression(C=PENALTY, max_iter=1000)
     return Pipeline([*columns_and_ratios(names), *normal_scores(seed), ("logistic", classifier)])
 
 
 def boosting(names: Sequence[str], seed: int, *, bags: int = 4, trees: int = 200) -> Pipeline:
-    """Return unfitted bagged boosting on the named columns."""
+    """Return an unfitted bag of boosted ensembles on the named columns."""
     return Pipeline([*columns_and_ratios(names), ("boosting", BoostingBag(bags, trees, seed=seed))])
 
 
@@ -51,7 +51,7 @@ def blend(
     epochs: int = 20,
     forest_trees: int = 150,
 ) -> Pipeline:
-    """Return the unfitted blend of the three on the named columns."""
+    """Return an unfitted blend of boosting, networks and forest on the named columns."""
     members = [
         ("boosting", BoostingBag(bags, boosted_trees, seed=seed)),
         ("mlp-bag", Pipeline(_networks(seed, nets, epochs))),

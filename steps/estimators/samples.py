@@ -1,23 +1,23 @@
-"""How many companies a fit sees: above a bound it sees a sample, each member of an ensemble its own."""
+"""Samples companies for fits on large data sets."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-# More would make a fit longer and no better; the UCI file has far fewer. See docs/scale.md.
+# More companies make a fit slower but no better. The UCI file has far fewer. See docs/scale.md.
 LARGEST_SAMPLE = 50_000
-# A tree of a forest grows with its companies, and the served model with its trees.
+# The size of a tree, and so of the served model, grows with the number of companies.
 LARGEST_SAMPLE_OF_A_TREE = 10_000
 
 
 def stratified(y: NDArray[np.integer], share: float, random: np.random.Generator) -> NDArray[np.intp]:
-    """Draw a share of each class's companies, but of not more than `LARGEST_SAMPLE` in all.
+    """Draw a share of each class's companies, at most `LARGEST_SAMPLE` in all.
 
     Returns
     -------
     array of int
-        Their positions, class by class, drawn without replacement; at least one of each class.
+        Their indexes, class by class, drawn without replacement; at least one of each class.
     """
     share = min(share, LARGEST_SAMPLE / len(y))
     parts = [np.flatnonzero(y == label) for label in np.unique(y)]
@@ -26,7 +26,7 @@ def stratified(y: NDArray[np.integer], share: float, random: np.random.Generator
 
 
 def bounded(y: NDArray[np.integer], seed: int) -> NDArray[np.intp]:
-    """Return the positions of all companies, of more than `LARGEST_SAMPLE` those of a stratified sample."""
+    """Return the indexes of all companies, or of a stratified sample if there are over `LARGEST_SAMPLE`."""
     if len(y) <= LARGEST_SAMPLE:
         return np.arange(len(y))
     return np.sort(stratified(y, 1.0, np.random.default_rng(seed)))

@@ -1,1 +1,1 @@
-"""Turns fitted estimators into the numpy form that is served."""
+"""Converts fitted estimators to the numpy arrays that are served."""

@@ -1,7 +1,7 @@
-"""Builds the wheel of a model's code/ folder with the standard library alone (PEP 517).
+"""PEP 517 build backend for a model's code/ folder that only needs the standard library.
 
-The container runs `pip install .` at every start, and pip would download setuptools for it; an endpoint
-without a way to the internet could not start.
+The container runs `pip install .` at every start. With the default backend, pip would download setuptools,
+and an endpoint without internet access could not start.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ TAG = "py3-none-any"
 
 def build_wheel(
     wheel_directory: str,
-    config_settings: Mapping[str, object] | None = None,  # noqa: ARG001 - PEP 517 states the signature
+    config_settings: Mapping[str, object] | None = None,  # noqa: ARG001 - signature of PEP 517
     metadata_directory: str | None = None,  # noqa: ARG001
 ) -> str:
-    """Build the wheel of the working directory and return its file name."""
+    """Build a wheel of the working directory and return its file name."""
     info = f"{NAME}-{VERSION}.dist-info"
     files = {
         path.as_posix(): path.read_bytes()

@@ -1,4 +1,4 @@
-"""The files of a served model: the folder that a training job leaves, and model.tar.gz."""
+"""Writes the folder of a served model, and packs and unpacks model.tar.gz."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from inference.artifact import FORMAT
 from steps.export import build_backend, serve
 from steps.export.served import Arrays, ServedModel
 
-# Installs with pip alone: no build requirement is downloaded, so it works without a network
+# pip downloads no build requirements for this, so it works without a network.
 PYPROJECT: Final = """\
 [build-system]
 requires = []
@@ -32,24 +32,24 @@ backend-path = ["."]
 
 
 def write_model(folder: Path, served: ServedModel, contract: dict[str, Any], audit: object) -> None:
-    """Write what an endpoint serves into a folder, for SageMaker or `pack_model` to archive.
+    """Write a model folder, which SageMaker or `pack_model` archives.
 
     Parameters
     ----------
     folder
-        Made if it does not exist. Gets model.npz and model.json, which are what is served,
-        model.joblib, which is for audit alone, and code/, what the container runs.
+        Created if it does not exist. Gets model.npz and model.json, which are served; model.joblib, which
+        is only for audits; and code/, which the container runs.
     served
         The model.
     contract
         At least `contract`, `features`, `threshold` and `risk_levels`; see `inference.Contract`.
     audit
-        The fitted estimator, or whatever else shall be kept of the training.
+        The fitted estimator, or any other object to keep from the training.
 
     Raises
     ------
     inference.ArtifactError
-        If the contract contradicts itself or the model.
+        If the contract is inconsistent, or does not fit the model.
     """
     folder.mkdir(parents=True, exist_ok=True)
     arrays = npz_bytes(served.arrays)
@@ -68,7 +68,7 @@ def write_model(folder: Path, served: ServedModel, contract: dict[str, Any], aud
 
 
 def npz_bytes(arrays: Arrays) -> bytes:
-    """Return arrays as an .npz archive whose bytes depend on the arrays alone."""
+    """Return arrays as an .npz archive whose bytes depend only on the arrays."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name in sorted(arrays):
@@ -93,7 +93,7 @@ def _write_code(folder: Path) -> None:
 
 
 def pack_model(folder: Path, tar_path: Path) -> None:
-    """Write a folder's files into a .tar.gz whose bytes depend on their paths and contents alone."""
+    """Write a folder's files into a .tar.gz whose bytes depend only on their paths and contents."""
     tar_path.parent.mkdir(parents=True, exist_ok=True)
     files = sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
     with (
@@ -110,16 +110,16 @@ def pack_model(folder: Path, tar_path: Path) -> None:
 
 
 def unpack_model(tar_path: Path, folder: Path) -> None:
-    """Unpack a model.tar.gz into a folder; nothing lands outside of it.
+    """Unpack a model.tar.gz into a folder, never outside of it.
 
     Raises
     ------
     inference.ArtifactError
-        If the archive is missing or damaged, or has an entry that would leave the folder.
+        If the archive is missing or damaged, or has an entry that points outside the folder.
     """
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        # decompressed to its end first: gzip's checksum comes last, and tarfile stops before it
+        # Decompress everything first: gzip's checksum is at the end, and tarfile stops before it.
         with gzip.open(tar_path) as compressed, tempfile.TemporaryFile() as plain:
             shutil.copyfileobj(compressed, plain)
             plain.seek(0)

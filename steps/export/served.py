@@ -1,4 +1,4 @@
-"""From a fitted scikit-learn pipeline to the stages that `inference` serves."""
+"""Converts a fitted scikit-learn pipeline to the stages that `inference` serves."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import QuantileTransformer, StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
-from steps.estimators import ratios, unit_repair
+from steps.dataset import units
 from steps.estimators.blend import Blend
 from steps.estimators.boosting import BoostingBag
 from steps.estimators.forest import SMALLEST_PROBABILITY, Forest
 from steps.estimators.inputs import Clip
 from steps.estimators.mlp_bag import MlpBag
+from steps.estimators.ratios import LARGEST, DerivedRatios
+from steps.estimators.unit_repair import UnitRepair
 from steps.export import trees
 
 Arrays = dict[str, npt.NDArray[Any]]
@@ -30,25 +32,25 @@ class LogitCalibration(Protocol):
 
     @property
     def slope(self) -> float:
-        """What the logit is multiplied with."""
+        """The factor of the logit."""
         ...
 
     @property
     def intercept(self) -> float:
-        """What is added to it."""
+        """The summand."""
         ...
 
 
 @dataclass(frozen=True)
 class ServedModel:
-    """What is served, in numpy's terms.
+    """The contents of model.npz and model.json.
 
     Attributes
     ----------
     arrays
-        Goes into model.npz.
+        The contents of model.npz.
     spec
-        Goes into model.json: `stages`, each with its `kind`, its settings and, if it has arrays, the
+        Part of model.json: the list `stages`. Each stage has a `kind`, settings and, if it has arrays, the
         prefix `arrays` of their names.
     """
 
@@ -62,17 +64,16 @@ def export_pipeline(pipeline: Pipeline, calibration: LogitCalibration) -> Served
     Parameters
     ----------
     pipeline
-        Any transformers of `TRANSFORMERS` (of `QuantileTransformer` with output_distribution="normal"),
-        then one classifier of `CLASSIFIERS`, or a `Blend` of such classifiers or pipelines, fitted on the
-        classes 0 and 1.
+        Any number of `TRANSFORMERS` (a `QuantileTransformer` needs output_distribution="normal"), then one of
+        `CLASSIFIERS`, or a `Blend` of such classifiers or pipelines, fitted on the classes 0 and 1.
     calibration
-        Applied to the classifier's logit. With slope 1 and intercept 0 the served probabilities are
-        those of `pipeline.predict_proba`.
+        Applied to the classifier's logit. With slope 1 and intercept 0, the served probabilities equal
+        `pipeline.predict_proba`.
 
     Raises
     ------
     TypeError
-        If a step is none of these.
+        If a step is not supported.
     sklearn.exceptions.NotFittedError
         If a step is not fitted.
     """
@@ -84,7 +85,7 @@ def export_pipeline(pipeline: Pipeline, calibration: LogitCalibration) -> Served
 
 
 def _stages(steps: Sequence[tuple[str, Any]], prefix: str) -> tuple[list[dict[str, Any]], Arrays]:
-    """Return the stages and arrays of a pipeline's steps; `prefix` sets apart those of a blend's members."""
+    """Return the stages and arrays of a pipeline's steps; `prefix` makes the names of arrays unique."""
     stages: list[dict[str, Any]] = []
     arrays: Arrays = {}
     for position, (name, estimator) in enumerate(steps):
@@ -111,7 +112,7 @@ def _stages(steps: Sequence[tuple[str, Any]], prefix: str) -> tuple[list[dict[st
 
 
 def _steps(member: Any) -> Sequence[tuple[str, Any]]:
-    """Return a blend's member as the steps of a pipeline."""
+    """Return the pipeline steps of a blend's member."""
     if isinstance(member, Pipeline):
         steps: Sequence[tuple[str, Any]] = member.steps
         return steps
@@ -122,9 +123,9 @@ def _unsupported(name: str, estimator: object) -> str:
     transformers = ", ".join(sorted(kind.__name__ for kind in TRANSFORMERS))
     classifiers = ", ".join(sorted(kind.__name__ for kind in (*CLASSIFIERS, Blend)))
     return (
-        f"The step {name!r} is a {type(estimator).__name__}, which cannot be served at its place: "
-        f"supported are any of {transformers}, then one of {classifiers}. To serve another, add it to "
-        "steps/export/served.py and its forward pass to inference/forward/."
+        f"The step {name!r} is a {type(estimator).__name__}, which cannot be served in this position. "
+        f"Supported are any number of {transformers}, then one of {classifiers}. To serve another class, add "
+        "it to steps/export/served.py and its forward pass to inference/forward/."
     )
 
 
@@ -138,10 +139,10 @@ def _standardize(scaler: StandardScaler) -> tuple[dict[str, Any], Arrays]:
 def _quantile_normal(transformer: QuantileTransformer) -> tuple[dict[str, Any], Arrays]:
     if transformer.output_distribution != "normal":
         raise TypeError(
-            f"A QuantileTransformer to the {transformer.output_distribution!r} distribution "
-            'cannot be served; supported is output_distribution="normal".'
+            f"A QuantileTransformer with output_distribution={transformer.output_distribution!r} cannot be "
+            'served; only "normal" is supported.'
         )
-    # Percentiles of tied values can fall by a rounding error; served quantiles never fall
+    # Rounding errors can make percentiles of tied values fall, but served quantiles must not fall.
     quantiles = np.maximum.accumulate(transformer.quantiles_, axis=0)
     return {"kind": "quantile_normal"}, {"quantiles": quantiles, "references": transformer.references_}
 
@@ -149,8 +150,8 @@ def _quantile_normal(transformer: QuantileTransformer) -> tuple[dict[str, Any], 
 def _require_binary(classifier: Any) -> None:
     if list(classifier.classes_) != [0, 1]:
         raise TypeError(
-            f"A {type(classifier).__name__} of the classes {list(classifier.classes_)} cannot be served; "
-            "supported are the classes [0, 1], of which 1 means bankrupt."
+            f"A {type(classifier).__name__} with the classes {list(classifier.classes_)} cannot be served; "
+            "the classes must be [0, 1], where 1 means bankrupt."
         )
 
 
@@ -170,12 +171,12 @@ def _mlp_bag(classifier: MlpBag) -> tuple[dict[str, Any], Arrays]:
 
 
 def _networks(networks: Sequence[MLPClassifier]) -> tuple[dict[str, Any], Arrays]:
-    """Return networks of one shape, stacked: the leading axis counts them."""
+    """Return networks of equal shape, stacked along a new first axis."""
     first = networks[0]
     if first.activation not in ("relu", "tanh"):
         raise TypeError(
-            f"An MLPClassifier with activation {first.activation!r} cannot be served; "
-            "supported are 'relu' and 'tanh'."
+            f"An MLPClassifier with the activation {first.activation!r} cannot be served; "
+            "it must be 'relu' or 'tanh'."
         )
     layers = len(first.coefs_)
     arrays: Arrays = {}
@@ -185,20 +186,20 @@ def _networks(networks: Sequence[MLPClassifier]) -> tuple[dict[str, Any], Arrays
     return {"kind": "mlp", "activation": first.activation, "layers": layers}, arrays
 
 
-def _units(transformer: unit_repair.UnitRepair) -> tuple[dict[str, Any], Arrays]:
+def _units(transformer: UnitRepair) -> tuple[dict[str, Any], Arrays]:
     spec = {
         "kind": "units",
         "columns": transformer.columns,
-        "limit": unit_repair.LARGEST_SMALL,
-        "large_factor": unit_repair.LARGE_FACTOR,
-        "small_factor": unit_repair.SMALL_FACTOR,
+        "limit": units.LARGEST_SMALL,
+        "large_factor": units.LARGE_FACTOR,
+        "small_factor": units.SMALL_FACTOR,
     }
     return spec, {}
 
 
-def _ratios(transformer: ratios.DerivedRatios) -> tuple[dict[str, Any], Arrays]:
-    position = {name: at for at, name in enumerate(transformer.names)}
-    spec: dict[str, Any] = {"kind": "ratios", "limit": ratios.LARGEST}
+def _ratios(transformer: DerivedRatios) -> tuple[dict[str, Any], Arrays]:
+    position = {name: index for index, name in enumerate(transformer.names)}
+    spec: dict[str, Any] = {"kind": "ratios", "limit": LARGEST}
     for operation in ("difference", "quotient", "product"):
         group = [ratio for ratio in transformer.ratios if ratio.operation == operation]
         spec[f"{operation}_left"] = [position[ratio.left] for ratio in group]
@@ -228,8 +229,8 @@ Exporter = Callable[[Any], tuple[dict[str, Any], Arrays]]
 
 TRANSFORMERS: dict[type, Exporter] = {
     Clip: _clip,
-    ratios.DerivedRatios: _ratios,
-    unit_repair.UnitRepair: _units,
+    DerivedRatios: _ratios,
+    UnitRepair: _units,
     QuantileTransformer: _quantile_normal,
     StandardScaler: _standardize,
 }

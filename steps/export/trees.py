@@ -1,4 +1,4 @@
-"""From scikit-learn's trees to the arrays that `inference.forward.trees` walks."""
+"""Converts scikit-learn's trees to the arrays that `inference.forward.trees` evaluates."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ ALL_LEAVES = 2**LEAVES - 1
 
 
 def boosted_trees(members: list[HistGradientBoostingClassifier]) -> tuple[Arrays, float]:
-    """Return the arrays of a `BoostedTrees` stage, and its intercept, for the mean of the members' logits.
+    """Return the arrays and the intercept of a `BoostedTrees` stage that averages the members' logits.
 
     Raises
     ------
     TypeError
-        If a tree has more than eight leaves or splits by category.
+        If a tree has more than eight leaves, or splits by category.
     """
     trees = [trees[0].nodes for member in members for trees in member._predictors]
     shape = (LEAVES - 1, len(trees))
@@ -31,23 +31,23 @@ def boosted_trees(members: list[HistGradientBoostingClassifier]) -> tuple[Arrays
     for number, nodes in enumerate(trees):
         if nodes["is_leaf"].sum() > LEAVES or nodes["is_categorical"].any():
             raise TypeError(
-                f"A boosted tree with {nodes['is_leaf'].sum()} leaves or with a split by category cannot be "
-                f"served; supported are splits by threshold and at most {LEAVES} leaves."
+                f"A boosted tree with {nodes['is_leaf'].sum()} leaves, or a split by category, cannot be "
+                f"served; it must have at most {LEAVES} leaves and split by threshold."
             )
         order, spans = _leaves_from_left(nodes)
         leaves[number, : len(order)] = nodes["value"][order] / len(members)
-        for place, (node, (first, last)) in enumerate(spans.items()):
-            columns[place, number] = nodes["feature_idx"][node]
-            # All values are finite, so none is above float64's largest
-            thresholds[place, number] = min(nodes["num_threshold"][node], np.finfo(np.float64).max)
-            struck = sum(1 << leaf for leaf in range(first, last))
-            masks[place, number] = ALL_LEAVES & ~struck
+        for position, (node, (first, last)) in enumerate(spans.items()):
+            columns[position, number] = nodes["feature_idx"][node]
+            # Values are finite, so the largest float64 stands for infinity.
+            thresholds[position, number] = min(nodes["num_threshold"][node], np.finfo(np.float64).max)
+            excluded = sum(1 << leaf for leaf in range(first, last))
+            masks[position, number] = ALL_LEAVES & ~excluded
     arrays: Arrays = {"columns": columns, "thresholds": thresholds, "masks": masks, "leaves": leaves}
     return arrays, float(np.mean([member._baseline_prediction.item() for member in members]))
 
 
 def _leaves_from_left(nodes: NDArray[Any]) -> tuple[list[int], dict[int, tuple[int, int]]]:
-    """Return the leaves from left to right, and for each inner node which of them its left side holds."""
+    """Return the leaves from left to right, and for each inner node the range of leaves on its left."""
     order: list[int] = []
     spans: dict[int, tuple[int, int]] = {}
 
@@ -65,7 +65,7 @@ def _leaves_from_left(nodes: NDArray[Any]) -> tuple[list[int], dict[int, tuple[i
 
 
 def forest(classifier: ExtraTreesClassifier) -> Arrays:
-    """Return the arrays of a `Forest` stage: all trees' nodes, level by level, siblings side by side."""
+    """Return the arrays of a `Forest` stage: the nodes of all trees, level by level, siblings together."""
     trees = [estimator.tree_ for estimator in classifier.estimators_]
     roots = np.cumsum([0, *(tree.node_count for tree in trees[:-1])])
 
@@ -73,7 +73,7 @@ def forest(classifier: ExtraTreesClassifier) -> Arrays:
         return np.concatenate([getattr(tree, name) for tree in trees])
 
     def children(name: str) -> NDArray[np.intp]:
-        # scikit-learn's -1 for "none" stays negative only without the offset
+        # -1 means "no child" in scikit-learn, so it must not be offset.
         parts = [getattr(tree, name) for tree in trees]
         return np.concatenate(
             [np.where(part < 0, -1, part + root) for part, root in zip(parts, roots, strict=True)]
@@ -84,12 +84,12 @@ def forest(classifier: ExtraTreesClassifier) -> Arrays:
     level, count = roots, 0
     while len(level):
         inner = left_child[level] >= 0
-        places = count + np.arange(len(level))
+        positions = count + np.arange(len(level))
         count += len(level)
-        # An inner node's children follow in the next level; a leaf is its own left child
+        # An inner node's children are in the next level. A leaf is its own left child.
         following = count + 2 * (np.cumsum(inner) - 1)
         order.append(level)
-        left.append(np.where(inner, following, places))
+        left.append(np.where(inner, following, positions))
         parents = level[inner]
         level = np.column_stack([left_child[parents], right_child[parents]]).ravel()
     nodes = np.concatenate(order)
@@ -103,6 +103,6 @@ def forest(classifier: ExtraTreesClassifier) -> Arrays:
 
 
 def _float32_not_above(thresholds: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Return the largest float32 not above: forests compare float32 values, which split there alike."""
+    """Return the largest float32 that is not above: it splits the float32 values of forests the same way."""
     rounded = thresholds.astype(np.float32)
     return np.where(rounded > thresholds, np.nextafter(rounded, np.float32(-np.inf)), rounded)

@@ -1,1 +1,1 @@
-"""Judges candidates on the test companies and decides whether one can be registered."""
+"""Judges models on the test companies, and decides whether the selected candidate can be registered."""

@@ -1,4 +1,4 @@
-"""SageMaker's model-quality layout for binary classification, which the console and Studio draw."""
+"""Builds SageMaker's model-quality document for binary classification, which Studio can plot."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def model_quality(
 ) -> dict[str, Any]:
     """Return the `binary_classification_metrics` of predictions at a threshold.
 
-    Standard deviations are stated for what was bootstrapped, "NaN" for the rest, as SageMaker does.
+    Only bootstrapped metrics have a standard deviation; for the others it is "NaN", as in SageMaker.
     """
     counts = confusion(y, probability, threshold)
-    # The best constant classifier says "not bankrupt" of everyone.
+    # The best constant classifier predicts "not bankrupt" for every company.
     constant = confusion(y, np.zeros(len(y)), 0.5)
     return {
         "confusion_matrix": {
@@ -49,7 +49,7 @@ def model_quality(
 
 def _curves(y: Labels, probability: Floats) -> dict[str, Any]:
     _, found, wrong = curve(y, probability)
-    # Between two bankruptcies found both curves are straight or fall: their corners say it all.
+    # Between two bankruptcies both curves are straight or fall, so their corners are enough.
     corner = np.append(np.diff(found) > 0, True) | (np.diff(found, prepend=0.0) > 0)
     found, wrong = found[corner], wrong[corner]
     return {
@@ -64,8 +64,8 @@ def _curves(y: Labels, probability: Floats) -> dict[str, Any]:
     }
 
 
-def _bootstrapped(figure: Interval) -> dict[str, float | str]:
-    return {"value": figure.value, "standard_deviation": figure.standard_deviation}
+def _bootstrapped(metric: Interval) -> dict[str, float | str]:
+    return {"value": metric.value, "standard_deviation": metric.standard_deviation}
 
 
 def _metric(value: float) -> dict[str, float | str]:

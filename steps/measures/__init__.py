@@ -1,1 +1,1 @@
-"""Measures of predicted probabilities: ranking, calibration, intervals, drift and importance."""
+"""Measures of models: ranking, calibration, confidence intervals, drift and feature importance."""

@@ -1,4 +1,4 @@
-"""Calibration: turns a model's logits into probabilities that mean what they say."""
+"""Calibration: turns a model's logits into probabilities that match observed rates."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-# Beyond it a model is surer than float64 can say (1e-13). Ratios with other units than those fitted on
-# can drive a network's logits to 1e12, and one such company would decide the whole fit.
+# A logit of 30 is a probability of 1 - 1e-13. Ratios in other units than the training data can drive a
+# network's logits to 1e12, and without a limit one such company would dominate the fit.
 LARGEST_LOGIT = 30.0
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """The probability sigmoid(slope · logit + intercept); a positive slope keeps the ranking."""
+    """Maps logits to probabilities: sigmoid(slope · logit + intercept). A positive slope keeps the order."""
 
     slope: float
     intercept: float
 
     def apply(self, logit: Floats) -> Floats:
-        """Return calibrated probabilities, shape as given."""
+        """Return calibrated probabilities, in the shape of `logit`."""
         z = self.slope * np.asarray(logit, dtype=np.float64) + self.intercept
-        # exp(-|z|) can't overflow.
+        # exp(-|z|) cannot overflow.
         e = np.exp(-np.abs(z))
         return np.where(z >= 0, 1.0, e) / (1.0 + e)
 
@@ -35,17 +35,17 @@ def fit_calibration(logit: Floats, y: NDArray[np.integer]) -> Calibration:
     Parameters
     ----------
     logit : array of shape (n,)
-        Out-of-fold logits: each from a model that has not seen the company.
+        Out-of-fold logits: each comes from a model that was fitted without the company.
     y : array of shape (n,)
-        1 for companies that went bankrupt, else 0.
+        1 for companies that went bankrupt, otherwise 0.
 
     Notes
     -----
     Platt (1999), "Probabilistic outputs for support vector machines": maximum likelihood with
     targets (n₁ + 1) / (n₁ + 2) and 1 / (n₀ + 2), which keep the slope finite when the classes are
-    separable. Solved by Newton's method on standardised logits.
+    separable. It is solved by Newton's method on standardized logits.
 
-    Logits that rank no better than chance give slope 0: everyone gets the base rate.
+    Logits that rank no better than chance give slope 0, so every company gets the base rate.
     """
     positives = int(np.sum(y == 1))
     negatives = len(y) - positives
@@ -70,7 +70,7 @@ def fit_calibration(logit: Floats, y: NDArray[np.integer]) -> Calibration:
         hessian = design.T @ (design * (p * (1 - p) + 1e-12)[:, None])
         step = np.linalg.solve(hessian, gradient)
         size = 1.0
-        # Newton overshoots far from the optimum: halve the step until the loss falls.
+        # Newton's method can overshoot far from the optimum, so halve the step until the loss falls.
         while size > 1e-6 and loss(weights - size * step) > loss(weights):
             size /= 2
         weights = weights - size * step

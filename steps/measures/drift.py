@@ -1,4 +1,4 @@
-"""Drift: a profile of the data that a model was trained on, and how far later companies lie from it."""
+"""Drift: profiles of the training data, and the population stability index of later companies."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ import numpy as np
 
 from steps.measures.metrics import Floats
 
-# Up to ten bins, as credit scoring has it; fewer where a column repeats one value.
+# Up to ten bins, as is usual in credit scoring; fewer if many companies share a value.
 DECILES = np.arange(1, 10) / 10
 
 
 def profile(columns: Mapping[str, Floats]) -> dict[str, dict[str, list[float]]]:
-    """Return each column's bins: their inner edges, and the share of the companies in each bin.
+    """Return each column's bins: the inner edges, and the share of companies in each bin.
 
     A value on an edge belongs to the bin below it.
     """
     profiles = {}
     for name, column in columns.items():
-        # A decile that some company has, so that edges are values of the data, not between two units.
+        # "lower" makes every edge a value of the data, never a number between two units.
         edges = np.unique(np.quantile(column, DECILES, method="lower"))
-        # Nothing lies above the largest value.
+        # An edge at the largest value would make an empty bin.
         edges = edges[edges < np.max(column)]
         profiles[name] = {"edges": edges.tolist(), "shares": np.round(_shares(edges, column), 6).tolist()}
     return profiles
 
 
 def population_stability(binned: Mapping[str, Sequence[float]], column: Floats) -> float:
-    """Return the population stability index of new companies against a profile's column.
+    """Return the population stability index of new companies compared with a profiled column.
 
     Parameters
     ----------
@@ -40,9 +40,9 @@ def population_stability(binned: Mapping[str, Sequence[float]], column: Floats) 
 
     Notes
     -----
-    The sum over bins of (new − old) · ln(new / old), which is 0 for equal shares. In credit scoring
-    (Siddiqi 2006, "Credit Risk Scorecards") below 0.1 counts as stable and above 0.25 as a shift. An empty
-    bin counts as half a company.
+    The index is the sum over bins of (new − old) · ln(new / old), which is 0 for equal shares. In credit
+    scoring, less than 0.1 is stable and more than 0.25 is a shift (Siddiqi 2006, "Credit Risk Scorecards").
+    An empty bin counts as half a company.
     """
     old = np.asarray(binned["shares"], dtype=np.float64)
     new = _shares(np.asarray(binned["edges"], dtype=np.float64), column)
@@ -52,7 +52,7 @@ def population_stability(binned: Mapping[str, Sequence[float]], column: Floats) 
 
 
 def drift(facts: Mapping[str, Any], columns: Mapping[str, Floats], probability: Floats) -> dict[str, Any]:
-    """Return how far companies lie from those that a model was trained on.
+    """Return how much companies differ from those that a model was trained on.
 
     Parameters
     ----------
@@ -66,8 +66,8 @@ def drift(facts: Mapping[str, Any], columns: Mapping[str, Floats], probability: 
     Returns
     -------
     dict
-        The population stability index of each feature (`features`, by name) and of `probability`, where the
-        old values are those of training companies out of fold.
+        The population stability index of each feature (`features`, by name) and of `probability`, which is
+        compared with the out-of-fold probabilities of the training companies.
     """
     old = facts["profile"]
     return {

@@ -1,4 +1,4 @@
-"""Which features matter: how much of a model's ROC-AUC is lost when a feature's values are mixed up."""
+"""Permutation importance: the ROC-AUC that a model loses when one feature's values are shuffled."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import numpy as np
 
 from steps.measures.metrics import Floats, Labels, roc_auc
 
-# A fixed number of predictions, shared out among features, whatever the number of companies.
+# A budget that is divided among the features, so that the time does not grow with the companies.
 PREDICTIONS = 60_000
 REPEATS = 3
-# Fewer companies would say more about themselves than about the model.
+# With fewer companies, chance would dominate the result.
 FEWEST_COMPANIES = 100
 
 
 @dataclass(frozen=True)
 class Importance:
-    """A feature, and the ROC-AUC lost without it: mean and standard deviation over the repeats."""
+    """The ROC-AUC lost when a feature is shuffled: mean and standard deviation over the repeats."""
 
     name: str
     lost: float
@@ -28,40 +28,40 @@ class Importance:
 def permutation_importance(
     predict_proba: Callable[[Floats], Floats], X: Floats, y: Labels, names: Sequence[str], seed: int
 ) -> list[Importance]:
-    """Return the features, the one that matters most first.
+    """Return the importance of each feature, the largest first.
 
     Parameters
     ----------
     predict_proba
-        Of the model.
+        The model.
     X : array of shape (n, k)
-        Companies that the model has not seen. Of many, all bankrupt ones count (up to half of those
-        that the budget allows) and others drawn by lot.
+        Companies that the model has not seen. If there are more than the budget allows, a sample is used:
+        the bankrupt ones (at most half of the sample, unless the others are fewer) and random others.
     y : array of shape (n,)
         1 for bankrupt.
     names
         The k features.
     seed
-        Draws companies and permutations.
+        Seed of the sample and the permutations.
 
     Notes
     -----
-    Breiman (2001), "Random forests", section 10, on unseen companies. Of two features that say the same,
-    each looks unimportant, since the other stands in for it.
+    Breiman (2001), "Random forests", section 10, applied to unseen companies. If two features carry the same
+    information, each looks unimportant, because the other replaces it.
     """
     generator = np.random.default_rng(seed)
     companies = _sample(y, max(PREDICTIONS // (REPEATS * len(names)), FEWEST_COMPANIES), generator)
     X, y = X[companies], y[companies]
-    whole = roc_auc(y, predict_proba(X))
+    complete = roc_auc(y, predict_proba(X))
     found = []
-    for at, name in enumerate(names):
+    for column, name in enumerate(names):
         lost = np.empty(REPEATS)
         for repeat in range(REPEATS):
-            mixed = X.copy()
-            mixed[:, at] = generator.permutation(mixed[:, at])
-            lost[repeat] = whole - roc_auc(y, predict_proba(mixed))
+            shuffled = X.copy()
+            shuffled[:, column] = generator.permutation(shuffled[:, column])
+            lost[repeat] = complete - roc_auc(y, predict_proba(shuffled))
         found.append(Importance(name, float(np.mean(lost)), float(np.std(lost, ddof=1))))
-    return sorted(found, key=lambda each: -each.lost)
+    return sorted(found, key=lambda importance: -importance.lost)
 
 
 def _sample(

@@ -1,4 +1,4 @@
-"""How sure a figure from few companies is: bootstrap intervals, and paired ones for two models."""
+"""Bootstrap confidence intervals of a model's metrics, and of the differences between two models."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from steps.measures.metrics import (
 
 RESAMPLES = 2000
 LEVEL = 0.95
-# Up to this many companies are drawn at a time, so that memory does not grow with the data.
+# Companies drawn at a time. This keeps memory use independent of the size of the data.
 DRAWN_AT_ONCE = 1_000_000
 
 Drawn = tuple[NDArray[np.int64], NDArray[np.int64]]
@@ -28,7 +28,7 @@ Drawn = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 @dataclass(frozen=True)
 class Interval:
-    """A figure with its bootstrap percentile interval (95 %) and standard deviation."""
+    """A metric with its bootstrap percentile interval (95 %) and standard deviation."""
 
     value: float
     low: float
@@ -36,16 +36,16 @@ class Interval:
     standard_deviation: float
 
     def as_dict(self) -> dict[str, float]:
-        """Return value and bounds as they stand in JSON."""
+        """Return the value and the bounds for JSON."""
         return {"value": self.value, "low": self.low, "high": self.high}
 
 
-def figure_intervals(y: Labels, probability: Floats, seed: int) -> dict[str, Interval]:
-    """Return the figures of a model's probabilities by name, each with its interval."""
+def metric_intervals(y: Labels, probability: Floats, seed: int) -> dict[str, Interval]:
+    """Return the metrics of a model's probabilities by name, each with its interval."""
     ranking = _Ranking(y, probability)
     error = (probability - y) ** 2
 
-    def figures(drawn: Drawn) -> dict[str, Floats]:
+    def metrics(drawn: Drawn) -> dict[str, Floats]:
         found, wrong = (ranking.counts(companies) for companies in drawn)
         errors = sum(np.sum(error[companies], axis=-1) for companies in drawn)
         return {
@@ -57,16 +57,16 @@ def figure_intervals(y: Labels, probability: Floats, seed: int) -> dict[str, Int
             "recall_at_10_percent_fpr": recall_within(found, wrong, 0.10),
         }
 
-    as_they_are = figures(_all_once(y))
-    parts = [figures(drawn) for drawn in _resamples(y, seed)]
+    original = metrics(_all_once(y))
+    parts = [metrics(drawn) for drawn in _resamples(y, seed)]
     return {
         name: _interval(float(value[0]), np.concatenate([part[name] for part in parts]))
-        for name, value in as_they_are.items()
+        for name, value in original.items()
     }
 
 
 def roc_auc_difference(y: Labels, score: Floats, other: Floats, seed: int) -> Interval:
-    """ROC-AUC of `score` minus that of `other`, resampling the same companies for both."""
+    """Return the ROC-AUC of `score` minus that of `other`, with the same resamples for both."""
     rankings = _Ranking(y, score), _Ranking(y, other)
 
     def difference(drawn: Drawn) -> Floats:
@@ -81,7 +81,7 @@ def roc_auc_difference(y: Labels, score: Floats, other: Floats, seed: int) -> In
 
 
 def log_loss_increase(y: Labels, probability: Floats, other: Floats, seed: int) -> Interval:
-    """Log loss of `probability` relative to that of `other`, minus 1, on the same companies for both."""
+    """Return the log loss of `probability` divided by that of `other`, minus 1, with the same resamples."""
     losses = log_losses(y, probability), log_losses(y, other)
 
     def increase(drawn: Drawn) -> Floats:
@@ -93,26 +93,26 @@ def log_loss_increase(y: Labels, probability: Floats, other: Floats, seed: int) 
 
 
 class _Ranking:
-    """Where companies stand by a score: in places that hold bankrupt ones, and in those between.
+    """Groups companies by score, so that each resample only has to be counted, not sorted.
 
-    Between two scores of bankrupt companies the order of the others changes no figure, so that there
-    are at most twice as many places as bankruptcies, and one more.
+    A group holds the companies that share a bankrupt company's score, or those between two such scores. The
+    order within a group changes no metric, so at most 2 · bankruptcies + 1 groups are needed.
     """
 
     def __init__(self, y: Labels, score: Floats) -> None:
         thresholds, found, _ = curve(y, score)
         finds = np.diff(found, prepend=0.0) > 0
-        starts_place = finds | np.append(True, finds[:-1])
-        place = np.cumsum(starts_place) - 1
-        self._place = place[np.searchsorted(-thresholds, -score)]
-        self._places = int(place[-1]) + 1
+        starts_group = finds | np.append(True, finds[:-1])
+        group = np.cumsum(starts_group) - 1
+        self._group = group[np.searchsorted(-thresholds, -score)]
+        self._groups = int(group[-1]) + 1
 
     def counts(self, companies: NDArray[np.int64]) -> Floats:
-        """Return how many of the companies stand in each place or above, shape (..., m) to (..., places)."""
+        """Return how many of the companies are in each group or above, shape (rows, m) to (rows, groups)."""
         rows = len(companies)
-        first = self._places * np.arange(rows)[:, None]
-        counted = np.bincount((self._place[companies] + first).ravel(), minlength=rows * self._places)
-        return np.cumsum(counted.reshape(rows, self._places), axis=-1).astype(np.float64)
+        first = self._groups * np.arange(rows)[:, None]
+        counted = np.bincount((self._group[companies] + first).ravel(), minlength=rows * self._groups)
+        return np.cumsum(counted.reshape(rows, self._groups), axis=-1).astype(np.float64)
 
 
 def _all_once(y: Labels) -> Drawn:
@@ -120,9 +120,9 @@ def _all_once(y: Labels) -> Drawn:
 
 
 def _resamples(y: Labels, seed: int) -> Iterator[Drawn]:
-    """Yield bankrupt and other companies drawn with replacement, a resample per row, `RESAMPLES` in all.
+    """Yield bankrupt and other companies drawn with replacement, one resample per row, `RESAMPLES` in all.
 
-    Both classes are resampled apart, so that their counts stay as they are.
+    The classes are resampled separately, so their sizes do not change.
     """
     generator = np.random.default_rng(seed)
     bankrupt, other = (companies[0] for companies in _all_once(y))

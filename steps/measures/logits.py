@@ -1,4 +1,4 @@
-"""A fitted pipeline's logits, as scikit-learn itself computes them."""
+"""Logits of fitted scikit-learn pipelines."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def pipeline_logit(pipeline: Pipeline, X: Floats) -> Floats:
 def network_logit(network: MLPClassifier, X: Floats) -> Floats:
     """Return a network's log-odds of class 1, shape (rows,).
 
-    An MLP offers only probabilities, and a logit taken back from one near 1 has lost its digits: the same
-    network without its last sigmoid gives it whole.
+    MLPClassifier only returns probabilities, and a logit computed from a probability near 1 loses precision.
+    So this uses a copy of the network without its last sigmoid.
     """
     without_sigmoid = copy.copy(network)
     without_sigmoid.out_activation_ = "identity"

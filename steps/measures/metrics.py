@@ -1,4 +1,4 @@
-"""How good probabilities are: ranking, calibration, right and wrong predictions."""
+"""Metrics of predicted probabilities: ranking, calibration and confusion matrix."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Labels = NDArray[np.integer]
 
 @dataclass(frozen=True)
 class Confusion:
-    """Counts of right and wrong predictions at a threshold."""
+    """The confusion matrix at a threshold."""
 
     true_negatives: int
     false_positives: int
@@ -22,34 +22,34 @@ class Confusion:
 
     @property
     def recall(self) -> float:
-        """Share of the bankrupt that are predicted so."""
+        """Share of bankrupt companies that are predicted bankrupt."""
         return _share(self.true_positives, self.true_positives + self.false_negatives)
 
     @property
     def precision(self) -> float:
-        """Share of those predicted bankrupt that are; NaN where none is predicted."""
+        """Share of predicted bankruptcies that are right; NaN if none is predicted."""
         return _share(self.true_positives, self.true_positives + self.false_positives)
 
     @property
     def false_positive_rate(self) -> float:
-        """Share of the not bankrupt that are predicted bankrupt."""
+        """Share of non-bankrupt companies that are predicted bankrupt."""
         return _share(self.false_positives, self.false_positives + self.true_negatives)
 
     @property
     def accuracy(self) -> float:
-        """Share of right predictions."""
-        right = self.true_positives + self.true_negatives
-        return _share(right, right + self.false_positives + self.false_negatives)
+        """Share of correct predictions."""
+        correct = self.true_positives + self.true_negatives
+        return _share(correct, correct + self.false_positives + self.false_negatives)
 
     def f_beta(self, beta: float) -> float:
-        """Weighted harmonic mean of precision and recall; 0 where nothing is found."""
+        """Weighted harmonic mean of precision and recall; 0 if no bankruptcy is found."""
         weight = beta * beta
         found = (1 + weight) * self.true_positives
         return _share(found, found + weight * self.false_negatives + self.false_positives)
 
 
 def confusion(y: Labels, probability: Floats, threshold: float) -> Confusion:
-    """Count predictions, where a probability of at least the threshold predicts bankruptcy."""
+    """Return the confusion matrix, with bankruptcy predicted for probabilities of at least the threshold."""
     predicted = probability >= threshold
     return Confusion(
         true_negatives=int(np.sum(~predicted & (y == 0))),
@@ -60,7 +60,7 @@ def confusion(y: Labels, probability: Floats, threshold: float) -> Confusion:
 
 
 def roc_auc(y: Labels, score: Floats) -> float:
-    """Area under the ROC curve: how often a bankrupt company scores above another; ties count half."""
+    """Return the ROC-AUC: how often a bankrupt company scores above another one; ties count half."""
     _, found, wrong = curve(y, score)
     if not found[-1] or not wrong[-1]:
         raise ValueError("ROC-AUC needs companies of both classes.")
@@ -68,12 +68,12 @@ def roc_auc(y: Labels, score: Floats) -> float:
 
 
 def curve(y: Labels, score: Floats) -> tuple[Floats, Floats, Floats]:
-    """Count what each threshold finds, from the highest score down.
+    """Count the true and false positives at each threshold, from the highest score down.
 
     Returns
     -------
     thresholds, true_positives, false_positives : arrays, one entry per distinct score
-        With "at least the threshold" as the prediction.
+        A score of at least the threshold is a positive prediction.
     """
     order = np.argsort(-score, kind="stable")
     ranked, labels = score[order], y[order]
@@ -84,13 +84,13 @@ def curve(y: Labels, score: Floats) -> tuple[Floats, Floats, Floats]:
 
 
 def average_precision(y: Labels, score: Floats) -> float:
-    """PR-AUC as average precision: mean precision over recall steps, not interpolated."""
+    """Return the PR-AUC as average precision: the mean precision over recall steps, not interpolated."""
     _, found, wrong = curve(y, score)
     return float(area_under_steps(found, wrong))
 
 
 def recall_at(y: Labels, score: Floats, false_positive_rate: float) -> float:
-    """Highest recall of any threshold with at most the given share of false positives."""
+    """Return the highest recall of any threshold with at most the given share of false positives."""
     _, found, wrong = curve(y, score)
     return float(recall_within(found, wrong, false_positive_rate))
 
@@ -98,7 +98,7 @@ def recall_at(y: Labels, score: Floats, false_positive_rate: float) -> float:
 def area_under_roc(found: Floats, wrong: Floats) -> Floats:
     """Return the ROC-AUC of counted thresholds, shape (..., k) to (...)."""
     steps, width = np.diff(found, prepend=0.0), np.diff(wrong, prepend=0.0)
-    # A company just found beats those not yet found, and half of those found along with it.
+    # A bankrupt company beats all others with a lower score, and half of those with the same score.
     wins = np.sum(steps * (wrong[..., -1:] - wrong + width / 2), axis=-1)
     area: Floats = wins / (found[..., -1] * wrong[..., -1])
     return area
@@ -106,7 +106,7 @@ def area_under_roc(found: Floats, wrong: Floats) -> Floats:
 
 def area_under_steps(found: Floats, wrong: Floats) -> Floats:
     """Return the average precision of counted thresholds, shape (..., k) to (...)."""
-    # A resample can lack the first companies: no threshold there finds anyone, nor counts.
+    # In a resample the first groups can be empty. Their precision is 0/1, and their weight is 0.
     precision = found / np.maximum(found + wrong, 1.0)
     area: Floats = np.sum(np.diff(found, prepend=0.0) * precision, axis=-1) / found[..., -1]
     return area
@@ -114,28 +114,28 @@ def area_under_steps(found: Floats, wrong: Floats) -> Floats:
 
 def recall_within(found: Floats, wrong: Floats, false_positive_rate: float) -> Floats:
     """Return the recall of counted thresholds at a share of false positives, shape (..., k) to (...)."""
-    # A share such as 0.05 · 1,300 must not fail by a rounding error.
+    # The tolerance keeps a share such as 0.05 · 1,300 from failing by a rounding error.
     allowed = wrong <= false_positive_rate * wrong[..., -1:] + 1e-9
     recall: Floats = np.max(np.where(allowed, found, 0.0), axis=-1) / found[..., -1]
     return recall
 
 
 def brier_score(y: Labels, probability: Floats) -> float:
-    """Mean squared distance of probability and outcome."""
+    """Return the mean squared difference of probability and outcome."""
     return float(np.mean((probability - y) ** 2))
 
 
 def log_losses(y: Labels, probability: Floats) -> Floats:
-    """Return each company's minus log of the probability given to what happened, shape (n,)."""
-    # A probability that rounds to 0 or 1 would cost an infinity.
+    """Return each company's log loss: minus the log of its outcome's probability, shape (n,)."""
+    # A probability of exactly 0 or 1 can have an infinite loss.
     inside = np.clip(probability, 1e-15, 1 - 1e-15)
     return np.where(y == 1, -np.log(inside), -np.log1p(-inside))
 
 
 def expected_calibration_error(y: Labels, probability: Floats, bins: int = 10) -> float:
-    """Mean distance of predicted and observed rate over bins with equally many companies."""
-    # Companies of one probability count with their common rate, whichever bins they fall into: files in the
-    # order of time or of the label would give other errors otherwise.
+    """Return the mean gap between predicted and observed rate, over bins of equally many companies."""
+    # Companies with the same probability all count with their common rate. Otherwise the order of the file
+    # would decide which bin they are in, and change the error.
     _, group, sizes = np.unique(probability, return_inverse=True, return_counts=True)
     observed = (np.bincount(group, y) / sizes)[group]
     order = np.argsort(probability, kind="stable")

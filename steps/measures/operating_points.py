@@ -1,4 +1,4 @@
-"""Operating points: where `prediction` and `risk_level` change, set on out-of-fold predictions."""
+"""Operating points: the thresholds of `prediction` and `risk_level`, set on out-of-fold predictions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HIGH_FALSE_POSITIVES = 0.01
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """A threshold with the rates to expect of companies that no one has seen."""
+    """A threshold with the rates to expect on unseen companies."""
 
     threshold: float
     false_positive_rate: float
@@ -24,10 +24,10 @@ class OperatingPoint:
 
 @dataclass(frozen=True)
 class OperatingPoints:
-    """Where risk becomes medium, at 5 % false positives, and high, at 1 %.
+    """The thresholds of medium risk (5 % false positives) and high risk (1 %).
 
-    `prediction` is 1 from medium risk on: one boundary fewer to explain, and at the class balance of
-    this data a threshold of 0.5 would miss most bankruptcies.
+    `prediction` is 1 from medium risk up. That is one threshold fewer to explain, and with so few
+    bankruptcies in the data a threshold of 0.5 would miss most of them.
     """
 
     medium: OperatingPoint
@@ -35,11 +35,11 @@ class OperatingPoints:
 
     @property
     def threshold(self) -> float:
-        """The probability from which bankruptcy is predicted."""
+        """The lowest probability for which bankruptcy is predicted."""
         return self.medium.threshold
 
     def risk_levels(self) -> list[dict[str, object]]:
-        """Return the levels as the contract has them, with what to expect from each boundary on."""
+        """Return the levels for the contract, with the rates to expect when flagging from each level up."""
         return [
             {"level": "low", "from": 0.0},
             {"level": "medium", "from": self.medium.threshold, "expected": _expected(self.medium)},
@@ -53,13 +53,13 @@ def operating_points(y: Labels, probability: Floats) -> OperatingPoints:
     Parameters
     ----------
     y : array of shape (n,)
-        1 for companies that went bankrupt, else 0.
+        1 for companies that went bankrupt, otherwise 0.
     probability : array of shape (n,)
         Calibrated out-of-fold probabilities.
     """
     medium = threshold_at(y, probability, MEDIUM_FALSE_POSITIVES)
     high = threshold_at(y, probability, HIGH_FALSE_POSITIVES)
-    # With ties both can fall on one threshold, be it 1, but levels must rise.
+    # With ties both thresholds can be equal, even 1, but levels must rise.
     high = max(high, float(np.nextafter(medium, np.inf)))
     return OperatingPoints(_point(y, probability, medium), _point(y, probability, high))
 
@@ -67,8 +67,8 @@ def operating_points(y: Labels, probability: Floats) -> OperatingPoints:
 def threshold_at(y: Labels, probability: Floats, false_positive_rate: float) -> float:
     """Return the lowest threshold with at most the given share of false positives.
 
-    It lies half-way between the two scores that it separates, since one at a score itself would let
-    a rounding error decide; it is never below half of the lowest score nor above 1.
+    It lies halfway between the two scores that it separates, because at a score itself a rounding error
+    would decide. It is between half of the lowest score and 1.
     """
     thresholds, _, wrong = curve(y, probability)
     allowed = int(np.sum(wrong <= false_positive_rate * wrong[-1] + 1e-9))
@@ -79,7 +79,7 @@ def threshold_at(y: Labels, probability: Floats, false_positive_rate: float) -> 
 
 def _point(y: Labels, probability: Floats, threshold: float) -> OperatingPoint:
     counts = confusion(y, probability, threshold)
-    # Without any prediction there is no precision to expect.
+    # Precision is undefined if nothing is predicted.
     precision = 0.0 if np.isnan(counts.precision) else counts.precision
     return OperatingPoint(threshold, counts.false_positive_rate, counts.recall, precision)
 

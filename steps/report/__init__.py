@@ -1,1 +1,1 @@
-"""Renders report.html, one self-contained page about an execution."""
+"""Renders report.html, a self-contained page about an execution."""

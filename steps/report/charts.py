@@ -1,4 +1,4 @@
-"""The report's drawings: curves, calibration, distributions, squares of companies, bars."""
+"""Draws the report's charts: curves, calibration, distribution, squares and bars."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CALIBRATION_BOUNDS = (0.0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """Where a risk level starts, and what it finds among the test companies."""
+    """The threshold of a risk level, and its confusion matrix on the test companies."""
 
     level: str
     threshold: float
@@ -32,9 +32,9 @@ class OperatingPoint:
 
 
 def roc(y: Labels, curves: Mapping[str, Floats], points: Sequence[OperatingPoint]) -> Markup:
-    """Draw ROC curves, the first name's on top, with its operating points."""
+    """Draw ROC curves, with the first one and its operating points on top."""
     plot = Plot(
-        "ROC curves: share of bankrupt companies found against share of others flagged",
+        "ROC curves: share of bankrupt companies found, by share of others flagged",
         Axis("false positives: others flagged", 0, 1, _SHARES),
         Axis("recall: bankrupt companies found", 0, 1, _SHARES),
     )
@@ -51,9 +51,9 @@ def roc(y: Labels, curves: Mapping[str, Floats], points: Sequence[OperatingPoint
 
 
 def precision_recall(y: Labels, curves: Mapping[str, Floats], points: Sequence[OperatingPoint]) -> Markup:
-    """Draw precision-recall curves, the first name's on top, with its operating points."""
+    """Draw precision-recall curves, with the first one and its operating points on top."""
     plot = Plot(
-        "Precision-recall curves: share of flagged companies that went bankrupt against share found",
+        "Precision-recall curves: share of flagged companies that went bankrupt, by share found",
         Axis("recall: bankrupt companies found", 0, 1, _SHARES),
         Axis("precision: bankrupt if flagged", 0, 1, _SHARES),
     )
@@ -61,7 +61,7 @@ def precision_recall(y: Labels, curves: Mapping[str, Floats], points: Sequence[O
     plot.rule((0, 1), (rate, rate), "chance")
     for name, probability in reversed(list(curves.items())):
         _, found, wrong = curve(y, probability)
-        # Precision between two bankruptcies found only falls: what counts is where one is found.
+        # Between two bankruptcies the precision only falls, so only the points of bankruptcies are drawn.
         finds = np.diff(found, prepend=0.0) > 0
         plot.line(found[finds] / found[-1], found[finds] / (found + wrong)[finds], f"of-{name}")
     for point in points:
@@ -73,15 +73,15 @@ def precision_recall(y: Labels, curves: Mapping[str, Floats], points: Sequence[O
 
 
 def calibration(y: Labels, probability: Floats) -> Markup:
-    """Draw observed against predicted rates of bankruptcy, with each group's 95 % interval."""
+    """Draw the observed rate of bankruptcy by predicted probability, with each group's 95 % interval."""
     ticks = [(value, percent(value, 0)) for value in (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 1.0)]
     plot = Plot(
-        "Calibration: observed share of bankruptcies against predicted probability",
+        "Calibration: observed share of bankruptcies, by predicted probability",
         Axis("predicted probability", 0, 1, ticks, math.sqrt),
         Axis("went bankrupt", 0, 1, ticks, math.sqrt),
     )
     plot.rule((0, 1), (0, 1), "chance")
-    # A company at 100 % belongs to the last group.
+    # A probability of exactly 1 belongs to the last group.
     group = np.minimum(np.digitize(probability, _CALIBRATION_BOUNDS), len(_CALIBRATION_BOUNDS) - 1)
     for number in np.unique(group):
         members = group == number
@@ -98,44 +98,44 @@ def calibration(y: Labels, probability: Floats) -> Markup:
 
 
 def distribution(y: Labels, probability: Floats, points: Sequence[OperatingPoint]) -> Markup:
-    """Draw how probabilities are spread: bankrupt companies upwards, the others downwards."""
-    spread = np.linspace(log_odds(_LOWEST), log_odds(_HIGHEST), _BINS + 1)
-    bounds = 1 / (1 + np.exp(-spread))
+    """Draw the distribution of probabilities: bankrupt companies upward, others downward."""
+    odds = np.linspace(log_odds(_LOWEST), log_odds(_HIGHEST), _BINS + 1)
+    bounds = 1 / (1 + np.exp(-odds))
     inside = np.clip(probability, _LOWEST, _HIGHEST)
     shares = [np.histogram(inside[y == label], bounds)[0] / max(1, np.sum(y == label)) for label in (1, 0)]
     top = max(float(np.max(share)) for share in shares) * 1.08
     plot = Plot(
         "Distribution of predicted probabilities: bankrupt companies above the line, others below",
-        Axis("predicted probability (spread by log-odds)", _LOWEST, _HIGHEST, _ODDS_TICKS, log_odds),
+        Axis("predicted probability (log-odds scale)", _LOWEST, _HIGHEST, _ODDS_TICKS, log_odds),
         Axis("share of the companies of each kind", -top, top, []),
     )
     for label, share, sign in ((1, shares[0], 1), (0, shares[1], -1)):
-        x = np.repeat(bounds, 2)[1:-1]
-        plot.area(x, sign * np.repeat(share, 2), 0.0, f"label-{label}")
+        edges = np.repeat(bounds, 2)[1:-1]
+        plot.area(edges, sign * np.repeat(share, 2), 0.0, f"label-{label}")
     plot.rule((_LOWEST, _HIGHEST), (0, 0), "zero")
     for number, point in enumerate(points):
-        at = min(max(point.threshold, _LOWEST), _HIGHEST)
-        plot.rule((at, at), (-top, top), f"threshold level-{point.level}")
-        # The last to the right of its line, the others to the left, where they don't meet.
+        x = min(max(point.threshold, _LOWEST), _HIGHEST)
+        plot.rule((x, x), (-top, top), f"threshold level-{point.level}")
+        # The last label is right of its line and the others are left of theirs, so that they do not overlap.
         anchor = "start" if number == len(points) - 1 else "end"
-        plot.text(at, -top * 0.95, f"\u00a0{point.level}\u00a0", anchor, f"level-{point.level}")
+        plot.text(x, -top * 0.95, f"\u00a0{point.level}\u00a0", anchor, f"level-{point.level}")
     plot.text(_LOWEST * 1.15, top * 0.86, "went bankrupt", "start", "label-1")
     plot.text(_HIGHEST, -top * 0.62, "did not", "end", "label-0")
     return plot.render()
 
 
 def strip(low: float, value: float, high: float, worst: float, best: float) -> Markup:
-    """Draw a figure and its interval between no skill (left) and perfection (right)."""
+    """Draw a metric and its interval between no skill (left) and perfection (right)."""
 
-    def at(figure: float) -> float:
-        return 4 + 192 * min(max((figure - worst) / (best - worst), 0.0), 1.0)
+    def px(metric: float) -> float:
+        return 4 + 192 * min(max((metric - worst) / (best - worst), 0.0), 1.0)
 
-    left, right = sorted((at(low), at(high)))
+    left, right = sorted((px(low), px(high)))
     return element(
         "svg",
         element("line", x1=4.0, x2=196.0, y1=9, y2=9, class_="track"),
         element("line", x1=left, x2=right, y1=9, y2=9, class_="span"),
-        element("circle", cx=at(value), cy=9, r=5, class_="dot of-selected"),
+        element("circle", cx=px(value), cy=9, r=5, class_="dot of-selected"),
         viewBox="0 0 200 18",
         class_="strip",
         aria_hidden="true",
@@ -143,26 +143,25 @@ def strip(low: float, value: float, high: float, worst: float, best: float) -> M
 
 
 def squares(counts: Sequence[tuple[str, int]]) -> Markup:
-    """Draw companies as squares by risk level: one each, or one for each percent of more than 120."""
+    """Draw one square for each company, colored by risk level; over 120 companies, one for each percent."""
     total = sum(count for _, count in counts)
     shown = [count for _, count in counts] if total <= 120 else _percent([count for _, count in counts])
     per_row, size = 20, 20
-    drawn, at = [], 0
+    drawn: list[Markup] = []
     for (level, _), count in zip(counts, shown, strict=True):
         for _ in range(count):
             drawn.append(
                 element(
                     "rect",
-                    x=at % per_row * size + 1,
-                    y=at // per_row * size + 1,
+                    x=len(drawn) % per_row * size + 1,
+                    y=len(drawn) // per_row * size + 1,
                     width=size - 3,
                     height=size - 3,
                     rx=3,
                     class_=f"square level-{level}",
                 )
             )
-            at += 1
-    rows = -(-at // per_row)
+    rows = -(-len(drawn) // per_row)
     title = ", ".join(f"{count} at {level} risk" for level, count in counts)
     return element(
         "svg",
@@ -175,17 +174,17 @@ def squares(counts: Sequence[tuple[str, int]]) -> Markup:
 
 
 def bar(share: float, class_: str, spread: tuple[float, float] | None = None) -> Markup:
-    """Draw a bar of a share (0 to 1) of the width, with a whisker between two shares."""
+    """Draw a bar for a share from 0 to 1, with an optional whisker between two shares."""
 
-    def at(value: float) -> float:
+    def px(value: float) -> float:
         return 200 * min(max(value, 0.0), 1.0)
 
     whisker = None
     if spread is not None:
-        whisker = element("line", x1=at(spread[0]), x2=at(spread[1]), y1=7, y2=7, class_="whisker")
+        whisker = element("line", x1=px(spread[0]), x2=px(spread[1]), y1=7, y2=7, class_="whisker")
     return element(
         "svg",
-        element("rect", x=0, y=2, width=max(at(share), 1.0), height=10, rx=2, class_=f"bar {class_}"),
+        element("rect", x=0, y=2, width=max(px(share), 1.0), height=10, rx=2, class_=f"bar {class_}"),
         whisker,
         viewBox="0 0 200 14",
         preserveAspectRatio="none",
@@ -195,13 +194,13 @@ def bar(share: float, class_: str, spread: tuple[float, float] | None = None) ->
 
 
 def line_sample(name: str) -> Markup:
-    """Draw a short piece of a curve, for a legend."""
+    """Draw a short line in a curve's style, for a legend."""
     drawn = element("line", x1=1, x2=27, y1=6, y2=6, class_=f"line of-{name}")
     return element("svg", drawn, viewBox="0 0 28 12", class_="sample", aria_hidden="true")
 
 
 def wilson(events: int, count: int) -> tuple[float, float]:
-    """Return the 95 % interval of a share: Wilson's score interval (1927), which holds for few events too."""
+    """Return the 95 % interval of a share: Wilson's score interval (1927), which is valid for few events."""
     z, share = 1.959964, events / count
     centre = (share + z * z / (2 * count)) / (1 + z * z / count)
     half = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count)) / (1 + z * z / count)
@@ -209,17 +208,17 @@ def wilson(events: int, count: int) -> tuple[float, float]:
 
 
 def _percent(counts: Sequence[int]) -> list[int]:
-    """Return whole percents that add up to 100: the largest remainders are rounded up."""
+    """Return whole percentages that add up to 100, by rounding up those with the largest remainders."""
     exact = [100 * count / sum(counts) for count in counts]
     floors = [int(value) for value in exact]
-    by_remainder = sorted(range(len(counts)), key=lambda at: floors[at] - exact[at])
-    for at in by_remainder[: 100 - sum(floors)]:
-        floors[at] += 1
+    by_remainder = sorted(range(len(counts)), key=lambda index: floors[index] - exact[index])
+    for index in by_remainder[: 100 - sum(floors)]:
+        floors[index] += 1
     return floors
 
 
 def _corners(x: Floats, y: Floats) -> tuple[Floats, Floats]:
-    """Drop the points in the middle of straight stretches, horizontal or vertical."""
+    """Drop the points inside straight horizontal or vertical segments."""
     flat = (np.diff(y[:-1]) == 0) & (np.diff(y[1:]) == 0)
     steep = (np.diff(x[:-1]) == 0) & (np.diff(x[1:]) == 0)
     kept = np.concatenate([[True], ~(flat | steep), [True]])

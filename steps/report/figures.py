@@ -1,4 +1,4 @@
-"""The report's sections on how good the model is: headline, companies, curves, calibration, side by side."""
+"""Report sections about the model's quality: headline, risk levels, curves, calibration, comparison."""
 
 from __future__ import annotations
 
@@ -9,90 +9,87 @@ import numpy as np
 
 from steps.measures.metrics import Floats, confusion
 from steps.report import charts
-from steps.report.markup import Child, Markup, element, percent
+from steps.report.markup import Child, Markup, element, lead, note, pair, panel, percent, section
 from steps.report.subject import Subject
 from steps.report.tables import Row, table
 
-# Names of the curves' styles: the selected, the other candidate, the model in service.
+# The styles of the curves of the selected candidate, the other candidate and the champion.
 SELECTED, OTHER, CHAMPION = "selected", "other", "champion"
 
 
 def headline(subject: Subject) -> Markup:
-    """Return the five figures that say most, each with its interval."""
+    """Return the five most important metrics with their intervals."""
     rate = float(np.mean(subject.y))
-    figures = subject.selected.intervals
+    metrics = subject.selected.intervals
     tiles = [
-        _tile("ROC-AUC", figures["roc_auc"].as_dict(), 3, (0.5, 1), "0.5 is chance, 1 is perfect"),
-        _tile("PR-AUC", figures["pr_auc"].as_dict(), 3, (rate, 1), f"chance is {rate:.3f}"),
+        _tile("ROC-AUC", metrics["roc_auc"].as_dict(), 3, (0.5, 1), "0.5 is chance, 1 is perfect"),
+        _tile("PR-AUC", metrics["pr_auc"].as_dict(), 3, (rate, 1), f"chance is {rate:.3f}"),
         _tile(
-            "Recall at 5 % FPR",
-            figures["recall_at_5_percent_fpr"].as_dict(),
+            "Recall at 5 % false positives",
+            metrics["recall_at_5_percent_fpr"].as_dict(),
             2,
             (0.05, 1),
             "bankrupt companies found when 5 % of the others are flagged",
         ),
         _tile(
             "Brier score",
-            figures["brier"].as_dict(),
+            metrics["brier"].as_dict(),
             4,
             (rate * (1 - rate), 0),
             f"lower is better; the base rate alone gives {rate * (1 - rate):.4f}",
         ),
         element(
             "div",
-            element("div", "Calibration error", class_="label"),
+            element("div", "Calibration error (ECE)", class_="label"),
             element("div", f"{subject.selected.ece:.4f}", class_="value"),
-            element("div", "mean gap of predicted and observed rates; 0 is perfect", class_="note"),
+            element(
+                "div",
+                "expected calibration error: mean gap between predicted and observed rates; 0 is perfect",
+                class_="note",
+            ),
             class_="tile",
         ),
     ]
     test = subject.evaluation["test"]
     words = (
-        f"{test['companies']:,} companies that no fit has seen, {test['bankruptcies']} of them bankrupt. "
-        "With so few bankruptcies one split can be lucky or not: the bars show 95 % bootstrap intervals, "
-        "from no skill on the left to perfection on the right."
+        f"Measured on {test['companies']:,} companies that were never used for training; "
+        f"{test['bankruptcies']} of them went bankrupt. With so few bankruptcies, one split can be lucky or "
+        "unlucky. The bars show 95 % bootstrap intervals between no skill (left) and perfection (right)."
     )
-    return _section(
-        "How good it is", element("p", words, class_="lead"), element("div", tiles, class_="tiles")
-    )
+    return section("How good it is", lead(words), element("div", tiles, class_="tiles"))
 
 
 def companies(subject: Subject) -> Markup:
-    """Return what the risk levels do to the test companies, in squares and in a table."""
+    """Return the risk levels of the test companies, as squares and as a table."""
     level = np.digitize(subject.probability, [item["from"] for item in subject.levels[1:]])
     names = [item["level"] for item in subject.levels]
     kinds = []
     for label, words in ((1, "went bankrupt"), (0, "did not go bankrupt")):
         members = level[subject.y == label]
         counts = [(name, int(np.sum(members == at))) for at, name in reversed(list(enumerate(names)))]
-        each = "one square a company" if len(members) <= 120 else "one square a percent"
+        unit = "one square per company" if len(members) <= 120 else "one square per percent"
         kinds.append(
-            element(
-                "div",
-                element("h3", f"{len(members):,} companies that {words}"),
+            panel(
+                f"{len(members):,} companies that {words}",
                 charts.squares(counts),
-                element(
-                    "p",
-                    ", ".join(f"{count:,} {name}" for name, count in counts) + f" ({each})",
-                    class_="small muted",
-                ),
+                note(", ".join(f"{count:,} {name}" for name, count in counts) + f" ({unit})"),
             )
         )
     legend = [
         element("li", element("span", class_=f"swatch level-{name}"), f"{name} risk, {_from(item)}")
         for name, item in reversed(list(zip(names, subject.levels, strict=True)))
     ]
-    return _section(
+    return section(
         "What the risk levels find",
-        element("p", f"A company's level follows from its probability. {_chosen(subject)}", class_="lead"),
+        lead(f"The probability decides the risk level. {_thresholds(subject)}"),
         element("ul", legend, class_="legend"),
-        element("div", kinds, class_="pair"),
+        pair(kinds),
         _confusions(subject),
     )
 
 
 def operating_points(subject: Subject) -> list[charts.OperatingPoint]:
-    """Return where each risk level but the first starts, with what it finds."""
+    """Return the thresholds of all risk levels but the first, with their confusion matrices."""
     return [
         charts.OperatingPoint(
             item["level"], item["from"], confusion(subject.y, subject.probability, item["from"])
@@ -101,15 +98,15 @@ def operating_points(subject: Subject) -> list[charts.OperatingPoint]:
     ]
 
 
-def _chosen(subject: Subject) -> str:
+def _thresholds(subject: Subject) -> str:
     starts = [
         f"{item['level']} risk {percent(item['expected']['false_positive_rate'])}"
         for item in subject.levels
         if "expected" in item
     ]
     return (
-        "The boundaries were set on training companies, out of fold, by the share of those not bankrupt "
-        f"that would be flagged: {', '.join(starts)}."
+        "The thresholds were set on training companies, out of fold, by the share of companies that are not "
+        f"bankrupt but would be flagged: {', '.join(starts)}."
     )
 
 
@@ -117,7 +114,7 @@ def _confusions(subject: Subject) -> Markup:
     rows = []
     expected = {item["level"]: item.get("expected", {}) for item in subject.levels}
     for point in operating_points(subject):
-        counts, due = point.counts, expected[point.level]
+        counts, rates = point.counts, expected[point.level]
         name = point.level if point.level == subject.levels[-1]["level"] else f"{point.level} or higher"
         if point.threshold == subject.selected.facts["threshold"]:
             name += ", the predicted class"
@@ -127,9 +124,9 @@ def _confusions(subject: Subject) -> Markup:
             f"{counts.false_negatives:,}",
             f"{counts.false_positives:,}",
             f"{counts.true_negatives:,}",
-            _with_expected(counts.recall, due.get("recall")),
-            _with_expected(counts.precision, due.get("precision")),
-            _with_expected(counts.false_positive_rate, due.get("false_positive_rate")),
+            _with_expected(counts.recall, rates.get("recall")),
+            _with_expected(counts.precision, rates.get("precision")),
+            _with_expected(counts.false_positive_rate, rates.get("false_positive_rate")),
         ]
         rows.append(Row(name, cells))
     headings = (
@@ -138,12 +135,12 @@ def _confusions(subject: Subject) -> Markup:
         "found",
         "missed",
         "false alarms",
-        "rightly left",
+        "correctly not flagged",
         "recall",
         "precision",
         "false positives",
     )
-    caption = "Confusion at each level's threshold; in brackets what out-of-fold predictions led to expect."
+    caption = "Confusion matrix at each threshold; the rates expected from training are in brackets."
     return table(headings, rows, caption)
 
 
@@ -151,18 +148,6 @@ def curves(subject: Subject) -> Markup:
     """Return the ROC and precision-recall curves of the selected candidate and of the others."""
     named = _by_style(subject)
     points = operating_points(subject)
-    drawn = [
-        element(
-            "div",
-            element("h3", "ROC curve"),
-            charts.roc(subject.y, named, points),
-        ),
-        element(
-            "div",
-            element("h3", "Precision-recall curve"),
-            charts.precision_recall(subject.y, named, points),
-        ),
-    ]
     titles = {SELECTED: f"{subject.selected_name} (selected)", CHAMPION: "champion"}
     others = [name for name in subject.models if name not in (subject.selected_name, "champion")]
     titles |= dict.fromkeys([OTHER], ", ".join(others))
@@ -173,44 +158,37 @@ def curves(subject: Subject) -> Markup:
         )
         for point in points
     ]
-    return _section(
+    return section(
         "How well it ranks",
         element("ul", legend, class_="legend"),
-        element("div", drawn, class_="pair"),
+        pair(
+            panel("ROC curve", charts.roc(subject.y, named, points)),
+            panel("Precision-recall curve", charts.precision_recall(subject.y, named, points)),
+        ),
     )
 
 
 def probabilities(subject: Subject) -> Markup:
-    """Return how far probabilities can be taken at their word, and how they are spread."""
+    """Return the calibration and the distribution of the probabilities."""
     mean, rate = float(np.mean(subject.probability)), float(np.mean(subject.y))
-    drawn = [
-        element(
-            "div",
-            element("h3", "Calibration"),
-            charts.calibration(subject.y, subject.probability),
-            element(
-                "p",
-                f"On the diagonal, probabilities mean what they say. Mean predicted {percent(mean, 2)}, "
-                f"observed {percent(rate, 2)}. Both axes are stretched near 0.",
-                class_="small muted",
-            ),
+    calibration = panel(
+        "Calibration",
+        charts.calibration(subject.y, subject.probability),
+        note(
+            "On the diagonal, predicted and observed rates are equal. The mean prediction is "
+            f"{percent(mean, 2)}; {percent(rate, 2)} went bankrupt. Both axes are stretched near 0."
         ),
-        element(
-            "div",
-            element("h3", "Distribution"),
-            charts.distribution(subject.y, subject.probability, operating_points(subject)),
-            element(
-                "p",
-                "The less the two shapes overlap, the better the model tells companies apart.",
-                class_="small muted",
-            ),
-        ),
-    ]
-    return _section("What its probabilities mean", element("div", drawn, class_="pair"))
+    )
+    distribution = panel(
+        "Distribution",
+        charts.distribution(subject.y, subject.probability, operating_points(subject)),
+        note("The less the two shapes overlap, the better the model separates the companies."),
+    )
+    return section("What its probabilities mean", pair(calibration, distribution))
 
 
 def side_by_side(subject: Subject) -> Markup:
-    """Return candidates and champion in one table, with the paired differences."""
+    """Return a table of the candidates and the champion, with the paired differences."""
     evaluation = subject.evaluation
     # The selected candidate comes first; the others are compared with it.
     candidates = sorted(evaluation["candidates"].items(), key=lambda item: item[0] != subject.selected_name)
@@ -233,16 +211,18 @@ def side_by_side(subject: Subject) -> Markup:
     rows.append(
         Row(f"ROC-AUC of {subject.selected_name} minus this one", [_difference(c) for c in comparisons])
     )
-    rows.append(Row(f"log loss of {subject.selected_name} against this one", [_loss(c) for c in comparisons]))
+    rows.append(
+        Row(f"log loss of {subject.selected_name} compared with this one", [_loss(c) for c in comparisons])
+    )
     rows.append(Row("so the selected candidate is", [c["verdict"] if c else "–" for c in comparisons]))
     words = (
-        "The candidate with the better ROC-AUC out of fold, on training companies, is selected; "
-        "the unseen companies only judge. Differences are paired: the same companies for both models."
+        "The candidate with the higher ROC-AUC out of fold (on training companies) was selected. The unseen "
+        "companies only judge it. Differences are paired: both models score the same companies."
     )
     if evaluation["selected"]["chosen_by"] == "RegisterCandidate":
         words = (
-            "RegisterCandidate names the selected candidate. "
-            "Differences are paired: the same companies for both models."
+            "The parameter RegisterCandidate selected the candidate. "
+            "Differences are paired: both models score the same companies."
         )
     champion = evaluation["champion"]
     notes = []
@@ -250,9 +230,9 @@ def side_by_side(subject: Subject) -> Markup:
         notes.append(element("p", "No model was in service to compare with.", class_="muted small"))
     elif not champion["compared"]:
         notes.append(element("p", f"NOT compared with the champion: {champion['reason']}.", class_="banner"))
-    return _section(
+    return section(
         "Side by side",
-        element("p", words, class_="lead"),
+        lead(words),
         notes,
         table(headings, rows, kind="scroll"),
     )
@@ -267,10 +247,6 @@ _COMPARED = (
     ("recall_at_5_percent_fpr", "recall at 5 % false positives", 2, 1),
     ("recall_at_10_percent_fpr", "recall at 10 % false positives", 2, 1),
 )
-
-
-def _section(title: str, *children: object) -> Markup:
-    return element("section", element("h2", title), *children)
 
 
 def _tile(label: str, figure: dict[str, float], digits: int, scale: tuple[float, float], note: str) -> Markup:
@@ -305,14 +281,14 @@ def _best(
     sign: int = 1,
     intervals: list[Mapping[str, float]] | None = None,
 ) -> list[Child]:
-    """Return figures as cells, the best one (the largest, with a sign of 1) in bold."""
+    """Return metrics as cells, with the best one in bold: the largest for a sign of 1."""
     best = max(sign * value for value in values if not np.isnan(value))
     cells: list[Child] = []
-    for at, value in enumerate(values):
+    for index, value in enumerate(values):
         if np.isnan(value):
             cells.append("–")
             continue
-        found = intervals[at] if intervals else {}
+        found = intervals[index] if intervals else {}
         spread = f"{found['low']:.{digits}f} to {found['high']:.{digits}f}" if "low" in found else None
         cells.append(
             [

@@ -1,4 +1,4 @@
-"""HTML and SVG elements that escape whatever is put into them."""
+"""Builds HTML and SVG elements, and escapes their contents."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _VOID = frozenset({"meta", "br", "hr"})
 
 
 class Markup(str):
-    """Text that is markup already. Only `element` and constants of this package make it."""
+    """Text that is already markup. Only `element`, `join` and constants of this package create it."""
 
     __slots__ = ()
 
@@ -27,27 +27,52 @@ def element(tag: str, /, *children: Child, **attributes: object) -> Markup:
     tag
         The element's name.
     *children
-        Markup is taken as it is; anything else is escaped, None left out, an iterable flattened.
+        Markup is inserted unchanged, other values are escaped, None is skipped, and iterables are flattened.
     **attributes
-        An underscore stands for a hyphen, `class_` for class; None leaves an attribute out.
+        Underscores become hyphens, and a trailing one is dropped (`class_`). None skips an attribute.
     """
-    written = "".join(
+    text = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{escape(_text(value))}"'
         for key, value in attributes.items()
         if value is not None
     )
     if tag in _VOID:
-        return Markup(f"<{tag}{written}>")
-    return Markup(f"<{tag}{written}>{join(children)}</{tag}>")
+        return Markup(f"<{tag}{text}>")
+    return Markup(f"<{tag}{text}>{join(children)}</{tag}>")
 
 
 def join(children: Iterable[Child]) -> Markup:
-    """Return children one after another, escaped unless they are markup."""
+    """Return the children concatenated, escaped unless they are markup."""
     return Markup("".join(_child(child) for child in children))
 
 
+def section(title: str, *children: Child) -> Markup:
+    """Return a section of the report."""
+    return element("section", element("h2", title), *children)
+
+
+def panel(title: str, *children: Child) -> Markup:
+    """Return a part of a section with its own title."""
+    return element("div", element("h3", title), *children)
+
+
+def pair(*panels: Child) -> Markup:
+    """Return parts of a section side by side."""
+    return element("div", *panels, class_="pair")
+
+
+def lead(text: str) -> Markup:
+    """Return the introduction of a section."""
+    return element("p", text, class_="lead")
+
+
+def note(text: str) -> Markup:
+    """Return a remark in small print."""
+    return element("p", text, class_="small muted")
+
+
 def percent(share: float, digits: int = 1) -> str:
-    """Return a share as a percentage whose sign stays on its line; a dash where there is none."""
+    """Return a share as a percentage with a non-breaking space; a dash for NaN."""
     return "–" if math.isnan(share) else f"{100 * share:.{digits}f}\u00a0%"
 
 
@@ -64,5 +89,5 @@ def _child(child: Child) -> str:
 
 
 def _text(value: object) -> str:
-    # Two decimals are finer than a screen's pixels, and keep the file small.
+    # Two decimals are finer than a pixel and keep the file small.
     return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)

@@ -1,18 +1,23 @@
-"""The report's page: head, verdict, sections in order."""
+"""Renders the page of the report: head, verdict and sections."""
 
 from __future__ import annotations
 
 from steps.report import data, figures
-from steps.report.markup import Markup, element, join
+from steps.report.markup import Markup, element, join, note
 from steps.report.style import STYLE
 from steps.report.subject import Subject
 
-# Nothing is loaded and no script runs, whatever a data file's names may hold.
+# Blocks scripts and external resources, even if names in a data file contain markup.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+_TERMS = (
+    "MinRocAuc is the lowest ROC-AUC with which a model can be registered. The champion is the model in "
+    "service. Out of fold means: measured on training companies, each scored by a model that was fitted "
+    "without it."
+)
 
 
 def render(subject: Subject) -> str:
-    """Return the report as one HTML page that needs nothing else."""
+    """Return the report as a self-contained HTML page."""
     head = element(
         "head",
         element("meta", charset="utf-8"),
@@ -32,7 +37,9 @@ def render(subject: Subject) -> str:
         data.data,
         data.provenance,
     )
-    main = element("main", _header(subject), [section(subject) for section in sections], _footer())
+    main = element(
+        "main", _header(subject), [render_section(subject) for render_section in sections], _footer()
+    )
     body = element("body", main)
     return join([Markup("<!doctype html>\n"), element("html", head, body, lang="en"), Markup("\n")])
 
@@ -40,8 +47,8 @@ def render(subject: Subject) -> str:
 def _header(subject: Subject) -> Markup:
     evaluation = subject.evaluation
     gate, champion = evaluation["gate"], evaluation["champion"]
-    passed = "passed the gate" if gate["passed"] else "refused at the gate"
-    pills = [element("span", passed, class_="pill good" if gate["passed"] else "pill bad")]
+    verdict = "passed the gate" if gate["passed"] else "rejected by the gate"
+    pills = [element("span", verdict, class_="pill good" if gate["passed"] else "pill bad")]
     if champion is not None and not champion["compared"]:
         pills.append(element("span", "not compared with the champion", class_="pill warn"))
     selected = evaluation["selected"]
@@ -60,15 +67,13 @@ def _header(subject: Subject) -> Markup:
         ),
         element("p", subject.data_warning, class_="banner") if subject.data_warning else None,
         element("p", gate["reason"]),
+        note(_TERMS),
     )
 
 
 def _footer() -> Markup:
-    return element(
-        "footer",
-        element(
-            "p",
-            "A probability of bankruptcy is one argument among others, not a decision: "
-            "the model card says what this model is for, and what it must not be used for.",
-        ),
+    text = (
+        "A probability of bankruptcy is one argument among others, not a decision. "
+        "The model card describes the intended uses of this model, and the uses it is not fit for."
     )
+    return element("footer", element("p", text))

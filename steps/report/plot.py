@@ -1,4 +1,4 @@
-"""A plot's frame: scales, grid, tick labels, and the marks put into it, as inline SVG."""
+"""Draws a plot as inline SVG: scales, grid, tick labels and marks."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from steps.report.markup import Markup, element
 
 WIDTH, HEIGHT = 440, 340
 LEFT, RIGHT, TOP, BOTTOM = 68, 27, 14, 48
-# A curve of more points looks the same and only makes the file larger.
+# More points would not change how a curve looks, only make the file larger.
 MOST_POINTS = 400
 
 
 @dataclass(frozen=True)
 class Axis:
-    """An axis: its range, its ticks with their labels, and how values are spread along it."""
+    """An axis: its range, its labeled ticks, and the transformation of its values."""
 
     label: str
     low: float
     high: float
     ticks: Sequence[tuple[float, str]]
-    spread: Callable[[float], float] = float
+    transform: Callable[[float], float] = float
 
-    def place(self, value: float) -> float:
-        """Return where a value lies between the axis' ends: 0 to 1; what is beyond lies at an end."""
-        low, high = self.spread(self.low), self.spread(self.high)
+    def position(self, value: float) -> float:
+        """Return the position of a value on the axis, from 0 to 1; values outside the range are clipped."""
+        low, high = self.transform(self.low), self.transform(self.high)
         inside = min(max(value, self.low), self.high)
-        return (self.spread(inside) - low) / (high - low)
+        return (self.transform(inside) - low) / (high - low)
 
 
 def log_odds(probability: float) -> float:
-    """Spread probabilities so that 0.1 % and 1 % lie as far apart as 99 % and 99.9 %."""
+    """Return the log-odds, which spread out probabilities near 0 and near 1."""
     return math.log(probability / (1 - probability))
 
 
 @dataclass
 class Plot:
-    """A plot that marks are added to, bottom one first."""
+    """A plot to which marks are added, from bottom to top."""
 
     title: str
     x: Axis
@@ -50,12 +50,12 @@ class Plot:
     marks: list[Markup] = field(default_factory=list)
 
     def px(self, value: float) -> float:
-        """Return a value's horizontal place in the drawing."""
-        return LEFT + self.x.place(value) * (WIDTH - LEFT - RIGHT)
+        """Return a value's horizontal position in the drawing."""
+        return LEFT + self.x.position(value) * (WIDTH - LEFT - RIGHT)
 
     def py(self, value: float) -> float:
-        """Return a value's vertical place in the drawing."""
-        return self.height - BOTTOM - self.y.place(value) * (self.height - TOP - BOTTOM)
+        """Return a value's vertical position in the drawing."""
+        return self.height - BOTTOM - self.y.position(value) * (self.height - TOP - BOTTOM)
 
     def line(self, x: Floats, y: Floats, class_: str) -> None:
         """Add a line through points."""
@@ -72,7 +72,7 @@ class Plot:
         self.marks.append(element("polygon", points=drawn, class_=f"area {class_}"))
 
     def dot(self, x: float, y: float, class_: str, hint: str, radius: float = 4.5) -> None:
-        """Add a dot, with a hint that shows when pointed at."""
+        """Add a dot with a tooltip."""
         self.marks.append(
             element(
                 "circle",
@@ -89,10 +89,10 @@ class Plot:
         ends = {"x1": self.px(x[0]), "x2": self.px(x[1]), "y1": self.py(y[0]), "y2": self.py(y[1])}
         self.marks.append(element("line", class_=f"rule {class_}", **ends))
 
-    def text(self, x: float, y: float, words: str, anchor: str = "start", class_: str = "") -> None:
-        """Add words at a point; an anchor of start, middle or end."""
+    def text(self, x: float, y: float, text: str, anchor: str = "start", class_: str = "") -> None:
+        """Add text at a point; the anchor is start, middle or end."""
         self.marks.append(
-            element("text", words, x=self.px(x), y=self.py(y), text_anchor=anchor, class_=f"words {class_}")
+            element("text", text, x=self.px(x), y=self.py(y), text_anchor=anchor, class_=f"words {class_}")
         )
 
     def render(self) -> Markup:

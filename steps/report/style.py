@@ -1,4 +1,4 @@
-"""The report's style sheet: light and dark, wide and narrow, screen and paper."""
+"""The report's style sheet, for light and dark mode, wide and narrow screens, and print."""
 
 from steps.report.markup import Markup
 

@@ -1,4 +1,4 @@
-"""What a report is about: the figures, the models behind them and where they come from."""
+"""The contents of a report: evaluation, models and features."""
 
 from __future__ import annotations
 
@@ -7,21 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from steps.judging.judging import Judged
+from steps.dataset import known_files
+from steps.judging.judged_model import JudgedModel
 from steps.measures.importance import Importance
 from steps.measures.metrics import Floats, Labels
-
-# Of UCI data set 572, as UCI's archive has it (Windows line ends) and with Unix line ends.
-UCI_SHA256 = (
-    "67bf2e7c75490f7ad3f76bbce57d49cdc25967cdab607527b94f944863fa14d8",
-    "cbe49e73a9dfb375fca2bae51a39948c7d283469cb4cf65a12ce0d228afb8fa1",
-)
-SAMPLE = "sample-data.csv"
 
 
 @dataclass(frozen=True)
 class Subject:
-    """All that a report shows.
+    """The contents of a report.
 
     Attributes
     ----------
@@ -30,18 +24,18 @@ class Subject:
     y
         The test companies' labels.
     models
-        The candidates, and `champion` where it was judged.
+        The candidates, and `champion` if it was judged.
     importance
         Of the selected candidate's features, the most important first.
     features
         The contents of features.json.
     created
-        When.
+        The time of creation.
     """
 
     evaluation: Mapping[str, Any]
     y: Labels
-    models: Mapping[str, Judged]
+    models: Mapping[str, JudgedModel]
     importance: list[Importance]
     features: Mapping[str, Any]
     created: datetime
@@ -53,13 +47,13 @@ class Subject:
         return name
 
     @property
-    def selected(self) -> Judged:
+    def selected(self) -> JudgedModel:
         """The selected candidate."""
         return self.models[self.selected_name]
 
     @property
-    def champion(self) -> Judged | None:
-        """The model in service, where it was judged."""
+    def champion(self) -> JudgedModel | None:
+        """The champion, if it was judged."""
         return self.models.get("champion")
 
     @property
@@ -69,18 +63,12 @@ class Subject:
 
     @property
     def levels(self) -> list[dict[str, Any]]:
-        """The selected candidate's risk levels, in rising order."""
+        """The selected candidate's risk levels, lowest first."""
         levels: list[dict[str, Any]] = self.selected.facts["risk_levels"]
         return levels
 
     @property
     def data_warning(self) -> str | None:
-        """What to say of data that is not UCI 572; None where it is."""
+        """A warning about data that is not the original data set; None if it is."""
         data = self.evaluation["data"]
-        if data["sha256"] in UCI_SHA256:
-            return None
-        if data["file"] == SAMPLE:
-            return (
-                "Sample data: the companies are invented, and no figure here says anything about real ones."
-            )
-        return f"Not the UCI data set 572: these figures are about the companies in {data['file']}."
+        return known_files.data_warning(data["file"], data["sha256"])

@@ -1,4 +1,4 @@
-"""Tables that stay readable on a phone: rows become cards, or columns scroll behind the first."""
+"""Tables that stay readable on a phone: rows turn into cards, or the columns scroll."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from steps.report.markup import Child, Markup, element
 
 @dataclass(frozen=True)
 class Row:
-    """A row: its name and its cells, which are numbers unless they are drawings."""
+    """A table row: its name, and its cells with numbers or drawings."""
 
     name: str
     cells: Sequence[Child]
@@ -24,17 +24,17 @@ def table(
     Parameters
     ----------
     headings
-        The first is that of the rows' names; a column with an empty one holds drawings.
+        The first is the heading of the rows' names. A column with an empty heading holds drawings.
     rows
-        As many cells each as there are headings after the first.
+        Each with one cell for every heading after the first.
     caption
-        What it shows.
+        The table's caption.
     kind
-        What happens where it is too narrow: "cards" or "scroll".
+        The layout on narrow screens: "cards" or "scroll".
     """
     head = [
-        element("th", heading, scope="col", class_="number" if at and heading else None)
-        for at, heading in enumerate(headings)
+        element("th", heading, scope="col", class_="number" if index and heading else None)
+        for index, heading in enumerate(headings)
     ]
     body = [
         element(

@@ -286,7 +286,7 @@ def test_alarms_notify_the_topic_and_the_topic_sends_mail(deployed: Deployment, 
     policy = json.loads(cloud.sns.get_topic_attributes(TopicArn=topic)["Attributes"]["Policy"])
     by_sid = {statement["Sid"]: statement for statement in policy["Statement"]}
     assert by_sid["Alarms"]["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
-    assert by_sid["RefusePlainHttp"]["Effect"] == "Deny"
+    assert by_sid["DenyPlainHttp"]["Effect"] == "Deny"
     body = json.loads(cloud.cloudwatch.get_dashboard(DashboardName="credit-risk")["DashboardBody"])
     assert body["widgets"][0]["properties"]["alarms"] == [
         f"arn:aws:cloudwatch:eu-west-1:123456789012:alarm:credit-risk-{name}" for name in ALARMS_SHOWN

@@ -1,8 +1,7 @@
-"""The pipeline definition: what it says, that it never varies, and that SageMaker's API would take it.
+"""The pipeline definition: its contents, its reproducibility, and its validity for SageMaker's API.
 
-``golden_definition.json`` is the definition as reviewed. Run this file to write it anew after a change:
-``python tests/contract/test_definition.py``. The account in its image URIs, 141502667606, is the one from
-which AWS serves the scikit-learn image in eu-west-1.
+``golden_definition.json`` is the reviewed definition. After a change, ``make golden`` writes it again. The
+account in its image URIs, 141502667606, is AWS's account for the scikit-learn image in eu-west-1.
 """
 
 import json
@@ -19,7 +18,7 @@ import boto3
 import botocore.session
 import pytest
 from botocore.validate import ParamValidator
-from support.definitions import CODE, JOB_ROLE, PROJECT, build
+from support.definitions import CODE, GOLDEN, JOB_ROLE, PROJECT, build
 
 from local_aws.sagemaker.model_card import problems
 from local_aws.sagemaker.validation import violations
@@ -27,7 +26,6 @@ from pipeline.bundles import STEP_MODULES
 from pipeline.definition import build_definition
 from pipeline.project import Project
 
-GOLDEN = Path(__file__).with_name("golden_definition.json")
 JOB_STEPS = list(STEP_MODULES)
 
 
@@ -66,7 +64,7 @@ class TestBuild:
         kept = {
             name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAGEMAKER_"))
         }
-        # Another seed than this process has, whichever that is: a set's order may differ.
+        # A hash seed that differs from this process, because it can change the order of sets.
         other = "1" if kept.get("PYTHONHASHSEED") != "1" else "2"
         fresh = subprocess.run(
             [sys.executable, "-c", script],
@@ -77,12 +75,10 @@ class TestBuild:
         assert fresh.stderr == b""
         assert fresh.stdout.decode() == build()
 
-    def test_is_the_golden_copy(self) -> None:
-        assert build() == GOLDEN.read_text(), (
-            "run `python tests/contract/test_definition.py`, then review the diff"
-        )
+    def test_equals_the_golden_copy(self) -> None:
+        assert build() == GOLDEN.read_text(), "run `make golden`, then review the diff"
 
-    def test_leaves_the_process_as_it_was(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_does_not_change_the_process(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
         monkeypatch.setenv("SAGEMAKER_VALIDATE_ROLE", "mine")
         environment, root = dict(os.environ), logging.getLogger()
@@ -91,8 +87,8 @@ class TestBuild:
         assert dict(os.environ) == environment
         assert (boto3.DEFAULT_SESSION, root.handlers, root.level, root.manager.disable) == before
 
-    def test_asks_for_the_code_of_every_step(self) -> None:
-        with pytest.raises(ValueError, match="No code URI for Evaluate, Resample: give one for each of"):
+    def test_needs_the_code_of_every_step(self) -> None:
+        with pytest.raises(ValueError, match="No code URI for Evaluate, Resample; every step needs one: "):
             build_definition(
                 PROJECT,
                 JOB_ROLE,
@@ -103,7 +99,7 @@ class TestBuild:
         ("region", "account"),
         [("eu-west-1", "141502667606"), ("eu-west-3", "659782779980"), ("us-east-1", "683313688378")],
     )
-    def test_takes_the_image_of_its_region(self, region: str, account: str) -> None:
+    def test_uses_the_image_of_its_region(self, region: str, account: str) -> None:
         built = build_definition(Project("bankruptcy", "123456789012", region), JOB_ROLE, CODE)
         image = f"{account}.dkr.ecr.{region}.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
         assert set(re.findall(r'"[^"]*sagemaker-scikit-learn[^"]*"', built)) == {f'"{image}"'}
@@ -217,7 +213,7 @@ class TestSteps:
         days = {"Enabled": True, "ExpireAfter": "30d"}
         assert cached == {**dict.fromkeys(JOB_STEPS, days), "Evaluate": None}
 
-    def test_what_a_cache_key_is_made_of_never_holds_the_execution(self, steps: dict[str, Any]) -> None:
+    def test_cache_keys_do_not_contain_the_execution(self, steps: dict[str, Any]) -> None:
         keys = ("AppSpecification", "Environment", "ProcessingInputs", "HyperParameters", "InputDataConfig")
         for name in JOB_STEPS[:-1]:
             arguments = steps[name]["Arguments"]
@@ -238,7 +234,7 @@ class TestSteps:
             "ModelRejected": none,
         }
 
-    def test_jobs_carry_the_projects_tag(self, steps: dict[str, Any]) -> None:
+    def test_jobs_have_the_projects_tag(self, steps: dict[str, Any]) -> None:
         assert {str(steps[name]["Arguments"]["Tags"]) for name in JOB_STEPS} == {
             "[{'Key': 'project', 'Value': 'bankruptcy'}]"
         }
@@ -274,13 +270,15 @@ class TestGate:
             }
         ]
 
-    def test_a_rejected_model_is_told_with_reason_threshold_and_report(self, steps: dict[str, Any]) -> None:
+    def test_a_rejected_model_is_reported_with_reason_threshold_and_report(
+        self, steps: dict[str, Any]
+    ) -> None:
         assert _resolve(steps["ModelRejected"]["Arguments"]["ErrorMessage"]) == (
             "The model was not registered: gate.reason (MinRocAuc: 0.8, report: "
             "s3://bucket/Steps.Evaluate.evaluation/report.html)"
         )
 
-    def test_what_was_judged_is_registered_with_its_figures(self, steps: dict[str, Any]) -> None:
+    def test_the_judged_model_is_registered_with_its_metrics(self, steps: dict[str, Any]) -> None:
         package = _resolve(steps["RegisterModel"]["Arguments"])
         (container,) = package["InferenceSpecification"]["Containers"]
         report = "s3://bucket/Steps.Evaluate.evaluation/evaluation.json"
@@ -307,21 +305,21 @@ class TestGate:
             "ExecutionId": "PipelineExecutionId",
             "RocAuc": "gate.roc_auc",
         }
-        # A version takes its tags from its group; CreateModelPackage refuses others.
+        # A version inherits its group's tags, and CreateModelPackage rejects others.
         assert "Tags" not in package
 
-    def test_a_version_carries_its_model_card(self, steps: dict[str, Any]) -> None:
-        # GIVEN the SDK's own form of a card, narrowed as the service narrows it for packages
+    def test_a_version_has_a_model_card(self, steps: dict[str, Any]) -> None:
+        # GIVEN the SDK's schema of a card, with the service's restrictions for packages
         from sagemaker.core.model_card import ModelCardContent
 
         card = steps["RegisterModel"]["Arguments"]["ModelCard"]
         content = json.loads(card["ModelCardContent"])
-        # THEN the card fits it, nothing is lost on the way, and local AWS takes it as the service would
+        # THEN the card fits it without losses, and local AWS accepts it
         parsed = ModelCardContent.model_validate(content)
         assert json.loads(parsed.model_dump_json(exclude_unset=True)) == content
         assert set(content["model_overview"]) <= {"model_creator", "model_artifact"}
         assert problems(card["ModelCardContent"]) == []
-        assert "Not to be used" in content["intended_uses"]["intended_uses"]
+        assert "Do not use it" in content["intended_uses"]["intended_uses"]
         assert card["ModelCardStatus"] == "PendingReview"
 
     def test_the_model_and_its_evaluation_outlive_the_execution(self, steps: dict[str, Any]) -> None:
@@ -333,20 +331,6 @@ class TestGate:
         }
 
 
-def test_the_console_offers_what_the_steps_take(definition: dict[str, Any]) -> None:
-    # pipeline/ must not import steps/, so that the choices stand in both.
-    from steps.estimators.recipes import ESTIMATORS
-    from steps.evaluate import CHOICES
-    from steps.judging.gate import COMPARE_CHOICES
-    from steps.resample import RESAMPLERS
-
-    offered = {item["Name"]: item.get("EnumValues") for item in definition["Parameters"]}
-    assert offered["Estimator"] == list(ESTIMATORS)
-    assert offered["Resampler"] == list(RESAMPLERS)
-    assert offered["CompareWithChampion"] == list(COMPARE_CHOICES)
-    assert offered["RegisterCandidate"] == list(CHOICES)
-
-
 OPERATIONS = {
     "Processing": ("CreateProcessingJob", {"ProcessingJobName": "name"}),
     "Training": ("CreateTrainingJob", {"TrainingJobName": "name"}),
@@ -355,7 +339,7 @@ OPERATIONS = {
 
 
 @pytest.mark.parametrize("name", [*JOB_STEPS, "RegisterModel"])
-def test_the_api_takes_every_steps_request(steps: dict[str, Any], name: str) -> None:
+def test_every_steps_request_is_valid_for_the_api(steps: dict[str, Any], name: str) -> None:
     operation, given = OPERATIONS[steps[name]["Type"]]
     model = botocore.session.get_session().get_service_model("sagemaker")
     shape = model.operation_model(operation).input_shape
@@ -365,7 +349,7 @@ def test_the_api_takes_every_steps_request(steps: dict[str, Any], name: str) -> 
     assert list(violations(shape, request)) == []
 
 
-def test_the_definition_itself_is_within_the_apis_limits() -> None:
+def test_the_definition_is_within_the_apis_limits() -> None:
     model = botocore.session.get_session().get_service_model("sagemaker")
     assert list(violations(model.shape_for("PipelineDefinition"), build())) == []
 
@@ -393,7 +377,7 @@ def test_the_validator_finds_wrong_values() -> None:
 
 
 def _resolve(value: Any) -> Any:
-    """Put values where SageMaker would put an execution's: defaults, places, or the path itself."""
+    """Replace variables as SageMaker does in an execution: by defaults, by URIs, or by the path itself."""
     if isinstance(value, list):
         return [_resolve(item) for item in value]
     if not isinstance(value, dict):
@@ -422,7 +406,3 @@ def _resolve_get(path: str) -> Any:
     artifact = re.fullmatch(r"(\w+)\.ModelArtifacts\.S3ModelArtifacts", rest)
     assert artifact, path
     return f"s3://bucket/{artifact[1]}/output/model.tar.gz"
-
-
-if __name__ == "__main__":
-    GOLDEN.write_text(build())

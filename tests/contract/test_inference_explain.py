@@ -1,4 +1,4 @@
-"""What moves a company's score: the effects, their order, and what is refused."""
+"""Explanations: effects, their order, and rejected requests."""
 
 from __future__ import annotations
 
@@ -74,11 +74,11 @@ def explanation(model: inference.Model, company: list[float]) -> list[dict[str, 
     return found
 
 
-def test_the_five_largest_effects_with_what_the_model_derives_from_each(model: inference.Model) -> None:
+def test_the_five_largest_effects_include_derived_values(model: inference.Model) -> None:
     # GIVEN a company that differs from the medians in all features
     found = explanation(model, [3.0, 1.0, 7.0, 5.0, 4.0, 5.0, 100.0])
-    # THEN each effect is the change of the calibrated logit against the median in its place alone; cash and
-    # wages act through their product, where the other keeps its own value
+    # THEN each effect is the calibrated logit minus the one with that feature at its median; cash and wages
+    # act through their product, in which the other keeps its value
     assert [(each["feature"], each["effect"], each["direction"]) for each in found] == [
         ("cash", pytest.approx(2 * 3 * (5 - 4) * 5), "raises"),
         ("wages", pytest.approx(2 * 3 * 5 * (5 - 6)), "lowers"),
@@ -89,13 +89,13 @@ def test_the_five_largest_effects_with_what_the_model_derives_from_each(model: i
     assert [(each["value"], each["median"]) for each in found] == [(5, 4), (5, 6), (4, 5), (3, 1), (1, 2)]
 
 
-def test_a_feature_that_moves_nothing_is_not_named(model: inference.Model) -> None:
+def test_a_feature_without_effect_is_not_listed(model: inference.Model) -> None:
     assert explanation(model, MEDIANS) == []
     found = explanation(model, [*MEDIANS[:4], 6.0, 6.0, -1e9])
     assert [each["feature"] for each in found] == ["profit"]
 
 
-def test_each_company_has_its_own_and_the_same_answer_besides(model: inference.Model) -> None:
+def test_each_company_has_its_own_explanation_and_the_same_prediction(model: inference.Model) -> None:
     companies = [[0.1 * place + at for at in range(7)] for place in range(100)]
     status, text = ask(model, {"instances": companies, "explain": True})
     assert status == 200
@@ -108,16 +108,16 @@ def test_each_company_has_its_own_and_the_same_answer_besides(model: inference.M
     assert json.loads(plain)["predictions"][:2] == explained[:2]
 
 
-def test_effects_are_finite_where_the_score_is_not(model: inference.Model) -> None:
+def test_effects_are_finite_even_if_the_score_is_not(model: inference.Model) -> None:
     # GIVEN a profit that alone takes the probability from nearly 0 to 1
     company = [1.0, 300.0, 3.0, 4.0, 1.7e308, 0.0, 7.0]
     (profit,) = explanation(model, company)
-    # THEN the effect is counted up to log-odds of 700, where a probability is 1 to the last digit
+    # THEN the effect is limited to log-odds of 700, where the probability is exactly 1
     at_median = 2 * (0.5 * 1 - 300 + 0.25 * 3 + 2 * 5) + 1
     assert (profit["feature"], profit["effect"]) == ("profit", pytest.approx(700 - at_median))
 
 
-def test_json_lines_carry_explanations_and_csv_does_not(model: inference.Model) -> None:
+def test_json_lines_have_explanations_and_csv_does_not(model: inference.Model) -> None:
     body = {"instances": [MEDIANS, [*MEDIANS[:4], 6, 6, 7]], "explain": True}
     status, text = ask(model, body, "application/jsonlines")
     assert status == 200
@@ -128,34 +128,37 @@ def test_json_lines_carry_explanations_and_csv_does_not(model: inference.Model) 
 
 
 @pytest.mark.parametrize("wish", ["yes", 1, None])
-def test_the_wish_is_true_or_false(model: inference.Model, wish: object) -> None:
+def test_explain_must_be_true_or_false(model: inference.Model, wish: object) -> None:
     status, text = ask(model, {"data": MEDIANS, "explain": wish})
     (detail,) = json.loads(text)["error"]["details"]
     assert (status, detail["loc"]) == (422, ["explain"])
 
 
-def test_more_than_a_hundred_companies_are_refused(model: inference.Model) -> None:
+def test_more_than_a_hundred_companies_are_not_explained(model: inference.Model) -> None:
     status, text = ask(model, {"instances": [MEDIANS] * 101, "explain": True})
     (detail,) = json.loads(text)["error"]["details"]
     assert status == 422
     assert detail == {
         "loc": ["explain"],
-        "message": "At most 100 companies are explained at once, 101 were sent; send fewer, or ask without.",
+        "message": (
+            "At most 100 companies can be explained at once, but 101 were sent. "
+            "Send fewer companies, or set 'explain' to false."
+        ),
     }
 
 
-def test_a_model_without_medians_says_that_it_cannot_explain(tmp_path: Path) -> None:
+def test_a_model_without_medians_cannot_explain(tmp_path: Path) -> None:
     write_model(tmp_path, SERVED, contract(medians=False), None)
     model = model_fn(str(tmp_path))
     assert ask(model, {"data": MEDIANS})[0] == 200
     status, text = ask(model, {"data": MEDIANS, "explain": True})
     assert status == 422
-    assert "trained without" in text
+    assert "has no medians" in text
 
 
 @pytest.mark.parametrize("median", [float("inf"), None])
-def test_medians_are_of_every_feature_or_of_none(tmp_path: Path, median: float | None) -> None:
+def test_either_all_features_have_medians_or_none(tmp_path: Path, median: float | None) -> None:
     facts = contract()
     facts["features"][3] = {"name": "cash"} if median is None else {"name": "cash", "median": median}
-    with pytest.raises(inference.ArtifactError, match="median of every feature"):
+    with pytest.raises(inference.ArtifactError, match="median for every feature"):
         inference.Contract.from_facts(facts)

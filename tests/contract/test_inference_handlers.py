@@ -1,4 +1,4 @@
-"""The endpoint's handlers, from body to answer: each content type, each accepted type, each error."""
+"""The endpoint's handlers: content types, accepted types and errors."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def ask(
     content_type: str | None = JSON,
     accept: str | None = JSON,
 ) -> tuple[int, str, str]:
-    """Do what the serving stack does; the status, media type and body of the answer."""
+    """Call the handlers as the serving stack does; return status, media type and body."""
     if not isinstance(body, str | bytes):
         body = json.dumps(body)
     answer: Any = output_fn(predict_fn(input_fn(body, content_type), model), accept)
@@ -86,7 +86,7 @@ def ask(
 
 
 def error(model: inference.Model, body: object, content_type: str | None = JSON, accept: str = JSON) -> Any:
-    """Return status, code and {loc: message} of an error, which is JSON whatever was accepted."""
+    """Return status, code and {loc: message} of an error, which is always JSON."""
     status, media_type, text = ask(model, body, content_type, accept)
     assert media_type == JSON
     found = json.loads(text)["error"]
@@ -114,7 +114,7 @@ def test_one_company_gets_one_answer(model: inference.Model, body: object) -> No
         [[1, 0, 0], {"features": {**NAMED, "Debt ratio %": 0}}, {**NAMED, "Debt ratio %": -2}],
     ],
 )
-def test_many_companies_get_a_list_in_their_order(model: inference.Model, body: object) -> None:
+def test_many_companies_get_a_list_in_the_same_order(model: inference.Model, body: object) -> None:
     status, _, text = ask(model, body)
     assert status == 200
     assert json.loads(text) == {"predictions": [HIGH, MEDIUM, LOW], "model": MODEL}
@@ -148,7 +148,7 @@ def test_many_companies_get_a_list_in_their_order(model: inference.Model, body: 
         ("text/csv;q=0.4, application/jsonlines;q=0.9", LINES),
     ],
 )
-def test_every_content_type_is_answered_in_every_accepted_one(
+def test_every_content_type_can_be_answered_in_every_accepted_type(
     model: inference.Model,
     body: str,
     content_type: str | None,
@@ -171,13 +171,13 @@ def test_every_content_type_is_answered_in_every_accepted_one(
 
 
 @pytest.mark.parametrize(("body", "content_type"), [("[[1,0,0]]", JSON), ("1,0,0", CSV), ("[1,0,0]", LINES)])
-def test_a_wildcard_is_answered_as_the_request_was_written(
+def test_a_wildcard_is_answered_in_the_type_of_the_request(
     model: inference.Model, body: str, content_type: str
 ) -> None:
     assert ask(model, body, content_type, "*/*")[:2] == (200, content_type)
 
 
-def test_without_a_version_the_answer_says_null(
+def test_without_a_version_the_answer_has_null(
     model: inference.Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("MODEL_PACKAGE_VERSION")
@@ -211,7 +211,7 @@ def test_other_accepted_types_are_415(model: inference.Model, accept: str) -> No
         ("[1, 0, 0]\n\n[1, 0, 0]\n", LINES, (1,), "Expecting value"),
     ],
 )
-def test_what_is_not_json_is_400(
+def test_invalid_json_is_400(
     model: inference.Model, body: str | bytes, content_type: str, loc: tuple[Any, ...], message: str
 ) -> None:
     status, code, details = error(model, body, content_type)
@@ -228,7 +228,7 @@ def test_what_is_not_json_is_400(
         ('{"contract": "0123456789abcdef", "data": [1]}', LINES),
     ],
 )
-def test_a_foreign_contract_is_409_before_anything_else(
+def test_another_contract_is_409_before_other_checks(
     model: inference.Model, body: object, content_type: str
 ) -> None:
     status, _, text = ask(model, body, content_type)
@@ -237,11 +237,16 @@ def test_a_foreign_contract_is_409_before_anything_else(
 
 
 INVALID: list[tuple[str, object, str, dict[tuple[Any, ...], str]]] = [
-    ("too few", {"data": [1, 2]}, JSON, {("data",): "2 of 3 numbers"}),
-    ("too many", {"instances": [[1, 2, 3], [1, 2, 3, 4]]}, JSON, {("instances", 1): "4 of 3 numbers"}),
-    ("none", {"data": []}, JSON, {("data",): "0 of 3 numbers"}),
-    ("csv count", "1,2,3\n1,2\n", CSV, {(1,): "2 of 3 numbers"}),
-    ("csv blank line", "1,2,3\n\n1,2,3\n", CSV, {(1,): "0 of 3 numbers"}),
+    ("too few", {"data": [1, 2]}, JSON, {("data",): "has 2 numbers; it must have 3"}),
+    (
+        "too many",
+        {"instances": [[1, 2, 3], [1, 2, 3, 4]]},
+        JSON,
+        {("instances", 1): "has 4 numbers; it must have 3"},
+    ),
+    ("none", {"data": []}, JSON, {("data",): "has 0 numbers; it must have 3"}),
+    ("csv count", "1,2,3\n1,2\n", CSV, {(1,): "has 2 numbers; it must have 3"}),
+    ("csv blank line", "1,2,3\n\n1,2,3\n", CSV, {(1,): "has 0 numbers; it must have 3"}),
     ("csv header", ",".join(NAMES) + "\n1,2,3", CSV, {(0,): "without a header line"}),
     ("csv quotes", '1,2,"3', CSV, {(0,): "Line 1 is not CSV"}),
     ("csv bytes", b"1,2,\xff", CSV, {(): "Byte 4 is not valid UTF-8"}),
@@ -278,7 +283,7 @@ INVALID: list[tuple[str, object, str, dict[tuple[Any, ...], str]]] = [
         {
             ("data", 0): "not finite",
             ("data", 1): "not finite",
-            ("data", 2): "beyond what a 64-bit number holds",
+            ("data", 2): "too large for a 64-bit number",
         },
     ),
     ("whole number", '{"data": [0, 1' + "0" * 5000 + ", 1]}", JSON, {("data", 1): "not finite"}),
@@ -311,17 +316,17 @@ INVALID: list[tuple[str, object, str, dict[tuple[Any, ...], str]]] = [
     ("empty object", {}, JSON, {(): "none of 'data', 'features' and 'instances'"}),
     ("bare names", NAMED, JSON, {(): 'send {"data": [numbers]}'}),
     ("both", {"data": [1, 2, 3], "features": NAMED}, JSON, {(): "'data' and 'features'"}),
-    ("beside data", {"data": [1, 2, 3], "x": 1}, JSON, {("x",): "'x' cannot stand beside 'data'"}),
-    ("beside instances", {"instances": [], "x": 1}, JSON, {("x",): "unknown beside 'instances'"}),
+    ("beside data", {"data": [1, 2, 3], "x": 1}, JSON, {("x",): "'x' is not allowed next to 'data'"}),
+    ("beside instances", {"instances": [], "x": 1}, JSON, {("x",): "not allowed next to 'instances'"}),
     ("data object", {"data": NAMED}, JSON, {("data",): "must be a list of numbers"}),
     ("features list", {"features": [1, 2, 3]}, JSON, {("features",): "must be an object"}),
     ("instances object", {"instances": {"a": 1}}, JSON, {("instances",): "must be a list"}),
-    ("no instances", {"instances": []}, JSON, {("instances",): "no company"}),
-    ("empty list", [], JSON, {(): "no company"}),
-    ("empty csv", "", CSV, {(): "no company"}),
-    ("empty lines", "\n", LINES, {(): "no company"}),
-    ("bare numbers", [1, 2, 3], JSON, {(): "A bare list holds companies, not numbers"}),
-    ("mixed", [[1, 2, 3], 4, "x"], JSON, {(1,): "not the number 4.0", (2,): "not the text 'x'"}),
+    ("no instances", {"instances": []}, JSON, {("instances",): "no companies"}),
+    ("empty list", [], JSON, {(): "no companies"}),
+    ("empty csv", "", CSV, {(): "no companies"}),
+    ("empty lines", "\n", LINES, {(): "no companies"}),
+    ("bare numbers", [1, 2, 3], JSON, {(): "A list must contain companies, not numbers"}),
+    ("mixed", [[1, 2, 3], 4, "x"], JSON, {(1,): "it is the number 4.0", (2,): "it is the text 'x'"}),
     ("a number", "5", JSON, {(): "The body is the number 5.0"}),
     ("text", '"x"', JSON, {(): "The body is the text 'x'"}),
     (
@@ -330,14 +335,14 @@ INVALID: list[tuple[str, object, str, dict[tuple[Any, ...], str]]] = [
         JSON,
         {("contract",): "must be the contract's hash"},
     ),
-    ("line", "5\n", LINES, {(0,): "not the number 5.0"}),
+    ("line", "5\n", LINES, {(0,): "it is the number 5.0"}),
 ]
 
 
 @pytest.mark.parametrize(
     ("body", "content_type", "details"), [case[1:] for case in INVALID], ids=[c[0] for c in INVALID]
 )
-def test_what_does_not_fit_is_422_with_each_place(
+def test_invalid_requests_are_422_with_locations(
     model: inference.Model, body: object, content_type: str, details: dict[tuple[Any, ...], str]
 ) -> None:
     status, code, found = error(model, body, content_type, CSV)
@@ -353,28 +358,28 @@ def test_at_most_twenty_problems_are_reported(model: inference.Model) -> None:
     assert status == 422
     assert len(found["details"]) == 20
     assert found["details"][19]["loc"] == ["instances", 6, 1]
-    assert found["message"].endswith("the first 20 problems.")
+    assert found["message"].endswith("The first 20 problems are listed.")
 
 
-def test_a_hundred_thousand_companies_are_answered_and_one_more_is_refused(model: inference.Model) -> None:
+def test_a_hundred_thousand_companies_are_answered_and_one_more_is_rejected(model: inference.Model) -> None:
     status, _, text = ask(model, "1,0,0\n" * 100_000, CSV, CSV)
     assert status == 200
     assert text.count("\n") == 100_000
     assert error(model, "1,0,0\n" * 100_001, CSV) == (
         422,
         "validation_failed",
-        {(): "100001 companies are too many; send at most 100000 at once."},
+        {(): "100001 companies are too many. Send at most 100000 at once."},
     )
 
 
-def test_the_largest_numbers_are_answered_with_probabilities(model: inference.Model) -> None:
+def test_the_largest_numbers_have_probabilities(model: inference.Model) -> None:
     body = {"instances": [[1.7e308, 1.7e308, 1.7e308], [-1e308, 5e-324, 0]]}
     answers = json.loads(ask(model, body)[2])["predictions"]
     assert [answer["probability"]["bankrupt"] for answer in answers] == [1.0, 0.0]
 
 
 def test_numbers_that_overflow_the_model_are_422(tmp_path: Path) -> None:
-    # GIVEN a model that divides by a small scale and subtracts, so that infinity less infinity comes out
+    # GIVEN a model that divides by a small scale and subtracts, so that the result is infinity minus infinity
     arrays = {
         "0.coefficients": np.array([[1.0], [-1.0], [0.0]]),
         "0.intercept": np.zeros(1),

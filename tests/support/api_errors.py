@@ -1,11 +1,12 @@
-"""Every error of the REST API, once: how it comes about and what the client gets.
+"""Every error of the REST API, with a request that causes it and what the client can do.
 
-The tests hold the API to these cases, and the table in docs/api.md is written from them.
+Tests check the API with these cases, and `make golden` writes the table in docs/api.md from them.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,33 +17,36 @@ from support.predict_api_fakes import NUMBERS, REQUEST_ID, Api, Reply, client_er
 
 from local_aws.cloudformation.template import Template
 
-SERVICE = Path(__file__).resolve().parents[2] / "infra" / "service.yaml"
+ROOT = Path(__file__).resolve().parents[2]
+SERVICE = ROOT / "infra" / "service.yaml"
+PAGE = ROOT / "docs" / "api.md"
+ERROR_TABLE = re.compile(r"(?<=<!-- errors -->\n).*(?=<!-- /errors -->)", re.DOTALL)
 VALID = json.dumps({"data": NUMBERS})
 OTHER = contract(("Quick Ratio", "Debt ratio %", "Net worth/Assets", "Cash/Total Assets"), version="4")
 
 
-def nothing(_: Api) -> None:
-    """Leave the API as it is: a model is deployed and answers."""
+def no_change(_: Api) -> None:
+    """Leave the API unchanged: a model is deployed and answers."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """A request that is not answered with 200.
+    """A request that causes an error.
 
     Attributes
     ----------
     when
-        What the client did or what was the matter, for people.
+        The cause, for people.
     then
         What the client can do.
     headers
-        Headers of the answer that belong to the error.
+        Headers of the response that belong to the error.
     arrange
-        Makes the matter so, behind the API.
+        Sets up the cause behind the API.
     gateway
-        The type of API Gateway's own response, where the request does not get as far as the function.
+        The type of API Gateway's own response, if the request does not reach the function.
     shown
-        What stands for a body that is too long to show.
+        Replaces a body that is too long for the table.
     """
 
     status: int
@@ -55,12 +59,12 @@ class Case:
     content_type: str | None = "application/json"
     query: str = ""
     headers: tuple[str, ...] = ()
-    arrange: Callable[[Api], None] = nothing
+    arrange: Callable[[Api], None] = no_change
     gateway: str | None = None
     shown: str | None = None
 
     def answer(self) -> Reply:
-        """Return what the client gets: of the function over fakes, or of the gateway by its template."""
+        """Return the response of the function with fakes, or of the gateway from its template."""
         if self.gateway is not None:
             return _gateway_answer(self.gateway)
         api = Api()
@@ -71,7 +75,7 @@ class Case:
 
     @property
     def request(self) -> str:
-        """The request as people write it."""
+        """The request as Markdown."""
         address = f"{self.method} {self.path}" + (f"?{self.query}" if self.query else "")
         kind = (
             "" if self.content_type in ("application/json", None) else f", Content-Type: {self.content_type}"
@@ -120,15 +124,15 @@ CASES = [
     Case(
         400,
         "invalid_json",
-        "The body is no JSON, not UTF-8, empty or nested too deeply.",
-        "Mend the request.",
+        "The body is not JSON, not UTF-8, empty or nested too deeply.",
+        "Correct the request.",
         body='{"data": [0.5, 0.25,',
     ),
     Case(
         403,
         "forbidden",
-        "The header `x-api-key` is missing or holds no valid key.",
-        "Send the key; ask for one.",
+        "The header `x-api-key` is missing or has no valid key.",
+        "Send the key, or ask for one.",
         gateway="INVALID_API_KEY",
         body=None,
         method="GET",
@@ -138,8 +142,8 @@ CASES = [
     Case(
         404,
         "not_found",
-        "There is nothing at this path.",
-        "Mend the path.",
+        "The path does not exist.",
+        "Correct the path.",
         gateway="MISSING_AUTHENTICATION_TOKEN",
         body=None,
         method="GET",
@@ -149,8 +153,8 @@ CASES = [
     Case(
         405,
         "method_not_allowed",
-        "The path has another verb.",
-        "See the header Allow.",
+        "The path does not allow this method.",
+        "Use the method in the header Allow.",
         body=None,
         method="GET",
         content_type=None,
@@ -159,8 +163,8 @@ CASES = [
     Case(
         409,
         "contract_mismatch",
-        "The request is pinned to a contract that is no longer served.",
-        "Read `GET /model` anew, order the numbers by it, pin its `contract`.",
+        "The contract in the request is no longer in service.",
+        "Read `GET /model` again, order the numbers by it, and send its `contract`.",
         body=json.dumps({"data": NUMBERS, "contract": "0123456789abcdef"}),
     ),
     Case(
@@ -182,15 +186,15 @@ CASES = [
     Case(
         422,
         "validation_failed",
-        "The body is JSON, but not a request: shape, count, names or values are wrong.",
-        "Mend each place in `details`.",
+        "The body is JSON, but a shape, count, name or value is wrong.",
+        "Correct each location in `details`.",
         body=json.dumps({"instances": [{"Dept ratio %": 0.25}, [0.5, "0.25", 1000, 3]]}),
     ),
     Case(
         422,
         "validation_failed",
-        "More companies than are explained at a time.",
-        "Send them in parts of 100, or without explain.",
+        "The request has too many companies to explain.",
+        "Send at most 100 companies, or set explain to false.",
         query="explain=true",
         body=json.dumps([NUMBERS] * 250),
         shown="a list of 250 companies",
@@ -198,61 +202,61 @@ CASES = [
     Case(
         429,
         "throttled",
-        "Too many requests at once, of this key or of all.",
-        "Wait as long as Retry-After says, then longer each time.",
+        "Too many requests, with this key or in all.",
+        "Wait for the time in Retry-After, and longer after each failure.",
         gateway="THROTTLED",
         headers=("Retry-After",),
     ),
     Case(
         429,
         "quota_exceeded",
-        "The key's requests of this month are used up.",
-        "Wait for the next month, or ask for more.",
+        "The monthly quota of the key is used up.",
+        "Wait for the next month, or ask for a larger quota.",
         gateway="QUOTA_EXCEEDED",
     ),
     Case(
         500,
         "internal_error",
-        "Something that should not happen.",
-        "Try again once; report it with the request id.",
+        "An unexpected error.",
+        "Try again once, then report it with the request id.",
         arrange=_fails(RuntimeError("a fault")),
     ),
     Case(
         502,
         "model_error",
-        "The model failed at this request.",
-        "Try again once; report it with the request id.",
+        "The model failed on this request.",
+        "Try again once, then report it with the request id.",
         arrange=_fails(client_error("ModelError", OriginalStatusCode=500)),
     ),
     Case(
         503,
         "no_model",
         "No model has been deployed yet.",
-        "Come back later.",
+        "Try again later.",
         arrange=_nothing_published,
         headers=("Retry-After",),
     ),
     Case(
         503,
         "endpoint_unavailable",
-        "The model is paused, or being deployed for the first time.",
-        "Wait as long as Retry-After says.",
+        "The model is paused, or is being deployed for the first time.",
+        "Wait for the time in Retry-After.",
         arrange=_fails(client_error("ValidationError")),
         headers=("Retry-After",),
     ),
     Case(
         503,
         "deploying",
-        "A model with other features is taking over: it answers already, and its contract is not out yet.",
-        "Wait as long as Retry-After says; then expect the new contract.",
+        "A model with other features is being deployed: it answers, but its contract is not published yet.",
+        "Wait for the time in Retry-After, then read the new contract.",
         arrange=_other_model,
         headers=("Retry-After",),
     ),
     Case(
         503,
         "unavailable",
-        "The model's contract can't be read at the moment.",
-        "Wait as long as Retry-After says.",
+        "The model's contract cannot be read at the moment.",
+        "Wait for the time in Retry-After.",
         arrange=_contract_unreadable,
         headers=("Retry-After",),
     ),

@@ -1,11 +1,14 @@
-"""A pipeline definition that is built from fixed inputs, for comparison with the golden copy."""
+"""A pipeline definition with fixed inputs, for comparison with the golden copy."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 from pipeline.bundles import STEP_MODULES
 from pipeline.definition import build_definition
 from pipeline.project import Project
 
+GOLDEN = Path(__file__).resolve().parents[1] / "contract" / "golden_definition.json"
 PROJECT = Project("bankruptcy", "123456789012", "eu-west-1")
 JOB_ROLE = "arn:aws:iam::123456789012:role/bankruptcy-job"
 CODE = {step: f"s3://{PROJECT.bucket}/code/{number:064x}/" for number, step in enumerate(STEP_MODULES)}

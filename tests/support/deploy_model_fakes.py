@@ -1,4 +1,4 @@
-"""An in-memory SageMaker with states, S3 and SSM: what deploy_model sees of AWS.
+"""In-memory fakes of SageMaker, S3 and SSM for deploy_model.
 
 Every request is checked against botocore's model of the service.
 """
@@ -80,10 +80,10 @@ class Aws:
         }
         return Reconciler(with_settings or settings(), **clients)
 
-    # What people and SageMaker do.
+    # Actions of people and SageMaker.
 
     def register(self, status: str = "Approved") -> str:
-        """Register the next version, with its model and contract in S3; return its number."""
+        """Register the next version with its model and contract in S3, and return its number."""
         version = str(len(self.packages) + 1)
         prefix = f"models/execution-{version}"
         contract = {
@@ -113,7 +113,7 @@ class Aws:
         self.parameters["/bankruptcy/paused"] = "true" if paused else "false"
 
     def settle(self, *, succeeds: bool = True) -> None:
-        """Let what is under way end, as SageMaker ends it."""
+        """Finish all changes in progress, as SageMaker does."""
         endpoint = self.endpoint
         if endpoint is None:
             return
@@ -125,13 +125,13 @@ class Aws:
         elif endpoint["EndpointStatus"] == "Updating":
             endpoint["EndpointStatus"] = "InService"
             target = endpoint.pop("target")
-            if succeeds:  # else SageMaker keeps the old configuration and calls that InService
+            if succeeds:  # Otherwise SageMaker keeps the old configuration, with status InService.
                 endpoint["EndpointConfigName"] = target
 
-    # What tests look at.
+    # State that tests check.
 
     def serving(self) -> str | None:
-        """The version that answers, None without an endpoint in service."""
+        """Return the version in service, or None."""
         if self.endpoint is None or self.endpoint["EndpointStatus"] not in ("InService", "Updating"):
             return None
         config = self.configs[self.endpoint["EndpointConfigName"]]
@@ -146,7 +146,7 @@ class Aws:
         return None if body is None else json.loads(body)
 
     def run(self, reconciler: Reconciler, ticks: int = 30) -> dict[str, Any]:
-        """Call until nothing is left to do, everything under way succeeding; return the last step."""
+        """Call until there is nothing left to do, with all changes succeeding, and return the last step."""
         for _ in range(ticks):
             step = reconciler.step()
             self.settle()
@@ -156,7 +156,7 @@ class Aws:
 
 
 class Client:
-    """Passes calls on to a fake service, counting them and failing where the test says so."""
+    """Forwards calls to a fake service, counts them, and fails when the test requests it."""
 
     def __init__(self, aws: Aws, name: str, service: Any) -> None:
         self._aws = aws
@@ -191,10 +191,10 @@ def service_model(name: str) -> ServiceModel:
 
 
 def check(service: str, operation: str, request: dict[str, Any]) -> None:
-    """Refuse a request that botocore would refuse."""
+    """Reject a request that botocore would reject."""
     action = "".join(word.capitalize() for word in operation.split("_"))
     shape = service_model(service).operation_model(action).input_shape
-    if operation == "copy_object":  # botocore takes this one as a dict, too
+    if operation == "copy_object":  # botocore also accepts this as a dict.
         request = {**request, "CopySource": "{Bucket}/{Key}".format(**request["CopySource"])}
     report = ParamValidator().validate(request, shape)
     assert not report.has_errors(), report.generate_report()
@@ -206,7 +206,7 @@ class SageMaker:
 
     def list_model_packages(self, **_: Any) -> list[dict[str, Any]]:
         newest_first = sorted(self._aws.packages.values(), key=lambda p: -p["ModelPackageVersion"])
-        return [{"ModelPackageSummaryList": [package]} for package in newest_first]  # a page each
+        return [{"ModelPackageSummaryList": [package]} for package in newest_first]  # One item per page.
 
     def list_endpoint_configs(self, NameContains: str, **_: Any) -> list[dict[str, Any]]:
         names = [name for name in reversed(self._aws.configs) if NameContains in name]

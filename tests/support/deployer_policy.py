@@ -1,4 +1,4 @@
-"""What IAM asks for the calls of the command line, and whether the deployer's policy allows it."""
+"""Maps the command line's API calls to IAM actions, and checks them against the deployer's policy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 POLICY = ROOT / "infra" / "deployer-policy.json"
 
-# Operations whose action has another name, or that need more than one.
+# Operations whose action has another name, or that need several actions.
 _OTHER = {
     ("apigateway", "UpdateAccount"): ("apigateway:PATCH", "iam:PassRole"),
     ("lambda", "Invoke"): ("lambda:InvokeFunction",),
@@ -23,11 +23,11 @@ _OTHER = {
     ("sagemaker", "CreatePipeline"): ("sagemaker:CreatePipeline", "sagemaker:AddTags", "iam:PassRole"),
     ("sagemaker", "DeleteEndpoint"): (
         "sagemaker:DeleteEndpoint",
-        # Where the endpoint scales, SageMaker deregisters it in the caller's name.
+        # SageMaker deregisters a scaling endpoint with the caller's permissions.
         "application-autoscaling:DeregisterScalableTarget",
     ),
     ("sagemaker", "UpdatePipeline"): ("sagemaker:UpdatePipeline", "iam:PassRole"),
-    # Everybody may ask who they are.
+    # This call needs no permission.
     ("sts", "GetCallerIdentity"): (),
 }
 
@@ -49,7 +49,7 @@ def listed(value: str | list[str]) -> list[str]:
 
 
 def allows(action: str, resource: str | None = None) -> bool:
-    """Whether the policy allows an action, on a resource or at all."""
+    """Return whether the policy allows an action, on one resource or on any."""
     return any(
         any(fnmatchcase(action.lower(), allowed.lower()) for allowed in listed(statement["Action"]))
         and (resource is None or any(fnmatchcase(resource, arn) for arn in listed(statement["Resource"])))

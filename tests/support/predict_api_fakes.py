@@ -1,4 +1,4 @@
-"""The API as a client sees it, over fakes of S3 and of the endpoint."""
+"""The API with fakes of S3 and of the endpoint."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ REQUEST_ID = "5e1f0c9a-0000-4000-8000-000000000001"
 
 
 def contract(names: Sequence[str] = NAMES, version: str = "3") -> dict[str, Any]:
-    """A published contract; every feature has been seen from 0 to 10, the third up to 10,000."""
+    """Return a contract. Training values are from 0 to 10, and up to 10,000 for the third feature."""
     return {
         "contract": hashlib.sha256(json.dumps(list(names)).encode()).hexdigest()[:16],
         "features": [
@@ -72,7 +72,7 @@ def client_error(code: str, **more: Any) -> ClientError:
 
 @dataclass
 class S3:
-    """A bucket that holds the published contract."""
+    """A bucket with the champion's contract."""
 
     document: dict[str, Any] | None
     error: Exception | None = None
@@ -90,7 +90,7 @@ class S3:
 
 @dataclass
 class Runtime:
-    """The endpoint: p is a hundredth of the first number; refuses foreign contracts as the container does."""
+    """The endpoint: the probability is a hundredth of the first number. Rejects other contracts."""
 
     serves: dict[str, Any]
     errors: list[Exception | None] = field(default_factory=list)
@@ -127,7 +127,7 @@ class Runtime:
 
 
 class Clock:
-    """Stands still unless told otherwise."""
+    """A clock that only moves when a test changes it."""
 
     def __init__(self) -> None:
         self.seconds = 100.0
@@ -138,7 +138,7 @@ class Clock:
 
 @dataclass(frozen=True)
 class Reply:
-    """What the client gets."""
+    """A response."""
 
     status: int
     headers: dict[str, str]
@@ -158,7 +158,7 @@ class Reply:
 
 
 class Api:
-    """The API with its fakes; `call` sends what API Gateway would send."""
+    """The API with its fakes; `call` sends the event that API Gateway would send."""
 
     def __init__(self, document: dict[str, Any] | None = None, *, origins: tuple[str, ...] = ("*",)) -> None:
         document = contract() if document is None else document
@@ -181,11 +181,11 @@ class Api:
         )
 
     def predict(self, body: Any, query: dict[str, list[str]] | None = None) -> Reply:
-        """POST /predict with JSON."""
+        """Send POST /predict with JSON."""
         return self.call("POST", "/predict", json.dumps(body), {"Content-Type": "application/json"}, query)
 
     def post(self, text: str | None, content_type: str = "application/json") -> Reply:
-        """POST /predict with anything."""
+        """Send POST /predict with any body."""
         return self.call("POST", "/predict", text, {"Content-Type": content_type})
 
     def call(

@@ -1,4 +1,4 @@
-"""A small blend, importable by the processes that train it."""
+"""A small blend in an importable module, for tests with several processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small synthetic companies and a workspace in which all five steps have run."""
+"""Fixtures: small generated companies, and a workspace in which the steps have run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ INFORMATIVE = RATIOS[:8]
 
 
 def make_companies(rows: int = 600, bankrupt: int = 120, seed: int = 0) -> pd.DataFrame:
-    """Companies whose first eight ratios tell them apart, with some values up to 1e10."""
+    """Return companies whose first eight ratios separate the classes, with some values up to 1e10."""
     generator = np.random.default_rng(seed)
     y = np.zeros(rows, dtype=np.int8)
     y[generator.choice(rows, bankrupt, replace=False)] = 1
@@ -34,7 +34,7 @@ def make_companies(rows: int = 600, bankrupt: int = 120, seed: int = 0) -> pd.Da
 
 
 def write_data(path: Path, frame: pd.DataFrame) -> Path:
-    """Write a data file as the real one is written: names with a leading space, but for the target's."""
+    """Write a data file like the real one: all names but the target's have a leading space."""
     path.parent.mkdir(parents=True, exist_ok=True)
     names = [name if name == TARGET else f" {name}" for name in frame.columns]
     frame.to_csv(path, index=False, header=names)
@@ -66,7 +66,7 @@ class Workspace:
 
 
 def run_training_side(root: Path, frame: pd.DataFrame) -> Workspace:
-    """Run every step but Evaluate, as the pipeline does."""
+    """Run all steps but Evaluate, as the pipeline does."""
     from steps import resample, select_features, train_baseline, train_recommended
     from steps.export.files import pack_model
 

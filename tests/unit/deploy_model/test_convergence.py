@@ -1,4 +1,4 @@
-"""deploy_model ends in the wanted state whatever people, SageMaker and interruptions do in between."""
+"""deploy_model reaches the desired state after any history of events and interruptions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ACTIONS = st.one_of(
 
 
 def wanted(aws: Aws) -> str | None:
-    """The newest approved version that has not failed too often; None while paused."""
+    """Return the newest approved version that was not given up, or None while paused."""
     if aws.parameters["/bankruptcy/paused"] == "true":
         return None
     for version in sorted(aws.packages, key=int, reverse=True):
@@ -66,7 +66,7 @@ def act(aws: Aws, action: str | tuple[str, int]) -> None:
 
 
 def interrupt(aws: Aws, at_call: int) -> None:
-    """Call the function, and let the n-th call of AWS fail."""
+    """Call the function, with the n-th call of AWS failing."""
     count = 0
 
     def fail(operation: str) -> None:
@@ -86,7 +86,7 @@ def interrupt(aws: Aws, at_call: int) -> None:
 
 @hypothesis_settings(max_examples=150, deadline=None)
 @given(st.lists(ACTIONS, max_size=25))
-def test_any_history_followed_by_the_schedule_ends_in_the_wanted_state(
+def test_any_history_ends_in_the_desired_state(
     history: list[str | tuple[str, int]],
 ) -> None:
     # GIVEN approvals, rejections, pauses, failures, duplicate and lost events, in any order
@@ -94,10 +94,10 @@ def test_any_history_followed_by_the_schedule_ends_in_the_wanted_state(
     for action in history:
         act(aws, action)
     target(float(len(aws.packages)))
-    # WHEN the schedule calls, and what SageMaker does succeeds
+    # WHEN the schedule calls the function, and SageMaker's changes succeed
     aws.settle()
     last = aws.run(aws.reconciler())
-    # THEN the newest approved version serves, and nothing is left to do
+    # THEN the newest approved version is in service, and there is nothing left to do
     assert_converged(aws)
     writes = [
         call for call in aws.calls if call.split("_")[0] in ("create", "update", "delete", "put", "copy")
@@ -109,7 +109,7 @@ def test_any_history_followed_by_the_schedule_ends_in_the_wanted_state(
     assert last["action"] == "none"
 
 
-def test_failed_updates_never_repeat_for_ever() -> None:
+def test_failed_updates_do_not_repeat_forever() -> None:
     aws = Aws()
     aws.register()
     aws.run(aws.reconciler())
@@ -135,8 +135,8 @@ def test_failed_updates_never_repeat_for_ever() -> None:
         "delete_model",
     ],
 )
-def test_two_calls_side_by_side_do_no_harm(operation: str) -> None:
-    """Another call takes the whole step just before this one's change."""
+def test_two_concurrent_calls_are_safe(operation: str) -> None:
+    """Run the whole step in another call just before this one's change."""
     aws = Aws()
 
     def overtake(called: str) -> None:

@@ -1,4 +1,4 @@
-"""deploy_model, disturbed at every single call of AWS, ends where it ends undisturbed."""
+"""A failure at any call of AWS does not change the state that deploy_model reaches."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError,
 from deploy_model.publication import NoAnswerError
 from support.deploy_model_fakes import Aws, error, settings
 
-REFUSALS = 4  # more than a version has tries
+REFUSALS = 4  # More than the attempts of a version.
 
 
 class Killed(BaseException):
-    """The function's process is no more."""
+    """The function's process was killed."""
 
 
 class Life:
-    """What happens to one service, and at which of the counted calls it is disturbed, and how."""
+    """A scenario for one service, with the number and the kind of the failing call."""
 
     def __init__(self, disturbance: str = "none", at_call: int = 0) -> None:
         self.aws = Aws()
@@ -31,11 +31,11 @@ class Life:
         self._refused: list[str] = []
 
     def watch(self) -> None:
-        """Count calls from now on."""
+        """Start to count calls."""
         self.aws.fail, self.aws.lose = self._before, self._after
 
     def to_rest(self) -> None:
-        """Call the function, as events and the schedule do, until it has nothing left to do."""
+        """Call the function, as events and the schedule do, until there is nothing left to do."""
         for _ in range(30):
             try:
                 step = self.aws.reconciler(self.settings).step()
@@ -47,7 +47,7 @@ class Life:
         raise AssertionError("no rest after 30 steps")
 
     def state(self) -> dict[str, Any]:
-        """All that AWS holds, but for how often a version failed: a disturbance may count as once more."""
+        """Return the state of AWS without the counts of failures, because a disturbance can add one."""
         aws = self.aws
         packages = {
             version: {
@@ -97,7 +97,7 @@ class Life:
 
 
 def serving(life: Life, count: int) -> None:
-    """Have versions up to this one approved and deployed, one after the other."""
+    """Approve and deploy all versions up to this one, one after the other."""
     for _ in range(count):
         life.aws.register()
         life.to_rest()
@@ -109,7 +109,7 @@ def first_version(life: Life) -> None:
 
 
 def fifth_version(life: Life) -> None:
-    """What the first one was made of goes."""
+    """The first version's model and configuration are deleted."""
     serving(life, 4)
     life.watch()
     life.aws.register()
@@ -162,7 +162,7 @@ def other_instances_under_scaling(life: Life) -> None:
 
 
 def update_that_fails(life: Life) -> None:
-    """The old configuration is kept; after three tries the version is given up."""
+    """SageMaker keeps the old configuration, and after three attempts the version is given up."""
     serving(life, 1)
     life.hopeless = {"2"}
     life.watch()
@@ -201,7 +201,9 @@ CHANGES = [
 
 @pytest.mark.parametrize("disturbance", ["killed", "throttled", "unreachable", "denied", "lost", "repeated"])
 @pytest.mark.parametrize("change", CHANGES)
-def test_every_call_of_every_change(change: Callable[[Life], None], disturbance: str) -> None:
+def test_a_failure_at_any_call_does_not_change_the_result(
+    change: Callable[[Life], None], disturbance: str
+) -> None:
     undisturbed = Life()
     change(undisturbed)
     before = copy.deepcopy(undisturbed.state())

@@ -1,4 +1,4 @@
-"""The entry point of deploy_model: what it is set to, what it logs, and how fast it starts."""
+"""The handler of deploy_model: settings, logs and cold start."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_version_that_is_given_up_is_logged_as_an_error(
     assert caplog.records[0].levelname == "ERROR"
 
 
-def test_what_is_given_up_is_counted_for_the_alarm(
+def test_given_up_versions_are_counted_for_the_alarm(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # GIVEN version 1 in service and version 2, approved without its contract
@@ -63,19 +63,19 @@ def test_what_is_given_up_is_counted_for_the_alarm(
         assert all(line["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "bankruptcy" for line in lines)
         return [value for line in lines for value in line["VersionsGivenUp"]]
 
-    # THEN it counts as given up when that happens and at every later call, until it is rejected
+    # THEN every call counts it as given up, until it is rejected
     assert count() == [1.0]
     assert count() == [1.0]
     aws.decide(version, "Rejected")
     assert count() == [0.0]
-    # AND while the endpoint changes nothing is counted, for nothing is known
+    # AND nothing is counted while the endpoint is changing
     aws.register()
     assert count() == [0.0]
     assert count() == []
 
 
 def test_the_import_needs_neither_boto3_nor_pydantic() -> None:
-    """They would make a cold start of 0.2 s one of a second."""
+    """With them a cold start would take 1 s instead of 0.2 s."""
     code = "import sys, deploy_model.handler; print(sorted({'boto3', 'pydantic'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
@@ -100,5 +100,5 @@ def test_settings_come_from_the_environment() -> None:
     assert Settings.from_environment(environment) == settings()
     with pytest.raises(ValueError, match="ENDPOINT_MODE is 'both'; it must be 'instance' or 'serverless'"):
         Settings.from_environment({**environment, "ENDPOINT_MODE": "both"})
-    with pytest.raises(ValueError, match="MAX_INSTANCES is 1; it must be MIN_INSTANCES, 2, or more"):
+    with pytest.raises(ValueError, match="MAX_INSTANCES is 1; it must be at least MIN_INSTANCES, which is 2"):
         Settings.from_environment({**environment, "MIN_INSTANCES": "2"})

@@ -1,4 +1,4 @@
-"""deploy_model and autoscaling: when the endpoint is put under it, and when it is taken out."""
+"""deploy_model starts and stops the endpoint's scaling."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def aws() -> Aws:
     return made
 
 
-def test_an_endpoint_without_room_between_its_bounds_is_left_alone(aws: Aws) -> None:
+def test_an_endpoint_with_equal_bounds_does_not_scale(aws: Aws) -> None:
     aws.run(aws.reconciler())
     assert aws.scaling is None
     assert "register_scalable_target" not in aws.calls
@@ -33,7 +33,7 @@ def test_scaling_starts_once_the_version_is_verified(aws: Aws) -> None:
     assert variant["InitialInstanceCount"] == 1
 
 
-def test_a_new_version_keeps_the_instances_that_the_requests_brought(aws: Aws) -> None:
+def test_a_new_version_keeps_the_current_number_of_instances(aws: Aws) -> None:
     reconciler = aws.reconciler(SCALING)
     aws.run(reconciler)
     aws.register()
@@ -56,7 +56,7 @@ def test_a_new_version_keeps_the_instances_that_the_requests_brought(aws: Aws) -
         ({"mode": "serverless"}, None),
     ],
 )
-def test_other_settings_take_effect(aws: Aws, changes: dict[str, object], scaling: object) -> None:
+def test_changed_settings_take_effect(aws: Aws, changes: dict[str, object], scaling: object) -> None:
     aws.run(aws.reconciler(SCALING))
     facts = {"instance_type": "ml.m5.large", "min_instances": 1, "max_instances": 3, **changes}
     changed = settings(**facts)
@@ -64,11 +64,11 @@ def test_other_settings_take_effect(aws: Aws, changes: dict[str, object], scalin
     assert aws.scaling == scaling
     assert aws.endpoint is not None
     assert aws.endpoint["EndpointConfigName"] == changed.name_for(1)
-    # Without scaling the configuration's count counts.
+    # Without scaling, the configuration decides the number of instances.
     assert aws.retained is (scaling is not None)
 
 
-def test_pausing_takes_the_target_away_with_the_endpoint(aws: Aws) -> None:
+def test_pausing_deletes_the_target_with_the_endpoint(aws: Aws) -> None:
     reconciler = aws.reconciler(SCALING)
     aws.run(reconciler)
     aws.pause()
@@ -79,7 +79,7 @@ def test_pausing_takes_the_target_away_with_the_endpoint(aws: Aws) -> None:
     assert aws.scaling == {"min": 1, "max": 3, "target": 3000.0}
 
 
-def test_scaling_that_somebody_stopped_starts_again(aws: Aws) -> None:
+def test_scaling_that_was_stopped_starts_again(aws: Aws) -> None:
     reconciler = aws.reconciler(SCALING)
     aws.run(reconciler)
     aws.scaling = None
@@ -87,7 +87,7 @@ def test_scaling_that_somebody_stopped_starts_again(aws: Aws) -> None:
     assert aws.scaling == {"min": 1, "max": 3, "target": 3000.0}
 
 
-def test_a_denied_call_is_no_missing_target(aws: Aws) -> None:
+def test_a_denied_call_is_not_a_missing_target(aws: Aws) -> None:
     aws.run(aws.reconciler(SCALING))
 
     def deny(operation: str) -> None:

@@ -1,4 +1,4 @@
-"""deploy_model, case by case: one step a call, from what is there to what is wanted."""
+"""The steps of deploy_model, case by case."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_first_deployment_takes_three_calls(aws: Aws) -> None:
     assert published["contract"] == f"{1:016x}"
 
 
-def test_what_is_created(aws: Aws) -> None:
+def test_the_created_resources(aws: Aws) -> None:
     aws.register()
     aws.reconciler().step()
     name = settings().name_for(1)
@@ -86,7 +86,7 @@ def test_what_is_created(aws: Aws) -> None:
     assert aws.tags["Project"] == "bankruptcy"
 
 
-def test_serverless_has_no_isolation_and_its_own_name(aws: Aws) -> None:
+def test_a_serverless_endpoint_has_no_network_isolation_and_another_name(aws: Aws) -> None:
     aws.register()
     serverless = settings(mode="serverless")
     aws.run(aws.reconciler(serverless))
@@ -99,7 +99,7 @@ def test_serverless_has_no_isolation_and_its_own_name(aws: Aws) -> None:
     }
 
 
-def test_newer_approved_version_updates_the_endpoint(aws: Aws) -> None:
+def test_a_newer_approved_version_updates_the_endpoint(aws: Aws) -> None:
     aws.register()
     reconciler = aws.reconciler()
     aws.run(reconciler)
@@ -111,7 +111,7 @@ def test_newer_approved_version_updates_the_endpoint(aws: Aws) -> None:
         "config": settings().name_for(2),
         "from": settings().name_for(1),
     }
-    # The old model answers, and is the published one, until the update is over.
+    # The old model is the champion until the update has finished.
     assert aws.serving() == "1"
     assert aws.published()["version"] == "1"  # type: ignore[index]
     aws.settle()
@@ -120,7 +120,7 @@ def test_newer_approved_version_updates_the_endpoint(aws: Aws) -> None:
     assert aws.published()["version"] == "2"  # type: ignore[index]
 
 
-def test_rejecting_the_running_version_goes_back_to_the_newest_approved(aws: Aws) -> None:
+def test_rejecting_the_champion_deploys_the_newest_approved_version(aws: Aws) -> None:
     reconciler = aws.reconciler()
     for _ in range(2):
         aws.register()
@@ -142,7 +142,7 @@ def test_rejecting_the_only_version_deletes_the_endpoint(aws: Aws) -> None:
     assert reconciler.step()["action"] == "none"
 
 
-def test_paused_deletes_the_endpoint_and_resume_brings_back_the_newest(aws: Aws) -> None:
+def test_pausing_deletes_the_endpoint_and_resuming_deploys_the_newest_version(aws: Aws) -> None:
     aws.register()
     reconciler = aws.reconciler()
     aws.run(reconciler)
@@ -158,7 +158,7 @@ def test_paused_deletes_the_endpoint_and_resume_brings_back_the_newest(aws: Aws)
     assert aws.serving() == "2"
 
 
-def test_change_of_mode_deletes_and_creates_anew(aws: Aws) -> None:
+def test_changing_the_mode_recreates_the_endpoint(aws: Aws) -> None:
     aws.register()
     aws.run(aws.reconciler())
     reconciler = aws.reconciler(settings(mode="serverless"))
@@ -170,7 +170,7 @@ def test_change_of_mode_deletes_and_creates_anew(aws: Aws) -> None:
     assert aws.serving() == "1"
 
 
-def test_change_of_size_is_an_update(aws: Aws) -> None:
+def test_changing_the_size_updates_the_endpoint(aws: Aws) -> None:
     aws.register()
     aws.run(aws.reconciler())
     larger = settings(instance_type="ml.m5.large", min_instances=2, max_instances=2)
@@ -181,7 +181,7 @@ def test_change_of_size_is_an_update(aws: Aws) -> None:
     assert aws.endpoint["EndpointConfigName"] == larger.name_for(1)
 
 
-def test_failed_creation_is_deleted_and_tried_three_times(aws: Aws) -> None:
+def test_a_failed_creation_is_deleted_and_tried_three_times(aws: Aws) -> None:
     aws.register()
     reconciler = aws.reconciler()
     for _ in range(3):
@@ -201,8 +201,8 @@ def test_failed_creation_is_deleted_and_tried_three_times(aws: Aws) -> None:
     assert metadata["ContractHash"] == f"{1:016x}"
 
 
-def test_update_that_fails_and_keeps_the_old_config_is_noticed(aws: Aws) -> None:
-    # GIVEN version 1 in service, and updates to 2 that SageMaker rolls back without a word
+def test_a_failed_update_that_keeps_the_old_config_is_recorded(aws: Aws) -> None:
+    # GIVEN version 1 in service, and updates to 2 that SageMaker rolls back without a reason
     aws.register()
     reconciler = aws.reconciler()
     aws.run(reconciler)
@@ -211,7 +211,7 @@ def test_update_that_fails_and_keeps_the_old_config_is_noticed(aws: Aws) -> None
     for _ in range(3):
         assert reconciler.step()["action"] == "update_endpoint"
         aws.settle(succeeds=False)
-    # THEN it is given up, and said; version 1 goes on
+    # THEN it is given up and reported, and version 1 stays
     step = reconciler.step()
     assert (step["action"], step["version"], step["given_up"]) == ("none", "1", ["2"])
     metadata = aws.packages["2"]["CustomerMetadataProperties"]
@@ -219,7 +219,7 @@ def test_update_that_fails_and_keeps_the_old_config_is_noticed(aws: Aws) -> None
     assert aws.published()["version"] == "1"  # type: ignore[index]
 
 
-def test_rejecting_and_approving_again_gives_new_tries(aws: Aws) -> None:
+def test_rejecting_and_approving_again_allows_new_attempts(aws: Aws) -> None:
     aws.register()
     reconciler = aws.reconciler()
     aws.run(reconciler)
@@ -235,7 +235,7 @@ def test_rejecting_and_approving_again_gives_new_tries(aws: Aws) -> None:
     assert aws.serving() == "2"
 
 
-def test_failures_count_for_the_settings_they_happened_under(aws: Aws) -> None:
+def test_failures_only_count_for_the_same_settings(aws: Aws) -> None:
     aws.register()
     reconciler = aws.reconciler()
     for _ in range(3):
@@ -247,7 +247,7 @@ def test_failures_count_for_the_settings_they_happened_under(aws: Aws) -> None:
     assert aws.serving() == "1"
 
 
-def test_what_runs_stays_when_new_settings_fail_for_every_version(aws: Aws) -> None:
+def test_the_endpoint_stays_if_new_settings_fail_for_every_version(aws: Aws) -> None:
     # GIVEN version 1 in service, and settings under which no update succeeds
     aws.register()
     aws.run(aws.reconciler())
@@ -256,16 +256,16 @@ def test_what_runs_stays_when_new_settings_fail_for_every_version(aws: Aws) -> N
     for _ in range(3):
         assert reconciler.step()["action"] == "update_endpoint"
         aws.settle(succeeds=False)
-    # THEN the version is given up under them, but served as before
+    # THEN the version is given up with these settings, but stays in service with the old ones
     step = reconciler.step()
     assert (step["action"], step["config"], step["given_up"]) == ("none", config, ["1"])
     assert aws.serving() == "1"
-    # AND rejecting it still takes it out of service
+    # AND rejecting it still deletes the endpoint
     aws.decide("1", "Rejected")
     assert reconciler.step()["action"] == "delete_endpoint"
 
 
-def test_failed_update_rollback_is_deleted(aws: Aws) -> None:
+def test_an_endpoint_with_a_failed_rollback_is_deleted(aws: Aws) -> None:
     aws.register()
     reconciler = aws.reconciler()
     aws.run(reconciler)
@@ -278,7 +278,7 @@ def test_failed_update_rollback_is_deleted(aws: Aws) -> None:
 
 
 @pytest.mark.parametrize("status", ["SystemUpdating", "RollingBack", "Deleting", "Updating"])
-def test_states_under_way_are_waited_for_even_when_paused(aws: Aws, status: str) -> None:
+def test_changing_endpoints_are_not_touched_even_when_paused(aws: Aws, status: str) -> None:
     aws.register()
     aws.reconciler().step()
     assert aws.endpoint is not None
@@ -287,7 +287,7 @@ def test_states_under_way_are_waited_for_even_when_paused(aws: Aws, status: str)
     assert aws.reconciler().step() == {"action": "wait", "reason": f"The endpoint is {status}."}
 
 
-def test_wrong_answer_is_replaced_at_once_by_the_version_before(aws: Aws) -> None:
+def test_a_wrong_answer_rolls_back_to_the_previous_version_at_once(aws: Aws) -> None:
     aws.register()
     reconciler = aws.reconciler()
     aws.run(reconciler)
@@ -296,14 +296,16 @@ def test_wrong_answer_is_replaced_at_once_by_the_version_before(aws: Aws) -> Non
     aws.settle()
     step = reconciler.step()
     assert (step["action"], step["version"]) == ("update_endpoint", "1")
-    assert step["unfit"] == {"2": "The smoke test gave probability 0.9, the evaluated model 0.002."}
+    assert step["unfit"] == {
+        "2": "The smoke test returned the probability 0.9; the evaluated model returned 0.002."
+    }
     aws.settle()
     aws.run(reconciler)
     assert aws.serving() == "1"
     assert aws.published()["version"] == "1"  # type: ignore[index]
 
 
-def test_wrong_answer_of_the_only_version_deletes_the_endpoint(aws: Aws) -> None:
+def test_a_wrong_answer_from_the_only_version_deletes_the_endpoint(aws: Aws) -> None:
     aws.wrong_answers.add(aws.register())
     reconciler = aws.reconciler()
     reconciler.step()
@@ -312,7 +314,7 @@ def test_wrong_answer_of_the_only_version_deletes_the_endpoint(aws: Aws) -> None
     assert aws.published() is None
 
 
-def test_every_new_endpoint_is_tested_even_when_its_version_was_published_before(aws: Aws) -> None:
+def test_every_new_endpoint_is_tested_even_if_its_version_was_already_published(aws: Aws) -> None:
     aws.register()
     reconciler = aws.reconciler()
     aws.run(reconciler)
@@ -325,8 +327,8 @@ def test_every_new_endpoint_is_tested_even_when_its_version_was_published_before
     assert reconciler.step()["action"] == "publish"
 
 
-def test_rollback_publishes_anew_after_a_publication_that_was_cut_short(aws: Aws) -> None:
-    # GIVEN version 1 in service and version 2 published, but interrupted before that was noted
+def test_a_rollback_publishes_again_after_an_interrupted_publication(aws: Aws) -> None:
+    # GIVEN version 1 in service, and version 2 published but interrupted before its tag was set
     aws.register()
     reconciler = aws.reconciler()
     aws.run(reconciler)
@@ -350,7 +352,7 @@ def test_rollback_publishes_anew_after_a_publication_that_was_cut_short(aws: Aws
     assert aws.published()["version"] == "1"  # type: ignore[index]
 
 
-def test_difference_within_the_tolerance_passes(aws: Aws) -> None:
+def test_a_difference_within_the_tolerance_passes(aws: Aws) -> None:
     aws.register()
     key = "models/execution-1/contract.json"
     contract = json.loads(aws.objects[key])
@@ -359,14 +361,14 @@ def test_difference_within_the_tolerance_passes(aws: Aws) -> None:
     assert aws.run(aws.reconciler())["version"] == "1"
 
 
-def test_no_answer_raises_so_that_lambda_calls_again_and_is_given_up_at_last(aws: Aws) -> None:
+def test_no_answer_raises_for_a_retry_and_is_given_up_after_three(aws: Aws) -> None:
     aws.register()
     reconciler = aws.reconciler()
     reconciler.step()
     aws.settle()
     aws.silent = True
     for _ in range(3):
-        with pytest.raises(NoAnswerError, match="got no answer"):
+        with pytest.raises(NoAnswerError, match="did not answer the smoke test"):
             reconciler.step()
     assert reconciler.step()["action"] == "delete_endpoint"
 
@@ -375,12 +377,15 @@ def test_no_answer_raises_so_that_lambda_calls_again_and_is_given_up_at_last(aws
     ("contract", "reason"),
     [
         (None, "The model's contract is missing"),
-        (b"{", "is no contract"),
-        (b"{}", "is no contract"),
-        (b'{"contract": "ff", "smoke_test": {}}', "holds contract ff; 0000000000000002 was registered"),
+        (b"{", "is not a contract"),
+        (b"{}", "is not a contract"),
+        (
+            b'{"contract": "ff", "smoke_test": {}}',
+            "holds the contract ff, but 0000000000000002 was registered",
+        ),
     ],
 )
-def test_package_without_its_contract_is_never_deployed(
+def test_a_package_without_its_contract_is_never_deployed(
     aws: Aws, contract: bytes | None, reason: str
 ) -> None:
     aws.register()
@@ -396,14 +401,14 @@ def test_package_without_its_contract_is_never_deployed(
     assert reconciler.step()["given_up"] == ["2"]
 
 
-def test_contract_beside_the_model_is_used_without_metadata(aws: Aws) -> None:
+def test_without_metadata_the_contract_next_to_the_model_is_used(aws: Aws) -> None:
     aws.register()
     aws.packages["1"]["CustomerMetadataProperties"] = {}
     aws.run(aws.reconciler())
     assert aws.published()["contract"] == f"{1:016x}"  # type: ignore[index]
 
 
-def test_only_the_newest_three_generations_and_the_running_one_are_kept(aws: Aws) -> None:
+def test_only_the_newest_three_generations_and_the_one_in_use_are_kept(aws: Aws) -> None:
     aws.models["bankruptcy-other"] = aws.configs["bankruptcy-other"] = {}
     reconciler = aws.reconciler()
     for _ in range(5):
@@ -419,7 +424,7 @@ def test_only_the_newest_three_generations_and_the_running_one_are_kept(aws: Aws
     assert settings().name_for(1) in aws.configs
 
 
-def test_foreign_config_is_replaced(aws: Aws) -> None:
+def test_a_config_of_another_project_is_replaced(aws: Aws) -> None:
     aws.register()
     reconciler = aws.reconciler()
     aws.run(reconciler)
@@ -430,7 +435,7 @@ def test_foreign_config_is_replaced(aws: Aws) -> None:
     assert aws.endpoint["EndpointConfigName"] == settings().name_for(1)
 
 
-def test_access_denied_is_not_taken_for_a_missing_thing(aws: Aws) -> None:
+def test_access_denied_does_not_mean_missing(aws: Aws) -> None:
     def deny(operation: str) -> None:
         if operation == "describe_endpoint":
             raise error("AccessDeniedException", "no", operation)

@@ -1,4 +1,4 @@
-"""The models' forward passes give the logits that their definitions say."""
+"""The forward passes return the logits of the models' definitions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def net(rng: np.random.Generator, sizes: tuple[int, ...]) -> list[tuple[np.ndarr
 
 
 def logit(layers: list[tuple[np.ndarray, np.ndarray]], row: np.ndarray, activation: str) -> float:
-    """One row through one net, neuron by neuron."""
+    """Compute one row of one network, neuron by neuron."""
     values = list(row)
     for number, (weights, biases) in enumerate(layers):
         values = [
@@ -32,7 +32,7 @@ def logit(layers: list[tuple[np.ndarray, np.ndarray]], row: np.ndarray, activati
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 @pytest.mark.parametrize("sizes", [(4, 1), (4, 6, 1), (4, 5, 3, 2, 1)])
 @pytest.mark.parametrize("count", [1, 3])
-def test_a_bag_of_nets_gives_the_mean_of_their_logits(
+def test_a_bag_of_networks_returns_their_mean_logit(
     activation: str, sizes: tuple[int, ...], count: int
 ) -> None:
     rng = np.random.default_rng(3)
@@ -47,7 +47,7 @@ def test_a_bag_of_nets_gives_the_mean_of_their_logits(
     np.testing.assert_allclose(run(chain([spec], arrays, 4), X), expected, rtol=1e-12)
 
 
-def test_linear_and_sigmoid_give_the_calibrated_probability() -> None:
+def test_linear_and_sigmoid_return_the_calibrated_probability() -> None:
     stages = chain(
         [
             {"kind": "linear", "arrays": "0"},
@@ -56,10 +56,10 @@ def test_linear_and_sigmoid_give_the_calibrated_probability() -> None:
         {"0.coefficients": np.array([[1.0], [-1.0]]), "0.intercept": np.array([0.5])},
         2,
     )
-    # the logits are 0.5, 2.5 and 1e6 up or down, where exp would overflow
+    # The logits are ±0.5, ±2.5 and ±1e6, where exp would overflow.
     X = np.array([[0.0, 0.0], [2.0, 0.0], [1e6, 0.0], [0.0, 1e6]])
     expected = [0.5, 1 / (1 + np.exp(-4.0)), 1.0, 0.0]
-    with np.errstate(over="ignore"):  # as a model runs its stages
+    with np.errstate(over="ignore"):  # As in a model.
         np.testing.assert_allclose(run(stages, X)[:, 0], expected, rtol=1e-15)
 
 
@@ -81,7 +81,7 @@ def test_linear_and_sigmoid_give_the_calibrated_probability() -> None:
         ([{"kind": "linear", "arrays": "0"}, {"kind": "sigmoid", "slope": True}], "must be a number"),
     ],
 )
-def test_wrong_parameters_are_refused(specs: list[dict], message: str) -> None:
+def test_invalid_parameters_are_rejected(specs: list[dict], message: str) -> None:
     arrays = {
         "0.weights.0": np.ones((1, 2, 3)),
         "0.biases.0": np.ones((1, 1, 3)),

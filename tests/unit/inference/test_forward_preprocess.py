@@ -15,7 +15,7 @@ HOSTILE = [0.0, -0.0, 1.0, -1.0, 1e10, -1e10, 5e-324, -5e-324, 1e-310, 1e-7, 0.5
 
 
 def columns(rows: int) -> np.ndarray:
-    """Columns as unfriendly as financial ratios: ties, constants, units mixed, steps of 1e-300."""
+    """Return columns as difficult as financial ratios: ties, constants, mixed units, steps of 1e-300."""
     rng = np.random.default_rng(7)
     mixed = np.where(rng.random(rows) < 0.3, rng.uniform(0, 1e10, rows), rng.random(rows))
     return np.column_stack(
@@ -40,19 +40,19 @@ def test_quantile_transform_equals_scikit_learn(n_quantiles: int) -> None:
     stage = QuantileNormal(transformer.quantiles_, transformer.references_)
     hostile = np.random.default_rng(1).choice(HOSTILE, (400, X.shape[1]))
     for values in (X, hostile, transformer.quantiles_, np.nextafter(transformer.quantiles_, np.inf)):
-        # THEN every value agrees, also one row at a time
+        # THEN every value agrees, even one row at a time
         np.testing.assert_allclose(stage(values), transformer.transform(values), rtol=0, atol=1e-9)
         np.testing.assert_array_equal(stage(values[:1]), stage(values)[:1])
 
 
-def test_quantile_transform_leaves_its_input_alone() -> None:
+def test_quantile_transform_does_not_change_its_input() -> None:
     X = columns(50)
     kept = X.copy()
     QuantileNormal(np.sort(X, axis=0), np.linspace(0, 1, 50))(X)
     np.testing.assert_array_equal(X, kept)
 
 
-def test_quantiles_a_subnormal_apart_give_finite_scores() -> None:
+def test_quantiles_that_differ_by_a_subnormal_give_finite_scores() -> None:
     stage = QuantileNormal(np.array([[-1.0], [0.0], [1e-320], [1.0]]), np.linspace(0, 1, 4))
     scores = stage(np.array([[0.0], [5e-321], [1e-320]]))[:, 0]
     np.testing.assert_allclose(scores, [norm.ppf(1 / 3), 0.0, norm.ppf(2 / 3)], atol=0.5)
@@ -83,7 +83,7 @@ def test_standardize_equals_scikit_learn(with_mean: bool, with_std: bool) -> Non
         (
             {"kind": "standardize"},
             {"0.mean": np.zeros(3), "0.scale": np.ones(2)},
-            r"shape \(3,\), not \(2,\)",
+            r"shape \(3,\); it must be \(2,\)",
         ),
         ({"kind": "standardize"}, {"0.mean": np.zeros(2)}, "lacks the array '0.scale'"),
         (
@@ -100,6 +100,6 @@ def test_standardize_equals_scikit_learn(with_mean: bool, with_std: bool) -> Non
         ({"kind": "pca"}, {}, "knows blend, .*, linear, mlp, quantile_normal, ratios, sigmoid"),
     ],
 )
-def test_wrong_parameters_are_refused(spec: dict, arrays: dict, message: str) -> None:
+def test_invalid_parameters_are_rejected(spec: dict, arrays: dict, message: str) -> None:
     with pytest.raises(ArtifactError, match=message):
         chain([{**spec, "arrays": "0"}], arrays, 2)

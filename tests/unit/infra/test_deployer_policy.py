@@ -1,4 +1,4 @@
-"""The policy of the person who deploys: enough for every call of the command line, and not much more."""
+"""The deployer's policy allows every call of the command line, and little else."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ SERVICES = (
     "sts",
 )
 TEMPLATES = (ROOT / "infra" / "storage.yaml", ROOT / "infra" / "service.yaml")
-# A method of regular expressions, too; SageMaker's is not called.
+# Also a method of regular expressions; SageMaker's operation is never called.
 NO_CALLS = {"search"}
 
-# Permissions that CloudFormation's handlers ask for features that the templates don't use.
+# Permissions of CloudFormation's handlers for features that the templates do not use.
 NOT_USED = {
     "functions in a VPC": ("ec2:*", "elasticfilesystem:*", "s3files:*"),
     "keys of one's own": ("kms:*", "logs:*KmsKey"),
@@ -87,7 +87,7 @@ NOT_USED = {
 
 
 def called_operations() -> Iterator[tuple[str, list[tuple[str, str, str]]]]:
-    """Yield where a client is called, and the operations that the name may stand for."""
+    """Yield each call of a client with the operations that its name can mean."""
     known: dict[str, list[tuple[str, str, str]]] = {}
     session = botocore.session.get_session()
     for service in SERVICES:
@@ -107,16 +107,16 @@ def called_operations() -> Iterator[tuple[str, list[tuple[str, str, str]]]]:
 
 
 def test_every_call_in_the_source_is_allowed() -> None:
-    # GIVEN every call of a client's method, in whatever branch it stands
+    # GIVEN every call of a client's method in the source
     calls = dict(called_operations())
-    # THEN the policy allows it (where several services have that operation, one of them)
+    # THEN the policy allows it, at least for one of the services with that operation
     missing = [
         place
         for place, operations in calls.items()
         if all(denied(actions_of(*operation)) for operation in operations)
     ]
     assert not missing
-    # AND the walk finds what it must
+    # AND the calls include known ones
     found = " ".join(calls)
     for name in ("create_change_set", "invoke", "describe_alarms", "list_pipelines", "put_parameter"):
         assert f" {name}" in found
@@ -128,8 +128,8 @@ def resource_types() -> list[str]:
 
 
 @pytest.mark.parametrize("kind", resource_types())
-def test_cloudformation_may_do_for_the_deployer_what_the_templates_need(kind: str) -> None:
-    # GIVEN what CloudFormation's own handlers of a resource type ask of the caller
+def test_the_deployer_has_the_permissions_that_the_templates_need(kind: str) -> None:
+    # GIVEN the permissions that CloudFormation's handlers need from the caller
     handlers = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema["handlers"]
     asked = {
         action
@@ -138,13 +138,13 @@ def test_cloudformation_may_do_for_the_deployer_what_the_templates_need(kind: st
         for action in handler["permissions"]
     }
     unused = [pattern for patterns in NOT_USED.values() for pattern in patterns]
-    # THEN all is allowed but what features need that the templates don't use
+    # THEN all are allowed but those for features that the templates do not use
     needed = {action for action in asked if not any(fnmatchcase(action, pattern) for pattern in unused)}
     assert denied(needed) == []
 
 
-def test_star_resources_are_few_and_known() -> None:
-    # Listings, and reads that IAM gives no resource.
+def test_only_known_statements_allow_all_resources() -> None:
+    # Lists, and reads that IAM cannot restrict to a resource.
     stars = {
         action
         for statement in statements()
@@ -162,7 +162,7 @@ def test_star_resources_are_few_and_known() -> None:
     }
 
 
-def test_wildcards_in_actions_only_read() -> None:
+def test_wildcards_in_actions_are_only_for_reading() -> None:
     patterns = {
         action for statement in statements() for action in listed(statement["Action"]) if "*" in action
     }
@@ -170,7 +170,7 @@ def test_wildcards_in_actions_only_read() -> None:
     assert [action for action in patterns if not reads.fullmatch(action)] == []
 
 
-def test_roles_are_passed_to_the_three_services_alone() -> None:
+def test_roles_are_only_passed_to_three_services() -> None:
     passing = [statement for statement in statements() if "iam:PassRole" in listed(statement["Action"])]
     assert [statement["Condition"] for statement in passing] == [
         {
@@ -206,10 +206,10 @@ def test_roles_are_passed_to_the_three_services_alone() -> None:
         ("ssm:PutParameter", "arn:aws:ssm:eu-west-1::parameter/aws/service/powertools/x", False),
     ],
 )
-def test_only_what_is_the_projects(action: str, resource: str, expected: bool) -> None:
+def test_resources_of_other_projects_are_denied(action: str, resource: str, expected: bool) -> None:
     assert allows(action, resource) is expected
 
 
-def test_it_fits_into_a_managed_policy() -> None:
-    # IAM doesn't count white space.
+def test_the_policy_fits_into_a_managed_policy() -> None:
+    # IAM does not count white space.
     assert len(re.sub(r"\s", "", Path(POLICY).read_text())) <= 6144

@@ -1,4 +1,4 @@
-"""The templates as such: least privilege, what they call things, and the REST deployment's name."""
+"""The templates: least privilege, names, parameters and the REST deployment."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from scripts.deploy.template import TEMPLATES, name_deployment, template_paramet
 SERVICE = (TEMPLATES / "service.yaml").read_text(encoding="utf-8")
 STORAGE = (TEMPLATES / "storage.yaml").read_text(encoding="utf-8")
 
-# Every statement that allows something on all resources, with the reason why no resource can be named.
+# Statements that allow all resources, with the reason.
 ALL_RESOURCES = {
     ("JobRole", "cloudwatch:PutMetricData"): "has no resource; held to SageMaker's namespaces by a condition",
     ("EndpointRole", "cloudwatch:PutMetricData"): "has no resource; held to namespaces by a condition",
@@ -28,7 +28,7 @@ ALL_RESOURCES = {
     ("DeployRole", "sagemaker:ListModels"): "lists have no resource",
 }
 PROJECT_OF_RESOURCE = re.compile(r"\$\{ProjectName\}")
-# Named by AWS, not by us.
+# Names that AWS chooses.
 OTHER_RESOURCES = {
     ":processing-job/pipelines-*": "SageMaker names a pipeline's jobs",
     ":training-job/pipelines-*": "SageMaker names a pipeline's jobs",
@@ -54,7 +54,7 @@ def listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def test_no_role_may_do_everything_with_anything() -> None:
+def test_no_role_has_a_wildcard_for_all_actions() -> None:
     wildcards = set()
     for role, statement in statements():
         for action in listed(statement["Action"]):
@@ -65,7 +65,7 @@ def test_no_role_may_do_everything_with_anything() -> None:
     assert wildcards == set(ALL_RESOURCES)
 
 
-def test_every_other_resource_is_the_projects_own_or_on_the_list() -> None:
+def test_every_resource_is_the_projects_own_or_on_the_list() -> None:
     for role, statement in statements():
         for resource in listed(statement["Resource"]):
             if resource == "*" or "Fn::GetAtt" in resource:
@@ -75,7 +75,7 @@ def test_every_other_resource_is_the_projects_own_or_on_the_list() -> None:
             assert own or any(arn.endswith(end) for end in OTHER_RESOURCES), f"{role}: {arn}"
 
 
-def test_scaling_is_for_endpoints_alone() -> None:
+def test_scaling_is_only_allowed_for_endpoints() -> None:
     (scaling,) = (s for _, s in statements() if s["Sid"] == "Scaling")
     (role,) = (s for _, s in statements() if s["Action"] == "iam:CreateServiceLinkedRole")
 
@@ -88,14 +88,14 @@ def test_scaling_is_for_endpoints_alone() -> None:
     }
 
 
-def test_metrics_may_be_put_into_sagemakers_namespaces_only() -> None:
+def test_metrics_are_only_allowed_in_sagemakers_namespaces() -> None:
     found = [s for _, s in statements() if s["Action"] == "cloudwatch:PutMetricData"]
 
     assert len(found) == 3
     assert all("cloudwatch:namespace" in s["Condition"]["StringEquals"] for s in found)
 
 
-def test_roles_are_passed_to_sagemaker_alone_and_one_by_one() -> None:
+def test_single_roles_are_only_passed_to_sagemaker() -> None:
     passed = {}
     for role, statement in statements():
         if "iam:PassRole" in listed(statement["Action"]):
@@ -110,7 +110,7 @@ def test_roles_are_passed_to_sagemaker_alone_and_one_by_one() -> None:
     }
 
 
-def test_roles_are_assumed_by_one_service_each_and_for_this_account() -> None:
+def test_each_role_is_assumed_by_one_service_of_this_account() -> None:
     trusted = {}
     for name, resource in Template(SERVICE).resources.items():
         if resource["Type"] == "AWS::IAM::Role":
@@ -124,13 +124,13 @@ def test_roles_are_assumed_by_one_service_each_and_for_this_account() -> None:
         "JobRole": ("sagemaker.amazonaws.com", own),
         "EndpointRole": ("sagemaker.amazonaws.com", own),
         "TransformRole": ("sagemaker.amazonaws.com", own),
-        # Lambda names no account when it assumes a role; it takes one of the function's own account only.
+        # Lambda sends no account when it assumes a role, but only assumes roles of its own account.
         "PredictRole": ("lambda.amazonaws.com", None),
         "DeployRole": ("lambda.amazonaws.com", None),
     }
 
 
-def test_no_job_endpoint_or_function_may_write_code() -> None:
+def test_no_job_endpoint_or_function_can_write_code() -> None:
     for role, statement in statements():
         if {"s3:PutObject", "s3:DeleteObject"} & set(listed(statement["Action"])):
             for resource in listed(statement["Resource"]):
@@ -142,7 +142,7 @@ def test_no_job_endpoint_or_function_may_write_code() -> None:
                 }, role
 
 
-def test_only_batch_transform_sees_portfolios_and_the_endpoint_models_alone() -> None:
+def test_only_batch_transform_reads_portfolios_and_the_endpoint_only_reads_models() -> None:
     reached = {
         (role, resource["Fn::Sub"].rpartition("${AWS::Region}")[2])
         for role, statement in statements()
@@ -164,7 +164,7 @@ def test_roles_are_named_by_cloudformation() -> None:
     assert not any("RoleName" in role["Properties"] for role in roles)
 
 
-def test_the_bucket_expires_runs_versions_and_uploads_and_nothing_else() -> None:
+def test_only_runs_old_versions_and_incomplete_uploads_expire() -> None:
     rules = Template(STORAGE).resources["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
 
     assert {rule["Prefix"] for rule in rules if "ExpirationInDays" in rule} == {"runs/"}
@@ -175,7 +175,7 @@ def test_the_bucket_expires_runs_versions_and_uploads_and_nothing_else() -> None
     ]
 
 
-def test_what_a_policy_denies_is_plain_http() -> None:
+def test_policies_only_deny_plain_http() -> None:
     for text, name in (
         (STORAGE, "BucketPolicy"),
         (SERVICE, "DeadLettersPolicy"),
@@ -187,7 +187,7 @@ def test_what_a_policy_denies_is_plain_http() -> None:
 
 
 def refusal(**parameters: str) -> str | None:
-    """Return why CloudFormation's rules refuse the parameters; None where they don't."""
+    """Return why CloudFormation rejects the parameters, or None if it accepts them."""
     template = Template(SERVICE)
     given = {
         "PredictApiCodeKey": f"code/{'0' * 64}/predict_api.zip",
@@ -220,12 +220,14 @@ def refusal(**parameters: str) -> str | None:
         ({"ApiKeyRequired": "false", "CorsOrigins": "https://a.org"}, None),
         ({"CorsOrigins": "a.org"}, "Either * or origins such as https://example.com"),
         ({"AlarmEmail": "nobody"}, "'AlarmEmail' failed to satisfy constraint"),
-        ({"ProjectName": "Credit"}, "3 to 24 lower-case letters"),
+        ({"ProjectName": "Credit"}, "3 to 24 lowercase letters"),
         ({"LogRetentionDays": "2"}, "must be one of AllowedValues [1, 3, 5,"),
         ({"PowertoolsVersion": "latest"}, "'PowertoolsVersion' failed to satisfy constraint"),
     ],
 )
-def test_parameters_that_make_no_sense_are_refused(parameters: dict[str, str], reason: str | None) -> None:
+def test_invalid_parameters_of_the_template_are_rejected(
+    parameters: dict[str, str], reason: str | None
+) -> None:
     found = refusal(**parameters)
 
     assert found is None if reason is None else reason in str(found), found
@@ -250,18 +252,20 @@ def deployment_id(text: str, **parameters: str) -> str:
     return name
 
 
-def test_the_rest_deployments_name_follows_the_api_and_nothing_else() -> None:
+def test_the_rest_deployments_name_only_depends_on_the_api() -> None:
     name = deployment_id(SERVICE, CorsOrigins="*", LogRetentionDays="30", ApiKeyRequired="true")
 
     assert re.fullmatch(r"ApiDeployment[0-9a-f]{8}", name)
-    # Neither a setting that the API doesn't mention, nor a comment, nor another resource counts.
+    # Unrelated settings, comments and other resources do not change the name.
     assert name == deployment_id(SERVICE, CorsOrigins="*", LogRetentionDays="7", ApiKeyRequired="true")
     assert name == deployment_id(
-        SERVICE.replace("# The header alone", "# Only the header").replace("Timeout: 28", "Timeout: 20"),
+        SERVICE.replace("# Only checks the header", "# Checks only the header").replace(
+            "Timeout: 28", "Timeout: 20"
+        ),
         CorsOrigins="*",
         ApiKeyRequired="true",
     )
-    # What the API's resources say, or the parameters they mention, does.
+    # The API's resources and their parameters do.
     others = {
         deployment_id(
             SERVICE.replace("PathPart: docs", "PathPart: help"), CorsOrigins="*", ApiKeyRequired="true"
@@ -272,7 +276,7 @@ def test_the_rest_deployments_name_follows_the_api_and_nothing_else() -> None:
     assert len(others | {name}) == 4
 
 
-def test_the_functions_layer_holds_the_release_that_the_lock_pins() -> None:
+def test_the_functions_layer_has_the_locked_release() -> None:
     lock = (TEMPLATES.parent / "requirements.lock").read_text(encoding="utf-8")
     template = Template(SERVICE)
 
@@ -287,7 +291,7 @@ def test_the_functions_layer_holds_the_release_that_the_lock_pins() -> None:
 
 
 def test_functions_log_into_the_groups_whose_retention_is_set() -> None:
-    # Local AWS does not say which group a function logs into.
+    # Local AWS does not report a function's log group.
     resources = Template(SERVICE).resources
 
     for function, group in (("PredictFunction", "PredictLogs"), ("DeployFunction", "DeployLogs")):

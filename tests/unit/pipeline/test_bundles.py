@@ -1,4 +1,4 @@
-"""What travels to each job: the import closure of its module, named by its hash."""
+"""Bundles: the import closure of each job's module, named by its hash."""
 
 import subprocess
 import sys
@@ -47,7 +47,7 @@ def _own(bundle: Bundle) -> set[str]:
 
 
 class TestClosure:
-    def test_holds_what_the_module_imports_and_nothing_else(self, source: Path) -> None:
+    def test_contains_only_what_the_module_imports(self, source: Path) -> None:
         bundles = build_bundles(source, MODULES)
         assert _own(bundles["First"]) == {"run.py", "steps/__init__.py", "steps/first.py", "steps/data.py"}
 
@@ -61,7 +61,7 @@ class TestClosure:
             "steps/estimators/linear.py",
         }
 
-    def test_follows_imports_inside_functions_and_takes_inference_whole(self, source: Path) -> None:
+    def test_follows_imports_inside_functions_and_includes_all_of_inference(self, source: Path) -> None:
         assert _own(build_bundles(source, MODULES)["Third"]) == {
             "run.py",
             "steps/__init__.py",
@@ -81,16 +81,14 @@ class TestClosure:
         )
         assert ran.stdout == "ran data\n"
 
-    def test_says_which_module_is_missing(self, source: Path) -> None:
+    def test_reports_a_missing_module(self, source: Path) -> None:
         (source / "steps/data.py").unlink()
-        with pytest.raises(
-            ValueError, match=r"steps\.data is imported by a step, but .* has no module steps\.data"
-        ):
+        with pytest.raises(ValueError, match=r"A step imports steps\.data, but .* has no module steps\.data"):
             build_bundles(source, MODULES)
 
 
 class TestHash:
-    def test_is_the_same_for_the_same_code(self, source: Path) -> None:
+    def test_equal_code_gives_equal_bundles(self, source: Path) -> None:
         before = build_bundles(source, MODULES)
         (source / "steps/first.py").touch()
         assert build_bundles(source, MODULES) == before
@@ -108,7 +106,7 @@ class TestHash:
             ("pipeline/own.py", set()),
         ],
     )
-    def test_changes_where_the_changed_module_is_imported(
+    def test_a_changed_module_changes_the_bundles_that_import_it(
         self, source: Path, path: str, changed: set[str]
     ) -> None:
         before = build_bundles(source, MODULES)
@@ -118,7 +116,7 @@ class TestHash:
 
 
 class TestVendored:
-    def test_only_the_bundle_that_imports_imbalanced_learn_carries_it(self, source: Path) -> None:
+    def test_only_the_bundle_that_imports_imbalanced_learn_contains_it(self, source: Path) -> None:
         bundles = build_bundles(source, MODULES)
         carriers = {step for step, bundle in bundles.items() if "imblearn/__init__.py" in bundle.files}
         assert carriers == {"Third"}
@@ -126,8 +124,8 @@ class TestVendored:
         assert "sklearn_compat/__init__.py" in carried
         assert not [path for path in carried if "/tests/" in path or "__pycache__" in path]
 
-    def test_it_resamples_where_only_scikit_learn_is_installed(self, source: Path, tmp_path: Path) -> None:
-        # GIVEN the bundle, and a folder with scikit-learn and what that needs
+    def test_it_resamples_with_only_scikit_learn_installed(self, source: Path, tmp_path: Path) -> None:
+        # GIVEN the bundle, and a folder with scikit-learn and its dependencies
         folder = _unpack(build_bundles(source, MODULES)["Third"], tmp_path / "code")
         installed = tmp_path / "installed"
         installed.mkdir()
@@ -150,7 +148,7 @@ class TestVendored:
         ran = subprocess.run(
             [sys.executable, "-I", "-S", "-c", script], capture_output=True, text=True, check=False
         )
-        # THEN it works, and is the bundle's own
+        # THEN it works and comes from the bundle
         assert ran.stderr == ""
         assert ran.stdout.split() == [str(folder / "imblearn/__init__.py"), "True"]
 
@@ -163,7 +161,7 @@ class TestUpload:
             s3.create_bucket(Bucket="bucket")
             yield s3
 
-    def test_puts_each_bundle_under_its_hash(self, s3: Any) -> None:
+    def test_uploads_each_bundle_under_its_hash(self, s3: Any) -> None:
         bundle = Bundle({"run.py": b"run", "steps/__init__.py": b""}, "abc")
         assert upload_bundles(s3, "bucket", {"A": bundle, "B": bundle}) == {
             "A": "s3://bucket/code/abc/",
@@ -173,7 +171,7 @@ class TestUpload:
         assert keys == ["code/abc/run.py", "code/abc/steps/__init__.py"]
         assert s3.get_object(Bucket="bucket", Key="code/abc/run.py")["Body"].read() == b"run"
 
-    def test_completes_an_upload_and_repeats_nothing(self, s3: Any) -> None:
+    def test_completes_an_interrupted_upload(self, s3: Any) -> None:
         bundles = {"A": Bundle({"run.py": b"run", "steps/__init__.py": b""}, "abc")}
         s3.put_object(Bucket="bucket", Key="code/abc/run.py", Body=b"was here")
         upload_bundles(s3, "bucket", bundles)
@@ -181,7 +179,7 @@ class TestUpload:
         assert s3.get_object(Bucket="bucket", Key="code/abc/steps/__init__.py")["Body"].read() == b""
 
 
-def test_the_projects_own_steps_can_be_bundled() -> None:
+def test_all_steps_of_the_project_can_be_bundled() -> None:
     bundles = build_bundles()
     assert list(bundles) == list(STEP_MODULES)
     for step, module in STEP_MODULES.items():

@@ -1,32 +1,24 @@
-"""docs/api.md says what the API does: its examples, and its table of errors.
+"""The examples and the table of errors in docs/api.md describe what the API does.
 
-``python tests/unit/test_api_docs.py`` writes the table anew.
+``make golden`` writes the table again.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
-
-if __name__ == "__main__":  # pytest finds the helpers by itself
-    sys.path[:0] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).resolve().parents[3])]
-
 from predict_api.openapi import ERRORS
-from support.api_errors import CASES, Case, table
+from support.api_errors import CASES, ERROR_TABLE, PAGE, Case, table
 from support.predict_api_fakes import Api
 
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "api.md"
-TABLE = re.compile(r"(?<=<!-- errors -->\n).*(?=<!-- /errors -->)", re.DOTALL)
 EXAMPLE = re.compile(r"```http\n(\w+) ([^\s?]+)\??(\S*)\n\n(.*?)```\n\n```json\n(.*?)```", re.DOTALL)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.when)
-def test_each_error_comes_about_as_it_is_documented(case: Case) -> None:
+def test_each_error_occurs_as_documented(case: Case) -> None:
     reply = case.answer()
     assert (reply.status, reply.code) == (case.status, case.code)
     assert reply.json["error"]["message"]
@@ -34,19 +26,19 @@ def test_each_error_comes_about_as_it_is_documented(case: Case) -> None:
     assert ("retry-after" in reply.headers) == ("Retry-After" in case.headers)
 
 
-def test_every_code_has_a_case_and_no_code_two_statuses() -> None:
+def test_every_code_has_a_case_and_one_status() -> None:
     statuses = {case.code: case.status for case in CASES}
     assert {(case.code, case.status) for case in CASES} == set(statuses.items())
-    # Of paths and verbs that don't exist, no operation of the OpenAPI document can tell.
+    # The OpenAPI document has no operation for missing paths and methods.
     assert set(statuses) - {"not_found", "method_not_allowed"} == {
         code for codes in ERRORS.values() for code in codes
     }
 
 
-def test_the_table_is_that_of_the_cases() -> None:
-    written = TABLE.search(PAGE.read_text(encoding="utf-8"))
+def test_the_table_lists_the_cases() -> None:
+    written = ERROR_TABLE.search(PAGE.read_text(encoding="utf-8"))
     assert written is not None
-    assert written.group() == table(), "Write it anew: python tests/unit/test_api_docs.py"
+    assert written.group() == table(), "run `make golden`, then review the diff"
 
 
 def examples() -> list[tuple[Any, ...]]:
@@ -54,7 +46,7 @@ def examples() -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize(("method", "path", "query", "body", "answer"), examples())
-def test_the_examples_are_answered_as_they_are_documented(
+def test_the_examples_have_the_documented_answers(
     method: str, path: str, query: str, body: str, answer: str
 ) -> None:
     parameters = {name: [value] for name, _, value in [query.partition("=")] if name}
@@ -64,7 +56,3 @@ def test_the_examples_are_answered_as_they_are_documented(
 
 def test_there_are_examples() -> None:
     assert len(examples()) == 5
-
-
-if __name__ == "__main__":
-    PAGE.write_text(TABLE.sub(lambda _: table(), PAGE.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Explanations asked for with ?explain=true, and what the model itself refuses, as a client sees it."""
+"""Explanations with ?explain=true, and requests that the model itself rejects."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ import pytest
 from predict_api import schemas
 from predict_api.validation import MAX_EXPLAINED
 from support.predict_api_fakes import EXPLANATION, NAMES, NUMBERS, Api, client_error, contract
-
-import inference.explain
 
 NAMED = dict(zip(NAMES, NUMBERS, strict=True))
 TRUE = {"explain": ["true"]}
@@ -36,27 +34,23 @@ def test_each_of_many_companies_is_explained(api: Api) -> None:
 
 
 @pytest.mark.parametrize("query", [None, {"explain": ["false"]}])
-def test_nothing_is_explained_unasked(api: Api, query: Any) -> None:
+def test_explanations_are_only_returned_on_request(api: Api, query: Any) -> None:
     assert "explanation" not in api.predict({"data": NUMBERS}, query).json
     assert "explain" not in json.loads(api.runtime.requests[0]["Body"])
 
 
 @pytest.mark.parametrize("wrap", [True, False])
-def test_more_companies_than_are_explained_at_a_time(api: Api, wrap: bool) -> None:
+def test_too_many_companies_to_explain_are_rejected(api: Api, wrap: bool) -> None:
     companies = [NUMBERS] * 101
     reply = api.predict({"instances": companies} if wrap else companies, TRUE)
     assert (reply.status, reply.code) == (422, "validation_failed")
     assert reply.problems == {
         ("query", "explain"): (
-            "at most 100 companies are explained at a time, and 101 were sent; "
-            "send them in parts, or without explain"
+            "at most 100 companies can be explained at a time, but 101 were sent; "
+            "send fewer companies, or set explain to false"
         )
     }
     assert api.runtime.requests == []
-
-
-def test_the_limit_is_that_of_the_endpoint() -> None:
-    assert MAX_EXPLAINED == inference.explain.MAX_COMPANIES
 
 
 @pytest.mark.parametrize(
@@ -75,18 +69,18 @@ def test_the_limit_is_that_of_the_endpoint() -> None:
         ),
     ],
 )
-def test_parameters_of_the_address_are_checked(api: Api, query: Any, problems: Any) -> None:
+def test_query_parameters_are_checked(api: Api, query: Any, problems: Any) -> None:
     reply = api.predict({"data": NUMBERS}, query)
     assert (reply.status, reply.code, reply.problems) == (422, "validation_failed", problems)
 
 
-def test_the_wish_outlives_a_change_of_the_contract(api: Api) -> None:
+def test_a_request_for_explanations_survives_a_change_of_the_contract(api: Api) -> None:
     api.predict({"data": NUMBERS})
     api.s3.document = api.runtime.serves = contract(("Quick Ratio", *NAMES[:3]), version="4")
     assert api.predict({"data": NUMBERS}, TRUE).json["explanation"] == EXPLANATION
 
 
-# What the model refuses though the contract allows it.
+# Requests that fit the contract but that the model rejects.
 
 
 @pytest.mark.parametrize(
@@ -98,19 +92,19 @@ def test_the_wish_outlives_a_change_of_the_contract(api: Api) -> None:
         ([NUMBERS], (0,)),
     ],
 )
-def test_companies_that_the_model_refuses_have_their_place(api: Api, body: Any, place: Any) -> None:
-    said = {"error": {"details": [{"loc": ["instances", 0], "message": "The numbers are too large."}]}}
+def test_companies_that_the_model_rejects_have_locations(api: Api, body: Any, place: Any) -> None:
+    document = {"error": {"details": [{"loc": ["instances", 0], "message": "The numbers are too large."}]}}
     api.runtime.errors = [
-        client_error("ModelError", OriginalStatusCode=422, OriginalMessage=json.dumps(said))
+        client_error("ModelError", OriginalStatusCode=422, OriginalMessage=json.dumps(document))
     ]
     reply = api.predict(body)
     assert (reply.status, reply.code) == (422, "validation_failed")
     assert reply.problems == {place: "The numbers are too large."}
 
 
-def test_what_the_model_refuses_as_a_whole_has_no_place(api: Api) -> None:
-    said = {"error": {"details": [{"loc": ["explain"], "message": "Not by this model."}]}}
+def test_a_rejection_of_the_whole_request_has_no_location(api: Api) -> None:
+    document = {"error": {"details": [{"loc": ["explain"], "message": "Not by this model."}]}}
     api.runtime.errors = [
-        client_error("ModelError", OriginalStatusCode=422, OriginalMessage=json.dumps(said))
+        client_error("ModelError", OriginalStatusCode=422, OriginalMessage=json.dumps(document))
     ]
     assert api.predict({"data": NUMBERS}, TRUE).problems == {(): "Not by this model."}

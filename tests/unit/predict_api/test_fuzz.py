@@ -1,4 +1,4 @@
-"""Whatever is sent to POST /predict is answered or refused with a reason, never with a 5xx.
+"""Any request to POST /predict is answered or rejected with a reason, never with a 5xx.
 
 EXAMPLES in the environment says how many inputs each test sends; ``make test-api-inputs`` sends 24,000.
 """
@@ -33,9 +33,9 @@ VALID = st.one_of(
 
 
 def judge(api: Api, reply: Reply, allowed: set[int]) -> None:
-    """Hold an answer to what every answer promises."""
+    """Check the properties that every response must have."""
     assert reply.status in {200, *allowed}
-    # The model was asked when, and only when, there is an answer of it.
+    # The endpoint was called if and only if there are predictions.
     assert len(api.runtime.requests) == (1 if reply.status == 200 else 0)
     if reply.status == 200:
         answers = reply.json.get("predictions", [reply.json])
@@ -53,7 +53,7 @@ def judge(api: Api, reply: Reply, allowed: set[int]) -> None:
 
 
 def changed(draw: Any, document: Any) -> Any:
-    """Return a document with something else at one place in it."""
+    """Return a document with one value replaced."""
     kind = draw(st.sampled_from(["replace", "remove", "add", "descend"]))
     if isinstance(document, dict) and document and kind != "replace":
         key = draw(st.sampled_from(sorted(document)))
@@ -72,7 +72,7 @@ def changed(draw: Any, document: Any) -> Any:
 
 @st.composite
 def nearly_valid(draw: Any) -> Any:
-    """Return a valid request's JSON, changed at one to three places."""
+    """Return a valid request's JSON with one to three changes."""
     document = draw(VALID)
     for _ in range(draw(st.integers(1, 3))):
         document = changed(draw, document)
@@ -81,22 +81,22 @@ def nearly_valid(draw: Any) -> Any:
 
 @EXAMPLES
 @given(VALUES)
-def test_any_json(body: Any) -> None:
+def test_any_json_is_answered_or_rejected(body: Any) -> None:
     api = Api()
     judge(api, api.predict(body), {409, 422})
 
 
 @EXAMPLES
 @given(nearly_valid(), st.sampled_from([None, "true", "false", "", "1"]))
-def test_json_that_is_nearly_right(body: Any, explain: str | None) -> None:
+def test_nearly_valid_json_is_answered_or_rejected(body: Any, explain: str | None) -> None:
     api = Api()
     judge(api, api.predict(body, None if explain is None else {"explain": [explain]}), {409, 422})
 
 
 @EXAMPLES
 @given(st.data())
-def test_text_that_is_nearly_json(data: st.DataObject) -> None:
-    # GIVEN the bytes of a valid request with some of them gone and others in their place
+def test_text_that_is_nearly_json_is_answered_or_rejected(data: st.DataObject) -> None:
+    # GIVEN the bytes of a valid request, with some of them replaced
     raw = json.dumps(data.draw(VALID)).encode()
     start = data.draw(st.integers(0, len(raw)))
     end = data.draw(st.integers(start, min(len(raw), start + 20)))
@@ -107,7 +107,7 @@ def test_text_that_is_nearly_json(data: st.DataObject) -> None:
 
 @EXAMPLES
 @given(st.binary(max_size=200), st.none() | st.just("application/json") | st.text(max_size=40))
-def test_any_bytes_of_any_type(body: bytes, content_type: str | None) -> None:
+def test_any_bytes_of_any_type_are_answered_or_rejected(body: bytes, content_type: str | None) -> None:
     api = Api()
     headers = None if content_type is None else {"Content-Type": content_type}
     judge(api, api.call("POST", "/predict", body, headers), {400, 415, 422})
@@ -127,7 +127,7 @@ def test_every_finite_float_reaches_the_model_unchanged(body: Any) -> None:
 
 @EXAMPLES
 @given(st.dictionaries(st.text(max_size=10) | st.just("explain"), st.lists(st.text(max_size=10), min_size=1)))
-def test_any_parameters_of_the_address(query: dict[str, list[str]]) -> None:
+def test_any_query_parameters_are_answered_or_rejected(query: dict[str, list[str]]) -> None:
     api = Api()
     judge(api, api.predict({"data": NUMBERS}, query), {422})
 

@@ -1,4 +1,4 @@
-"""POST /predict: answers, the contract's life, and the endpoint's failures."""
+"""POST /predict: responses, changes of the contract, and failures of the endpoint."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_many_companies(api: Api, companies: list[Any], wrap: bool) -> None:
     assert (reply.status, reply.json) == (200, {"predictions": [ANSWER, ANSWER], **MORE})
 
 
-def test_names_are_put_in_the_contracts_order(api: Api) -> None:
+def test_named_numbers_are_sent_in_the_contracts_order(api: Api) -> None:
     assert api.predict({"features": dict(reversed(NAMED.items()))}).json["confidence"] == 0.995
     sent = json.loads(api.runtime.requests[0]["Body"])
     assert sent == {"contract": HASH, "instances": [NUMBERS]}
@@ -65,13 +65,13 @@ def test_names_are_put_in_the_contracts_order(api: Api) -> None:
         " %s\n",
     ],
 )
-def test_numbers_reach_the_endpoint_as_the_client_wrote_them(api: Api, text: str) -> None:
+def test_the_endpoint_gets_the_clients_own_text_of_the_numbers(api: Api, text: str) -> None:
     numbers = "[ [1, 2.50,\t1e3, 4], [0.1, 0.2, 1000.0000, -0]]"
     assert api.post((text % numbers).replace("HASH", HASH)).status == 200
     assert api.runtime.requests[0]["Body"].decode() == f'{{"contract":"{HASH}","instances":{numbers}}}'
 
 
-def test_what_the_endpoint_is_sent(api: Api) -> None:
+def test_the_request_to_the_endpoint(api: Api) -> None:
     api.predict({"data": [1, 2, 3, 4]})
     request = api.runtime.requests[0]
     assert request["EndpointName"] == "bankruptcy"
@@ -85,13 +85,13 @@ def test_a_thousand_companies(api: Api) -> None:
     assert len(reply.json["predictions"]) == 1000
 
 
-def test_version_is_the_endpoints_not_the_caches(api: Api) -> None:
+def test_the_version_comes_from_the_endpoint(api: Api) -> None:
     # GIVEN a newer version with the same contract behind the endpoint
     api.runtime.serves = contract(version="4")
     assert api.predict({"data": NUMBERS}).json["model"] == {"version": "4", "contract": HASH}
 
 
-def test_values_far_outside_the_range_seen_are_answered_with_warnings(api: Api) -> None:
+def test_values_far_outside_the_training_range_give_warnings(api: Api) -> None:
     reply = api.predict({"instances": [NUMBERS, [0.5, 20.01, 1000, -10.5], [20, -10, 0, 10]]})
     assert reply.status == 200
     assert reply.json["warnings"] == [
@@ -99,7 +99,7 @@ def test_values_far_outside_the_range_seen_are_answered_with_warnings(api: Api) 
             "loc": ["instances", 1, position],
             "feature": NAMES[position],
             "seen": {"min": 0.0, "max": 10.0},
-            "message": "Far outside the values that the model has seen: 0 to 10.",
+            "message": "Far outside the training range, 0 to 10.",
         }
         for position in (1, 3)
     ]
@@ -107,14 +107,14 @@ def test_values_far_outside_the_range_seen_are_answered_with_warnings(api: Api) 
     assert [warning["loc"] for warning in named.json["warnings"]] == [["features", "Debt ratio %"]]
 
 
-def test_warnings_are_at_most_a_hundred(api: Api) -> None:
+def test_at_most_a_hundred_warnings_are_returned(api: Api) -> None:
     assert len(api.predict([[-99, -99, -99e9, -99]] * 1000).json["warnings"]) == 100
 
 
-# The contract follows the model.
+# Changes of the contract.
 
 
-def test_contract_is_read_once_in_ten_seconds(api: Api) -> None:
+def test_the_contract_is_read_every_ten_seconds(api: Api) -> None:
     for _ in range(3):
         api.predict({"data": NUMBERS})
     assert api.s3.reads == 1
@@ -123,20 +123,20 @@ def test_contract_is_read_once_in_ten_seconds(api: Api) -> None:
     assert api.s3.reads == 2
 
 
-def test_new_columns_are_followed_within_the_request(api: Api) -> None:
+def test_a_changed_contract_is_read_within_the_request(api: Api) -> None:
     # GIVEN a cached contract, and a new model with other columns, deployed and published
     api.predict({"data": NUMBERS})
     api.s3.document = api.runtime.serves = contract(OTHER, version="4")
     # WHEN a client sends the new names, by position
     reply = api.predict({"data": NUMBERS})
-    # THEN the answer is the new model's, and says so
+    # THEN the answer comes from the new model
     assert reply.status == 200
     assert reply.json["model"] == {"version": "4", "contract": contract(OTHER)["contract"]}
     sent = [json.loads(request["Body"])["contract"] for request in api.runtime.requests]
     assert sent == [HASH, HASH, contract(OTHER)["contract"]]
 
 
-def test_numbers_by_name_are_never_read_as_other_columns(api: Api) -> None:
+def test_named_numbers_are_never_used_for_other_columns(api: Api) -> None:
     api.predict({"features": NAMED})
     api.s3.document = api.runtime.serves = contract(OTHER, version="4")
     reply = api.predict({"features": NAMED})
@@ -144,27 +144,27 @@ def test_numbers_by_name_are_never_read_as_other_columns(api: Api) -> None:
     assert reply.problems[("features", "Quick Ratio")] == "is missing"
 
 
-def test_pinned_contract_that_is_gone(api: Api) -> None:
+def test_a_contract_that_is_no_longer_in_service_is_rejected(api: Api) -> None:
     api.predict({"data": NUMBERS})
     api.s3.document = api.runtime.serves = contract(OTHER)
     reply = api.predict({"data": NUMBERS, "contract": HASH})
     assert (reply.status, reply.code) == (409, "contract_mismatch")
     assert reply.problems == {
-        ("contract",): f"{HASH!r} was given, {contract(OTHER)['contract']!r} is served."
+        ("contract",): f"{HASH!r} was given; {contract(OTHER)['contract']!r} is in service."
     }
 
 
-def test_client_may_know_the_newest_contract_before_the_cache_does(api: Api) -> None:
+def test_a_client_can_use_a_newer_contract_than_the_stored_one(api: Api) -> None:
     api.predict({"data": NUMBERS})
     api.s3.document = api.runtime.serves = contract(OTHER)
     assert api.predict({"data": NUMBERS, "contract": contract(OTHER)["contract"]}).status == 200
 
 
-def test_pinned_contract_comes_before_the_shape(api: Api) -> None:
+def test_the_contract_is_checked_before_the_shape(api: Api) -> None:
     assert api.predict({"data": [1], "contract": "0" * 16}).code == "contract_mismatch"
 
 
-def test_endpoint_ahead_of_the_published_contract_means_try_again(api: Api) -> None:
+def test_an_endpoint_with_a_newer_contract_means_retry_later(api: Api) -> None:
     api.runtime.serves = contract(OTHER)
     reply = api.predict({"data": NUMBERS})
     assert (reply.status, reply.code) == (503, "deploying")
@@ -172,7 +172,7 @@ def test_endpoint_ahead_of_the_published_contract_means_try_again(api: Api) -> N
     assert len(api.runtime.requests) == 2
 
 
-def test_no_second_try_when_the_first_was_slow(api: Api) -> None:
+def test_a_slow_first_attempt_is_not_repeated(api: Api) -> None:
     slow = client_error("ModelError", OriginalStatusCode=409)
     invoke = api.runtime.invoke_endpoint
 
@@ -186,7 +186,7 @@ def test_no_second_try_when_the_first_was_slow(api: Api) -> None:
     assert len(api.runtime.requests) == 1
 
 
-def test_time_limits_add_up_to_less_than_the_gateways() -> None:
+def test_the_timeouts_add_up_to_less_than_the_gateways() -> None:
     def longest(config: Any) -> float:
         attempts = config.retries["total_max_attempts"]
         return float(attempts * (config.connect_timeout + config.read_timeout) + (attempts - 1))
@@ -194,13 +194,13 @@ def test_time_limits_add_up_to_less_than_the_gateways() -> None:
     assert RETRY_WITHIN + longest(S3_CONFIG) + longest(ENDPOINT_CONFIG) <= 27
 
 
-def test_nothing_published_yet(api: Api) -> None:
+def test_before_the_first_deployment_there_is_no_model(api: Api) -> None:
     api.s3.document = None
     reply = api.predict({"data": NUMBERS})
     assert (reply.status, reply.code, reply.headers["retry-after"]) == (503, "no_model", "60")
 
 
-def test_unreadable_contract_is_unavailable_at_first_and_the_old_copy_later(api: Api) -> None:
+def test_an_unreadable_contract_is_unavailable_unless_a_copy_is_stored(api: Api) -> None:
     api.s3.error = client_error("InternalError")
     assert api.predict({"data": NUMBERS}).code == "unavailable"
     api.s3.error = None
@@ -210,7 +210,7 @@ def test_unreadable_contract_is_unavailable_at_first_and_the_old_copy_later(api:
     assert api.predict({"data": NUMBERS}).status == 200
 
 
-# The endpoint's failures.
+# Failures of the endpoint.
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,7 @@ def test_unreadable_contract_is_unavailable_at_first_and_the_old_copy_later(api:
         (RuntimeError("arn:aws:sagemaker:secret"), 500, "internal_error", None),
     ],
 )
-def test_failures_of_the_endpoint(
+def test_failures_of_the_endpoint_are_translated(
     api: Api, error: Exception, status: int, code: str, retry_after: str | None
 ) -> None:
     api.runtime.errors = [error]
@@ -238,7 +238,7 @@ def test_failures_of_the_endpoint(
     assert (reply.status, reply.code) == (status, code)
     assert reply.headers.get("retry-after") == retry_after
     assert reply.json["error"]["request_id"] == REQUEST_ID
-    # Nothing of the cause reaches the client.
+    # The client does not see the cause.
     assert "arn:" not in reply.text
     assert "https:" not in reply.text
 
@@ -253,7 +253,7 @@ def test_failures_of_the_endpoint(
         b'{"predictions": [{}], "model": {"version": "3", "contract": "0000"}}',
     ],
 )
-def test_senseless_answers_of_the_endpoint(api: Api, answer: bytes) -> None:
+def test_invalid_answers_of_the_endpoint_are_a_model_error(api: Api, answer: bytes) -> None:
     api.runtime.answer = answer
     reply = api.predict({"data": NUMBERS})
     assert (reply.status, reply.code) == (502, "model_error")

@@ -24,7 +24,7 @@ def api() -> Api:
     return Api()
 
 
-def test_model_shows_the_contract_and_nothing_of_ours(api: Api) -> None:
+def test_model_returns_only_the_public_part_of_the_contract(api: Api) -> None:
     reply = api.call("GET", "/model")
     document = contract()
     del document["smoke_test"], document["model_package_arn"]
@@ -50,7 +50,7 @@ def test_health(api: Api) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/predict/", "/models", "/favicon.ico"])
-def test_unknown_resources(api: Api, path: str) -> None:
+def test_unknown_resources_are_not_found(api: Api, path: str) -> None:
     reply = api.call("GET", path)
     assert (reply.status, reply.code) == (404, "not_found")
     assert reply.json["error"]["request_id"] == REQUEST_ID
@@ -66,7 +66,7 @@ def test_unknown_resources(api: Api, path: str) -> None:
         ("PUT", "/openapi.json", "GET, OPTIONS"),
     ],
 )
-def test_verbs_that_a_path_has_not(api: Api, method: str, path: str, allow: str) -> None:
+def test_other_methods_are_not_allowed(api: Api, method: str, path: str, allow: str) -> None:
     reply = api.call(method, path)
     assert (reply.status, reply.code, reply.headers["allow"]) == (405, "method_not_allowed", allow)
 
@@ -74,7 +74,7 @@ def test_verbs_that_a_path_has_not(api: Api, method: str, path: str, allow: str)
 @pytest.mark.parametrize(
     ("method", "path"), [("POST", "/predict"), ("GET", "/model"), ("GET", "/docs"), ("GET", "/nowhere")]
 )
-def test_headers_of_every_answer(api: Api, method: str, path: str) -> None:
+def test_every_response_has_security_headers(api: Api, method: str, path: str) -> None:
     headers = api.call(method, path, headers={"Origin": "https://a.example"}).headers
     assert headers["x-request-id"] == REQUEST_ID
     assert headers["x-content-type-options"] == "nosniff"
@@ -86,7 +86,7 @@ def test_headers_of_every_answer(api: Api, method: str, path: str) -> None:
     assert headers["access-control-expose-headers"] == "X-Request-Id,Retry-After"
 
 
-def test_preflight_and_origins() -> None:
+def test_preflight_requests_check_the_origin() -> None:
     api = Api(origins=("https://a.example", "https://b.example"))
     for origin in ("https://a.example", "https://b.example"):
         reply = api.call("OPTIONS", "/predict", headers={"Origin": origin})
@@ -137,7 +137,7 @@ def test_every_route_is_documented_and_every_documented_route_exists(api: Api) -
         assert api.call(method, path).status not in (404, 405)
 
 
-def test_examples_work(api: Api) -> None:
+def test_the_examples_in_the_openapi_document_work(api: Api) -> None:
     document = document_of(api)
     operation = document["paths"]["/predict"]["post"]
     content = operation["requestBody"]["content"]["application/json"]
@@ -150,7 +150,7 @@ def test_examples_work(api: Api) -> None:
         validator(document, answers).validate(reply.json)
 
 
-def test_examples_of_answers_have_the_documented_form(api: Api) -> None:
+def test_example_responses_fit_the_schemas(api: Api) -> None:
     document = document_of(api)
     seen = set()
     for item in document["paths"].values():
@@ -180,7 +180,7 @@ def test_examples_of_answers_have_the_documented_form(api: Api) -> None:
         {"instances": [NUMBERS] * 1001},
     ],
 )
-def test_document_refuses_what_the_api_refuses(api: Api, body: Any) -> None:
+def test_the_schemas_reject_what_the_api_rejects(api: Api, body: Any) -> None:
     document = document_of(api)
     schema = {"$ref": "#/components/schemas/PredictRequest"}
     assert not validator(document, schema).is_valid(body)
@@ -189,13 +189,13 @@ def test_document_refuses_what_the_api_refuses(api: Api, body: Any) -> None:
     validator(document, {"$ref": "#/components/schemas/ErrorAnswer"}).validate(reply.json)
 
 
-def test_answers_have_the_documented_form(api: Api) -> None:
+def test_responses_fit_the_schemas(api: Api) -> None:
     schemas.ModelAnswer.model_validate_json(api.call("GET", "/model").text)
     schemas.HealthAnswer.model_validate_json(api.call("GET", "/health").text)
     schemas.PredictAnswer.model_validate_json(api.predict({"data": [99, 99, 99, 99]}).text)
 
 
-def test_docs_page_needs_no_other_host(api: Api) -> None:
+def test_the_docs_page_needs_no_other_host(api: Api) -> None:
     hostile = contract(["</script><script>alert(1)</script>", *NAMES[1:]])
     api.s3.document = hostile
     reply = api.call("GET", "/docs")
@@ -215,7 +215,9 @@ def emf(text: str) -> list[dict[str, Any]]:
     return [line for line in lines if "_aws" in line]
 
 
-def test_log_line_and_metrics_of_an_answer(api: Api, caplog: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_response_has_a_log_line_and_metrics(
+    api: Api, caplog: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     with caplog.at_level(logging.INFO):
         api.predict([[12345.678, 2, 3, 4], NUMBERS])
     facts = caplog.records[-1].__dict__
@@ -230,7 +232,7 @@ def test_log_line_and_metrics_of_an_answer(api: Api, caplog: Any, capsys: pytest
     assert facts["model_version"] == "3"
     assert facts["warnings"] == 1
     output = capsys.readouterr().out
-    # Never the input's values.
+    # The log never contains values from the request.
     assert "12345" not in output
     (metrics,) = emf(output)
     assert metrics["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "Bankruptcy"
@@ -245,7 +247,7 @@ def test_errors_are_counted_by_code(api: Api, capsys: pytest.CaptureFixture[str]
     assert (errors["Errors"], errors["code"]) == ([1.0], "invalid_json")
 
 
-def test_facts_of_one_request_do_not_leak_into_the_next(api: Api, caplog: Any) -> None:
+def test_a_request_does_not_log_facts_of_the_previous_one(api: Api, caplog: Any) -> None:
     with caplog.at_level(logging.INFO):
         api.predict({"data": NUMBERS})
         api.post("{")
@@ -259,8 +261,8 @@ def test_the_cause_of_an_unexpected_error_is_logged(api: Api, caplog: Any) -> No
     assert "AccessDeniedException" in str(record.exc_info)
 
 
-def test_real_handler_starts_without_what_it_seldom_needs() -> None:
-    """A cold start does not pay for pydantic and boto3."""
+def test_the_handler_does_not_import_rarely_needed_packages_at_start() -> None:
+    """The handler does not import pydantic and boto3 at a cold start."""
     code = (
         "import sys, predict_api.handler; "
         "print(callable(predict_api.handler.handler), sorted({'boto3', 'pydantic'} & set(sys.modules)))"

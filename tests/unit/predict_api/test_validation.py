@@ -1,4 +1,4 @@
-"""POST /predict refuses what it can't read, with a place for every problem."""
+"""POST /predict rejects invalid requests and locates every problem."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def api() -> Api:
         ('{"data": "\ud800"}', "The body is not UTF-8: byte 10 is invalid."),
     ],
 )
-def test_not_json(api: Api, text: str | None, message: str) -> None:
+def test_a_body_that_is_not_json_is_rejected(api: Api, text: str | None, message: str) -> None:
     reply = api.post(text)
     assert (reply.status, reply.code) == (400, "invalid_json")
     assert reply.json["error"]["message"].startswith(message)
 
 
-def test_base64_bodies(api: Api) -> None:
+def test_base64_bodies_are_decoded(api: Api) -> None:
     headers = {"Content-Type": "application/json"}
     assert api.call("POST", "/predict", json.dumps({"data": NUMBERS}).encode(), headers).status == 200
     reply = api.call("POST", "/predict", b'{"data": "\xff"}', headers)
@@ -51,7 +51,7 @@ def test_base64_bodies(api: Api) -> None:
         "application/json; charset=utf8; profile=x",
     ],
 )
-def test_content_types_that_are_json(api: Api, content_type: str) -> None:
+def test_json_content_types_are_accepted(api: Api, content_type: str) -> None:
     assert api.post(json.dumps({"data": NUMBERS}), content_type).status == 200
 
 
@@ -59,23 +59,23 @@ def test_content_types_that_are_json(api: Api, content_type: str) -> None:
     "content_type",
     ["text/csv", "", "application/json; charset=latin-1", "application/json; Charset = latin-1", "json"],
 )
-def test_content_types_that_are_not(api: Api, content_type: str) -> None:
+def test_other_content_types_are_rejected(api: Api, content_type: str) -> None:
     reply = api.post(json.dumps({"data": NUMBERS}), content_type)
     assert (reply.status, reply.code) == (415, "unsupported_media_type")
 
 
-def test_names_of_headers_have_no_case_and_a_byte_order_mark_does_no_harm(api: Api) -> None:
+def test_header_names_ignore_case_and_a_byte_order_mark_is_skipped(api: Api) -> None:
     text = "\ufeff" + json.dumps({"data": NUMBERS})
     assert api.call("POST", "/predict", text, {"content-type": "application/json"}).status == 200
 
 
-def test_content_type_missing(api: Api) -> None:
+def test_a_missing_content_type_is_rejected(api: Api) -> None:
     reply = api.call("POST", "/predict", json.dumps({"data": NUMBERS}))
     assert reply.code == "unsupported_media_type"
     assert "it is missing" in reply.json["error"]["message"]
 
 
-def test_body_too_large(api: Api) -> None:
+def test_a_body_that_is_too_large_is_rejected(api: Api) -> None:
     body = json.dumps({"data": NUMBERS})
     assert api.post(body.ljust(4 * 1024 * 1024)).status == 200
     reply = api.post(body.ljust(4 * 1024 * 1024 + 1))
@@ -93,15 +93,15 @@ def test_body_too_large(api: Api) -> None:
             '{"data": [], "features": {}}',
             {(): 'must have exactly one of "data", "features" and "instances"; it has "data" and "features"'},
         ),
-        ("[]", {(): "must hold at least one company; it is empty"}),
-        ('{"instances": []}', {("instances",): "must hold at least one company; it is empty"}),
+        ("[]", {(): "must contain at least one company; it is empty"}),
+        ('{"instances": []}', {("instances",): "must contain at least one company; it is empty"}),
         ('{"instances": {}}', {("instances",): "must be a list of companies, not an object"}),
         ('{"data": {}}', {("data",): "must be a list of 4 numbers, not an object"}),
         ('{"data": null}', {("data",): "must be a list of 4 numbers, not null"}),
         ('{"features": []}', {("features",): "must be an object of names and numbers, not a list"}),
-        ('{"data": []}', {("data",): "has 0 of 4 numbers; one is needed per feature, in order"}),
-        ('{"data": [1, 2, 3]}', {("data",): "has 3 of 4 numbers; one is needed per feature, in order"}),
-        ('{"data": [1, 2, 3, 4, 5]}', {("data",): "has 5 of 4 numbers; one is needed per feature, in order"}),
+        ('{"data": []}', {("data",): "has 0 numbers; it must have 4, one for each feature"}),
+        ('{"data": [1, 2, 3]}', {("data",): "has 3 numbers; it must have 4, one for each feature"}),
+        ('{"data": [1, 2, 3, 4, 5]}', {("data",): "has 5 numbers; it must have 4, one for each feature"}),
         (
             '{"data": ["1", true, null, [4]]}',
             {
@@ -125,7 +125,7 @@ def test_body_too_large(api: Api) -> None:
         (
             '{"data": [1, 2, "3", 4, null]}',
             {
-                ("data",): "has 5 of 4 numbers; one is needed per feature, in order",
+                ("data",): "has 5 numbers; it must have 4, one for each feature",
                 ("data", 2): f"must be a number, not a string ({NAMES[2]})",
                 ("data", 4): "must be a number, not null",
             },
@@ -146,7 +146,7 @@ def test_body_too_large(api: Api) -> None:
         (
             '[{"data": [1]}, {"features": {}}, {"data": 3}]',
             {
-                (0, "data"): "has 1 of 4 numbers; one is needed per feature, in order",
+                (0, "data"): "has 1 numbers; it must have 4, one for each feature",
                 **{(1, "features", name): "is missing" for name in NAMES},
                 **{(2, name): "is missing" for name in NAMES},
                 (2, "data"): "is unknown",
@@ -158,14 +158,14 @@ def test_body_too_large(api: Api) -> None:
         ),
     ],
 )
-def test_every_problem_has_its_place(api: Api, body: str, problems: dict[Any, str]) -> None:
+def test_every_problem_has_its_location(api: Api, body: str, problems: dict[Any, str]) -> None:
     reply = api.post(body)
     assert (reply.status, reply.code) == (422, "validation_failed")
     assert reply.problems == problems
     assert api.runtime.requests == []
 
 
-def test_unknown_and_missing_names_with_the_nearest(api: Api) -> None:
+def test_unknown_names_are_reported_with_the_nearest_known_name(api: Api) -> None:
     features = dict(NAMED)
     features[" roa(c) Before  interest"] = features.pop("ROA(C) before interest")
     features["Dept ratio %"] = features.pop("Debt ratio %")
@@ -181,12 +181,12 @@ def test_unknown_and_missing_names_with_the_nearest(api: Api) -> None:
     }
 
 
-def test_repeated_names(api: Api) -> None:
+def test_repeated_names_are_reported(api: Api) -> None:
     text = json.dumps({"features": NAMED})[:-2] + ', "Debt ratio %": 7}}'
     assert api.post(text).problems == {("features", "Debt ratio %"): "is given more than once"}
 
 
-def test_named_values_of_the_wrong_kind(api: Api) -> None:
+def test_named_values_of_the_wrong_type_are_reported(api: Api) -> None:
     reply = api.predict({"features": {**NAMED, "Debt ratio %": "0.5", "Cash/Total Assets": True}})
     assert reply.problems == {
         ("features", "Debt ratio %"): "must be a number, not a string",
@@ -194,9 +194,9 @@ def test_named_values_of_the_wrong_kind(api: Api) -> None:
     }
 
 
-def test_too_many_companies(api: Api) -> None:
+def test_too_many_companies_are_rejected(api: Api) -> None:
     reply = api.predict([NUMBERS] * 1001)
-    assert reply.problems == {(): "holds 1,001 companies; at most 1,000 are allowed at a time"}
+    assert reply.problems == {(): "contains 1,001 companies; at most 1,000 are allowed at a time"}
 
 
 def test_at_most_a_hundred_problems_are_listed_and_all_are_counted(api: Api) -> None:

@@ -63,7 +63,7 @@ def test_an_invalid_file_is_not_uploaded(aws: Any, invalid: tuple[Path, str]) ->
     result = RUNNER.invoke(app, ["data", "upload", "--data", str(invalid[0])])
 
     assert result.exit_code == 1
-    assert "The data file mine.csv can't be used" in result.output
+    assert "The data file mine.csv cannot be used" in result.output
     assert invalid[1] in result.output
     assert aws.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
 

@@ -1,4 +1,4 @@
-"""Reading the data file, and every way in which it can be wrong."""
+"""Reads the data file, and reports everything that can be wrong with it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ import pytest
 
 from steps import select_features
 from steps.dataset.columns import RATIOS, TARGET
-from steps.frames import DataError, csv_sha256, find_data_file, read_data, read_frame
+from steps.dataset.reader import csv_sha256, find_data_file, read_data
+from steps.frames import read_frame
+from steps.job import DataError, JobError
 
 Companies = Callable[..., pd.DataFrame]
 DataFile = Callable[[Path, pd.DataFrame], Path]
@@ -33,7 +35,7 @@ def edit(path: Path, row: int, column: str, value: str) -> None:
     path.write_text("\n".join(",".join(line) for line in lines))
 
 
-def test_schema_is_that_of_the_real_file() -> None:
+def test_columns_are_those_of_the_real_file() -> None:
     assert len(RATIOS) == len(set(RATIOS)) == 95
     assert TARGET == "Bankrupt?"
     assert "Revenue Per Share (Yuan ¥)" in RATIOS
@@ -45,7 +47,7 @@ def test_names_are_stripped_and_values_exact(good: Path, companies: Companies) -
     assert frame.dtypes[TARGET] == np.int8
 
 
-def test_columns_come_in_the_schemas_order_whatever_the_files(
+def test_columns_are_sorted_whatever_their_order_in_the_file(
     tmp_path: Path, companies: Companies, data_file: DataFile
 ) -> None:
     frame = companies(rows=30, bankrupt=5)
@@ -54,7 +56,7 @@ def test_columns_come_in_the_schemas_order_whatever_the_files(
 
 
 @pytest.mark.parametrize("unusual", [" +0.5 ", '"0.5"', "5e-1", ".5"])
-def test_a_number_written_in_an_unusual_way_is_the_same_number(good: Path, unusual: str) -> None:
+def test_unusual_notations_of_numbers_are_read_correctly(good: Path, unusual: str) -> None:
     edit(good, 4, RATIOS[3], "0.5")
     plain = read_data(good)
     edit(good, 4, RATIOS[3], unusual)
@@ -64,13 +66,13 @@ def test_a_number_written_in_an_unusual_way_is_the_same_number(good: Path, unusu
 @pytest.mark.parametrize(
     "value", ["5e-324", "1e-310", "0.1000000000000000055511151231257827", "9.999999999999999e22"]
 )
-def test_numbers_are_read_to_the_nearest(good: Path, value: str) -> None:
+def test_numbers_are_rounded_to_the_nearest_float(good: Path, value: str) -> None:
     edit(good, 4, RATIOS[3], value)
     assert read_data(good)[RATIOS[3]][2] == float(value)
 
 
 @pytest.mark.parametrize("kind", [".csv.gz", ".csv.xz", ".zip", "-bom.csv"])
-def test_kinds_of_file(good: Path, kind: str) -> None:
+def test_all_file_extensions_are_read(good: Path, kind: str) -> None:
     path = good.with_name(f"packed{kind}")
     content = good.read_bytes()
     if kind == ".zip":
@@ -85,7 +87,7 @@ def test_kinds_of_file(good: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", [".csv.gz", ".csv.xz", ".zip"])
-def test_the_data_is_known_by_its_csv_however_it_is_packed(good: Path, kind: str) -> None:
+def test_the_hash_of_the_data_does_not_depend_on_compression(good: Path, kind: str) -> None:
     path = good.with_name(f"packed{kind}")
     if kind == ".zip":
         with zipfile.ZipFile(path, "w") as archive:
@@ -96,42 +98,42 @@ def test_the_data_is_known_by_its_csv_however_it_is_packed(good: Path, kind: str
 
 
 @pytest.mark.parametrize("kind", [".csv.gz", ".csv.xz", ".zip"])
-def test_damaged_archive(tmp_path: Path, kind: str) -> None:
+def test_a_damaged_archive_is_reported(tmp_path: Path, kind: str) -> None:
     path = tmp_path / f"data{kind}"
     path.write_bytes(b"not an archive")
-    with pytest.raises(DataError, match=r"can't be unpacked .* Is the file whole\?"):
+    with pytest.raises(DataError, match=r"cannot be decompressed .*\nCheck that the file is complete"):
         read_data(path)
 
 
-def test_truncated_gzip(good: Path) -> None:
+def test_a_truncated_gzip_file_is_reported(good: Path) -> None:
     path = good.with_suffix(".csv.gz")
     path.write_bytes(gzip.compress(good.read_bytes())[:-100])
-    with pytest.raises(DataError, match="can't be unpacked"):
+    with pytest.raises(DataError, match="cannot be decompressed"):
         read_data(path)
 
 
-def test_zip_with_two_tables(tmp_path: Path) -> None:
+def test_a_zip_file_with_two_tables_is_rejected(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "data.zip", "w") as archive:
         archive.writestr("a.csv", "")
         archive.writestr("b.csv", "")
-    with pytest.raises(DataError, match=r"exactly one \.csv file, but holds a\.csv, b\.csv"):
+    with pytest.raises(DataError, match=r"exactly one \.csv file, but it holds a\.csv, b\.csv"):
         read_data(tmp_path / "data.zip")
 
 
-def test_encrypted_zip(tmp_path: Path) -> None:
+def test_an_encrypted_zip_file_is_rejected(tmp_path: Path) -> None:
     path = tmp_path / "data.zip"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("a.csv", "secret")
-    # Bit 0 of the flags says that a member is encrypted: in its own header and in the directory.
+    # Bit 0 of the flags means encrypted, both in the member's header and in the directory.
     content = bytearray(path.read_bytes())
     content[6] |= 1
     content[content.index(b"PK\x01\x02") + 8] |= 1
     path.write_bytes(content)
-    with pytest.raises(DataError, match=r"can't be unpacked .*encrypted"):
+    with pytest.raises(DataError, match=r"cannot be decompressed .*encrypted"):
         read_data(path)
 
 
-def test_text_that_is_not_utf8(tmp_path: Path) -> None:
+def test_text_that_is_not_utf8_is_rejected(tmp_path: Path) -> None:
     path = tmp_path / "data.csv"
     path.write_bytes("Bankrupt?,Cash £".encode("latin-1"))
     with pytest.raises(DataError, match="not UTF-8"):
@@ -153,12 +155,12 @@ def test_text_that_is_not_utf8(tmp_path: Path) -> None:
         ("y" * 50, f"'{'y' * 30}…' is not a number"),
     ],
 )
-def test_bad_cell_is_named_with_row_column_and_value(good: Path, value: str, problem: str) -> None:
+def test_an_invalid_cell_is_reported_with_row_column_and_value(good: Path, value: str, problem: str) -> None:
     edit(good, 7, "Cash flow rate", value)
     with pytest.raises(DataError) as error:
         read_data(good)
     lines = str(error.value).splitlines()
-    assert lines[0] == "The data file companies.csv can't be used: it has 1 problem."
+    assert lines[0] == "The data file companies.csv cannot be used: it has 1 problem:"
     assert lines[1] == f"row 7, column 'Cash flow rate': {problem}"
     assert lines[2].endswith("as finite numbers within ±1e+150. Nothing was written.")
 
@@ -176,7 +178,7 @@ def test_all_problems_are_counted_and_20_shown(good: Path) -> None:
     with pytest.raises(DataError) as error:
         read_data(good)
     lines = str(error.value).splitlines()
-    assert lines[0].endswith("it has 25 problems, of which the first 20 follow.")
+    assert lines[0].endswith("it has 25 problems; the first 20 are:")
     assert len(lines) == 22
     assert lines[20] == "row 21, column 'Cash flow rate': '?' is not a number"
 
@@ -187,46 +189,46 @@ def test_header_and_cells_are_reported_together(good: Path) -> None:
     with pytest.raises(DataError) as error:
         read_data(good)
     assert str(error.value).splitlines()[:4] == [
-        "The data file companies.csv can't be used: it has 3 problems.",
+        "The data file companies.csv cannot be used: it has 3 problems:",
         "header: column 'Cash flow rate' is missing",
-        "header: column 'Cash flow rat' is not one of the expected",
+        "header: column 'Cash flow rat' is unknown",
         "row 4, column 'Tax rate (A)': 'high' is not a number",
     ]
 
 
-def test_repeated_column(good: Path) -> None:
+def test_a_repeated_column_is_reported(good: Path) -> None:
     edit(good, 1, "Cash flow rate", "Tax rate (A)")
     with pytest.raises(DataError, match=r"column 'Tax rate \(A\)' occurs 2 times"):
         read_data(good)
 
 
-def test_short_row_and_blank_lines(good: Path) -> None:
+def test_short_rows_are_reported_and_blank_lines_ignored(good: Path) -> None:
     good.write_text(good.read_text() + "\n\n1,2,3\n")
-    with pytest.raises(DataError, match="row 34: 3 cells where the header has 96"):
+    with pytest.raises(DataError, match="row 34: 3 cells, but the header has 96"):
         read_data(good)
 
 
-def test_quotation_mark_that_is_never_closed(good: Path) -> None:
-    # Beyond csv's limit of 131,072 characters a cell
+def test_an_unclosed_quotation_mark_is_reported(good: Path) -> None:
+    # More than csv's limit of 131,072 characters per cell.
     good.write_text(good.read_text() + '"' + "1,2\n" * 40_000)
-    with pytest.raises(DataError, match=r"companies\.csv is not CSV near row \d+: field larger"):
+    with pytest.raises(DataError, match=r"companies\.csv is not valid CSV near row \d+: field larger"):
         read_data(good)
 
 
 @pytest.mark.parametrize("content", ["", "\n"])
-def test_empty_file(tmp_path: Path, content: str) -> None:
+def test_an_empty_file_is_reported(tmp_path: Path, content: str) -> None:
     (tmp_path / "data.csv").write_text(content)
     with pytest.raises(DataError, match="it has 96 problems"):
         read_data(tmp_path / "data.csv")
 
 
-def test_header_without_rows(good: Path) -> None:
+def test_a_header_without_rows_is_reported(good: Path) -> None:
     good.write_text(good.read_text().splitlines()[0])
     with pytest.raises(DataError, match="has a header but no rows"):
         read_data(good)
 
 
-def test_folder_must_hold_one_data_file(good: Path) -> None:
+def test_the_folder_must_hold_one_data_file(good: Path) -> None:
     (good.parent / ".hidden").touch()
     assert find_data_file(good.parent) == good
     (good.parent / "more.csv").touch()
@@ -235,14 +237,14 @@ def test_folder_must_hold_one_data_file(good: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["data.parquet", None])
-def test_folder_without_a_data_file(tmp_path: Path, name: str | None) -> None:
+def test_a_folder_without_a_data_file_is_reported(tmp_path: Path, name: str | None) -> None:
     if name:
         (tmp_path / name).touch()
     with pytest.raises(DataError, match=f"but it holds {name or 'nothing'}"):
         find_data_file(tmp_path)
 
 
-def test_nothing_is_written_for_bad_data(good: Path, tmp_path: Path) -> None:
+def test_nothing_is_written_for_invalid_data(good: Path, tmp_path: Path) -> None:
     edit(good, 7, "Cash flow rate", "abc")
     outputs = {name: tmp_path / name for name in ("train", "test", "features")}
     folders = [word for name, path in outputs.items() for word in (f"--{name}", str(path))]
@@ -251,7 +253,7 @@ def test_nothing_is_written_for_bad_data(good: Path, tmp_path: Path) -> None:
     assert not any(path.exists() for path in outputs.values())
 
 
-def test_frame_of_an_earlier_step_must_have_the_columns(tmp_path: Path) -> None:
+def test_a_frame_without_needed_columns_is_rejected(tmp_path: Path) -> None:
     pd.DataFrame({"a": [1.0]}).to_parquet(tmp_path / "train.parquet")
-    with pytest.raises(DataError, match=r"train\.parquet lacks columns that are needed here: b\."):
+    with pytest.raises(JobError, match=r"train\.parquet lacks columns that this step needs: b\."):
         read_frame(tmp_path, "train.parquet", ["a", "b"])

@@ -1,4 +1,4 @@
-"""With many companies each member of an ensemble sees a sample of its own; with few nothing changes."""
+"""With many companies, each member of an ensemble is fitted on its own sample."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ X = RANDOM.normal(size=(400, 3))
 Y = (X[:, 0] + RANDOM.normal(size=400) > 1).astype(np.int8)
 
 
-def test_a_sample_keeps_the_classes_shares_and_its_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sample_keeps_the_class_shares_and_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = samples.stratified(Y, 0.5, np.random.default_rng(1))
     assert len(np.unique(drawn)) == len(drawn)
     assert np.bincount(Y[drawn]) == pytest.approx(np.bincount(Y) / 2, abs=1)
@@ -24,12 +24,12 @@ def test_a_sample_keeps_the_classes_shares_and_its_bound(monkeypatch: pytest.Mon
     assert np.bincount(Y[bounded]) == pytest.approx(np.bincount(Y) / 4, abs=1)
 
 
-def test_a_class_of_few_is_not_lost() -> None:
+def test_a_small_class_is_not_lost() -> None:
     y = np.array([0] * 1000 + [1])
     assert samples.stratified(y, 0.1, np.random.default_rng(1))[-1] == 1000
 
 
-def test_all_companies_are_taken_up_to_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_companies_are_used_up_to_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(samples, "LARGEST_SAMPLE", len(Y))
     assert samples.bounded(Y, 3).tolist() == list(range(len(Y)))
     monkeypatch.setattr(samples, "LARGEST_SAMPLE", 100)
@@ -39,16 +39,16 @@ def test_all_companies_are_taken_up_to_the_bound(monkeypatch: pytest.MonkeyPatch
     assert drawn.tolist() != samples.bounded(Y, 4).tolist()
 
 
-def test_a_forests_trees_see_a_sample_above_the_bound_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_trees_of_a_forest_use_samples_only_above_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Forest(3).fit(X, Y).forest_.max_samples is None
     monkeypatch.setattr(forest, "LARGEST_SAMPLE_OF_A_TREE", 100)
     bounded = Forest(3).fit(X, Y).forest_
     assert bounded.bootstrap
-    # The root of a tree weighs what it was grown on.
+    # The weight of a tree's root is the number of companies it was fitted on.
     assert [tree.tree_.weighted_n_node_samples[0] for tree in bounded.estimators_] == [100] * 3
 
 
-def test_boosted_ensembles_and_networks_see_samples_above_the_bound_alone(
+def test_boosted_ensembles_and_networks_use_samples_only_above_the_limit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def fits() -> list[bytes]:

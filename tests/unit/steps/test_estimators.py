@@ -1,4 +1,4 @@
-"""The recommended estimators: what their transformers make of values, and that seeds decide fits."""
+"""The transformers and classifiers of the recommended estimators."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import pytest
 from sklearn.base import clone
 
 from steps.dataset.columns import RATIOS
+from steps.dataset.ratios import DERIVED
+from steps.dataset.units import MIXED_UNITS
 from steps.estimators import recipes
 from steps.estimators.blend import Blend
 from steps.estimators.boosting import BoostingBag
@@ -16,8 +18,8 @@ from steps.estimators.forest import Forest
 from steps.estimators.inputs import Clip
 from steps.estimators.logit_classifier import LogitClassifier
 from steps.estimators.mlp_bag import MlpBag
-from steps.estimators.ratios import DERIVED, DerivedRatios
-from steps.estimators.unit_repair import MIXED_UNITS, UnitRepair
+from steps.estimators.ratios import DerivedRatios
+from steps.estimators.unit_repair import UnitRepair
 
 
 def companies(rows: int = 200) -> tuple[np.ndarray, np.ndarray]:
@@ -26,7 +28,7 @@ def companies(rows: int = 200) -> tuple[np.ndarray, np.ndarray]:
     return rng.normal(size=(rows, 5)) + y[:, None] * [1.5, 1.0, 0.0, 0.0, 0.5], y
 
 
-def test_units_are_repaired_in_mixed_columns_alone() -> None:
+def test_units_are_only_repaired_in_mixed_columns() -> None:
     names = ["Debt ratio %", "Quick Ratio", "Cash Turnover Rate"]
     X = np.array([[2e9, 2e9, 0.5], [0.5, 1.0, 1.00000005], [-3.0, 0.0, -1e-4], [1.0, 1.0000002, 1e10]])
     repaired = UnitRepair(names).fit_transform(X)
@@ -40,16 +42,16 @@ def test_units_are_repaired_in_mixed_columns_alone() -> None:
     assert X[0, 1] == 2e9
 
 
-def test_units_of_24_columns_of_the_schema_are_mixed() -> None:
+def test_the_data_set_has_24_columns_with_mixed_units() -> None:
     assert len(MIXED_UNITS) == len(set(MIXED_UNITS)) == 24
     assert set(MIXED_UNITS) < set(RATIOS)
 
 
-def test_a_ratio_exists_only_with_both_of_its_columns() -> None:
+def test_a_ratio_needs_both_of_its_columns() -> None:
     names = ["Current Ratio", "Net worth/Assets", "Quick Ratio", "Net Income to Total Assets"]
     X = np.array([[2.0, 0.5, 1.0, 0.2], [0.0, 3.0, 4.0, -0.1]])
     derived = DerivedRatios(names).fit_transform(X)
-    # quick over current, then net income times net worth; CFO and retained earnings are not there
+    # Quick over current, then net income times net worth. CFO and retained earnings are missing.
     expected = [[*X[0], 1.0 / (2.0 + 1e-9), 0.1], [*X[1], 4.0 / 1e-9, -0.3]]
     np.testing.assert_allclose(derived, expected, rtol=1e-15)
 
@@ -60,7 +62,7 @@ def test_differences_are_left_minus_right() -> None:
     np.testing.assert_allclose(derived, [[0.5, 0.2, -0.3]])
 
 
-def test_no_ratio_without_pairs() -> None:
+def test_without_pairs_there_are_no_ratios() -> None:
     X = np.array([[1.0], [2.0]])
     np.testing.assert_array_equal(DerivedRatios(["Tax rate (A)"]).fit_transform(X), X)
 
@@ -72,7 +74,7 @@ def test_derived_values_are_finite_and_bounded() -> None:
     np.testing.assert_allclose(DerivedRatios(names).fit_transform(X), expected, rtol=1e-8)
 
 
-def test_all_ratios_are_of_the_schema_and_grouped_by_operation() -> None:
+def test_all_ratios_use_known_columns_and_are_grouped_by_operation() -> None:
     for ratio in DERIVED:
         assert {ratio.left, ratio.right} <= set(RATIOS)
     operations = [ratio.operation for ratio in DERIVED]
@@ -80,7 +82,7 @@ def test_all_ratios_are_of_the_schema_and_grouped_by_operation() -> None:
     assert len({(r.operation, r.left, r.right) for r in DERIVED}) == len(DERIVED) == 30
 
 
-def test_clip() -> None:
+def test_clip_limits_values() -> None:
     np.testing.assert_array_equal(Clip(3.0).fit_transform(np.array([[-9.0, 3.5, 1.0]])), [[-3.0, 3.0, 1.0]])
 
 
@@ -104,7 +106,7 @@ def test_probabilities_and_predictions_follow_from_the_logit(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["boosting", "mlp-bag", "forest"])
-def test_data_and_seed_decide_the_fit(name: str) -> None:
+def test_a_fit_depends_only_on_data_and_seed(name: str) -> None:
     X, y = companies()
 
     def logit(seed: int) -> np.ndarray:
@@ -122,23 +124,23 @@ def test_a_blend_is_the_mean_of_its_members_logits() -> None:
     np.testing.assert_allclose(blend.decision_function(X), (parts[0] + parts[1]) / 2, rtol=1e-15)
 
 
-def test_a_forest_that_is_sure_has_a_finite_logit() -> None:
+def test_a_certain_forest_has_a_finite_logit() -> None:
     X = np.repeat([[0.0], [1.0]], 50, axis=0)
     y = np.repeat([0, 1], 50)
     largest = np.log((1 - 1e-6) / 1e-6)
     np.testing.assert_allclose(Forest(3).fit(X, y).decision_function(X[[0, 99]]), [-largest, largest])
 
 
-def test_boosting_sees_its_share_of_each_class() -> None:
+def test_boosting_fits_on_its_share_of_each_class() -> None:
     X, y = companies()
     model = BoostingBag(bags=2, trees=1, share=0.5).fit(X, y)
-    # each ensemble starts at the log-odds of its sample: 20 of 100
+    # Each ensemble starts at the log-odds of its sample: 20 of 100.
     for member in model.members_:
         np.testing.assert_allclose(member._baseline_prediction.item(), np.log(20 / 80))
     assert len({member.random_state for member in model.members_}) == 2
 
 
-def test_the_blend_has_the_three_families_on_repaired_and_derived_columns() -> None:
+def test_the_blend_has_three_families_on_repaired_columns_and_ratios() -> None:
     pipeline = recipes.blend(["Quick Ratio"], 5)
     assert [name for name, _ in pipeline.steps] == ["units", "ratios", "blend"]
     members = dict(pipeline["blend"].members)

@@ -1,4 +1,4 @@
-"""Evaluate: the selected, the gate, the champion, and what is handed on."""
+"""Evaluate: selection, gate, comparison with the champion, and outputs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from steps.measures.metrics import roc_auc
 
 
 class Execution:
-    """Evaluate's inputs, a copy of the trained workspace's that a test may change."""
+    """A copy of Evaluate's inputs that a test can change."""
 
     def __init__(self, space: Any, root: Path) -> None:
         self.space, self.root = space, root
@@ -71,7 +71,7 @@ def execution(trained: Any, tmp_path: Path) -> Execution:
     return Execution(trained, tmp_path)
 
 
-def test_layout(execution: Execution) -> None:
+def test_the_evaluation_has_all_parts(execution: Execution) -> None:
     evaluation = execution.run("--execution-id", "abc123")
     test = pd.read_parquet(execution.root / "test" / "test.parquet")
     assert evaluation["test"] == {"companies": len(test), "bankruptcies": int(test[TARGET].sum())}
@@ -100,10 +100,10 @@ def test_layout(execution: Execution) -> None:
     assert evaluation["data"]["file"] == "companies.csv"
 
 
-def test_the_better_candidate_out_of_fold_is_selected_whatever_the_test_companies_say(
+def test_the_candidate_with_the_better_out_of_fold_roc_auc_is_selected(
     execution: Execution,
 ) -> None:
-    # GIVEN test companies with all labels turned round, so that the better candidate looks worse
+    # GIVEN test companies with inverted labels, so that the better candidate looks worse
     path = execution.root / "test" / "test.parquet"
     test = pd.read_parquet(path)
     test[TARGET] = 1 - test[TARGET]
@@ -117,15 +117,15 @@ def test_the_better_candidate_out_of_fold_is_selected_whatever_the_test_companie
 
 
 @pytest.mark.parametrize("candidate", ["baseline", "recommended"])
-def test_named_candidate_is_handed_on_unchanged(execution: Execution, candidate: str) -> None:
+def test_the_named_candidate_is_registered_unchanged(execution: Execution, candidate: str) -> None:
     evaluation = execution.run("--register-candidate", candidate)
     assert evaluation["selected"]["candidate"] == candidate
-    handed_on = (execution.root / "model" / "model.tar.gz").read_bytes()
-    assert handed_on == (execution.root / candidate / "model.tar.gz").read_bytes()
+    registered = (execution.root / "model" / "model.tar.gz").read_bytes()
+    assert registered == (execution.root / candidate / "model.tar.gz").read_bytes()
     assert execution.contract()["candidate"] == candidate
 
 
-def test_contract_states_figures_and_a_known_answer(execution: Execution, tmp_path: Path) -> None:
+def test_the_contract_has_metrics_and_a_known_answer(execution: Execution, tmp_path: Path) -> None:
     evaluation = execution.run()
     contract = execution.contract()
     selected = evaluation["candidates"][evaluation["selected"]["candidate"]]
@@ -140,7 +140,7 @@ def test_contract_states_figures_and_a_known_answer(execution: Execution, tmp_pa
     assert model.contract.names == tuple(feature["name"] for feature in contract["features"])
 
 
-def test_figures_are_those_of_the_served_model(execution: Execution, tmp_path: Path) -> None:
+def test_metrics_are_those_of_the_served_model(execution: Execution, tmp_path: Path) -> None:
     evaluation = execution.run("--register-candidate", "baseline")
     test = pd.read_parquet(execution.root / "test" / "test.parquet")
     unpack_model(execution.root / "baseline" / "model.tar.gz", tmp_path / "served")
@@ -161,13 +161,13 @@ def test_figures_are_those_of_the_served_model(execution: Execution, tmp_path: P
 @pytest.mark.parametrize(
     ("minimum", "verb"), [("0.7", "reaches MinRocAuc 0.7"), ("0.9999", "is below MinRocAuc 0.9999")]
 )
-def test_reason_says_how_the_figure_compares(execution: Execution, minimum: str, verb: str) -> None:
+def test_the_reason_compares_roc_auc_with_the_minimum(execution: Execution, minimum: str, verb: str) -> None:
     reason = execution.run("--min-roc-auc", minimum)["gate"]["reason"]
     assert verb in reason
     assert reason.endswith("; there is no champion to compare with.")
 
 
-def test_reason_shows_a_near_miss_on_its_side_of_the_minimum(execution: Execution) -> None:
+def test_the_reason_shows_a_near_miss_below_the_minimum(execution: Execution) -> None:
     reached = execution.run()["gate"]["roc_auc"]
     minimum = reached + 1e-6
     reason = execution.run("--min-roc-auc", str(minimum))["gate"]["reason"]
@@ -176,18 +176,18 @@ def test_reason_shows_a_near_miss_on_its_side_of_the_minimum(execution: Executio
     assert f"is below MinRocAuc {minimum}" in reason
 
 
-def test_same_model_is_not_worse_than_itself(execution: Execution) -> None:
+def test_a_model_is_not_worse_than_itself(execution: Execution) -> None:
     execution.make_champion("recommended")
     evaluation = execution.run("--register-candidate", "recommended")
     assert evaluation["gate"]["not_worse_than_champion"] == 1
-    nothing = {"value": 0, "low": 0, "high": 0}
-    assert evaluation["champion"]["comparison"]["roc_auc_difference"] == nothing
-    assert evaluation["champion"]["comparison"]["log_loss_increase"] == nothing
+    no_difference = {"value": 0, "low": 0, "high": 0}
+    assert evaluation["champion"]["comparison"]["roc_auc_difference"] == no_difference
+    assert evaluation["champion"]["comparison"]["log_loss_increase"] == no_difference
     assert evaluation["champion"]["roc_auc"] == evaluation["candidates"]["recommended"]["roc_auc"]
 
 
-def test_ranking_as_well_with_much_worse_probabilities_is_significantly_worse(execution: Execution) -> None:
-    # GIVEN the champion again, three times as sure as its evidence allows
+def test_much_worse_probabilities_with_equal_ranking_are_significantly_worse(execution: Execution) -> None:
+    # GIVEN a copy of the champion with log-odds that are three times too large
     execution.make_champion("recommended")
     calibration = execution.audit("recommended")["calibration"]
     overconfident = dataclasses.replace(
@@ -195,7 +195,7 @@ def test_ranking_as_well_with_much_worse_probabilities_is_significantly_worse(ex
     )
     audit = execution.audit("recommended") | {"calibration": overconfident}
     execution.rewrite("recommended", calibration=overconfident, audit=audit)
-    # WHEN it is judged THEN its ranking is the same, and its log loss refuses it
+    # WHEN it is judged THEN its ranking is equal, but it fails because of its log loss
     evaluation = execution.run("--register-candidate", "recommended")
     comparison = evaluation["champion"]["comparison"]
     assert comparison["roc_auc_difference"]["value"] == 0
@@ -203,8 +203,8 @@ def test_ranking_as_well_with_much_worse_probabilities_is_significantly_worse(ex
     assert evaluation["gate"]["passed"] is False
 
 
-def test_significantly_worse_than_the_champion(execution: Execution) -> None:
-    # GIVEN a champion that is good, and a candidate whose coefficients are drawn by lot
+def test_a_model_that_is_significantly_worse_than_the_champion_fails(execution: Execution) -> None:
+    # GIVEN a good champion, and a candidate with random coefficients
     execution.make_champion("recommended")
     audit = execution.audit("recommended")
     coefficients = audit["pipeline"]["logistic"].coef_
@@ -216,15 +216,15 @@ def test_significantly_worse_than_the_champion(execution: Execution) -> None:
     pack_model(folder, execution.root / "recommended" / "model.tar.gz")
     # WHEN it is judged
     evaluation = execution.run("--register-candidate", "recommended", "--min-roc-auc", "0.1")
-    # THEN the gate refuses it although its own figure would do
+    # THEN it fails, although its own ROC-AUC is high enough
     assert evaluation["gate"]["not_worse_than_champion"] == 0
     assert (
         "it is significantly worse than the champion (ROC-AUC difference -0." in evaluation["gate"]["reason"]
     )
 
 
-def test_the_minimum_holds_out_of_fold_too(execution: Execution) -> None:
-    # GIVEN a model that does well on unseen companies, but did not out of fold
+def test_the_minimum_also_applies_out_of_fold(execution: Execution) -> None:
+    # GIVEN a model that is good on unseen companies but not out of fold
     folder = execution.root / "odd"
     unpack_model(execution.root / "recommended" / "model.tar.gz", folder)
     contract = json.loads((folder / "model.json").read_text())["contract"]
@@ -232,22 +232,22 @@ def test_the_minimum_holds_out_of_fold_too(execution: Execution) -> None:
     audit = execution.audit("recommended")
     write_model(folder, export_pipeline(audit["pipeline"], audit["calibration"]), contract, audit)
     pack_model(folder, execution.root / "recommended" / "model.tar.gz")
-    # WHEN it is judged THEN it is refused below its figure out of fold, and passes above
+    # WHEN it is judged THEN it fails if its out-of-fold ROC-AUC is below the minimum, and otherwise passes
     gate = execution.run("--register-candidate", "recommended", "--min-roc-auc", "0.76")["gate"]
     assert gate["roc_auc"] > 0.76
     assert (gate["out_of_fold_roc_auc"], gate["passed"]) == (0.7501, False)
-    said = "reaches MinRocAuc 0.76; 0.750 out of fold, on the training companies, is below it"
-    assert said in gate["reason"]
+    expected = "reaches MinRocAuc 0.76; 0.750 out of fold, on the training companies, is below it"
+    assert expected in gate["reason"]
     gate = execution.run("--register-candidate", "recommended", "--min-roc-auc", "0.75")["gate"]
     assert gate["passed"] is True
     assert "out of fold" not in gate["reason"]
 
 
-def test_a_model_trained_on_shuffled_labels_is_refused_though_it_passes_a_low_minimum(
+def test_a_model_trained_on_shuffled_labels_fails_even_with_a_low_minimum(
     execution: Execution, companies: Callable[..., pd.DataFrame]
 ) -> None:
-    # GIVEN the good model in service, many unseen companies, and a model trained on the same companies as
-    # the good one, a third of whose labels are shuffled among them
+    # GIVEN a good champion, many unseen companies, and a model trained on the champion's companies with a
+    # third of the labels shuffled
     execution.make_champion("recommended")
     companies(rows=2000, bankrupt=400, seed=1).to_parquet(execution.root / "test" / "test.parquet")
     train = pd.read_parquet(execution.space.folder("train") / "train.parquet")
@@ -267,7 +267,7 @@ def test_a_model_trained_on_shuffled_labels_is_refused_though_it_passes_a_low_mi
     pack_model(execution.root / "worse", execution.root / "recommended" / "model.tar.gz")
     # WHEN it is judged
     gate = execution.run("--register-candidate", "recommended", "--min-roc-auc", "0.6")["gate"]
-    # THEN it reaches the minimum, and is refused with the figures
+    # THEN it reaches the minimum, but fails in the comparison
     assert gate["roc_auc"] > 0.6
     assert (gate["not_worse_than_champion"], gate["passed"]) == (0, False)
     assert re.search(
@@ -276,13 +276,13 @@ def test_a_model_trained_on_shuffled_labels_is_refused_though_it_passes_a_low_mi
         r"log loss \+\d+\.\d %, 95 % interval \+\d+\.\d to \+\d+\.\d %\)\.$",
         gate["reason"],
     )
-    # AND passes where it shall not be compared
+    # AND passes without the comparison
     options = ("--register-candidate", "recommended", "--min-roc-auc", "0.6", "--compare-with-champion", "no")
     assert execution.run(*options)["gate"]["passed"] is True
 
 
-def test_champion_is_never_unpickled(execution: Execution) -> None:
-    # GIVEN a champion archive whose joblib runs code when loaded
+def test_the_champion_is_never_unpickled(execution: Execution) -> None:
+    # GIVEN a champion whose model.joblib runs code when unpickled
     marker = execution.root / "executed"
     execution.rewrite("recommended", audit=RunsOnLoad(str(marker)))
     execution.make_champion("recommended")
@@ -293,7 +293,7 @@ def test_champion_is_never_unpickled(execution: Execution) -> None:
 
 
 class RunsOnLoad:
-    """An object whose unpickling makes a directory."""
+    """An object that creates a directory when it is unpickled."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -302,7 +302,7 @@ class RunsOnLoad:
         return Path.mkdir, (Path(self.path),)
 
 
-def test_champion_needs_columns_that_the_data_has(execution: Execution) -> None:
+def test_a_champion_with_unknown_columns_is_not_compared(execution: Execution) -> None:
     execution.make_champion("recommended")
     audit = execution.audit("recommended")
     folder = execution.root / "renamed"
@@ -314,21 +314,21 @@ def test_champion_needs_columns_that_the_data_has(execution: Execution) -> None:
     pack_model(folder, execution.root / "champion" / "model.tar.gz")
     evaluation = execution.run()
     assert evaluation["champion"]["compared"] is False
-    assert evaluation["champion"]["reason"].endswith("it needs columns that the data lacks (Goodwill)")
+    assert evaluation["champion"]["reason"].endswith("the data lacks its columns Goodwill")
 
 
-def test_served_model_must_equal_the_trained_one(execution: Execution) -> None:
+def test_the_exported_model_must_equal_the_trained_one(execution: Execution) -> None:
     calibration = execution.audit("baseline")["calibration"]
     execution.rewrite(
         "baseline", calibration=dataclasses.replace(calibration, slope=calibration.slope * 1.001)
     )
-    with pytest.raises(JobError, match="The baseline model as served differs from the one trained: by up to"):
+    with pytest.raises(JobError, match="The exported baseline model differs from the trained one by up to"):
         execution.run()
     assert not (execution.root / "model").exists()
 
 
-def test_unreadable_champion_keeps_no_model_out_and_is_told_loudly(execution: Execution) -> None:
-    # GIVEN a champion that another version of this code wrote
+def test_an_unreadable_champion_is_reported_and_blocks_no_model(execution: Execution) -> None:
+    # GIVEN a champion from another version of this code
     folder = execution.root / "newer"
     unpack_model(execution.root / "recommended" / "model.tar.gz", folder)
     description = json.loads((folder / "model.json").read_text())
@@ -336,18 +336,18 @@ def test_unreadable_champion_keeps_no_model_out_and_is_told_loudly(execution: Ex
     pack_model(folder, execution.root / "champion" / "model.tar.gz")
     # WHEN a good model is judged
     evaluation = execution.run()
-    # THEN it passes, not compared, and whoever reads the figures or the reason is told
+    # THEN it passes without comparison, and the evaluation and the reason say so
     assert evaluation["gate"]["not_worse_than_champion"] == 1
     assert evaluation["champion"]["compared"] is False
-    assert "is of the format 99; this code reads" in evaluation["champion"]["reason"]
+    assert "has the format 99; this code reads" in evaluation["champion"]["reason"]
     assert (
-        "it was NOT compared with the champion (The champion model can't be read"
+        "it was NOT compared with the champion (The champion model cannot be read"
         in evaluation["gate"]["reason"]
     )
 
 
-def test_champion_with_no_more_than_a_contract_is_compared_all_the_same(execution: Execution) -> None:
-    # GIVEN a champion that does not say how it was trained
+def test_a_champion_without_training_facts_is_compared(execution: Execution) -> None:
+    # GIVEN a champion without facts about its training
     folder = execution.root / "older"
     unpack_model(execution.root / "recommended" / "model.tar.gz", folder)
     description = json.loads((folder / "model.json").read_text())
@@ -355,15 +355,15 @@ def test_champion_with_no_more_than_a_contract_is_compared_all_the_same(executio
         del description["contract"][fact]
     (folder / "model.json").write_text(json.dumps(description))
     pack_model(folder, execution.root / "champion" / "model.tar.gz")
-    # WHEN a model is judged THEN it is compared, and only the drift is unknown
+    # WHEN a model is judged THEN it is compared, but the drift is unknown
     evaluation = execution.run()
     assert evaluation["champion"]["compared"] is True
     assert evaluation["drift"] is None
     report = (execution.root / "evaluation" / "report.html").read_text(encoding="utf-8")
-    assert "The champion carries no profile of its training data." in report
+    assert "The champion has no profile of its training data." in report
 
 
-def test_can_be_told_not_to_compare(execution: Execution) -> None:
+def test_comparing_can_be_switched_off(execution: Execution) -> None:
     (execution.root / "champion" / "model.tar.gz").write_bytes(b"no archive")
     evaluation = execution.run("--compare-with-champion", "no")
     assert evaluation["champion"] == {"compared": False, "reason": "CompareWithChampion is no"}
@@ -385,13 +385,13 @@ def test_candidates_are_compared_on_the_same_companies(execution: Execution) -> 
     assert candidates["baseline"]["comparison"] is None
 
 
-def test_missing_candidate(execution: Execution) -> None:
+def test_a_missing_candidate_is_reported(execution: Execution) -> None:
     (execution.root / "baseline" / "model.tar.gz").unlink()
     with pytest.raises(JobError, match="The baseline model is missing: "):
         execution.run()
 
 
-def test_unknown_candidate(execution: Execution) -> None:
+def test_an_unknown_candidate_is_rejected(execution: Execution) -> None:
     with pytest.raises(
         JobError, match="RegisterCandidate is 'mine'; it must be one of best, baseline, recommended"
     ):

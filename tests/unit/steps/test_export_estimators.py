@@ -1,4 +1,4 @@
-"""Recommended estimators serve scikit-learn's probabilities, at thresholds and on hostile values too."""
+"""Exported estimators return scikit-learn's probabilities, even at thresholds and for extreme values."""
 
 from __future__ import annotations
 
@@ -71,12 +71,12 @@ def assert_served(pipeline: Pipeline, X: np.ndarray, names: list[str], folder: P
         np.testing.assert_allclose(model.predict_proba(X[row : row + 1]), served[row], rtol=0, atol=1e-12)
 
 
-def test_the_list_is_complete() -> None:
+def test_all_estimators_are_tested() -> None:
     assert set(SMALL) == set(ESTIMATORS)
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_served_probabilities_are_those_of_scikit_learn(
+def test_served_probabilities_equal_those_of_scikit_learn(
     name: str, companies: Callable[..., pd.DataFrame], tmp_path: Path
 ) -> None:
     frame = companies(rows=400, bankrupt=80)
@@ -93,7 +93,7 @@ def thresholds(classifier: BoostingBag | Forest) -> np.ndarray:
 
 
 @pytest.mark.parametrize("classifier", [BoostingBag(bags=2, trees=30), Forest(trees=20)])
-def test_values_at_thresholds_go_where_scikit_learn_sends_them(
+def test_values_at_thresholds_go_to_the_same_side_as_in_scikit_learn(
     classifier: BoostingBag | Forest, tmp_path: Path
 ) -> None:
     rng = np.random.default_rng(2)
@@ -107,7 +107,7 @@ def test_values_at_thresholds_go_where_scikit_learn_sends_them(
     assert_served(pipeline, np.vstack([X, *near]), ["a", "b", "c", "d"], tmp_path)
 
 
-def test_a_tree_that_is_one_leaf_is_served(tmp_path: Path) -> None:
+def test_a_tree_with_one_leaf_is_served(tmp_path: Path) -> None:
     # GIVEN too few companies for boosting to split
     X = np.random.default_rng(0).normal(size=(40, 2))
     y = (np.arange(40) % 4 == 0).astype(int)
@@ -115,18 +115,18 @@ def test_a_tree_that_is_one_leaf_is_served(tmp_path: Path) -> None:
         assert_served(make_pipeline(Clip(1e12), classifier).fit(X, y), X, ["a", "b"], tmp_path)
 
 
-def test_large_boosted_trees_are_refused() -> None:
+def test_large_boosted_trees_are_rejected() -> None:
     X = np.random.default_rng(0).normal(size=(300, 2))
     y = (X[:, 0] * X[:, 1] > 0).astype(int)
     bag = BoostingBag(bags=1, trees=1).fit(X, y)
     bag.members_ = [
         HistGradientBoostingClassifier(max_iter=1, max_leaf_nodes=9, min_samples_leaf=2).fit(X, y)
     ]
-    with pytest.raises(TypeError, match=r"9 leaves .* at most 8 leaves"):
+    with pytest.raises(TypeError, match=r"9 leaves, .* at most 8 leaves"):
         export_pipeline(make_pipeline(bag), AS_IT_IS)
 
 
-def test_training_a_blend_from_companies_to_artefact(
+def test_training_a_blend_from_companies_to_artifact(
     companies: Callable[..., pd.DataFrame], tmp_path: Path
 ) -> None:
     # GIVEN 400 companies in five folds
@@ -142,7 +142,7 @@ def test_training_a_blend_from_companies_to_artefact(
             tmp_path / str(processes),
             processes,
         )
-    # THEN it ranks companies that it has not seen, and its bytes are the same
+    # THEN it ranks unseen companies, and its bytes are equal
     facts = json.loads((tmp_path / "1" / "model.json").read_text())
     assert facts["contract"]["estimator"] == "blend"
     assert facts["contract"]["out_of_fold"]["roc_auc"] > 0.85
@@ -177,7 +177,7 @@ RATIOS_SPEC = {
 }
 
 
-def test_a_hand_made_forest_gives_its_leaves() -> None:
+def test_a_small_forest_returns_its_leaves() -> None:
     (stage,) = chain([FOREST], WOOD, 1)
     logits = stage(np.array([[0.5], [0.6]]))[:, 0]
     np.testing.assert_allclose(1 / (1 + np.exp(-logits)), [0.2, 0.8], rtol=1e-12)
@@ -188,23 +188,23 @@ def test_a_hand_made_forest_gives_its_leaves() -> None:
     [
         (BOOSTED, {**TREES, "0.columns": np.full((7, 1), 2, np.uint16)}, "integers from 0 to 1"),
         (BOOSTED, {**TREES, "0.columns": np.zeros((7, 1))}, "integers from 0 to 1"),
-        (BOOSTED, {**TREES, "0.masks": np.zeros((7, 1), np.uint8)}, "lose all its leaves"),
+        (BOOSTED, {**TREES, "0.masks": np.zeros((7, 1), np.uint8)}, "exclude all of its leaves"),
         (BOOSTED, {**TREES, "0.leaves": np.zeros((2, 8))}, "shape"),
-        (FOREST, {**WOOD, "0.left": np.array([1, 0, 2], np.uint32)}, "form no trees"),
-        (FOREST, {**WOOD, "0.left": np.array([2, 1, 2], np.uint32)}, "form no trees"),
-        ({**FOREST, "trees": 4}, WOOD, "form no trees"),
+        (FOREST, {**WOOD, "0.left": np.array([1, 0, 2], np.uint32)}, "do not form trees"),
+        (FOREST, {**WOOD, "0.left": np.array([2, 1, 2], np.uint32)}, "do not form trees"),
+        ({**FOREST, "trees": 4}, WOOD, "do not form trees"),
         ({**FOREST, "smallest": 0.0}, WOOD, "between 0 and 0.5"),
-        ({**UNITS, "columns": [2]}, {}, "columns from 0 to 1"),
-        ({**UNITS, "columns": None}, {}, "columns from 0 to 1"),
-        ({**RATIOS_SPEC, "product_left": [0]}, {}, "1 left and 0 right columns of the products"),
+        ({**UNITS, "columns": [2]}, {}, "column indexes from 0 to 1"),
+        ({**UNITS, "columns": None}, {}, "column indexes from 0 to 1"),
+        ({**RATIOS_SPEC, "product_left": [0]}, {}, "1 left but 0 right columns for products"),
         ({**RATIOS_SPEC, "quotient_offsets": [1.0]}, {}, "a list of 0 numbers"),
         ({"kind": "clip", "limit": 0.0}, {}, "must be above 0"),
         ({"kind": "blend", "members": []}, {}, "at least one member"),
         ({"kind": "blend", "members": [[UNITS]]}, {}, "one column of logits"),
         ({"kind": "blend", "members": ["forest"]}, {}, "list of lists of stages"),
-        ({"kind": "blend", "members": [[{"kind": "blend", "members": []}]]}, {}, "is a blend itself"),
+        ({"kind": "blend", "members": [[{"kind": "blend", "members": []}]]}, {}, "is another blend"),
     ],
 )
-def test_wrong_parameters_are_refused(spec: dict, arrays: dict, message: str) -> None:
+def test_invalid_parameters_are_rejected(spec: dict, arrays: dict, message: str) -> None:
     with pytest.raises(ArtifactError, match=message):
         chain([spec], arrays, 2)

@@ -44,7 +44,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
-def test_a_model_folder_holds_what_is_served_and_what_serves_it(tmp_path: Path) -> None:
+def test_a_model_folder_holds_the_model_and_its_code(tmp_path: Path) -> None:
     write_model(tmp_path, SERVED, CONTRACT, {"trained": "somehow"})
     files = contents(tmp_path)
     package = {
@@ -66,9 +66,7 @@ def test_a_model_folder_holds_what_is_served_and_what_serves_it(tmp_path: Path) 
     np.testing.assert_array_equal(model.predict_proba(np.array([[1.0, 1.0]])), [0.5])
 
 
-def test_the_same_model_has_the_same_bytes_whenever_it_is_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_writing_a_model_twice_gives_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_model(tmp_path / "a", SERVED, CONTRACT, [1, 2])
     pack_model(tmp_path / "a", tmp_path / "a.tar.gz")
     monkeypatch.setattr(time, "time", lambda: 2_000_000_000.0)
@@ -81,14 +79,14 @@ def test_the_same_model_has_the_same_bytes_whenever_it_is_written(
     assert (tmp_path / "a.tar.gz").read_bytes() == (tmp_path / "b.tar.gz").read_bytes()
 
 
-def test_an_archive_unpacks_to_what_was_packed(tmp_path: Path) -> None:
+def test_unpacking_an_archive_restores_the_folder(tmp_path: Path) -> None:
     write_model(tmp_path / "model", SERVED, CONTRACT, None)
     pack_model(tmp_path / "model", tmp_path / "out" / "model.tar.gz")
     unpack_model(tmp_path / "out" / "model.tar.gz", tmp_path / "again")
     assert contents(tmp_path / "again") == contents(tmp_path / "model")
 
 
-def test_an_entry_that_would_leave_the_folder_is_refused(tmp_path: Path) -> None:
+def test_an_entry_outside_the_folder_is_rejected(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "evil.tar.gz", "w:gz") as archive:
         entry = tarfile.TarInfo("../escaped.txt")
         entry.size = 1
@@ -99,7 +97,7 @@ def test_an_entry_that_would_leave_the_folder_is_refused(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("damage", ["missing", "cut", "flipped", "not a tar"])
-def test_a_damaged_archive_is_refused(tmp_path: Path, damage: str) -> None:
+def test_a_damaged_archive_is_rejected(tmp_path: Path, damage: str) -> None:
     write_model(tmp_path / "model", SERVED, CONTRACT, None)
     archive = tmp_path / "model.tar.gz"
     pack_model(tmp_path / "model", archive)
@@ -123,23 +121,21 @@ def test_a_damaged_archive_is_refused(tmp_path: Path, damage: str) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"contract": "0" * 16}, "is not that of its feature names"),
+        ({"contract": "0" * 16}, "but the hash of its feature names is"),
         ({"features": [{"name": "debt"}], "contract": inference.contract_hash(["debt"])}, "shape"),
     ],
 )
-def test_a_contract_that_does_not_fit_is_refused_when_written(
-    tmp_path: Path, change: dict, message: str
-) -> None:
+def test_writing_an_invalid_contract_is_rejected(tmp_path: Path, change: dict, message: str) -> None:
     with pytest.raises(inference.ArtifactError, match=message):
         write_model(tmp_path, SERVED, {**CONTRACT, **change}, None)
 
 
-def test_the_code_installs_with_pip_alone_and_serves(tmp_path: Path) -> None:
-    # GIVEN a model's folder, and a pip that may not reach any index
+def test_the_code_installs_without_a_network_and_serves(tmp_path: Path) -> None:
+    # GIVEN a model's folder, and pip without an index
     write_model(tmp_path / "model", SERVED, CONTRACT, None)
     (pip,) = Path(ensurepip.__file__).parent.joinpath("_bundled").glob("pip-*.whl")
     environment = {**os.environ, "PYTHONPATH": str(pip), "PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull}
-    # WHEN the code is installed as the container does it
+    # WHEN the code is installed as in the container
     command = [sys.executable, "-m", "pip", "install", "--no-deps", "--target", str(tmp_path / "site"), "."]
     done = subprocess.run(
         command, cwd=tmp_path / "model" / "code", env=environment, capture_output=True, text=True, check=False

@@ -1,4 +1,4 @@
-"""Exported pipelines give scikit-learn's probabilities; what cannot be served is refused."""
+"""Exported pipelines return scikit-learn's probabilities, and unsupported ones are rejected."""
 
 from __future__ import annotations
 
@@ -64,16 +64,16 @@ PIPELINES = {
 
 
 @pytest.mark.parametrize("name", PIPELINES)
-def test_served_probabilities_are_those_of_scikit_learn(name: str, tmp_path: Path) -> None:
+def test_served_probabilities_equal_those_of_scikit_learn(name: str, tmp_path: Path) -> None:
     # GIVEN a fitted pipeline, exported with a calibration that changes nothing
     pipeline = fitted(PIPELINES[name]())
     write_model(tmp_path, export_pipeline(pipeline, AS_IT_IS), CONTRACT, pipeline)
-    # WHEN companies are predicted that lie far outside of the training data
+    # WHEN companies far outside the training range are scored
     values = [0.0, 1.0, 1e10, -1e10, -1.0, 5e-324, 1e-310, -1e-310, 0.3, 1e100, -1e100]
     hostile = np.random.default_rng(6).choice(values, (3000, 6))
     X = np.vstack([training_data()[0], hostile])
     served = inference.load(tmp_path).predict_proba(X)
-    # THEN the probabilities are the same, and the same for one row as for many
+    # THEN the probabilities are equal, for one row and for many
     with np.errstate(all="ignore"):
         expected = pipeline.predict_proba(X)[:, 1]
     np.testing.assert_allclose(served, expected, rtol=0, atol=1e-9)
@@ -106,26 +106,26 @@ def other_classes() -> Pipeline:
         (lambda: fitted(make_pipeline(RandomForestClassifier(2))), "is a RandomForestClassifier"),
         (
             lambda: fitted(make_pipeline(StandardScaler())),
-            "is a StandardScaler, which cannot be served at its",
+            "is a StandardScaler, which cannot be served in this position",
         ),
         (
             lambda: fitted(
                 make_pipeline(QuantileTransformer(n_quantiles=10, random_state=0), LogisticRegression())
             ),
-            'distribution cannot be served; supported is output_distribution="normal"',
+            "output_distribution='uniform' cannot be served; only \"normal\" is supported",
         ),
         (
             lambda: fitted(make_pipeline(MLPClassifier((2,), activation="logistic", max_iter=2))),
-            "activation 'logistic' cannot be served; supported are 'relu' and 'tanh'",
+            "activation 'logistic' cannot be served; it must be 'relu' or 'tanh'",
         ),
-        (other_classes, r"supported are the classes \[0, 1\]"),
+        (other_classes, r"the classes must be \[0, 1\]"),
     ],
 )
-def test_what_cannot_be_served_is_refused(pipeline: Any, message: str) -> None:
+def test_unsupported_pipelines_are_rejected(pipeline: Any, message: str) -> None:
     with pytest.raises(TypeError, match=message):
         export_pipeline(pipeline(), AS_IT_IS)
 
 
-def test_a_pipeline_that_is_not_fitted_is_refused() -> None:
+def test_an_unfitted_pipeline_is_rejected() -> None:
     with pytest.raises(NotFittedError):
         export_pipeline(make_pipeline(StandardScaler(), LogisticRegression()), AS_IT_IS)

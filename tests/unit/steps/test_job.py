@@ -1,4 +1,4 @@
-"""A job's folders and how it fails."""
+"""A job's folders, arguments and failures."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_folders_lie_under_opt_ml_or_the_given_base(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folders_are_below_opt_ml_or_the_configured_folder(
+    base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert job.processing_input("data") == base / "processing/input/data"
     assert job.processing_output("train") == base / "processing/output/train"
     assert job.channel("train") == base / "input/data/train"
@@ -27,38 +29,48 @@ def test_folders_lie_under_opt_ml_or_the_given_base(base: Path, monkeypatch: pyt
     assert job.model_dir() == Path("/opt/ml/model")
 
 
-def test_training_toolkit_variables_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variables_of_the_training_toolkit_take_precedence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SM_CHANNEL_TRAIN", "/elsewhere/train")
     monkeypatch.setenv("SM_MODEL_DIR", "/elsewhere/model")
     assert job.channel("train") == Path("/elsewhere/train")
     assert job.model_dir() == Path("/elsewhere/model")
 
 
-def test_job_error_leaves_its_message_where_sagemaker_reads_it(
+def test_a_job_error_is_written_where_sagemaker_reads_it(
     base: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def main() -> None:
-        raise job.JobError("The data is bad.\nMend it.")
+        raise job.JobError("The data is invalid.", "Fix it.")
 
     with pytest.raises(SystemExit) as exit_:
         job.run(main)
     assert exit_.value.code == 1
-    assert (base / "output/failure").read_text() == "The data is bad.\nMend it."
-    assert (base / "output/message").read_text() == "The data is bad.\nMend it."
-    assert capsys.readouterr().err == "The data is bad.\nMend it.\n"
+    assert (base / "output/failure").read_text() == "The data is invalid.\nFix it."
+    assert (base / "output/message").read_text() == "The data is invalid.\nFix it."
+    assert capsys.readouterr().err == "The data is invalid.\nFix it.\n"
 
 
-def test_unexpected_error_keeps_its_traceback_and_leaves_a_message(base: Path) -> None:
+def test_errors_have_a_code_a_problem_and_a_hint() -> None:
+    error = job.DataError("The data is invalid.", "Fix it.")
+    assert (error.code, error.problem, error.hint) == ("invalid_data", "The data is invalid.", "Fix it.")
+    assert str(error) == "The data is invalid.\nFix it."
+    assert str(job.JobError("No hint.")) == "No hint."
+    with pytest.raises(job.ParameterError, match="Resampler is 'x'; it must be one of a, b") as raised:
+        job.require_choice("Resampler", "x", ("a", "b"))
+    assert raised.value.code == "invalid_parameter"
+
+
+def test_an_unexpected_error_keeps_its_traceback_and_writes_a_message(base: Path) -> None:
     def main() -> None:
         raise ZeroDivisionError("by nothing")
 
     with pytest.raises(ZeroDivisionError):
         job.run(main)
     first = (base / "output/failure").read_text().splitlines()[0]
-    assert first == "The job stopped on an unexpected ZeroDivisionError: by nothing"
+    assert first == "The job failed with an unexpected ZeroDivisionError: by nothing"
 
 
-def test_long_message_is_cut_to_what_sagemaker_shows(base: Path) -> None:
+def test_a_long_message_is_cut_to_the_length_that_sagemaker_shows(base: Path) -> None:
     def main() -> None:
         raise job.JobError("x" * 5000)
 
@@ -69,37 +81,39 @@ def test_long_message_is_cut_to_what_sagemaker_shows(base: Path) -> None:
     assert message.endswith("(the job's log has the rest)")
 
 
-def test_reason_is_said_even_where_it_cannot_be_left(
+def test_the_reason_is_logged_even_if_it_cannot_be_written(
     base: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # GIVEN a folder that can't be made, as /opt/ml on a laptop
+    # GIVEN a folder that cannot be created, like /opt/ml on a laptop
     (base / "file").touch()
     monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(base / "file"))
 
     def main() -> None:
-        raise job.JobError("The data is bad.")
+        raise job.JobError("The data is invalid.")
 
     with pytest.raises(SystemExit) as exit_:
         job.run(main)
     assert exit_.value.code == 1
     first, second = capsys.readouterr().err.splitlines()
-    assert first == "The data is bad."
-    assert second.startswith(f"The reason could not be left in {base / 'file' / 'output'}: ")
+    assert first == "The data is invalid."
+    assert second.startswith(
+        f"The reason for the failure could not be written to {base / 'file' / 'output'}: "
+    )
 
 
-def test_success_leaves_no_failure(base: Path) -> None:
+def test_a_successful_job_writes_no_failure(base: Path) -> None:
     job.run(lambda: None)
     assert not (base / "output").exists()
 
 
-def test_wrong_arguments_are_a_failure_with_a_reason(base: Path) -> None:
+def test_invalid_arguments_fail_the_job_with_a_reason(base: Path) -> None:
     with pytest.raises(SystemExit) as exit_:
         job.run(lambda: select_features.main(["--feature-count", "many"]))
     assert exit_.value.code == 1
     assert "invalid int value: 'many'" in (base / "output/failure").read_text()
 
 
-def test_missing_input_names_the_file_and_what_is_there(base: Path) -> None:
+def test_a_missing_input_is_reported_with_the_contents_of_its_folder(base: Path) -> None:
     (base / "other.txt").touch()
     with pytest.raises(
         job.JobError, match=r"The list is missing: .*x\.json does not exist; .*\['other\.txt'\]"

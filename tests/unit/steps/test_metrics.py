@@ -1,4 +1,4 @@
-"""Metrics against hand-made values and scikit-learn's."""
+"""Metrics and intervals compared with known values and with scikit-learn."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def test_roc_auc_counts_ties_half() -> None:
     assert metrics.roc_auc(Y, P) == pytest.approx(5.5 / 6)
 
 
-def test_average_precision_by_hand() -> None:
+def test_average_precision_of_three_companies() -> None:
     # Recall ½ at precision 1, then recall 1 at precision 2/3.
     assert metrics.average_precision(Y, P) == pytest.approx(0.5 * 1 + 0.5 * 2 / 3)
 
 
-def test_against_scikit_learn(noisy: tuple[metrics.Labels, metrics.Floats]) -> None:
+def test_metrics_equal_those_of_scikit_learn(noisy: tuple[metrics.Labels, metrics.Floats]) -> None:
     y, p = noisy
     assert metrics.roc_auc(y, p) == pytest.approx(sklearn.metrics.roc_auc_score(y, p))
     assert metrics.average_precision(y, p) == pytest.approx(sklearn.metrics.average_precision_score(y, p))
@@ -49,7 +49,7 @@ def test_roc_auc_needs_both_classes() -> None:
 def test_expected_calibration_error() -> None:
     y = np.array([0] * 9 + [1] + [0] * 4 + [1] * 6)
     p = np.array([0.1] * 10 + [0.8] * 10)
-    # Two bins: 0.1 against 0.1, 0.8 against 0.6.
+    # Two bins: 0.1 predicted and 0.1 observed, 0.8 predicted and 0.6 observed.
     assert metrics.expected_calibration_error(y, p, bins=2) == pytest.approx(0.1)
 
 
@@ -69,19 +69,19 @@ def test_interval_covers_the_value_and_repeats_with_the_seed(
     noisy: tuple[metrics.Labels, metrics.Floats],
 ) -> None:
     y, p = noisy
-    interval = intervals.figure_intervals(y, p, seed=1)["roc_auc"]
+    interval = intervals.metric_intervals(y, p, seed=1)["roc_auc"]
     assert interval.value == metrics.roc_auc(y, p)
     assert interval.low < interval.value < interval.high
     # The interval is about ± 1.96 standard deviations wide.
     assert interval.high - interval.low == pytest.approx(3.92 * interval.standard_deviation, rel=0.1)
-    assert interval == intervals.figure_intervals(y, p, seed=1)["roc_auc"]
-    assert interval != intervals.figure_intervals(y, p, seed=2)["roc_auc"]
+    assert interval == intervals.metric_intervals(y, p, seed=1)["roc_auc"]
+    assert interval != intervals.metric_intervals(y, p, seed=2)["roc_auc"]
 
 
-def test_every_interval_is_that_of_the_figure_over_resampled_companies(
+def test_intervals_equal_a_simple_bootstrap(
     noisy: tuple[metrics.Labels, metrics.Floats],
 ) -> None:
-    # GIVEN scores that tie, and the same bootstrap done the slow way: each figure anew on drawn companies
+    # GIVEN scores with ties, and a simple bootstrap that computes each metric on the drawn companies
     y, p = noisy
     generator = np.random.default_rng(11)
     figures = {
@@ -99,8 +99,8 @@ def test_every_interval_is_that_of_the_figure_over_resampled_companies(
         for name, figure in figures.items():
             slow[name].append(figure(y[drawn], p[drawn]))
     # WHEN all are computed at once
-    found = intervals.figure_intervals(y, p, seed=1)
-    # THEN values are the same, and intervals but for the luck of the draw
+    found = intervals.metric_intervals(y, p, seed=1)
+    # THEN values are equal, and intervals are equal but for random differences
     assert set(found) == set(figures)
     for name, figure in figures.items():
         assert found[name].value == pytest.approx(figure(y, p), rel=1e-12), name
@@ -110,8 +110,8 @@ def test_every_interval_is_that_of_the_figure_over_resampled_companies(
         assert found[name].high == pytest.approx(np.quantile(slow[name], 0.975), abs=0.5 * spread), name
 
 
-def test_memory_does_not_grow_with_pairs_of_companies() -> None:
-    # GIVEN companies of which all pairs would take 1.6 GB
+def test_memory_does_not_grow_with_the_pairs_of_companies() -> None:
+    # GIVEN companies whose pairs would need 1.6 GB
     generator = np.random.default_rng(0)
     y = np.repeat([1, 0], [2_000, 100_000])
     tracemalloc.start()
@@ -121,12 +121,12 @@ def test_memory_does_not_grow_with_pairs_of_companies() -> None:
     assert peak < 20e6
 
 
-def test_interval_of_a_perfect_ranking_has_no_width() -> None:
-    interval = intervals.figure_intervals(Y, Y.astype(float), seed=1)["roc_auc"]
+def test_the_interval_of_a_perfect_ranking_has_no_width() -> None:
+    interval = intervals.metric_intervals(Y, Y.astype(float), seed=1)["roc_auc"]
     assert interval.as_dict() == {"value": 1.0, "low": 1.0, "high": 1.0}
 
 
-def test_paired_difference(noisy: tuple[metrics.Labels, metrics.Floats]) -> None:
+def test_the_paired_difference_of_two_rankings(noisy: tuple[metrics.Labels, metrics.Floats]) -> None:
     y, p = noisy
     same = intervals.roc_auc_difference(y, p, p, seed=1)
     assert same.as_dict() == {"value": 0.0, "low": 0.0, "high": 0.0}
@@ -165,7 +165,7 @@ def test_confusion_and_rates() -> None:
 
 def test_model_quality_layout(noisy: tuple[metrics.Labels, metrics.Floats]) -> None:
     y, p = noisy
-    quality = model_quality(y, p, 0.5, intervals.figure_intervals(y, p, seed=1))
+    quality = model_quality(y, p, 0.5, intervals.metric_intervals(y, p, seed=1))
     counts = sklearn.metrics.confusion_matrix(y, p >= 0.5)
     assert quality["confusion_matrix"] == {str(i): {str(j): counts[i, j] for j in (0, 1)} for i in (0, 1)}
     assert quality["f1"]["value"] == pytest.approx(sklearn.metrics.f1_score(y, p >= 0.5))
@@ -177,7 +177,7 @@ def test_model_quality_layout(noisy: tuple[metrics.Labels, metrics.Floats]) -> N
 
 def test_curves_keep_their_shape_with_few_points(noisy: tuple[metrics.Labels, metrics.Floats]) -> None:
     y, p = noisy
-    quality = model_quality(y, p, 0.5, intervals.figure_intervals(y, p, seed=1))
+    quality = model_quality(y, p, 0.5, intervals.metric_intervals(y, p, seed=1))
     roc = quality["receiver_operating_characteristic_curve"]
     area = np.trapezoid(roc["true_positive_rates"], roc["false_positive_rates"])
     assert area == pytest.approx(metrics.roc_auc(y, p))

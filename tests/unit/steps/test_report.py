@@ -1,4 +1,4 @@
-"""report.html: what it says, and that nothing in the data can get out of its place in the page."""
+"""report.html: its contents, and the escaping of names from the data."""
 
 from __future__ import annotations
 
@@ -16,9 +16,8 @@ import pytest
 
 from scripts.data.source import UCI_SHA256
 from steps import evaluate
-from steps.judging.judging import Judged, judge
+from steps.judging.judged_model import JudgedModel, judge
 from steps.measures.importance import permutation_importance
-from steps.report import subject
 from steps.report.charts import squares, wilson
 from steps.report.markup import Markup, element, percent
 from steps.report.page import render
@@ -30,7 +29,7 @@ HOSTILE = '</title></style><script>alert("1")</script><img src=x onerror=alert(2
 
 
 class Page(HTMLParser):
-    """Collects a page's elements and text, and checks that every element is closed where it should be."""
+    """Collects a page's elements and text, and checks that all elements are closed correctly."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -62,7 +61,7 @@ class Page(HTMLParser):
 
 @dataclasses.dataclass(frozen=True)
 class Evaluated:
-    """An execution that has been judged against a champion, and what its report was made of."""
+    """An execution that was compared with a champion, with the inputs of its report."""
 
     root: Path
     html: str
@@ -72,7 +71,7 @@ class Evaluated:
         import pandas as pd
 
         test = pd.read_parquet(space.folder("test") / "test.parquet")
-        models: dict[str, Judged] = {
+        models: dict[str, JudgedModel] = {
             name: judge(space.folder(name) / "model.tar.gz", self.root / name, test, 42, name)
             for name in ("baseline", "recommended")
         }
@@ -99,7 +98,7 @@ def evaluated(trained: Any, tmp_path_factory: pytest.TempPathFactory) -> Evaluat
     return Evaluated(root, (root / "evaluation" / "report.html").read_text(encoding="utf-8"), evaluation)
 
 
-def test_one_page_that_needs_nothing_else(evaluated: Evaluated) -> None:
+def test_the_report_is_one_self_contained_page(evaluated: Evaluated) -> None:
     page = Page(evaluated.html)
     assert not {"script", "link", "img", "iframe", "object"} & set(page.elements)
     assert not [value for name, value in page.attributes if name in ("href", "src") or name.startswith("on")]
@@ -108,7 +107,7 @@ def test_one_page_that_needs_nothing_else(evaluated: Evaluated) -> None:
     assert len(evaluated.html) < 300_000
 
 
-def test_says_verdict_figures_and_provenance(evaluated: Evaluated) -> None:
+def test_the_report_has_verdict_metrics_and_provenance(evaluated: Evaluated) -> None:
     words = Page(evaluated.html).words
     evaluation = evaluated.evaluation
     selected = evaluation["candidates"]["recommended"]
@@ -122,20 +121,20 @@ def test_says_verdict_figures_and_provenance(evaluated: Evaluated) -> None:
         assert f"parameter {name} {value}" in words
 
 
-def test_evaluation_holds_what_the_report_draws(evaluated: Evaluated) -> None:
+def test_the_evaluation_has_importance_and_drift(evaluated: Evaluated) -> None:
     evaluation = evaluated.evaluation
     lost = [feature["lost"] for feature in evaluation["importance"]]
     assert lost == sorted(lost, reverse=True)
-    # The companies that make the data differ in their first eight ratios alone.
+    # The classes only differ in the first eight ratios.
     assert lost[0] > 0.01
-    # The same companies as the champion was trained on, but for chance.
+    # Both samples come from the same distribution.
     assert evaluation["drift"]["probability"] < 0.5
     assert evaluation["drift"]["trained_on"]["data_sha256"] == evaluation["data"]["sha256"]
-    assert "Trained on the same data file." in Page(evaluated.html).words
+    assert "The champion was trained on the same data file." in Page(evaluated.html).words
 
 
-def test_what_the_data_says_stays_text(evaluated: Evaluated, trained: Any) -> None:
-    # GIVEN a column, a file, an execution and an estimator with a hostile name
+def test_markup_in_names_is_escaped(evaluated: Evaluated, trained: Any) -> None:
+    # GIVEN a column, a file, an execution and an estimator with markup in their names
     made = evaluated.subject(trained)
     selected = made.selected
     features = [dict(feature) for feature in selected.facts["features"]]
@@ -154,7 +153,7 @@ def test_what_the_data_says_stays_text(evaluated: Evaluated, trained: Any) -> No
     candidates = {
         made.selected_name: {**made.features["candidates"][made.selected_name], "rejected": rejected}
     }
-    # WHEN the report is drawn
+    # WHEN the report is rendered
     html = render(
         dataclasses.replace(
             made,
@@ -164,7 +163,7 @@ def test_what_the_data_says_stays_text(evaluated: Evaluated, trained: Any) -> No
             features={**made.features, "candidates": candidates},
         )
     )
-    # THEN it is shown as it is, and is no markup
+    # THEN the names are shown as text
     page = Page(html)
     assert page.words.count(re.sub(r"\s+", " ", HOSTILE)) >= 8
     assert not {"script", "img"} & set(page.elements)
@@ -172,22 +171,21 @@ def test_what_the_data_says_stays_text(evaluated: Evaluated, trained: Any) -> No
     assert "<img" not in html
 
 
-def test_warns_of_other_data(evaluated: Evaluated, trained: Any) -> None:
+def test_the_report_warns_about_other_data(evaluated: Evaluated, trained: Any) -> None:
     def words(file: str, sha256: str) -> str:
         evaluation = {**evaluated.evaluation, "data": {"file": file, "sha256": sha256}}
         return Page(render(evaluated.subject(trained, evaluation=evaluation))).words
 
     assert "Sample data: the companies are invented" in words("sample-data.csv", "0" * 64)
-    assert "Not the UCI data set 572: these figures are about the companies in mine.csv." in words(
+    assert "This is not the UCI data set 572. The figures are about the companies in mine.csv." in words(
         "mine.csv", "0" * 64
     )
     real = words("taiwanese_bankruptcy.csv", UCI_SHA256[0])
     assert "Sample data" not in real
-    assert "Not the UCI" not in real
-    assert subject.UCI_SHA256 == UCI_SHA256
+    assert "not the UCI" not in real
 
 
-def test_says_loudly_what_was_not_compared(evaluated: Evaluated, trained: Any) -> None:
+def test_the_report_warns_if_the_champion_was_not_compared(evaluated: Evaluated, trained: Any) -> None:
     champion = {"compared": False, "reason": "CompareWithChampion is no"}
     evaluation = {**evaluated.evaluation, "champion": champion, "drift": None}
     words = Page(render(evaluated.subject(trained, evaluation=evaluation))).words
@@ -210,27 +208,27 @@ def test_percent() -> None:
 
 
 def test_wilson_interval() -> None:
-    # Wilson (1927) for 10 of 100, as R's prop.test(10, 100, correct = FALSE) gives it.
+    # R's prop.test(10, 100, correct = FALSE) returns this interval.
     assert wilson(10, 100) == pytest.approx((0.0552, 0.1744), abs=1e-4)
     assert wilson(0, 10)[0] == 0.0
 
 
-def test_squares_are_companies_or_percents() -> None:
+def test_squares_are_companies_or_percentages() -> None:
     assert squares([("high", 3), ("low", 4)]).count("<rect") == 7
     many = squares([("high", 5), ("medium", 44), ("low", 856)])
     assert (many.count("level-medium"), many.count("<rect")) == (5, 100)
 
 
-def test_axes_place_values_and_hold_what_is_beyond() -> None:
+def test_axes_position_values_and_clip_those_outside() -> None:
     axis = Axis("p", 0.001, 0.999, [], log_odds)
-    assert axis.place(0.5) == pytest.approx(0.5)
-    assert axis.place(0.0) == 0
+    assert axis.position(0.5) == pytest.approx(0.5)
+    assert axis.position(0.0) == 0
     plot = Plot("t", axis, Axis("q", 0, 1, []))
     plot.line(np.linspace(0, 1, 10_000), np.linspace(0, 1, 10_000), "x")
     assert plot.marks[0].count(",") == 400
 
 
-def test_importance_finds_what_a_model_uses_and_draws_from_large_data() -> None:
+def test_importance_finds_used_features_and_samples_large_data() -> None:
     generator = np.random.default_rng(0)
     X = generator.normal(size=(30_000, 40))
     y = (X[:, 3] + 0.5 * X[:, 7] + generator.normal(size=len(X)) > 2.5).astype(int)

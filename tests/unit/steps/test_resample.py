@@ -1,4 +1,4 @@
-"""Resample: balanced, scaled, training companies only, whole and per fold."""
+"""Resample: balances scaled training companies, all together and per fold."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_classes_are_balanced(trained: Any, tmp_path: Path, resampler: str) -> N
         assert count["after"]["not_bankrupt"] <= count["before"]["not_bankrupt"]
 
 
-def test_none_only_scales(trained: Any, tmp_path: Path) -> None:
+def test_resampler_none_only_scales(trained: Any, tmp_path: Path) -> None:
     run(trained, tmp_path, "none")
     train = pd.read_parquet(trained.folder("train") / "train.parquet")
     names = baseline_features(trained)
@@ -54,7 +54,7 @@ def test_none_only_scales(trained: Any, tmp_path: Path) -> None:
     assert list(whole.columns) == [*names, TARGET]
     expected = (train[names] - train[names].mean()) / train[names].std(ddof=0)
     np.testing.assert_allclose(whole[names], expected, atol=1e-9)
-    # Each fold's set is of the other folds' companies, scaled by them alone.
+    # The file of a fold has the companies of the other folds, scaled by those.
     others = train[train["fold"] != 3]
     fold = pd.read_parquet(tmp_path / "fold-3.parquet")
     assert len(fold) == len(others)
@@ -62,7 +62,9 @@ def test_none_only_scales(trained: Any, tmp_path: Path) -> None:
     assert fold[TARGET].tolist() == others[TARGET].tolist()
 
 
-def test_smote_keeps_real_companies_and_draws_between_bankrupt_ones(trained: Any, tmp_path: Path) -> None:
+def test_smote_keeps_real_companies_and_interpolates_between_bankrupt_ones(
+    trained: Any, tmp_path: Path
+) -> None:
     run(trained, tmp_path / "none", "none")
     run(trained, tmp_path / "smote", "smote")
     real = pd.read_parquet(tmp_path / "none" / "whole.parquet")
@@ -75,7 +77,7 @@ def test_smote_keeps_real_companies_and_draws_between_bankrupt_ones(trained: Any
     assert (drawn.max() <= bankrupt.max() + 1e-12).all()
 
 
-def test_of_very_many_companies_a_sample_is_resampled(
+def test_very_many_companies_are_sampled_before_resampling(
     trained: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(trained, tmp_path / "all", "none")
@@ -86,21 +88,21 @@ def test_of_very_many_companies_a_sample_is_resampled(
         drawn = pd.read_parquet(tmp_path / "sample" / f"{part}.parquet")
         assert sum(count["before"].values()) == len(drawn) == pytest.approx(300, abs=1)
         assert drawn[TARGET].mean() == pytest.approx(everyone[TARGET].mean(), abs=0.005)
-        # They are scaled as all companies are, which is how the network will meet them.
+        # The sample is scaled by all companies, as in TrainBaseline.
         assert set(map(tuple, drawn.to_numpy())) <= set(map(tuple, everyone.to_numpy()))
 
 
-def test_unknown_resampler(trained: Any, tmp_path: Path) -> None:
+def test_an_unknown_resampler_is_rejected(trained: Any, tmp_path: Path) -> None:
     with pytest.raises(JobError, match="Resampler is 'adasyn'; it must be one of smote-tomek, smote, none"):
         run(trained, tmp_path, "adasyn")
 
 
-def test_missing_features(trained: Any, tmp_path: Path) -> None:
+def test_missing_features_are_reported(trained: Any, tmp_path: Path) -> None:
     with pytest.raises(JobError, match=r"list of selected features is missing: .*features\.json"):
         resample.main([*trained.arguments("train"), "--features", str(tmp_path)])
 
 
-def test_smote_tomek_is_imbalanced_learns_where_all_fit_into_one_block() -> None:
+def test_smote_tomek_equals_imbalanced_learn_within_one_block() -> None:
     random = np.random.default_rng(1)
     X = random.normal(size=(600, 3))
     y = (X[:, 0] + random.normal(size=600) > 1.5).astype(np.int8)
@@ -108,15 +110,15 @@ def test_smote_tomek_is_imbalanced_learns_where_all_fit_into_one_block() -> None
     found = resample.resample("smote-tomek", X, y, 7)
     np.testing.assert_array_equal(found[0], expected)
     np.testing.assert_array_equal(found[1], labels)
-    assert len(labels) < 2 * (y == 0).sum()  # there was something to remove
+    assert len(labels) < 2 * (y == 0).sum()  # Some links were removed.
 
 
-def test_links_are_found_within_blocks_of_what_is_close() -> None:
-    # GIVEN pairs of opposite classes along a line, and a mass of companies that share one place
+def test_links_are_found_within_blocks_of_close_companies() -> None:
+    # GIVEN pairs of opposite classes on a line, and many companies at one point
     places = np.repeat(np.arange(100.0), 2) * 10 + np.tile([0.0, 1.0], 100)
     X = np.column_stack([np.concatenate([places, np.full(300, -500.0)]), np.zeros(500)])
     y = np.concatenate([np.tile([0, 1], 100), np.zeros(300)]).astype(np.int8)
-    # WHEN they are looked through in blocks of 64, THEN the pairs that no border parts are found
+    # WHEN links are searched in blocks of 64 THEN the pairs within a block are found
     kept = resample.without_tomek_links(X, y, largest=64)
     linked = np.setdiff1d(np.arange(500), kept)
     assert set(linked) <= set(range(200))

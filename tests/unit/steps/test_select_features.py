@@ -1,4 +1,4 @@
-"""SelectFeatures: which columns each candidate gets, and why the others fell."""
+"""SelectFeatures: each candidate's columns, and the reasons for rejecting the others."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def train(companies: Companies) -> pd.DataFrame:
     return companies(rows=400, bankrupt=80).assign(fold=np.int8(0))
 
 
-def test_baseline_is_select_k_best(train: pd.DataFrame) -> None:
+def test_the_baseline_equals_select_k_best(train: pd.DataFrame) -> None:
     chosen = select_features.select(train, 20, 0)["baseline"]
     usable = [name for name in RATIOS if name not in ("Net Income Flag", "Current Liability to Liability")]
     best = SelectKBest(f_classif, k=20).fit(train[usable].to_numpy(), train[TARGET])
@@ -38,17 +38,17 @@ def test_informative_columns_are_found(train: pd.DataFrame) -> None:
         assert set(RATIOS[:8]) <= set(chosen["features"])
 
 
-def test_recommended_sees_ranks_where_the_baseline_sees_units(train: pd.DataFrame) -> None:
-    # GIVEN a column that tells the classes apart, a few values of which are in units 1e10 larger
+def test_the_recommended_selection_ignores_units_unlike_the_baseline(train: pd.DataFrame) -> None:
+    # GIVEN a column that separates the classes, with a few values in a unit 1e10 times larger
     signal = train[TARGET] + np.random.default_rng(1).uniform(0, 1, len(train))
     train["Quick Ratio"] = np.where(np.arange(len(train)) % 50 == 0, 1e10 * signal, signal)
     chosen = select_features.select(train, 5, 0)
-    # THEN only the selector on quantiles takes it
+    # THEN only the recommended selection uses it
     assert "Quick Ratio" in chosen["recommended"]["features"]
     assert "Quick Ratio" not in chosen["baseline"]["features"]
 
 
-def test_every_other_column_has_its_reason(train: pd.DataFrame) -> None:
+def test_every_rejected_column_has_a_reason(train: pd.DataFrame) -> None:
     for chosen in select_features.select(train, 20, 0).values():
         rejected = chosen["rejected"]
         assert rejected["Net Income Flag"] == "constant: every training company has 1"
@@ -59,13 +59,13 @@ def test_every_other_column_has_its_reason(train: pd.DataFrame) -> None:
         assert sorted(ranks) == list(range(21, 94))
 
 
-def test_all_columns_can_be_asked_for(train: pd.DataFrame) -> None:
+def test_all_columns_can_be_selected(train: pd.DataFrame) -> None:
     for chosen in select_features.select(train, 95, 0).values():
         assert len(chosen["features"]) == 93
 
 
 def test_equal_scores_prefer_the_earlier_column(train: pd.DataFrame) -> None:
-    # GIVEN a mirror image, which scores the same but is no duplicate
+    # GIVEN a negated column, which has the same score but is not a duplicate
     train["Equity to Liability"] = -train[RATIOS[0]]
     chosen = select_features.select(train[[TARGET, *RATIOS]], 93, 0)["baseline"]["scores"]
     assert chosen["Equity to Liability"] == pytest.approx(chosen[RATIOS[0]])
@@ -74,26 +74,26 @@ def test_equal_scores_prefer_the_earlier_column(train: pd.DataFrame) -> None:
     assert select_features.select(frame, 1, 0)["recommended"]["features"] == [RATIOS[0]]
 
 
-def test_perfect_column_has_a_finite_score(train: pd.DataFrame) -> None:
+def test_a_perfect_column_has_a_finite_score(train: pd.DataFrame) -> None:
     train["Quick Ratio"] = train[TARGET].astype(float)
     chosen = select_features.select(train, 3, 0)["baseline"]
     assert "Quick Ratio" in chosen["features"]
     json.dumps(chosen, allow_nan=False)
 
 
-def test_only_constant_columns(train: pd.DataFrame) -> None:
+def test_only_constant_columns_are_rejected(train: pd.DataFrame) -> None:
     frame = train.assign(**dict.fromkeys(RATIOS, 0.5))
-    with pytest.raises(JobError, match="Every ratio has one value"):
+    with pytest.raises(JobError, match="Every ratio is constant over the training companies"):
         select_features.select(frame, 10, 0)
 
 
 @pytest.mark.parametrize("count", ["0", "96", "-1"])
-def test_feature_count_out_of_range(tmp_path: Path, count: str) -> None:
+def test_a_feature_count_out_of_range_is_rejected(tmp_path: Path, count: str) -> None:
     with pytest.raises(JobError, match=f"FeatureCount is {count}; it must be between 1 and 95"):
         select_features.main(["--data", str(tmp_path), "--feature-count", count])
 
 
-def test_outputs(trained: Any) -> None:
+def test_the_outputs_of_select_features(trained: Any) -> None:
     train = pd.read_parquet(trained.folder("train") / "train.parquet")
     test = pd.read_parquet(trained.folder("test") / "test.parquet")
     facts = json.loads((trained.folder("features") / "features.json").read_text())
@@ -113,8 +113,10 @@ def test_outputs(trained: Any) -> None:
     }
 
 
-def test_test_companies_have_no_say(companies: Companies, data_file: Any, tmp_path: Path) -> None:
-    # GIVEN two files that differ in the labels of test companies alone
+def test_test_companies_do_not_influence_the_selection(
+    companies: Companies, data_file: Any, tmp_path: Path
+) -> None:
+    # GIVEN two files that only differ in the labels of test companies
     from steps.split import is_test
 
     frame = companies()

@@ -1,4 +1,4 @@
-"""The split: by content alone, stable as data grows, never with too few of a class."""
+"""The split depends only on a company's ratios, is stable, and needs enough companies of each class."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import pandas as pd
 import pytest
 
 from steps.dataset.columns import RATIOS, TARGET
-from steps.frames import DataError
+from steps.job import DataError
 from steps.split import is_test, split
 
 Companies = Callable[..., pd.DataFrame]
 
 
-def test_side_is_the_hash_of_the_ratios_in_sorted_name_order(companies: Companies) -> None:
+def test_side_is_decided_by_the_hash_of_the_ratios_in_name_order(companies: Companies) -> None:
     frame = companies(rows=200, bankrupt=40)
     expected = []
     for _, row in frame.iterrows():
@@ -28,7 +28,9 @@ def test_side_is_the_hash_of_the_ratios_in_sorted_name_order(companies: Companie
     assert 20 < sum(expected) < 60
 
 
-def test_side_ignores_label_order_of_columns_rows_and_sign_of_zero(companies: Companies) -> None:
+def test_side_ignores_labels_and_the_order_of_columns_and_rows_and_the_sign_of_zero(
+    companies: Companies,
+) -> None:
     frame = companies(rows=200, bankrupt=40)
     frame["Cash flow rate"] = 0.0
     sides = is_test(frame)
@@ -45,16 +47,53 @@ def test_companies_stay_on_their_side_as_data_grows(companies: Companies) -> Non
     assert np.array_equal(is_test(grown)[: len(old)], is_test(old))
 
 
-def test_folds_are_stratified_and_depend_on_the_seed_alone(companies: Companies) -> None:
+def test_folds_are_stratified_and_depend_only_on_the_seed(companies: Companies) -> None:
     frame = companies()
     train, test = split(frame, seed=7)
     assert len(train) + len(test) == 600
+    assert list(train.columns) == [*frame.columns, "fold"]
+    assert list(test.columns) == list(frame.columns)
+    assert list(train.index) == list(range(len(train)))
+    assert list(test.index) == list(range(len(test)))
     assert train["fold"].dtype == np.int8
     counts = train.groupby("fold")[TARGET].agg(["size", "sum"])
     assert len(counts) == 5
     assert (counts.max() - counts.min() <= 1).all()
     pd.testing.assert_frame_equal(split(frame, seed=7)[0], train)
     assert not np.array_equal(split(frame, seed=8)[0]["fold"], train["fold"])
+
+
+def labeled(
+    frame: pd.DataFrame, *, bankrupt_test: int | None = None, bankrupt_train: int | None = None
+) -> pd.DataFrame:
+    """Return the companies with a number of bankruptcies on each side; None means half of the side."""
+    y = np.zeros(len(frame), dtype=np.int8)
+    for side, count in ((is_test(frame), bankrupt_test), (~is_test(frame), bankrupt_train)):
+        members = np.flatnonzero(side)
+        y[members[: len(members) // 2 if count is None else count]] = 1
+    return frame.assign(**{TARGET: y})
+
+
+@pytest.mark.parametrize("side", ["test", "train"])
+@pytest.mark.parametrize("label", [0, 1])
+def test_each_side_needs_ten_companies_of_each_class(companies: Companies, side: str, label: int) -> None:
+    frame = companies()
+    size = int(np.sum(is_test(frame) == (side == "test")))
+
+    def with_count(count: int) -> pd.DataFrame:
+        return labeled(frame, **{f"bankrupt_{side}": count if label else size - count})
+
+    train, test = split(with_count(10), seed=42)
+    assert int(np.sum({"train": train, "test": test}[side][TARGET] == label)) == 10
+    what, name = ("bankrupt" if label else "not bankrupt"), ("training" if side == "train" else "test")
+    message = f"too few companies that are {what}: 9 on the {name} side; at least 10 are needed"
+    with pytest.raises(DataError, match=message) as error:
+        split(with_count(9), seed=42)
+    assert "The file holds 600 companies." in str(error.value)
+    assert (error.value.code, error.value.hint) == (
+        "invalid_data",
+        "Use a file with more companies of this class.",
+    )
 
 
 @pytest.mark.parametrize(
@@ -65,6 +104,6 @@ def test_folds_are_stratified_and_depend_on_the_seed_alone(companies: Companies)
         (600, "too few companies that are not bankrupt: 0 on the training side"),
     ],
 )
-def test_too_few_of_a_class(companies: Companies, bankrupt: int, message: str) -> None:
+def test_too_few_companies_of_a_class_are_rejected(companies: Companies, bankrupt: int, message: str) -> None:
     with pytest.raises(DataError, match=message):
         split(companies(bankrupt=bankrupt), seed=42)

@@ -1,4 +1,4 @@
-"""Both training jobs: what they write, and that the same input gives the same bytes."""
+"""Both training jobs: their outputs, and equal bytes for equal inputs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def read_model(folder: Path) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("candidate", "estimator"), [("baseline", "mlp"), ("recommended", "logistic")])
-def test_contract_facts(trained: Any, candidate: str, estimator: str) -> None:
+def test_the_contract_describes_the_training_data(trained: Any, candidate: str, estimator: str) -> None:
     contract = read_model(trained.folder(f"model-{candidate}"))["contract"]
     facts = json.loads((trained.folder("features") / "features.json").read_text())
     train = pd.read_parquet(trained.folder("train") / "train.parquet")
@@ -48,7 +48,7 @@ def test_contract_facts(trained: Any, candidate: str, estimator: str) -> None:
 
 
 @pytest.mark.parametrize("candidate", ["baseline", "recommended"])
-def test_served_equals_the_audit_copy(trained: Any, candidate: str) -> None:
+def test_the_served_model_equals_the_audit_copy(trained: Any, candidate: str) -> None:
     folder = trained.folder(f"model-{candidate}")
     audit = joblib.load(folder / "model.joblib")
     test = pd.read_parquet(trained.folder("test") / "test.parquet")
@@ -58,7 +58,7 @@ def test_served_equals_the_audit_copy(trained: Any, candidate: str) -> None:
     assert isinstance(audit["calibration"], Calibration)
 
 
-def test_baseline_is_the_published_recipe(trained: Any) -> None:
+def test_the_baseline_is_the_described_recipe(trained: Any) -> None:
     pipeline = joblib.load(trained.folder("model-baseline") / "model.joblib")["pipeline"]
     assert [name for name, _ in pipeline.steps] == ["scale", "mlp"]
     parameters = pipeline["mlp"].get_params()
@@ -76,7 +76,7 @@ def test_baseline_is_the_published_recipe(trained: Any) -> None:
         "random_state": 42,
     }
     assert {name: parameters[name] for name in expected} == expected
-    # The scaler knows real companies, not resampled ones.
+    # The scaler is fitted on real companies, not on resampled ones.
     train = pd.read_parquet(trained.folder("train") / "train.parquet")
     names = joblib.load(trained.folder("model-baseline") / "model.joblib")["features"]
     np.testing.assert_allclose(pipeline["scale"].mean_, train[names].mean(), rtol=1e-9)
@@ -94,7 +94,7 @@ def test_metrics_are_logged_for_metric_definitions(
     assert float(logged["roc_auc"]) == pytest.approx(out_of_fold["roc_auc"], abs=1e-6)
 
 
-def test_same_bytes_whatever_the_number_of_processes(trained: Any, tmp_path: Path) -> None:
+def test_the_number_of_processes_does_not_change_the_bytes(trained: Any, tmp_path: Path) -> None:
     arguments = [*trained.arguments("train", "features", "resampled"), "--model-dir", str(tmp_path)]
     train_baseline.main([*arguments, "--processes", "2"])
     folder = trained.folder("model-baseline")
@@ -102,14 +102,14 @@ def test_same_bytes_whatever_the_number_of_processes(trained: Any, tmp_path: Pat
     assert (tmp_path / "model.json").read_bytes() == (folder / "model.json").read_bytes()
 
 
-def test_seed_reaches_the_network(trained: Any, tmp_path: Path) -> None:
+def test_the_seed_changes_the_network(trained: Any, tmp_path: Path) -> None:
     arguments = [*trained.arguments("train", "features", "resampled"), "--model-dir", str(tmp_path)]
     train_baseline.main([*arguments, "--processes", "1", "--random-seed", "7"])
     other = (trained.folder("model-baseline") / "model.npz").read_bytes()
     assert (tmp_path / "model.npz").read_bytes() != other
 
 
-def test_unknown_estimator(trained: Any, tmp_path: Path) -> None:
+def test_an_unknown_estimator_is_rejected(trained: Any, tmp_path: Path) -> None:
     arguments = [*trained.arguments("train", "features"), "--model-dir", str(tmp_path)]
     with pytest.raises(
         JobError, match="Estimator is 'magic'; it must be one of blend, boosting, mlp-bag, forest, logistic"
@@ -118,8 +118,8 @@ def test_unknown_estimator(trained: Any, tmp_path: Path) -> None:
     assert not any(tmp_path.iterdir())
 
 
-def test_out_of_fold_means_unseen(trained: Any, tmp_path: Path) -> None:
-    # GIVEN a fit that records the companies that it sees
+def test_out_of_fold_predictions_are_for_unseen_companies(trained: Any, tmp_path: Path) -> None:
+    # GIVEN a fit that records its companies
     data = read_training_set(trained.folder("train"), trained.folder("features"), "recommended")
     seen: dict[int | None, int] = {}
 
@@ -135,8 +135,8 @@ def test_out_of_fold_means_unseen(trained: Any, tmp_path: Path) -> None:
     assert sum(len(data.y) - seen[k] for k in range(5)) == len(data.y)
 
 
-def test_baseline_network_of_a_fold_sees_that_folds_set_alone(trained: Any, tmp_path: Path) -> None:
-    # GIVEN none of the resampled sets that hold companies of fold 3
+def test_the_baseline_network_of_a_fold_uses_only_that_folds_companies(trained: Any, tmp_path: Path) -> None:
+    # GIVEN only the resampled companies outside fold 3
     shutil.copy(trained.folder("resampled") / "fold-3.parquet", tmp_path)
     data = read_training_set(trained.folder("train"), trained.folder("features"), "baseline")
     pipeline = train_baseline.fit_baseline(data, tmp_path, 42, 3)
@@ -145,8 +145,8 @@ def test_baseline_network_of_a_fold_sees_that_folds_set_alone(trained: Any, tmp_
         train_baseline.fit_baseline(data, tmp_path, 42, None)
 
 
-def test_noise_is_not_learnt(trained: Any, tmp_path: Path) -> None:
-    # GIVEN labels drawn by lot, which a model could only know by heart
+def test_noise_is_not_learned(trained: Any, tmp_path: Path) -> None:
+    # GIVEN random labels, which a model could only memorize
     data = read_training_set(trained.folder("train"), trained.folder("features"), "recommended")
     labels = np.random.default_rng(0).permutation(data.y)
     shuffled = TrainingSet(data.names, data.X, labels, data.fold)

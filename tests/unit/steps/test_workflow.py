@@ -1,4 +1,4 @@
-"""The five steps one after another, in the folders that SageMaker gives them."""
+"""All steps one after another, in SageMaker's folders."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SOURCE = Path(__file__).parents[3]
 
 
 def start(module: str, base: Path, arguments: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
-    """Run a step as a job does: a process of its own that knows its folders from the environment."""
+    """Run a step as a job: in its own process, with its folders from the environment."""
     environment = {**os.environ, "SAGEMAKER_BASE_DIR": str(base)}
     command = [sys.executable, "-W", "error", "-m", f"steps.{module}", *arguments]
     return subprocess.run(command, env=environment, cwd=SOURCE, capture_output=True, text=True, check=False)
@@ -76,7 +76,7 @@ def test_five_steps_with_default_folders(
     assert len(json.loads((output / "model/contract.json").read_text())["features"]) == 50
 
 
-def test_bad_data_fails_the_job_with_its_reason(
+def test_invalid_data_fails_the_job_with_a_reason(
     tmp_path: Path,
     companies: Callable[..., pd.DataFrame],
     data_file: Callable[[Path, pd.DataFrame], Path],
@@ -85,7 +85,7 @@ def test_bad_data_fails_the_job_with_its_reason(
     path.write_text(path.read_text().replace("1.0", "one"))
     finished = start("select_features", tmp_path)
     assert finished.returncode == 1
-    assert finished.stderr.startswith("The data file companies.csv can't be used: it has")
+    assert finished.stderr.startswith("The data file companies.csv cannot be used: it has")
     assert "Traceback" not in finished.stderr
     assert (tmp_path / "output/message").read_text().startswith(finished.stderr.splitlines()[0])
     assert not (tmp_path / "processing/output").exists()

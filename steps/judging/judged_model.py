@@ -1,0 +1,109 @@
+"""Scores the test companies with a packed model, exactly as an endpoint would."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+import inference
+from steps.export.files import unpack_model
+from steps.frames import target, values
+from steps.job import JobError, require_file
+from steps.measures.intervals import Interval, metric_intervals
+from steps.measures.metrics import Floats, expected_calibration_error
+
+
+@dataclass(frozen=True)
+class JudgedModel:
+    """A model with its probabilities and metrics on the test companies.
+
+    Attributes
+    ----------
+    folder
+        The unpacked model.
+    facts
+        The model's contract, as in model.json.
+    predict_proba
+        Scores companies, (n, k) to (n,).
+    X
+        The test companies, (n, k), with the model's columns.
+    probability
+        Their probabilities of bankruptcy, (n,).
+    intervals
+        Metrics by name, each with its bootstrap interval.
+    ece
+        The expected calibration error.
+    """
+
+    folder: Path
+    facts: dict[str, Any]
+    predict_proba: Callable[[Floats], Floats]
+    X: Floats
+    probability: Floats
+    intervals: dict[str, Interval]
+    ece: float
+
+    @property
+    def roc_auc(self) -> Interval:
+        """ROC-AUC on the test companies."""
+        return self.intervals["roc_auc"]
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """The metrics as in contract.json: ROC-AUC with its interval, the others without."""
+        metrics = {name: interval.value for name, interval in self.intervals.items()}
+        return {**metrics, "roc_auc": self.roc_auc.as_dict(), "ece": self.ece}
+
+
+def judge(tar: Path, folder: Path, test: pd.DataFrame, seed: int, name: str) -> JudgedModel:
+    """Unpack a model and score the test companies with it.
+
+    Parameters
+    ----------
+    tar
+        The model.tar.gz. Only model.npz and model.json are read; nothing is unpickled.
+    folder
+        Where to unpack it.
+    test
+        The test companies.
+    seed
+        Seed of the bootstrap.
+    name
+        The model's name in error messages.
+
+    Raises
+    ------
+    JobError
+        If the model cannot be read, needs columns that the data lacks, or gives no probability for some
+        company.
+    """
+    try:
+        unpack_model(require_file(tar, f"{name} model"), folder)
+        model = inference.load(folder)
+    except inference.ArtifactError as error:
+        raise JobError(f"The {name} model cannot be read: {error}") from error
+    names = model.contract.names
+    missing = [column for column in names if column not in test.columns]
+    if missing:
+        raise JobError(
+            f"The {name} model cannot be judged: the data lacks its columns {', '.join(missing)}.",
+            "Use data with all of these columns, or remove the model.",
+        )
+    X, y = values(test, names), target(test)
+    probability = model.predict_proba(X)
+    invalid = int(np.sum(~np.isfinite(probability)))
+    if invalid:
+        raise JobError(
+            f"The {name} model gives no probability for {invalid} of {len(y)} test companies, because their "
+            "numbers overflow its arithmetic.",
+            "Check the data for values far outside the training range.",
+        )
+    intervals = metric_intervals(y, probability, seed)
+    ece = expected_calibration_error(y, probability)
+    facts = dict(model.contract.facts)
+    return JudgedModel(folder, facts, model.predict_proba, X, probability, intervals, ece)

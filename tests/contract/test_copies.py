@@ -1,0 +1,97 @@
+"""Values that packages repeat because they cannot import each other are equal."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+import pytest
+from deploy_model import publication, registry, serving
+from predict_api import contract as api_contract
+from predict_api import schemas, validation
+
+import inference
+from inference import explain, request
+from inference.forward import FAMILIES
+from local_aws.cloudformation.template import Template
+from pipeline import definition, parameters, project
+from scripts.data import source
+from scripts.deploy import deployment
+from scripts.model import contracts
+from scripts.operate import pausing, status
+from scripts.predict import predictions
+from steps import evaluate, resample, select_features
+from steps.dataset import columns, known_files, reader
+from steps.estimators import recipes
+from steps.export import serve, served
+from steps.judging import champion
+
+SERVICE = Path(__file__).resolve().parents[2] / "infra" / "service.yaml"
+TEMPLATE = Template(SERVICE.read_text(encoding="utf-8"))
+LIST = schemas.CompanyList.model_json_schema()
+
+COPIES: dict[str, list[Any]] = {
+    "key of the champion's contract": [
+        publication.CONTRACT_KEY,
+        api_contract.KEY,
+        contracts.DEPLOYED_KEY,
+    ],
+    "prefix of the champion": [
+        publication.CONTRACT_KEY.rpartition("/")[0],
+        publication.MODEL_KEY.rpartition("/")[0],
+        deployment.NO_CHAMPION.rpartition("/")[0],
+    ],
+    "default of FeatureCount": [parameters.FEATURE_COUNT, columns.FEATURE_COUNT],
+    "values of Estimator": [parameters.ESTIMATORS, list(recipes.ESTIMATORS)],
+    "values of Resampler": [parameters.RESAMPLERS, list(resample.RESAMPLERS)],
+    "values of RegisterCandidate": [parameters.CANDIDATES, list(evaluate.CHOICES)],
+    "values of CompareWithChampion": [parameters.COMPARE_WITH_CHAMPION, list(champion.COMPARE_CHOICES)],
+    "candidates": [parameters.CANDIDATES[1:], list(evaluate.CANDIDATES), list(select_features.METHODS)],
+    "content types of the model": [definition._CONTENT_TYPES, list(request.MEDIA_TYPES)],
+    "hashes of the UCI file": [known_files.UCI_SHA256, source.UCI_SHA256],
+    "file name of the sample data": [known_files.SAMPLE_FILE_NAME, source.SAMPLE_FILE_NAME],
+    "extensions of data files": [reader.EXTENSIONS, source.FORMATS],
+    "companies in one request": [validation.MAX_COMPANIES, predictions.CHUNK_ROWS, LIST["maxItems"]],
+    "companies that can be explained at once": [
+        validation.MAX_EXPLAINED,
+        explain.MAX_COMPANIES,
+        predictions.EXPLAINED_ROWS,
+    ],
+    "features in an explanation": [
+        explain.FEATURES,
+        schemas.Prediction.model_json_schema()["properties"]["explanation"]["maxItems"],
+    ],
+    "statuses of a changing endpoint": [serving.MOVING, pausing.MOVING],
+    "failed deployments after which a version is given up": [
+        registry.MAX_ATTEMPTS,
+        status._MOST_DEPLOYMENTS,
+    ],
+    "functions of the container's entry point": [
+        sorted(serve.__all__),
+        sorted(name for name in vars(inference.handlers) if name.endswith("_fn")),
+    ],
+    "pattern of project names": [
+        f"^{project._NAME.pattern}$",
+        TEMPLATE.parameters["ProjectName"]["AllowedPattern"],
+    ],
+}
+
+
+@pytest.mark.parametrize("copies", COPIES.values(), ids=COPIES)
+def test_copies_are_equal(copies: list[Any]) -> None:
+    assert all(copy == copies[0] for copy in copies[1:]), copies
+
+
+def test_the_gateway_and_the_function_have_the_same_limit_of_bytes() -> None:
+    assert f"larger than {validation.MAX_BYTES:,} bytes" in SERVICE.read_text(encoding="utf-8")
+
+
+def test_the_default_of_min_roc_auc_is_the_same_in_the_pipeline_and_in_evaluate() -> None:
+    assert f'"--min-roc-auc", type=float, default={parameters.MIN_ROC_AUC}' in inspect.getsource(evaluate)
+
+
+def test_every_exported_stage_has_a_forward_pass() -> None:
+    source_code = inspect.getsource(served)
+    kinds = {kind for kind in FAMILIES if f'"kind": "{kind}"' in source_code}
+    assert kinds == set(FAMILIES)
