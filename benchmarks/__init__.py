@@ -1,1 +1,1 @@
-"""Measurements that the README and the docs quote."""
+"""Measurements that the README and the docs quote; each stores its figures in `results/`."""

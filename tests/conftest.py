@@ -1,8 +1,8 @@
-"""What every test starts with."""
+"""Settings shared by all tests."""
 
 from __future__ import annotations
 
 import os
 
-# The console of the commands takes its width when it is first used, by whichever test that is.
+# The console of the commands reads its width once, when the first test uses it.
 os.environ["COLUMNS"] = "200"

@@ -1,6 +1,6 @@
-"""Clients ask while models change, the endpoint comes and goes, and processes die: `make test-chaos`.
+"""Sends requests while models change, the endpoint comes and goes, and processes die: `make test-chaos`.
 
-Not part of the suite, for it takes a minute. CHAOS_REQUESTS says how many requests are sent at least.
+CHAOS_REQUESTS sets the least number of requests (default: 2,000).
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from scripts.predict.client import ApiClient, ApiError, client_of
 
 REQUESTS = int(os.environ.get("CHAOS_REQUESTS", "2000"))
 CLIENTS = 8
-GATEWAY_SECONDS = 29  # API Gateway answers within these, whatever happens behind it
+GATEWAY_SECONDS = 29  # API Gateway answers within this time, whatever happens behind it
 NAMES = [f"ratio {number}" for number in range(20)]
-# Version by version: the first columns, the same again, in another order, others and fewer.
+# By version: some columns, the same again, the same in another order, and fewer with a new one.
 COLUMNS = {"1": NAMES, "2": NAMES, "3": [NAMES[-1], *NAMES[:-1]], "4": [*NAMES[:11], "another ratio"]}
-# What docs/api.md allows: when, besides while the model or a process changes, a client is at fault itself.
+# The errors that docs/api.md allows while models or processes change.
 AT_ANY_TIME = {
     (500, "internal_error"),
     (502, "model_error"),
@@ -52,7 +52,7 @@ Models = Mapping[str, inference.Model]
 
 @dataclass
 class Record:
-    """What came of all requests."""
+    """The outcomes of all requests."""
 
     outcomes: Counter[tuple[int, str]] = field(default_factory=Counter)
     versions: Counter[str] = field(default_factory=Counter)
@@ -62,12 +62,12 @@ class Record:
 
     @property
     def count(self) -> int:
-        """How many requests have been answered."""
+        """The number of answered requests."""
         return self.outcomes.total()
 
 
 class Client:
-    """A program that reads the contract, asks by it, and reads it again when it is told so."""
+    """A client that reads the contract, sends requests by it, and reads it again after a 409 or 422."""
 
     def __init__(self, api: ApiClient, models: Models, record: Record, seed: int) -> None:
         pool = urllib3.PoolManager(retries=False, timeout=GATEWAY_SECONDS + 6)
@@ -77,13 +77,13 @@ class Client:
         self._generator = np.random.default_rng(seed)
         self._contract: dict[str, Any] | None = None
 
-    def run(self, goes_on: Callable[[], bool]) -> None:
-        """Ask until there is nothing to ask for any more."""
-        while goes_on():
+    def run(self, running: Callable[[], bool]) -> None:
+        """Send requests while `running()` is true."""
+        while running():
             if self._contract is None:
                 self._get_contract()
             else:
-                self._ask(self._contract)
+                self._send(self._contract)
 
     def _get_contract(self) -> None:
         try:
@@ -91,7 +91,7 @@ class Client:
         except ApiError as error:
             self._note(error.status, error.code, allowed=AT_ANY_TIME)
 
-    def _ask(self, contract: Mapping[str, Any]) -> None:
+    def _send(self, contract: Mapping[str, Any]) -> None:
         names = [feature["name"] for feature in contract["features"]]
         rows = self._generator.random((int(self._generator.integers(1, 4)), len(names)))
         by_name = bool(self._generator.integers(2))
@@ -117,17 +117,17 @@ class Client:
             self._record.versions[answer["model"]["version"]] += 1
 
     def _wrong(self, answer: dict[str, Any], instances: Sequence[Any], pinned: str | None) -> str | None:
-        """Say what is wrong with an answer by the model that it names."""
+        """Compare an answer with the model that it names; return the difference, or None."""
         model = self._models[answer["model"]["version"]]
-        named = answer["model"]["contract"]
-        if named != model.contract.hash or pinned not in (None, named):
-            return f"version {answer['model']['version']} with contract {named}; asked for {pinned}"
+        contract = answer["model"]["contract"]
+        if contract != model.contract.hash or pinned not in (None, contract):
+            return f"version {answer['model']['version']} with contract {contract}; requested {pinned}"
         names = model.contract.names
         rows = [[row[name] for name in names] if isinstance(row, dict) else row for row in instances]
         expected = model.predict_proba(np.array(rows))
-        given = [each["probability"]["bankrupt"] for each in answer["predictions"]]
-        if len(given) != len(rows) or not np.allclose(given, expected, rtol=0, atol=1e-12):
-            return f"version {answer['model']['version']} says {given}; it is {expected.tolist()}"
+        returned = [each["probability"]["bankrupt"] for each in answer["predictions"]]
+        if len(returned) != len(rows) or not np.allclose(returned, expected, rtol=0, atol=1e-12):
+            return f"version {answer['model']['version']} returned {returned}; expected {expected.tolist()}"
         return None
 
     def _note(
@@ -161,7 +161,7 @@ def models(aws: Aws, tmp_path_factory: pytest.TempPathFactory) -> Models:
 
 
 def children(program: str) -> list[int]:
-    """Return the ids of this process's own children that run a program."""
+    """Return the process ids of this process's children that run a program."""
     listed = subprocess.run(
         ["ps", "-A", "-o", "pid=,ppid=,command="], capture_output=True, text=True, check=True
     )
@@ -170,7 +170,7 @@ def children(program: str) -> list[int]:
 
 
 def kill(program: str, count: int | None = None) -> int:
-    """Kill that many children that run a program, or all of them; return how many there were."""
+    """Kill up to `count` children that run a program, or all; return how many were killed."""
     found = children(program)[:count]
     for pid in found:
         os.kill(pid, signal.SIGKILL)
@@ -186,7 +186,7 @@ def reject(aws: Aws, version: str) -> None:
 
 
 def disturb(aws: Aws) -> int:
-    """Do everything once that may happen to a service while it is asked; return how many functions died."""
+    """Cause every disturbance once; return the number of killed functions."""
 
     def served(version: str) -> None:
         wait_until_served(aws, int(version), Waiting(timeout=60))
@@ -205,7 +205,7 @@ def disturb(aws: Aws) -> int:
     resume(aws)
     served("4")
     reject(aws, "4")
-    # In the middle of a deployment: what deploys and what is being deployed both die.
+    # In the middle of a deployment, kill both the deployer and the container that it starts.
     time.sleep(0.3)
     kill("awslambdaric deploy_model")
     kill(container)
@@ -221,8 +221,8 @@ def disturb(aws: Aws) -> int:
     return killed
 
 
-def test_every_answer_is_right_or_a_documented_error(aws: Aws, models: Models) -> None:
-    # GIVEN a service that answers
+def test_every_answer_is_correct_or_a_documented_error(aws: Aws, models: Models) -> None:
+    # GIVEN a service that answers requests
     approve(aws, "1")
     wait_until_served(aws, 1, Waiting(timeout=60))
     api = client_of(aws)
@@ -231,17 +231,17 @@ def test_every_answer_is_right_or_a_documented_error(aws: Aws, models: Models) -
     done = threading.Event()
     clients = [Client(api, models, record, seed) for seed in range(CLIENTS)]
 
-    # WHEN everything happens to it, again and again, while clients ask
+    # WHEN it is disturbed repeatedly while clients send requests
     with ThreadPoolExecutor(CLIENTS) as pool:
-        asking = [pool.submit(client.run, lambda: not done.is_set()) for client in clients]
+        running = [pool.submit(client.run, lambda: not done.is_set()) for client in clients]
         try:
             while rounds == 0 or (record.count < REQUESTS and not record.wrong):
                 killed += disturb(aws)
                 rounds += 1
         finally:
             done.set()
-        # THEN every request is answered,
-        for client in asking:
+        # THEN every request is answered
+        for client in running:
             client.result(timeout=GATEWAY_SECONDS + 10)
     sys.stderr.write(
         f"\n{record.count} requests in {rounds} rounds, {killed} functions killed, "
@@ -249,17 +249,17 @@ def test_every_answer_is_right_or_a_documented_error(aws: Aws, models: Models) -
         f"outcomes {dict(record.outcomes)}, by version {dict(record.versions)}\n"
     )
 
-    # rightly or with an error that the documentation has,
+    # correctly or with a documented error,
     assert record.wrong == []
     assert record.slowest < GATEWAY_SECONDS
-    # (only a function that dies over a request leaves nothing better to say than that it failed)
+    # with an internal error only where a function was killed during a request,
     assert record.outcomes[500, "internal_error"] <= killed
-    # by every version, and mostly not with an error;
+    # by every version, and mostly without an error.
     assert set(record.versions) == set(COLUMNS)
     assert record.outcomes[200, "ok"] > record.count / 2
     assert record.outcomes[503, "endpoint_unavailable"] > 0
 
-    # and once all is quiet, by nothing but answers
+    # Without disturbances, every request succeeds.
     calm = Record()
     client = Client(api, models, calm, seed=99)
     client.run(lambda: calm.count < 50)

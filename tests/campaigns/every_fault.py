@@ -1,11 +1,13 @@
-"""`deploy` and `destroy`, each cut off at each of its requests and then run again; `make test-faults`.
+"""Interrupts `deploy` and `destroy` at each of their requests and runs them again: `make test-faults`.
 
-The process is killed before the request, or the request is carried out and nothing comes back any more.
+An interruption either kills the process before the request, or carries the request out and loses its response
+and every later one. FAULT_EVERY=20 tries only every twentieth request.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 
 import pytest
 from botocore.exceptions import BotoCoreError
@@ -14,15 +16,17 @@ from support.faults import Fault, Killed, killed, lost, unreachable
 
 from local_aws.server import LocalAws
 
+REQUESTS = range(1, 1000, int(os.environ.get("FAULT_EVERY", "1")))
+
 
 @pytest.fixture(scope="module")
 def service(running_aws: LocalAws) -> Iterator[Service]:
-    with disturbed_service(running_aws) as made:
-        yield made
+    with disturbed_service(running_aws) as disturbed:
+        yield disturbed
 
 
-def cut_off(number: int, fault: Fault) -> object:
-    """Let a fault befall that request, and nothing after it arrive."""
+def interrupt_at(number: int, fault: Fault) -> Callable[[int, str], Fault | None]:
+    """Fail the request of that number with `fault`, and every later one as unreachable."""
 
     def choose(count: int, _operation: str) -> Fault | None:
         if count < number:
@@ -36,14 +40,14 @@ def cut_off(number: int, fault: Fault) -> object:
 def test_deploy(service: Service, fault: Fault) -> None:
     service.deploy()
     whole = service.holds()
-    for number in range(1, 1000):
+    for number in REQUESTS:
         service.reset()
         try:
-            with service.faults.where(cut_off(number, fault)):
+            with service.faults.where(interrupt_at(number, fault)):
                 service.deploy()
         except (Killed, BotoCoreError):
             service.deploy()
-            assert service.holds() == whole, f"cut off at {service.faults.requests[-1]}"
+            assert service.holds() == whole, f"interrupted at {service.faults.requests[-1]}"
             assert not service.deploy().changed
         else:
             assert number > 10
@@ -52,16 +56,16 @@ def test_deploy(service: Service, fault: Fault) -> None:
 
 @pytest.mark.parametrize("fault", [killed, lost])
 def test_destroy(service: Service, fault: Fault) -> None:
-    for number in range(1, 1000):
+    for number in REQUESTS:
         service.reset()
         service.deploy()
         service.use()
         try:
-            with service.faults.where(cut_off(number, fault)):
+            with service.faults.where(interrupt_at(number, fault)):
                 service.destroy_all()
         except (Killed, BotoCoreError):
             service.destroy_all()
-            assert service.holds() == REST, f"cut off at {service.faults.requests[-1]}"
+            assert service.holds() == REST, f"interrupted at {service.faults.requests[-1]}"
         else:
             assert number > 10
             return

@@ -1,7 +1,8 @@
-"""Runs Schemathesis against the REST API on local AWS: every check, at least 2,000 requests.
+"""Runs Schemathesis against the REST API on local AWS, with every check: `make test-api-schema`.
 
-``python tests/e2e/schema_check.py [options of st run]`` fails if a check fails, that no answer is a 5xx among
-them, or if there were fewer requests.
+Fails if a check fails (an answer with status 5xx is one of the failures) or if fewer than 2,000 requests were
+sent. Arguments are passed on to `st run`. EXAMPLES sets the number of examples for each operation; below
+1,000, the number of requests is not checked.
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ import schema_hooks
 from support.served_api import served_api
 
 REQUESTS = 2_000
-# Of one operation, in the phase that draws at random; the phase before it goes through the boundaries.
-EXAMPLES = "1000"
+# Random examples of each operation; boundary values come on top, in a phase of their own.
+FULL = 1000
+EXAMPLES = int(os.environ.get("EXAMPLES", FULL))
 
 
 def main() -> None:
-    """Serve the API, let Schemathesis at it, judge its report."""
+    """Serve the API, run Schemathesis against it, and check its report."""
     with served_api() as client, tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
         command = [
@@ -41,13 +43,13 @@ def main() -> None:
         ]
         hooks = Path(schema_hooks.__file__)
         environment = os.environ | {"SCHEMATHESIS_HOOKS": hooks.stem, "PYTHONPATH": str(hooks.parent)}
-        # It leaves files where it runs.
+        # Schemathesis leaves files in its working directory.
         ended = subprocess.run(command, cwd=folder, env=environment, check=False)
         if ended.returncode:
             sys.exit(ended.returncode)
         sent = json.loads(report.read_text())["test_cases"]["generated"]
-        if sent < REQUESTS:
-            sys.exit(f"Schemathesis sent {sent:,} requests; {REQUESTS:,} are wanted: raise EXAMPLES.")
+        if sent < REQUESTS and EXAMPLES >= FULL:
+            sys.exit(f"Schemathesis sent {sent:,} requests, fewer than {REQUESTS:,}; raise EXAMPLES.")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the API's schema can't say, told to Schemathesis: which requests to leave out."""
+"""Tells Schemathesis which requests to leave out, where the OpenAPI document cannot express it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ from typing import Any
 
 import schemathesis
 
-EXPLAINED = 100
+MOST_EXPLAINED = 100
 
 
 @schemathesis.hook
 def filter_case(_: Any, case: Any) -> bool:
-    """Leave out more companies than are explained at a time: no schema joins a parameter to a body."""
+    """Leave out requests that ask for more explanations than the API allows.
+
+    The limit depends on a parameter and the body together, which a schema cannot express.
+    """
     body, query = case.body, case.query or {}
     companies = body.get("instances") if isinstance(body, dict) else body
-    asked = query.get("explain") in (True, "true")
-    return not (asked and isinstance(companies, list) and len(companies) > EXPLAINED)
+    explain = query.get("explain") in (True, "true")
+    return not (explain and isinstance(companies, list) and len(companies) > MOST_EXPLAINED)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from pathlib import Path
 from typing import Any
 
 import pytest
 from deploy_model import publication, registry, serving
 from predict_api import contract as api_contract
 from predict_api import schemas, validation
+from support.repository import ROOT
 
 import inference
 from inference import explain, request
@@ -27,7 +27,7 @@ from steps.estimators import recipes
 from steps.export import serve, served
 from steps.judging import champion
 
-SERVICE = Path(__file__).resolve().parents[2] / "infra" / "service.yaml"
+SERVICE = ROOT / "infra" / "service.yaml"
 TEMPLATE = Template(SERVICE.read_text(encoding="utf-8"))
 LIST = schemas.CompanyList.model_json_schema()
 

@@ -19,6 +19,7 @@ import botocore.session
 import pytest
 from botocore.validate import ParamValidator
 from support.definitions import CODE, GOLDEN, JOB_ROLE, PROJECT, build
+from support.repository import ROOT
 
 from local_aws.sagemaker.model_card import problems
 from local_aws.sagemaker.validation import violations
@@ -57,7 +58,7 @@ class TestBuild:
             "def refuse(*_args, **_kwargs):\n"
             "    sys.exit('the build used the network')\n"
             "socket.socket.connect = socket.getaddrinfo = refuse\n"
-            f"sys.path.insert(0, {str(Path(__file__).parents[1])!r})\n"
+            f"sys.path.insert(0, {str(ROOT / 'tests')!r})\n"
             "from support.definitions import build\n"
             "sys.stdout.write(build())\n"
         )

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from botocore.exceptions import ClientError
 from support.local_cloud import Cloud
+from support.repository import ROOT
 
 from local_aws.coverage import BEGIN, END, tables
 
-GUIDE = Path(__file__).resolve().parents[2] / "docs" / "local-aws.md"
+GUIDE = ROOT / "docs" / "local-aws.md"
 
 
 def test_the_guide_contains_the_generated_tables() -> None:

@@ -9,15 +9,14 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ReadTimeoutError
 from support.predict_api_fakes import NUMBERS, REQUEST_ID, Api, Reply, client_error, contract
+from support.repository import ROOT
 
 from local_aws.cloudformation.template import Template
 
-ROOT = Path(__file__).resolve().parents[2]
 SERVICE = ROOT / "infra" / "service.yaml"
 PAGE = ROOT / "docs" / "api.md"
 ERROR_TABLE = re.compile(r"(?<=<!-- errors -->\n).*(?=<!-- /errors -->)", re.DOTALL)
@@ -264,7 +263,7 @@ CASES = [
         504,
         "endpoint_timeout",
         "The model did not answer in time.",
-        "Try again with fewer companies.",
+        "Retry with fewer companies.",
         arrange=_fails(ReadTimeoutError(endpoint_url="https://endpoint")),
     ),
 ]

@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 from support.api_errors import CASES
+from support.repository import ROOT
 
 from scripts.predict.client import ApiClient
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "api.md"
+PAGE = ROOT / "docs" / "api.md"
 # Local AWS enforces these errors of the gateway, but no throttling and quotas.
 ENFORCED = {"INVALID_API_KEY", "MISSING_AUTHENTICATION_TOKEN"}
 EFFECT = re.compile(r"  (.+) (raises|lowers) it \(([+-]\d+\.\d\d)\)")

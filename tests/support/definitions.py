@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from support.repository import ROOT
 
 from pipeline.bundles import STEP_MODULES
 from pipeline.definition import build_definition
 from pipeline.project import Project
 
-GOLDEN = Path(__file__).resolve().parents[1] / "contract" / "golden_definition.json"
+GOLDEN = ROOT / "tests" / "contract" / "golden_definition.json"
 PROJECT = Project("bankruptcy", "123456789012", "eu-west-1")
 JOB_ROLE = "arn:aws:iam::123456789012:role/bankruptcy-job"
 CODE = {step: f"s3://{PROJECT.bucket}/code/{number:064x}/" for number, step in enumerate(STEP_MODULES)}

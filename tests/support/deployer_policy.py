@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
+from support.repository import ROOT
+
 POLICY = ROOT / "infra" / "deployer-policy.json"
 
 # Operations whose action has another name, or that need several actions.

@@ -1,7 +1,6 @@
-"""What the image's own framework package does with a model's code, here with the same AWS package beneath it.
+"""Stands in for the framework package of AWS's scikit-learn image, which no registry offers.
 
-That package is not to be had from a registry; everything that it calls is: sagemaker-containers' server,
-module loader, transformer and Flask worker.
+It calls the same code of sagemaker-containers: server, module loader, transformer and Flask worker.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from sagemaker_containers.beta.framework import env, modules, transformer, worke
 
 @cache
 def application() -> Callable[..., Iterable[bytes]]:
-    """Load the model's code and the model."""
+    """Load the model's code and the model; return the WSGI application."""
     serving = env.ServingEnv()
     try:
         code = importlib.import_module(serving.module_name)
@@ -33,5 +32,5 @@ def application() -> Callable[..., Iterable[bytes]]:
 
 
 def main(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """Answer a request; the first one of a worker loads the model, and the next one if that fails."""
+    """Answer a request. A worker's first request loads the model; if that fails, the next one tries again."""
     return application()(environ, start_response)

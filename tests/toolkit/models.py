@@ -1,4 +1,4 @@
-"""Small models to serve: one that answers at once, one that takes its time with many companies."""
+"""Small models to serve: one that answers at once, and one that is slow with many companies."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def write_quick(folder: Path, logit_of_one: float = np.log(3.0)) -> None:
 
 
 def write_slow(folder: Path) -> None:
-    """Write a bag of so many networks that thousands of companies take seconds."""
+    """Write a bag of many networks, which takes seconds for thousands of companies."""
     random = np.random.default_rng(0)
     arrays = {
         "0.weights.0": random.normal(size=(1500, 3, 32)),

@@ -1,4 +1,4 @@
-"""The served model in AWS's serving stack: `serve`, gunicorn, gevent, the Flask worker, the transformer."""
+"""The served model in AWS's serving stack: `serve`, gunicorn, gevent, Flask worker, transformer."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import TOOLKIT, Container, toolkit_environment
-from models import HASH, write_quick, write_slow
+from toolkit.container import TOOLKIT, Container, toolkit_environment
+from toolkit.models import HASH, write_quick, write_slow
 
 JSON, CSV, LINES = "application/json", "text/csv", "application/jsonlines"
 ONE = '{"data": [1, 0, 0]}'
@@ -36,7 +36,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def packed(model: Path) -> dict[str, bytes]:
-    """The model's files as they were before anything was started."""
+    """The model's files before anything is started."""
     return contents(model)
 
 
@@ -50,7 +50,7 @@ def container(model: Path, packed: dict[str, bytes]) -> Iterator[Container]:
 
 @pytest.fixture(scope="module")
 def slow(container: Container, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
-    """A second model, of other code, started in the environment where the first one's code was installed."""
+    """A second model with other code, started in the environment that has the first one's code installed."""
     folder = tmp_path_factory.mktemp("slow") / "model"
     write_slow(folder)
     with (folder / "code" / "serve.py").open("a") as code:
@@ -62,7 +62,7 @@ def slow(container: Container, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 def answered(text: str, media_type: str) -> list[float]:
-    """Return the probabilities of bankruptcy in an answer for many companies."""
+    """Return the probabilities of bankruptcy in a reply for many companies."""
     if media_type == CSV:
         return [float(line.split(",")[2]) for line in text.splitlines()]
     answers: list[Any] = (
@@ -71,16 +71,16 @@ def answered(text: str, media_type: str) -> list[float]:
     return [answer["probability"]["bankrupt"] for answer in answers]
 
 
-def test_it_starts_without_a_package_index_and_says_so_honestly(container: Container) -> None:
+def test_it_starts_without_a_package_index(container: Container) -> None:
     assert "Looking in indexes: http://127.0.0.1:9/simple" in container.log.read_text()
     assert container.ask("GET", "/ping")[0] == 200
 
 
-def test_without_the_build_backend_it_would_need_a_package_index(model: Path, tmp_path: Path) -> None:
-    # GIVEN the same code without what builds it offline
+def test_without_the_build_backend_it_needs_a_package_index(model: Path, tmp_path: Path) -> None:
+    # GIVEN the same code without its build backend
     shutil.copytree(model / "code", tmp_path / "code")
     (tmp_path / "code" / "pyproject.toml").unlink()
-    # WHEN AWS's module loader prepares and installs it, as at every start
+    # WHEN AWS's module loader prepares and installs it, as on every start
     program = (
         f"from sagemaker_containers import _modules as m; m.prepare('code', 'serve'); m.install({'code'!r})"
     )
@@ -136,7 +136,7 @@ def test_one_line_of_csv_is_one_company(container: Container) -> None:
 
 
 class Executed:
-    """Unpickled, it leaves a file."""
+    """An object that creates a file when it is unpickled."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -151,27 +151,27 @@ def pickled_array(path: Path) -> bytes:
     return content.getvalue()
 
 
-def test_arrays_that_would_execute_code_are_refused_unread(container: Container, tmp_path: Path) -> None:
-    # GIVEN a body that AWS's default handler would execute
+def test_arrays_that_would_execute_code_are_rejected_unread(container: Container, tmp_path: Path) -> None:
+    # GIVEN a body whose code AWS's default handler would execute
     body = pickled_array(tmp_path / "executed")
     np.load(io.BytesIO(body), allow_pickle=True)
     (tmp_path / "executed").unlink()
     # WHEN it is sent
     status, media_type, _ = container.invoke(body, "application/x-npy")
-    # THEN it is refused, and nothing ran
+    # THEN it is rejected, and nothing was executed
     assert (status, media_type) == (415, JSON)
     assert not (tmp_path / "executed").exists()
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-recordio-protobuf"])
-def test_other_content_types_are_415(container: Container, content_type: str) -> None:
+def test_other_content_types_get_415(container: Container, content_type: str) -> None:
     status, media_type, text = container.invoke("1,0,0", content_type)
     assert (status, media_type) == (415, JSON)
     assert json.loads(text)["error"]["code"] == "unsupported_media_type"
 
 
 @pytest.mark.parametrize("accept", ["application/x-npy", "text/html"])
-def test_other_accepted_types_are_415(container: Container, accept: str) -> None:
+def test_other_accepted_types_get_415(container: Container, accept: str) -> None:
     status, media_type, text = container.invoke(ONE, JSON, accept)
     assert (status, media_type) == (415, JSON)
     assert json.loads(text)["error"]["code"] == "unsupported_media_type"
@@ -213,55 +213,57 @@ BAD = [
 
 
 @pytest.mark.parametrize(("content_type", "body"), BAD)
-def test_bad_input_is_4xx_as_json(container: Container, content_type: str, body: bytes) -> None:
+def test_invalid_input_gets_4xx_as_json(container: Container, content_type: str, body: bytes) -> None:
     status, media_type, text = container.invoke(body, content_type)
     assert status in (400, 409, 422)
     assert media_type == JSON
     assert json.loads(text)["error"]["message"]
 
 
-def test_execution_parameters_tell_batch_transform_what_to_send(container: Container) -> None:
+def test_execution_parameters_configure_batch_transform(container: Container) -> None:
     status, _, text = container.ask("GET", "/execution-parameters")
-    told = json.loads(text)
-    assert (status, told["BatchStrategy"]) == (200, "MULTI_RECORD")
-    assert told["MaxPayloadInMB"] * told["MaxConcurrentTransforms"] <= 100
+    parameters = json.loads(text)
+    assert (status, parameters["BatchStrategy"]) == (200, "MULTI_RECORD")
+    assert parameters["MaxPayloadInMB"] * parameters["MaxConcurrentTransforms"] <= 100
 
 
-def test_the_models_folder_is_only_read(container: Container, model: Path, packed: dict[str, bytes]) -> None:
+def test_nothing_is_written_to_the_model_folder(
+    container: Container, model: Path, packed: dict[str, bytes]
+) -> None:
     assert container.invoke(ONE, JSON)[0] == 200
     assert contents(model) == packed
 
 
-def test_a_later_model_is_served_by_its_own_code(slow: Container) -> None:
-    # GIVEN an environment where an earlier model's serve.py and inference/ are installed
+def test_a_second_model_is_served_by_its_own_code(slow: Container) -> None:
+    # GIVEN an environment in which an earlier model's serve.py and inference/ are installed
     assert (next((TOOLKIT / "lib").iterdir()) / "site-packages" / "serve.py").exists()
-    # THEN it is the later model's code that answers
+    # THEN the code of the second model answers
     assert json.loads(slow.ask("GET", "/execution-parameters")[2]) == {"MaxPayloadInMB": 2}
 
 
 def test_ping_is_answered_while_a_large_batch_runs(slow: Container) -> None:
-    # GIVEN one worker, busy with thousands of companies
+    # GIVEN one worker that is busy with thousands of companies
     answers: list[tuple[int, str, str]] = []
     batch = threading.Thread(target=lambda: answers.append(slow.invoke("1,2,3\n" * 6000, CSV, CSV)))
     batch.start()
-    # WHEN it is asked for its health until the batch is done
-    meanwhile = 0
+    # WHEN its health is checked until the batch is done
+    pings_during_batch = 0
     while batch.is_alive():
         assert slow.ask("GET", "/ping")[0] == 200
-        meanwhile += batch.is_alive()
-    # THEN it has answered while the batch ran, and the batch is answered whole
-    assert meanwhile >= 3
+        pings_during_batch += batch.is_alive()
+    # THEN it answered during the batch, and the batch is complete
+    assert pings_during_batch >= 3
     assert (answers[0][0], answers[0][2].count("\n")) == (200, 6000)
 
 
-def test_a_model_that_does_not_load_is_not_healthy(model: Path, tmp_path: Path) -> None:
-    # GIVEN a model whose arrays are cut short
+def test_a_model_that_cannot_be_loaded_is_not_healthy(model: Path, tmp_path: Path) -> None:
+    # GIVEN a model whose arrays are truncated
     shutil.copytree(model, tmp_path / "model")
     arrays = tmp_path / "model" / "model.npz"
     arrays.write_bytes(arrays.read_bytes()[:100])
     broken = Container(tmp_path)
     try:
-        # WHEN it has started, THEN its health check says so, and the log says why
+        # WHEN it has started, THEN its health check fails, and the log names the reason
         while broken.process.poll() is None and "Booting worker" not in broken.log.read_text():
             time.sleep(0.1)
         assert broken.ask("GET", "/ping")[0] == 500
@@ -270,15 +272,15 @@ def test_a_model_that_does_not_load_is_not_healthy(model: Path, tmp_path: Path) 
         broken.stop()
 
 
-def test_sigterm_lets_a_request_in_flight_finish(slow: Container) -> None:
-    # GIVEN a request of thousands of companies in flight
+def test_a_running_request_finishes_after_sigterm(slow: Container) -> None:
+    # GIVEN a running request for thousands of companies
     answers: list[tuple[int, str, str]] = []
     batch = threading.Thread(target=lambda: answers.append(slow.invoke("1,2,3\n" * 6000, CSV, CSV)))
     batch.start()
     assert slow.ask("GET", "/ping")[0] == 200
-    # WHEN the platform ends the container
+    # WHEN the platform stops the container
     os.kill(slow.process.pid, signal.SIGTERM)
     batch.join()
-    # THEN the request is answered, and the container has gone
+    # THEN the request is answered, and the container exits
     assert (answers[0][0], answers[0][2].count("\n")) == (200, 6000)
     slow.process.wait(30)

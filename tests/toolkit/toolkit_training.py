@@ -1,4 +1,4 @@
-"""A training job as AWS's own training toolkit starts it: `train`, hyperparameters, channels, environment."""
+"""A training job in AWS's training toolkit: `train`, hyperparameters, channels, environment."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import toolkit_environment
+from toolkit.container import toolkit_environment
 
 import inference
 from pipeline.bundles import build_bundles
@@ -27,7 +27,7 @@ def selected(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def train(base: Path, selected: Path, **hyperparameters: object) -> subprocess.CompletedProcess[str]:
-    """Run `train` with /opt/ml at `base`, as the pipeline's TrainRecommended job asks for it."""
+    """Run `train` with the arguments of the TrainRecommended job; `base` takes the place of /opt/ml."""
     channels = base / "input" / "data"
     channels.mkdir(parents=True)
     for name in ("train", "features"):
@@ -37,14 +37,14 @@ def train(base: Path, selected: Path, **hyperparameters: object) -> subprocess.C
         (channels / "code" / path).write_bytes(content)
     config = base / "input" / "config"
     config.mkdir()
-    asked = {
+    all_hyperparameters = {
         **hyperparameters,
         "sagemaker_program": "run.py",
         "sagemaker_submit_directory": str(channels / "code"),
     }
     files = {
-        # SageMaker hands every hyperparameter over as text, which the toolkit reads as JSON
-        "hyperparameters": {name: json.dumps(value) for name, value in asked.items()},
+        # SageMaker passes every hyperparameter as text, which the toolkit parses as JSON.
+        "hyperparameters": {name: json.dumps(value) for name, value in all_hyperparameters.items()},
         "inputdataconfig": {name: {"TrainingInputMode": "File"} for name in ("train", "features", "code")},
         "resourceconfig": {"current_host": "localhost", "hosts": ["localhost"]},
     }
@@ -56,7 +56,7 @@ def train(base: Path, selected: Path, **hyperparameters: object) -> subprocess.C
     )
 
 
-def test_a_job_leaves_a_model_that_can_be_served(tmp_path: Path, selected: Path) -> None:
+def test_a_job_writes_a_model_that_can_be_served(tmp_path: Path, selected: Path) -> None:
     done = train(tmp_path, selected, estimator="logistic", **{"random-seed": 7})
     assert done.returncode == 0, done.stdout + done.stderr
     assert (tmp_path / "output" / "success").exists()
@@ -66,7 +66,7 @@ def test_a_job_leaves_a_model_that_can_be_served(tmp_path: Path, selected: Path)
     assert (tmp_path / "model" / "code" / "serve.py").exists()
 
 
-def test_a_job_that_fails_says_why(tmp_path: Path, selected: Path) -> None:
+def test_a_failed_job_writes_its_reason(tmp_path: Path, selected: Path) -> None:
     done = train(tmp_path, selected, estimator="magic", **{"random-seed": 7})
     assert done.returncode != 0
     assert "magic" in (tmp_path / "output" / "failure").read_text()

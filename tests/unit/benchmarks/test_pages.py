@@ -1,33 +1,35 @@
-"""The pages that benchmarks write into: only between their marks, and what is stored is what is shown."""
+"""The pages that benchmarks write into: only between their markers, and always from stored figures."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from support.repository import ROOT
 
-from benchmarks import batch, scale, scale_page, serving, serving_tables
-from benchmarks.pages import put
+from benchmarks import pages
+from benchmarks.common.figures import load
+from benchmarks.common.pages import put
+from benchmarks.scale import page as scale_page
 
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def test_only_what_stands_between_the_marks_is_replaced(tmp_path: Path) -> None:
+def test_only_the_text_between_the_markers_is_replaced(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("before\n<!-- written by make it -->\nold\n<!-- end -->\nafter\n")
-    put(page, "it", "new\n")
+    put(page, "make it", "new\n")
     assert page.read_text() == "before\n<!-- written by make it -->\n\nnew\n\n<!-- end -->\nafter\n"
 
 
 @pytest.mark.parametrize("text", ["", "<!-- end -->", "<!-- written by make it -->"])
-def test_a_page_without_marks_stays_as_it_is(tmp_path: Path, text: str) -> None:
+def test_a_page_without_markers_is_an_error_and_stays_unchanged(tmp_path: Path, text: str) -> None:
     page = tmp_path / "page.md"
     page.write_text(text)
     with pytest.raises(ValueError, match="lacks <!-- written by make it --> and <!-- end -->"):
-        put(page, "it", "new")
+        put(page, "make it", "new")
     assert page.read_text() == text
 
 
@@ -61,34 +63,42 @@ MEASURED = {
 }
 
 
-def test_the_table_of_scale_tells_growth_and_sums() -> None:
+def test_the_table_of_scale_shows_growth_and_totals() -> None:
     text = scale_page.chapter(MEASURED)
     assert "Sample data, 2026-01-02 to 2026-01-03, 2 cores." in text
     assert "| SelectFeatures | 3 s, 3 s, 1,001 MiB |  | 300 s, 300 s, 1,100 MiB | 10.0 |" in text
     assert "| Evaluate, logistic | 2 s, 2 s, 1,001 MiB | failed |  |" in text
-    # An execution's steps, and the most memory that any of them took; nothing where one was not measured
+    # The total is that of an execution's steps; it is left out where one of them was not measured.
     assert (
-        "| **one after the other, blend** | **1.0 min**, 1,001 MiB |  | **100.0 min**, 1,100 MiB | |" in text
+        "| **one after the other, blend** | **1.0 min**, 1,001 MiB |  | **100.0 min**, 1,100 MiB |  |" in text
     )
 
 
-def test_the_curves_rise_with_what_was_measured() -> None:
+def test_the_curves_rise_with_the_measurements() -> None:
     drawing = ElementTree.fromstring(scale_page.curves(MEASURED))  # noqa: S314 - our own
     lines = [each.get("points") for each in drawing.iter(f"{SVG}polyline")]
     assert len(lines) == 2 * len(scale_page.DRAWN)
     for points in lines:
         (left, low), (right, high) = (point.split(",") for point in str(points).split())
         assert float(left) < float(right)
-        assert float(low) >= float(high)  # downwards in an SVG
+        assert float(low) >= float(high)  # y grows downwards in an SVG
     names = {each.text for each in drawing.iter(f"{SVG}text")}
     assert {"Resample", "TrainRecommended, blend", "681,900", "10 min", "8,192"} <= names
 
 
-def test_pages_show_the_stored_figures() -> None:
-    stored = json.loads(scale.RESULTS.read_text(encoding="utf-8"))
-    assert scale_page.chapter(stored) in scale_page.PAGE.read_text(encoding="utf-8")
-    assert scale_page.PAGE.with_suffix(".svg").read_text(encoding="utf-8") == scale_page.curves(stored) + "\n"
-    stored = json.loads(batch.RESULTS.read_text(encoding="utf-8"))
-    assert batch.chapter(stored) in batch.DOCS.read_text(encoding="utf-8")
-    stored = json.loads(serving.RESULTS.read_text(encoding="utf-8"))
-    assert serving_tables.chapter(stored) in serving.DOCS.read_text(encoding="utf-8")
+@pytest.mark.parametrize("chapter", pages.CHAPTERS, ids=lambda chapter: chapter.command)
+def test_pages_show_the_stored_figures(chapter: pages.Chapter) -> None:
+    text = chapter.text(load(chapter.results))
+    assert f"<!-- written by {chapter.command} -->\n\n{text}\n\n<!-- end -->" in chapter.page.read_text(
+        encoding="utf-8"
+    )
+
+
+@pytest.mark.parametrize(("results", "drawing", "draw"), pages.DRAWINGS)
+def test_drawings_show_the_stored_figures(results: Path, drawing: Path, draw: Any) -> None:
+    assert drawing.read_text(encoding="utf-8") == draw(load(results)) + "\n"
+
+
+def test_every_file_of_results_belongs_to_a_page() -> None:
+    stored = set((ROOT / "benchmarks" / "results").iterdir())
+    assert stored == {chapter.results for chapter in pages.CHAPTERS}

@@ -1,22 +1,28 @@
-"""The quality benchmark: its table, its protocols, and what it says without data."""
+"""The quality benchmark: its table, its protocols, its plot, and its message without data."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.exceptions import ConvergenceWarning
 
-from benchmarks import quality, quality_table
-from benchmarks.quality_table import DIGITS, Result
+from benchmarks.common.figures import load
+from benchmarks.quality import plot
+from benchmarks.quality import recipes as quality
+from benchmarks.quality import table as quality_table
+from benchmarks.quality.table import DIGITS, Result
 from steps.dataset.columns import RATIOS
-from steps.estimators import recipes
+from steps.estimators import recipes as estimators
 from steps.measures.logits import pipeline_logit
 
+SVG = "{http://www.w3.org/2000/svg}"
 Companies = Callable[..., pd.DataFrame]
 
 
@@ -27,7 +33,7 @@ def test_the_table_has_a_line_per_protocol_estimator_and_number_of_columns(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # GIVEN fits that take no time
+    # GIVEN fits that return at once
     def measure(_: pd.DataFrame, task: quality.Task) -> dict[str, quality_table.Figures]:
         recipe = "baseline" if task.candidate == "baseline" else "logistic"
         return {recipe: dict.fromkeys(DIGITS, task.columns / 100)}
@@ -39,7 +45,7 @@ def test_the_table_has_a_line_per_protocol_estimator_and_number_of_columns(
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
     header, _, leak, *rest = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines]
     assert header[3:-1] == list(DIGITS)
-    # THEN the leak was measured: the 480 of one class are matched by as many, before Tomek links go
+    # THEN the leak was measured: SMOTE brings both classes to 480, before Tomek links are removed
     assert leak[0].startswith("published protocol, which leaks (9")
     assert float(leak[3]) > 0.8
     assert [[*line[:4], line[-1]] for line in rest] == [
@@ -53,7 +59,7 @@ def test_the_table_has_a_line_per_protocol_estimator_and_number_of_columns(
     ]
 
 
-def test_the_baseline_ranks_companies_that_it_has_not_seen(companies: Companies) -> None:
+def test_the_baseline_ranks_companies_that_it_was_not_trained_on(companies: Companies) -> None:
     frame, names = companies(), RATIOS[:10]
     X, y = frame[list(names)].to_numpy(), frame["Bankrupt?"].to_numpy()
     seen = np.arange(len(y)) % 2 == 0
@@ -64,16 +70,16 @@ def test_the_baseline_ranks_companies_that_it_has_not_seen(companies: Companies)
 def prior(
     X: np.ndarray, y: np.ndarray, names: Sequence[str], judged: np.ndarray, seed: int
 ) -> dict[str, quality.Floats]:
-    """Say the log-odds of bankruptcy among the companies learnt from, of everyone."""
+    """Return the log-odds of bankruptcy in the training companies, for every company."""
     assert X.shape[1] == judged.shape[1] == len(names) == 5
     assert set(X[:, 0]).isdisjoint(judged[:, 0])
     share = y.mean()
     return {"prior": np.full(len(judged), np.log(share / (1 - share)))}
 
 
-def test_each_fold_is_judged_by_a_fit_that_has_not_seen_it(companies: Companies) -> None:
+def test_each_fold_is_judged_by_a_fit_of_the_other_folds(companies: Companies) -> None:
     frame = companies(rows=300, bankrupt=60)
-    # GIVEN the base rate for everyone
+    # GIVEN a model that returns the base rate for every company
     inside, outside = np.arange(300) % 3 > 0, np.arange(300) % 3 == 0
     task = quality.Task(
         "cross-validation", "recommended", prior, 5, 1, np.flatnonzero(inside), np.flatnonzero(outside)
@@ -81,13 +87,13 @@ def test_each_fold_is_judged_by_a_fit_that_has_not_seen_it(companies: Companies)
     figures = quality.measure(frame, task)["prior"]
     y = frame["Bankrupt?"].to_numpy()
     expected = np.mean((y[outside] - y[inside].mean()) ** 2)
-    # THEN no ranking, the base rate as precision, and the probability is the training companies' rate
+    # THEN it does not rank; precision is the base rate, and the probability that of the training companies
     assert figures["ROC-AUC"] == 0.5
     assert figures["PR-AUC"] == pytest.approx(y[outside].mean())
     assert figures["Brier"] == pytest.approx(expected)
 
 
-def test_folds_of_a_seed_cover_each_company_once_per_repeat(companies: Companies) -> None:
+def test_the_folds_of_a_seed_cover_each_company_once_per_repeat(companies: Companies) -> None:
     frame = companies(rows=300, bankrupt=60)
     tasks = [
         task
@@ -101,14 +107,16 @@ def test_folds_of_a_seed_cover_each_company_once_per_repeat(companies: Companies
     assert all(set(task.inside).isdisjoint(task.outside) for task in tasks)
 
 
-def test_the_blend_of_the_table_is_the_blend(companies: Companies, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_blend_in_the_table_equals_the_fitted_blend(
+    companies: Companies, monkeypatch: pytest.MonkeyPatch
+) -> None:
     small = {
-        "blend": lambda names, seed: recipes.blend(
+        "blend": lambda names, seed: estimators.blend(
             names, seed, bags=1, boosted_trees=5, nets=1, epochs=1, forest_trees=5
         ),
-        "boosting": lambda names, seed: recipes.boosting(names, seed, bags=1, trees=5),
-        "mlp-bag": lambda names, seed: recipes.mlp_bag(names, seed, nets=1, epochs=1),
-        "forest": lambda names, seed: recipes.forest(names, seed, trees=5),
+        "boosting": lambda names, seed: estimators.boosting(names, seed, bags=1, trees=5),
+        "mlp-bag": lambda names, seed: estimators.mlp_bag(names, seed, nets=1, epochs=1),
+        "forest": lambda names, seed: estimators.forest(names, seed, trees=5),
     }
     monkeypatch.setattr(quality, "ESTIMATORS", small)
     frame, names = companies(rows=300, bankrupt=60), RATIOS[:10]
@@ -121,32 +129,39 @@ def test_the_blend_of_the_table_is_the_blend(companies: Companies, monkeypatch: 
     np.testing.assert_allclose(found["blend"], expected, rtol=1e-12)
 
 
-def test_figures_are_stored_and_shown(tmp_path: Path) -> None:
+def test_the_chapter_shows_means_deviations_and_seeds() -> None:
     # GIVEN two seeds of two fits each
     fits = [dict.fromkeys(DIGITS, value) for value in (0.5, 0.7, 0.8, 0.8)]
     results = [
         Result("cross-validation", "blend", 95, seed, fits[at : at + 2]) for seed, at in ((1, 0), (2, 2))
     ]
-    docs = tmp_path / "docs.md"
-    docs.write_text("Before\n<!-- written by make bench-quality -->\nold\n<!-- end -->\nAfter\n")
-    # WHEN they are stored THEN the page shows them in place of the old ones
-    quality_table.store(results, tmp_path / "results" / "quality.json", docs)
-    lines = docs.read_text().splitlines()
-    assert (lines[0], lines[-1]) == ("Before", "After")
-    assert "old" not in lines
-    assert "| cross-validation | blend | all | 0.7000 ± 0.1414 |" in docs.read_text()
-    assert lines[-3].endswith("| 0.6000, 0.8000 |") or lines[-4].endswith("| 0.6000, 0.8000 |")
+    document = {"measured": "2026-01-02", "machine": "2 cores", "results": [asdict(each) for each in results]}
+    # WHEN they are shown
+    lines = quality_table.chapter(document).splitlines()
+    # THEN the table is folded and has one row for the recipe
+    assert lines[0] == "Measured on 2026-01-02 by `make bench-quality` (2 cores)."
+    assert "<details>" in lines
+    (row,) = [
+        line for line in lines if line.startswith("| cross-validation | blend | all | 0.7000 ± 0.1414 |")
+    ]
+    assert row.endswith("| 0.6000, 0.8000 |")
 
 
-def test_the_page_shows_the_stored_figures() -> None:
-    assert quality_table.chapter() in quality_table.DOCS.read_text(encoding="utf-8")
+def test_the_plot_shows_the_leak_beside_the_honest_figures() -> None:
+    drawing = ElementTree.fromstring(plot.draw(load(quality.QUALITY)))  # noqa: S314 - our own
+    circles = [float(each.get("cx", 0)) for each in drawing.iter(f"{SVG}circle")]
+    texts = {each.text for each in drawing.iter(f"{SVG}text")}
+    # The leak lies to the right of all honest figures, and the blend to the right of the baseline.
+    assert circles[0] == max(circles)
+    assert circles[1] == min(circles)
+    assert {"0.993 (one split)", "0.879 ± 0.020", "0.951 ± 0.010"} <= texts
 
 
-def test_without_real_data_it_says_where_to_get_it(
+def test_without_real_data_the_message_says_where_to_get_it(
     companies: Companies, data_file: Callable[[Path, pd.DataFrame], Path], tmp_path: Path
 ) -> None:
     sample = data_file(tmp_path / "sample-data.csv", companies())
     with pytest.raises(SystemExit, match=r"this is sample data.*\n.*data set 572.*DATA=path"):
         quality.main([str(sample)])
-    with pytest.raises(SystemExit, match=r"There is no data file .*none\.csv"):
+    with pytest.raises(SystemExit, match=r"The data file .*none\.csv does not exist"):
         quality.main([str(tmp_path / "none.csv")])

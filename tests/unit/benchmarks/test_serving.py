@@ -1,4 +1,4 @@
-"""The serving benchmark: what it times, what it compares, and the load it puts on an endpoint."""
+"""The serving benchmark: timing, comparison with scikit-learn, and load on an endpoint."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 import inference
-from benchmarks import serving, serving_endpoint, serving_forward, serving_tables
-from benchmarks.serving_forward import Family
+from benchmarks.serving import cost, endpoint, forward, tables
+from benchmarks.serving.forward import Family
 from steps.export.files import write_model
 from steps.export.served import export_pipeline
 
@@ -30,7 +30,7 @@ CONTRACT = {
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serving_forward, "TOTAL_SECONDS", 0.01)
+    monkeypatch.setattr(forward, "TOTAL_SECONDS", 0.01)
 
 
 @pytest.fixture
@@ -38,19 +38,19 @@ def family(tmp_path: Path) -> Family:
     X = np.random.default_rng(0).normal(size=(200, 3))
     pipeline = Pipeline([("scale", StandardScaler()), ("model", LogisticRegression())]).fit(X, X[:, 0] > 0)
     pipeline[-1].classes_ = np.array([0, 1])
-    write_model(tmp_path / "m", export_pipeline(pipeline, serving_forward.UNCALIBRATED), CONTRACT, None)
+    write_model(tmp_path / "m", export_pipeline(pipeline, forward.UNCALIBRATED), CONTRACT, None)
     return Family("logistic", pipeline, inference.load(tmp_path / "m"), tmp_path / "m")
 
 
-def test_each_call_is_timed_by_itself() -> None:
-    slow, quick = serving_forward.fastest(lambda: time.sleep(0.003), lambda: None)
+def test_each_call_is_timed_separately() -> None:
+    slow, quick = forward.fastest(lambda: time.sleep(0.003), lambda: None)
     assert slow >= 0.003
     assert quick < slow / 10
 
 
-def test_a_family_is_measured_whole(family: Family) -> None:
+def test_a_family_is_timed_compared_and_packed(family: Family) -> None:
     X = np.random.default_rng(1).normal(size=(20, 3))
-    measured = serving.measure(family, X, [1, 50])
+    measured = cost.measure(family, X, [1, 50])
     assert [(one.family, one.rows) for one in measured.compared] == [("logistic", 1), ("logistic", 50)]
     assert measured.compared[0].ratio > 1
     assert measured.largest_difference < 1e-9
@@ -62,7 +62,7 @@ def test_a_family_is_measured_whole(family: Family) -> None:
 def test_a_difference_is_found(family: Family) -> None:
     X = np.random.default_rng(1).normal(size=(20, 3))
     family.pipeline[-1].intercept_ += 0.01
-    assert serving_forward.largest_difference(family, X) > 1e-4
+    assert forward.largest_difference(family, X) > 1e-4
 
 
 FIGURES = {
@@ -96,10 +96,10 @@ FIGURES = {
 
 
 def test_the_chapter_shows_the_figures() -> None:
-    text = serving_tables.chapter(FIGURES)
+    text = tables.chapter(FIGURES)
     assert "on sample data (2 cores)" in text
     assert "| logistic | 25.0 µs (40.0×) | 2.0 s (0.5×) | 29.0 µs | 2e-16 |" in text
-    assert "| … with the endpoint in front of it | 6.5 ms | 6.3 ms |" in text
+    assert "| … plus the endpoint in front of it | 6.5 ms | 6.3 ms |" in text
     assert "| 8 | 1,234 | 6.5 ms | 12.3 ms | 400.0 µs | 350.0 µs |" in text
     assert "ready in 0.46 s and holds 47 MiB; model.tar.gz has 1,234 kB" in text
 
@@ -116,15 +116,15 @@ class Answers(http.server.BaseHTTPRequestHandler):
         self.wfile.write(b"x" * 100_000)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Do not log requests."""
 
 
-def test_the_client_reads_answers_whole_and_fails_at_errors(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_client_reads_whole_responses_and_fails_on_errors(monkeypatch: pytest.MonkeyPatch) -> None:
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        request = serving_endpoint._request("/invocations", b"body")
-        assert len(serving_endpoint._ask_for(server.server_port, request, 0.05)) > 1
+        request = endpoint.http_request("/invocations", b"body")
+        assert len(endpoint.send_for(server.server_port, request, 0.05)) > 1
         monkeypatch.setattr(Answers, "status", 500)
         with pytest.raises(SystemExit, match=r"answered HTTP/1\.1 500"):
-            serving_endpoint._ask_for(server.server_port, request, 0.05)
+            endpoint.send_for(server.server_port, request, 0.05)
         server.shutdown()

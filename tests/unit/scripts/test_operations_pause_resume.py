@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from support.repository import ROOT
 from support.service_fakes import Client, Clock, connected, endpoint
 
 from scripts.aws.registry import ModelVersion
@@ -202,10 +202,10 @@ def test_status_is_written_as_json() -> None:
 
 
 def test_the_guide_quotes_the_price_table() -> None:
-    guide = (Path(__file__).resolve().parents[3] / "docs" / "aws.md").read_text(encoding="utf-8")
+    guide = (ROOT / "docs" / "aws.md").read_text(encoding="utf-8")
     price = prices.of_instances("us-east-1", "ml.t2.medium", 1)
     assert (
-        f"`ml.t2.medium` in us-east-1 ${price.usd_per_hour} an hour, some ${price.usd_per_month:.0f} a month"
-        in guide
+        f"`ml.t2.medium` in us-east-1 costs ${price.usd_per_hour} an hour, "
+        f"about ${price.usd_per_month:.0f} a month" in guide
     )
     assert prices.AS_OF in guide

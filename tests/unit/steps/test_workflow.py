@@ -12,17 +12,16 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from support.repository import ROOT
 
 from steps.export.files import pack_model
-
-SOURCE = Path(__file__).parents[3]
 
 
 def start(module: str, base: Path, arguments: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
     """Run a step as a job: in its own process, with its folders from the environment."""
     environment = {**os.environ, "SAGEMAKER_BASE_DIR": str(base)}
     command = [sys.executable, "-W", "error", "-m", f"steps.{module}", *arguments]
-    return subprocess.run(command, env=environment, cwd=SOURCE, capture_output=True, text=True, check=False)
+    return subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
 def test_five_steps_with_default_folders(

@@ -1,8 +1,7 @@
-"""What docs/scale.md shows of the stored measurements: a table, and curves of time and memory."""
+"""Writes the table of docs/scale.md, and the curves of time and memory in docs/scale.svg."""
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.pages import put
+from benchmarks.common.figures import DOCS, Document, load
+from benchmarks.common.pages import put, table
 from scripts.data.sample import ROWS
 from steps.report.markup import Markup, element
 from steps.report.plot import HEIGHT, WIDTH, Axis, Plot
 
-PAGE = Path(__file__).parents[1] / "docs" / "scale.md"
-# The steps of an execution, as it runs by default.
+PAGE = DOCS / "scale.md"
+# The steps of an execution with default parameters, and the CSS class of each.
 DRAWN = {
     ("SelectFeatures", ""): "of-select",
     ("Resample", ""): "of-resample",
@@ -46,37 +46,36 @@ svg { font-family: system-ui, sans-serif; --ink: #1b2430; --muted: #5b6675; --gr
 
 
 def write(results: Path, page: Path) -> None:
-    """Put the table into the page and the curves beside it."""
-    measured = json.loads(results.read_text(encoding="utf-8"))
-    put(page, "bench-scale", chapter(measured))
-    page.with_suffix(".svg").write_text(curves(measured) + "\n", encoding="utf-8")
+    """Write the table into the page and the curves beside it."""
+    document = load(results)
+    put(page, "make bench-scale", chapter(document))
+    page.with_suffix(".svg").write_text(curves(document) + "\n", encoding="utf-8")
 
 
-def chapter(measured: Mapping[str, Any]) -> str:
-    """Return the table, and how it was measured."""
-    days = sorted({entry["measured"] for entry in measured["steps"]})
-    head = f"{measured['data'].capitalize()}, {' to '.join(days[:1] + days[1:][-1:])}, {measured['machine']}."
-    return "\n".join([head, "", *_table(measured["steps"])])
+def chapter(document: Document) -> str:
+    """Return the date, machine and table of stored measurements."""
+    days = sorted({entry["measured"] for entry in document["steps"]})
+    data = document["data"].capitalize()
+    head = f"{data}, {' to '.join(days[:1] + days[1:][-1:])}, {document['machine']}."
+    return f"{head}\n\n{_steps_table(document['steps'])}"
 
 
-def _table(entries: list[dict[str, Any]]) -> list[str]:
-    """Return the lines of a Markdown table, a step a line.
+def _steps_table(entries: list[dict[str, Any]]) -> str:
+    """Return a Markdown table with a row for each step.
 
-    The last column tells by how much the computing grew from the smallest to the largest measured, for each
-    tenfold of rows: 10 where it grows as the rows do, 100 with their square.
+    The last column says by which factor CPU time grew for each tenfold of rows, between the smallest and
+    the largest measurement: 10 means linear growth, 100 quadratic.
     """
     steps: dict[tuple[str, str], dict[int, dict[str, Any]]] = {}
     for entry in entries:
         steps.setdefault((entry["step"], entry["estimator"]), {})[entry["factor"]] = entry
     factors = sorted({entry["factor"] for entry in entries})
-    heads = [f"{factor}× ({factor * ROWS:,} rows)" for factor in factors]
-    lines = [f"| step | {' | '.join(heads)} | growth |", f"|---{'|---' * len(heads)}|---|"]
-    for (step, estimator), of_step in steps.items():
-        cells = [_cell(of_step.get(factor)) for factor in factors]
-        name = f"{step}, {estimator}" if estimator else step
-        lines.append(f"| {name} | {' | '.join(cells)} | {_growth(of_step)} |")
+    rows = [["step", *(f"{factor}× ({factor * ROWS:,} rows)" for factor in factors), "growth"]]
+    for (step, estimator), by_factor in steps.items():
+        cells = [_cell(by_factor.get(factor)) for factor in factors]
+        rows.append([f"{step}, {estimator}" if estimator else step, *cells, _growth(by_factor)])
     totals = [_total(steps, factor) for factor in factors]
-    return [*lines, f"| **one after the other, blend** | {' | '.join(totals)} | |"]
+    return table([*rows, ["**one after the other, blend**", *totals, ""]])
 
 
 def _total(steps: Mapping[tuple[str, str], Mapping[int, Mapping[str, Any]]], factor: int) -> str:
@@ -103,10 +102,10 @@ def _growth(measured: Mapping[int, Mapping[str, Any]]) -> str:
     return f"{grown ** (1 / math.log10(last / first)):.1f}"
 
 
-def curves(measured: Mapping[str, Any]) -> Markup:
+def curves(document: Document) -> Markup:
     """Return an SVG of two plots, seconds and MiB by rows, both axes logarithmic."""
-    seconds = _plot(measured, "seconds", "seconds", (1, 10, 60, 600), ("1 s", "10 s", "1 min", "10 min"))
-    memory = _plot(measured, "peak_mib", "most memory, MiB", _MEBIBYTES, [f"{size:,}" for size in _MEBIBYTES])
+    seconds = _plot(document, "seconds", "seconds", (1, 10, 60, 600), ("1 s", "10 s", "1 min", "10 min"))
+    memory = _plot(document, "peak_mib", "most memory, MiB", _MEBIBYTES, [f"{size:,}" for size in _MEBIBYTES])
     legend, x = [], 70
     for (step, estimator), class_ in DRAWN.items():
         name = f"{step}, {estimator}" if estimator else step
@@ -129,10 +128,8 @@ def curves(measured: Mapping[str, Any]) -> Markup:
     )
 
 
-def _plot(
-    measured: Mapping[str, Any], key: str, label: str, ticks: Sequence[float], names: Sequence[str]
-) -> Plot:
-    entries = [entry for entry in measured["steps"] if (entry["step"], entry["estimator"]) in DRAWN]
+def _plot(document: Document, key: str, label: str, ticks: Sequence[float], names: Sequence[str]) -> Plot:
+    entries = [entry for entry in document["steps"] if (entry["step"], entry["estimator"]) in DRAWN]
     factors = sorted({entry["factor"] for entry in entries})
     rows = Axis(
         "companies",
@@ -152,6 +149,6 @@ def _plot(
             continue
         x, y = np.array(of_step, dtype=np.float64).T
         plot.line(x, y, class_)
-        for at, value in of_step:
-            plot.dot(at, value, class_, f"{step}: {value:,.0f}", radius=3.5)
+        for rows_at, value in of_step:
+            plot.dot(rows_at, value, class_, f"{step}: {value:,.0f}", radius=3.5)
     return plot

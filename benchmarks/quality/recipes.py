@@ -1,9 +1,13 @@
-"""Measures how well each recipe tells bankrupt companies apart: ``python -m benchmarks.quality [DATA]``.
+"""Measures how well each recipe ranks companies: `make bench-quality`.
 
-3-fold cross-validation, repeated three times for each seed, in which everything (columns, quantiles,
-resampling, calibration) is learnt from the training folds alone; the published protocol, leak and all; and
-the earlier companies judged by a model of the later ones, and the other way round. `make bench-quality`
-writes the figures to benchmarks/results/quality.json and their table into docs/honest-figures.md.
+Protocols:
+
+- 3-fold cross-validation, repeated three times for each seed. Everything (columns, quantiles, resampling,
+  calibration) is fitted on the training folds alone.
+- The published protocol, with its leak.
+- Later rows judged by a model of the earlier ones, and the other way round.
+
+With `--write` the figures go to benchmarks/results/quality.json, docs/honest-figures.md and its plot.
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ import argparse
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +29,11 @@ from sklearn.model_selection import RepeatedStratifiedKFold, StratifiedKFold, tr
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from benchmarks.quality_table import Figures, Result, store, table
+from benchmarks.common.figures import DOCS, RESULTS, store
+from benchmarks.common.models import fit_baseline
+from benchmarks.common.pages import put
+from benchmarks.quality.plot import draw
+from benchmarks.quality.table import Figures, Result, chapter, results_table
 from scripts.data.source import DataError, resolve
 from steps.dataset.columns import RATIOS
 from steps.dataset.reader import read_data
@@ -46,26 +54,28 @@ from steps.select_features import select
 from steps.train_baseline import baseline_network
 from steps.training import available_cores
 
+QUALITY = RESULTS / "quality.json"
+PAGE = DOCS / "honest-figures.md"
+
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int8]
 Rows = NDArray[np.intp]
 
 SELECTED = 50
 FOLDS = 3
-# Of the training companies, for the out-of-fold predictions that a calibration is fitted to.
+# Splits the training companies for the out-of-fold predictions that calibration is fitted to.
 CALIBRATION_FOLDS = 3
 EARLIER = 0.7
 UNCALIBRATED = Calibration(slope=1.0, intercept=0.0)
 
-
-# From training companies, their labels, their columns' names, companies to judge and a seed to what each
-# recipe says of those, in logits.
+# Takes training companies, their labels, the columns' names, companies to judge, and a seed. Returns the
+# logits of the companies to judge, by recipe.
 Predict = Callable[[Floats, Labels, Sequence[str], Floats, int], dict[str, Floats]]
 
 
 @dataclass(frozen=True)
 class Task:
-    """One fit of a candidate's recipes: which companies to learn from and to judge, by which columns."""
+    """One fit of a candidate's recipes: the companies to train on and to judge, and the number of columns."""
 
     protocol: str
     candidate: str
@@ -77,15 +87,19 @@ class Task:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Measure, store the figures and print the table."""
-    parser = argparse.ArgumentParser(prog="benchmarks.quality", description=__doc__)
+    """Measure and print the figures; with --write, store them and update the docs."""
+    parser = argparse.ArgumentParser(prog="benchmarks.quality.recipes", description=__doc__)
     parser.add_argument("data", type=Path, nargs="?", help="the data file (default: UCI 572, downloaded)")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[21, 22], help="draw folds and fits")
-    parser.add_argument("--repeats", type=int, default=3, help="of 3-fold cross-validation (default: 3)")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[21, 22], help="seeds of folds and fits")
+    parser.add_argument(
+        "--repeats", type=int, default=3, help="repeats of 3-fold cross-validation (default: 3)"
+    )
     parser.add_argument("--columns", type=int, nargs="*", default=[20, 30, SELECTED, len(RATIOS)])
     parser.add_argument("--estimators", nargs="*", choices=list(ESTIMATORS), default=list(ESTIMATORS))
     parser.add_argument("--processes", type=int, default=available_cores())
-    parser.add_argument("--write", action="store_true", help="also to benchmarks/results and docs")
+    parser.add_argument(
+        "--write", action="store_true", help="store the figures and update docs/honest-figures.md"
+    )
     args = parser.parse_args(argv)
     frame = read_data(real_data(args.data))
     with one_thread():
@@ -101,20 +115,22 @@ def main(argv: Sequence[str] | None = None) -> None:
             measured.setdefault(key, []).append(figure)
         log(f"{number} of {len(tasks)} fits: {task.protocol}, {task.candidate}, {task.columns} columns")
     results += [Result(*key, figures) for key, figures in measured.items()]
-    log(table(results))
+    log(results_table(results))
     if args.write:
-        store(results)
+        document = store(QUALITY, {"results": [asdict(result) for result in results]})
+        put(PAGE, "make bench-quality", chapter(document))
+        PAGE.with_suffix(".svg").write_text(draw(document) + "\n", encoding="utf-8")
 
 
 def real_data(path: Path | None) -> Path:
-    """Return the data file given, else the downloaded one; exit where that leaves only sample data."""
+    """Return the given or downloaded data file; exit if only sample data is available."""
     try:
         source = resolve(path)
     except DataError as error:
         sys.exit(str(error))
     if source.is_sample:
         sys.exit(
-            f"Figures that others can compare need the real data, but this is {source.description}.\n"
+            f"Comparable figures need the real data, but this is {source.description}.\n"
             "Download data set 572, Taiwanese Bankruptcy Prediction, from UCI's Machine Learning Repository "
             "(https://archive.ics.uci.edu/dataset/572) and give its CSV file: make bench-quality DATA=path"
         )
@@ -128,7 +144,7 @@ def tasks_of(
     columns: Sequence[int],
     estimators: Sequence[str],
 ) -> Iterator[Task]:
-    """Yield the fits to make: by rows of the file, and in each fold of each seed's cross-validation."""
+    """Yield the fits to make: by order of the rows, and for each fold of each seed's cross-validation."""
     recommended = Recommended(estimators)
     cut = round(EARLIER * len(frame))
     rows = np.arange(len(frame))
@@ -148,10 +164,10 @@ def tasks_of(
 
 
 def measure(frame: pd.DataFrame, task: Task) -> dict[str, Figures]:
-    """Fit a task's recipes, calibrate them inside the training companies, and judge the others."""
+    """Fit and calibrate a task's recipes on its training companies, and judge the others."""
     train, test = frame.iloc[task.inside], frame.iloc[task.outside]
     with warnings.catch_warnings(), one_thread():
-        # Networks with few epochs on purpose need not converge.
+        # Some networks stop after few epochs by design.
         warnings.simplefilter("ignore", ConvergenceWarning)
         names = select(train, task.columns, task.seed)[task.candidate]["features"]
         X, y = values(train, names), target(train)
@@ -175,7 +191,7 @@ def calibrate(
 
 
 def figures(y: Labels, probability: Floats) -> Figures:
-    """Return what the table shows of one fit."""
+    """Return the figures of one fit."""
     return {
         "ROC-AUC": roc_auc(y, probability),
         "PR-AUC": average_precision(y, probability),
@@ -186,7 +202,7 @@ def figures(y: Labels, probability: Floats) -> Figures:
 
 
 class Recommended:
-    """Fits estimators by name; of a blend each member once, since its logit is the mean of theirs."""
+    """Fits estimators by name; fits each member of the blend once, for its logit is the mean of theirs."""
 
     def __init__(self, estimators: Sequence[str]) -> None:
         self.estimators = estimators
@@ -194,7 +210,7 @@ class Recommended:
     def __call__(
         self, X: Floats, y: Labels, names: Sequence[str], judged: Floats, seed: int
     ) -> dict[str, Floats]:
-        """Return what each estimator says of the companies to judge."""
+        """Return the logits of the companies to judge, by estimator."""
         members = [name for name, _ in ESTIMATORS["blend"](names, seed)["blend"].members]
         needed = set(self.estimators) | (set(members) if "blend" in self.estimators else set())
         found = {
@@ -212,18 +228,16 @@ def _fit(name: str, X: Floats, y: Labels, names: Sequence[str], judged: Floats, 
 def predict_baseline(
     X: Floats, y: Labels, names: Sequence[str], judged: Floats, seed: int
 ) -> dict[str, Floats]:
-    """Fit the baseline recipe, scaled and resampled, and say what it makes of the companies to judge."""
+    """Fit the baseline recipe and return its logits for the companies to judge."""
     del names
-    scaler = StandardScaler().fit(X)
-    network = baseline_network(seed).fit(*resample("smote-tomek", scaler.transform(X), y, seed))
-    return {"baseline": pipeline_logit(Pipeline([("scale", scaler), ("mlp", network)]), judged)}
+    return {"baseline": pipeline_logit(fit_baseline(X, y, seed), judged)}
 
 
 def with_leak(frame: pd.DataFrame) -> Result:
-    """Return the figures of the published protocol's one split.
+    """Return the figures of the published protocol, which has one split.
 
-    It chooses columns and resamples before it splits, so that its test companies are in part synthetic,
-    and those that are not have synthetic neighbours among the training companies.
+    It selects columns and resamples before it splits. So some of its test companies are synthetic, and the
+    real ones have synthetic neighbours among the training companies.
     """
     X, y = values(frame, RATIOS), target(frame)
     with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):

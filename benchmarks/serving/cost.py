@@ -1,29 +1,28 @@
-"""Measures serving, from forward pass to endpoint: ``python -m benchmarks.serving``, or `make bench-serving`.
+"""Measures serving, from forward pass to endpoint: `make bench-serving`.
 
-Fits every family once and compares what is served with scikit-learn's own predict_proba, side by side on one
-thread; shows where the time of one request goes; starts a worker; and loads a local endpoint of the blend.
+Fits every family once and compares the served form with scikit-learn's own predict_proba, side by side on
+one thread. Then splits one request into its parts, starts a worker, and puts load on a local endpoint of
+the blend.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 from rich.markdown import Markdown
 
-from benchmarks.batch import local_aws
-from benchmarks.pages import put
-from benchmarks.serving_endpoint import endpoint, load, start_worker
-from benchmarks.serving_forward import (
+from benchmarks.common import figures
+from benchmarks.common.cloud import local_aws
+from benchmarks.common.pages import put
+from benchmarks.serving.endpoint import endpoint, load, start_worker
+from benchmarks.serving.forward import (
     Compared,
     Family,
     compare,
@@ -31,7 +30,7 @@ from benchmarks.serving_forward import (
     largest_difference,
     parts_of_a_request,
 )
-from benchmarks.serving_tables import chapter
+from benchmarks.serving.tables import chapter
 from scripts.data.source import DataError, resolve
 from scripts.terminal.console import console
 from steps.dataset.reader import read_data
@@ -40,8 +39,8 @@ from steps.frames import target, values
 from steps.job import one_thread
 from steps.select_features import select
 
-RESULTS = Path(__file__).with_name("results") / "serving.json"
-DOCS = Path(__file__).parents[1] / "docs" / "serving.md"
+RESULTS = figures.RESULTS / "serving.json"
+PAGE = figures.DOCS / "serving.md"
 FEATURES = 50
 ROWS = (1, 100, 1_000, 100_000)
 CLIENTS = (1, 8, 32)
@@ -49,17 +48,17 @@ SERVED = "blend"
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What was measured of one family.
+class MeasuredFamily:
+    """The figures of one family.
 
     Attributes
     ----------
     largest_difference
-        Between the probabilities served and scikit-learn's.
+        Between the served probabilities and scikit-learn's.
     kilobytes
-        Of model.tar.gz without the audit file.
+        Size of model.tar.gz without the audit file.
     request
-        Seconds that the parts of answering one company take in the handlers.
+        Seconds of each part of a request for one company, inside the handlers.
     """
 
     compared: list[Compared]
@@ -69,15 +68,15 @@ class Measured:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Measure, store, print and write the documentation's tables."""
-    parser = argparse.ArgumentParser(prog="benchmarks.serving", description=__doc__)
-    parser.add_argument("--data", type=Path, help="data file; default: as `bankruptcy demo` finds it")
+    """Measure, print and store the figures, and update docs/serving.md."""
+    parser = argparse.ArgumentParser(prog="benchmarks.serving.cost", description=__doc__)
+    parser.add_argument("--data", type=Path, help="data file (default: the one that `bankruptcy demo` uses)")
     parser.add_argument(
-        "--rows", type=int, nargs="*", default=ROWS, help="rows at once (default: %(default)s)"
+        "--rows", type=int, nargs="*", default=ROWS, help="batch sizes in rows (default: %(default)s)"
     )
-    parser.add_argument("--seconds", type=float, default=5.0, help="of load for each number of clients")
+    parser.add_argument("--seconds", type=float, default=5.0, help="duration of each load (default: 5)")
     parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("--docs", type=Path, default=DOCS, help="page that shows the figures")
+    parser.add_argument("--docs", type=Path, default=PAGE, help="page that shows the figures")
     args = parser.parse_args(argv)
     try:
         source = resolve(args.data)
@@ -87,7 +86,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     frame = read_data(source.path)
     names = select(frame, FEATURES, 0)["recommended"]["features"]
     X, y = values(frame, names), target(frame)
-    measured: dict[str, Measured] = {}
+    measured: dict[str, MeasuredFamily] = {}
     with tempfile.TemporaryDirectory() as folder:
         with one_thread():
             for family in fitted(X, y, names, Path(folder)):
@@ -98,27 +97,26 @@ def main(argv: Sequence[str] | None = None) -> None:
         worker = start_worker(served, body)
         with local_aws() as server, endpoint(served.with_suffix(".tar.gz")) as url:
             loads = [load(url, server, body, clients, args.seconds) for clients in CLIENTS]
-    document = {
-        "machine": f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}",
-        "measured": f"{datetime.now(UTC):%Y-%m-%d}",
-        "data": "sample data" if source.is_sample else "UCI 572",
-        "served": SERVED,
-        "families": {name: asdict(of_family) for name, of_family in measured.items()},
-        "worker": asdict(worker),
-        "endpoint": [asdict(one) for one in loads],
-    }
-    args.results.parent.mkdir(parents=True, exist_ok=True)
-    args.results.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    put(args.docs, "bench-serving", chapter(document))
+    document = figures.store(
+        args.results,
+        {
+            "data": "sample data" if source.is_sample else "UCI 572",
+            "served": SERVED,
+            "families": {name: asdict(family) for name, family in measured.items()},
+            "worker": asdict(worker),
+            "endpoint": [asdict(one) for one in loads],
+        },
+    )
+    put(args.docs, "make bench-serving", chapter(document))
     console().print(Markdown(chapter(document)))
 
 
-def measure(family: Family, X: np.ndarray, counts: Sequence[int]) -> Measured:
-    """Return what is measured of a family inside this process; leaves its model.tar.gz beside its folder."""
+def measure(family: Family, X: np.ndarray, counts: Sequence[int]) -> MeasuredFamily:
+    """Measure a family inside this process; leaves its model.tar.gz beside its folder."""
     (family.folder / "model.joblib").unlink()
     archive = family.folder.with_suffix(".tar.gz")
     pack_model(family.folder, archive)
-    return Measured(
+    return MeasuredFamily(
         list(compare(family, X, counts)),
         largest_difference(family, X),
         archive.stat().st_size // 1024,

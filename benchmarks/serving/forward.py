@@ -1,4 +1,4 @@
-"""Times the served forward passes against scikit-learn's own predict_proba, side by side in one process."""
+"""Times the served forward passes against scikit-learn's predict_proba, side by side in one process."""
 
 from __future__ import annotations
 
@@ -29,17 +29,16 @@ Floats = NDArray[np.float64]
 Call = Callable[[], object]
 
 UNCALIBRATED = Calibration(slope=1.0, intercept=0.0)
-# A call is measured in many short runs, of which the fastest counts: what else the machine does only ever
-# adds time.
+# The fastest of many short runs counts, because other work on the machine can only add time.
 RUN_SECONDS = 0.002
 TOTAL_SECONDS = 0.5
-# Values on which arithmetic goes wrong most easily
+# Values at which floating-point code fails most easily.
 HOSTILE = (0.0, -0.0, 1.0, 1.0000001, 1e10, -1e10, -1.0, 5e-324, -1e-310, 0.3, 1e-9, 1e100, -1e100)
 
 
 @dataclass(frozen=True)
 class Compared:
-    """What one family takes for so many rows, ours and scikit-learn's."""
+    """Seconds that one family takes for a batch of rows: the served form, and scikit-learn."""
 
     family: str
     rows: int
@@ -48,13 +47,13 @@ class Compared:
 
     @property
     def ratio(self) -> float:
-        """How many times faster than scikit-learn."""
+        """How many times as fast as scikit-learn the served form is."""
         return self.sklearn_seconds / self.seconds
 
 
 @dataclass(frozen=True)
 class Family:
-    """A fitted family, and the same as it is served."""
+    """A fitted family and its served form."""
 
     name: str
     pipeline: Pipeline
@@ -63,7 +62,7 @@ class Family:
 
 
 def fitted(X: Floats, y: NDArray[np.int8], names: Sequence[str], folder: Path) -> Iterator[Family]:
-    """Fit and export every family that can be served, the baseline network first."""
+    """Fit and export every family that can be served; the baseline network comes first."""
     builds: dict[str, Callable[[], Pipeline]] = {
         "baseline mlp": lambda: Pipeline([("scale", StandardScaler()), ("mlp", baseline_network(0))]),
         "boosting, 300 trees": lambda: recipes.boosting(names, 0, bags=1, trees=300),
@@ -77,26 +76,26 @@ def fitted(X: Floats, y: NDArray[np.int8], names: Sequence[str], folder: Path) -
     }
     for name, build in builds.items():
         with warnings.catch_warnings():
-            # Networks with few epochs on purpose need not converge.
+            # Some networks stop after few epochs by design.
             warnings.simplefilter("ignore", ConvergenceWarning)
             pipeline = build().fit(X, y)
-        kept = folder / name.replace(", ", "-").replace(" ", "-")
-        write_model(kept, export_pipeline(pipeline, UNCALIBRATED), contract, None)
-        yield Family(name, pipeline, inference.load(kept), kept)
+        exported = folder / name.replace(", ", "-").replace(" ", "-")
+        write_model(exported, export_pipeline(pipeline, UNCALIBRATED), contract, None)
+        yield Family(name, pipeline, inference.load(exported), exported)
 
 
 def compare(family: Family, X: Floats, counts: Sequence[int]) -> Iterator[Compared]:
-    """Time both for each number of rows, taking turns."""
+    """Time both forms in turns, for each number of rows."""
     for count in counts:
         rows = np.ascontiguousarray(np.tile(X, (-(-count // len(X)), 1))[:count])
-        ours, theirs = fastest(
+        served, sklearn = fastest(
             partial(family.model.predict_proba, rows), partial(family.pipeline.predict_proba, rows)
         )
-        yield Compared(family.name, count, ours, theirs)
+        yield Compared(family.name, count, served, sklearn)
 
 
 def fastest(*calls: Call) -> list[float]:
-    """Return the seconds that each call takes, taking turns so that all meet the same machine."""
+    """Return the fastest seconds of each call; calls take turns, so that all run under the same load."""
     best = [_seconds(call, 1) for call in calls]
     spent = list(best)
     while min(spent) < TOTAL_SECONDS:
@@ -117,7 +116,7 @@ def _seconds(call: Call, count: int) -> float:
 
 
 def largest_difference(family: Family, X: Floats) -> float:
-    """Return how far the two probabilities lie apart at most, on companies and on hostile values."""
+    """Return the largest difference between the two probabilities, on companies and on hostile values."""
     random = np.random.default_rng(0)
     hostile = random.choice(HOSTILE, (2000, X.shape[1]))
     mixed = np.where(random.random(X.shape) < 0.1, random.choice(HOSTILE, X.shape), X)
@@ -131,7 +130,7 @@ def largest_difference(family: Family, X: Floats) -> float:
 
 
 def parts_of_a_request(family: Family, row: Floats) -> dict[str, float]:
-    """Return the seconds that each part of answering one company takes; `whole` is measured by itself."""
+    """Return the seconds of each part of answering one company; `whole` is timed separately."""
     body = json.dumps({"data": row[0].tolist()})
     model = family.model
 

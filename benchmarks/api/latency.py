@@ -1,8 +1,8 @@
-"""Measures the REST API on local AWS, and where each millisecond goes: ``python -m benchmarks.api``.
+"""Measures the REST API on local AWS, and where each millisecond goes: `make bench-api`.
 
-Trains a model on sample data (once), serves it at a local AWS in a process of its own, and asks: one company,
-a thousand companies, one company by eight clients at once, and files by `bankruptcy predict`, of which one is
-larger, so that memory that grows with the input shows.
+Trains a model on sample data (once), serves it at a local AWS in a process of its own, and measures: one
+company, a thousand companies, one company by eight clients at once, and files by `bankruptcy predict`. One
+file is larger than the other, which shows whether memory grows with the input.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import re
 import subprocess
 import sys
@@ -18,25 +17,33 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
 import urllib3
 
-from benchmarks.api_tables import CLIENTS, File, show
-from benchmarks.batch import ENVIRONMENT, handler_seconds, local_aws, peak_mib, trained, write_portfolio
-from benchmarks.scale import SOURCE
-from benchmarks.serving_endpoint import children, cpu_seconds
+from benchmarks.api.tables import CLIENTS, PredictedFile, chapter, show
+from benchmarks.common import figures
+from benchmarks.common.cloud import BANKRUPTCY, local_aws, register
+from benchmarks.common.models import (
+    handler_seconds,
+    served_contract,
+    trained_archive,
+    unpacked_model,
+)
+from benchmarks.common.pages import put
+from benchmarks.common.processes import children, cpu_seconds, peak_mib
+from benchmarks.common.sample import sample_rows, write_sample
 from scripts.aws.session import Aws, connect
-from scripts.data.sample import generate
 from scripts.deploy.deployment import deploy
 from scripts.deploy.waiting import Waiting
 from scripts.model.approval import wait_until_served
 from scripts.predict.client import client_of
+from steps.job import one_thread
 
-RESULTS = Path(__file__).with_name("results") / "api.json"
+RESULTS = figures.RESULTS / "api.json"
+PAGE = figures.DOCS / "api.md"
 PROJECT = "bench-api"
 LOAD_SECONDS = 10.0
 WARM_UP = 10
@@ -46,7 +53,7 @@ _DURATION = re.compile(r"REPORT .*?\tDuration: ([\d.]+) ms")
 
 @dataclass(frozen=True)
 class Request:
-    """One request to /predict, by the clocks of the client, of the Lambda runtime and of the function."""
+    """Milliseconds of one request to /predict, as the client, the Lambda runtime and the function saw it."""
 
     total_ms: float
     invocation_ms: float
@@ -55,7 +62,7 @@ class Request:
 
 
 class Api:
-    """The deployed API and the endpoint behind it, each asked as directly as can be."""
+    """Sends requests to the deployed API, and directly to the endpoint behind it."""
 
     def __init__(self, aws: Aws) -> None:
         client = client_of(aws)
@@ -66,29 +73,31 @@ class Api:
         self._endpoint_url = os.environ["AWS_ENDPOINT_URL"] + endpoint
 
     def warm_up(self, body: bytes) -> None:
-        """Ask some times, and wait until that is in the log."""
+        """Send some requests and wait until they are in the log."""
         call = self.caller()
         for _ in range(WARM_UP):
             call(body)
         time.sleep(2)
 
     def caller(self) -> Callable[[bytes], float]:
-        """Return a client on a connection of its own: it sends a body and returns the milliseconds taken."""
+        """Return a function with its own connection that sends a body and returns the milliseconds taken."""
         return _caller(self._url, self._headers)
 
     def endpoint_caller(self) -> Callable[[bytes], float]:
-        """Return a client of the endpoint that does without the SDK."""
+        """Return the same for the endpoint, without the SDK."""
         return _caller(self._endpoint_url, {"Content-Type": "application/json"})
 
     def requests(self, body: bytes, rows: int) -> list[Request]:
-        """Ask again and again, one request after the other, and return what the logs say of each."""
+        """Send requests one after the other and return the times that the logs hold of each."""
         call = self.caller()
         since = int(time.time() * 1000)
         totals = [call(body) for _ in range(REPEATS[rows])]
-        return [Request(total, *said) for total, said in zip(totals, self._logged(since, rows), strict=True)]
+        return [
+            Request(total, *logged) for total, logged in zip(totals, self._logged(since, rows), strict=True)
+        ]
 
     def _logged(self, since: int, rows: int) -> list[tuple[float, float, float]]:
-        """Return the invocation's, the function's and the endpoint's milliseconds of each request."""
+        """Return the milliseconds of invocation, function and endpoint for each request."""
         deadline = time.monotonic() + 30
         while True:
             found: list[tuple[float, float, float]] = []
@@ -103,7 +112,7 @@ class Api:
             if len(found) == REPEATS[rows]:
                 return found
             if time.monotonic() > deadline:
-                sys.exit(f"The log has {len(found)} of {REPEATS[rows]} requests.")
+                sys.exit(f"The log holds only {len(found)} of {REPEATS[rows]} requests.")
             time.sleep(0.5)
 
     def _messages(self, since: int) -> list[str]:
@@ -116,45 +125,39 @@ class Api:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Measure, print and store."""
-    parser = argparse.ArgumentParser(prog="benchmarks.api", description=__doc__)
+    """Measure, print and store the figures, and update docs/api.md."""
+    parser = argparse.ArgumentParser(prog="benchmarks.api.latency", description=__doc__)
     parser.add_argument("--estimator", default="blend")
     parser.add_argument("--lines", type=int, nargs=2, default=[25_000, 100_000])
-    parser.add_argument("--folder", type=Path, default=SOURCE / "build" / "batch", help="for data and models")
+    parser.add_argument(
+        "--folder", type=Path, default=figures.BUILD / "batch", help="folder for data and models"
+    )
     parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--docs", type=Path, default=PAGE, help="page that shows the figures")
     args = parser.parse_args(argv)
-    from inference import handlers  # noqa: PLC0415
-    from steps.export.files import unpack_model  # noqa: PLC0415
-    from steps.job import one_thread  # noqa: PLC0415
-
-    archive = trained(args.folder, args.estimator)
-    folder = archive.parent / "unpacked"
-    unpack_model(archive, folder)
-    model = handlers.model_fn(str(folder))
-    names = list(model.contract.names)
-    frame = generate(max(REPEATS), seed=1)
-    frame.columns = [name.strip() for name in frame.columns]
-    rows = frame[names].to_numpy(dtype=float).tolist()
+    archive = trained_archive(args.folder, args.estimator)
+    model = unpacked_model(archive)
+    rows = sample_rows(model.contract.names, max(REPEATS)).tolist()
     bodies = {count: json.dumps({"instances": rows[:count]}).encode() for count in REPEATS}
     load_before = os.getloadavg()[0]
 
     with local_aws() as server:
         aws = connect(PROJECT)
         deploy(aws, confirm=lambda _: True)
-        register(aws, archive, model)
+        register(aws, archive, served_contract(model), "application/json")
         wait_until_served(aws, 1, Waiting(timeout=120))
         api = Api(aws)
         requests: dict[int, list[Request]] = {}
         cpu_ms: dict[int, dict[str, float]] = {}
         for count, body in bodies.items():
             api.warm_up(body)
-            before = computing(server)
+            before = cpu_by_process(server)
             requests[count] = api.requests(body, count)
             cpu_ms[count] = _since(before, server, 1000 / REPEATS[count])
         direct = {count: _repeat(api.endpoint_caller(), body, count) for count, body in bodies.items()}
         per_second = load(api, bodies[1])
         files = [
-            predict_file(server, write_portfolio(args.folder / f"portfolio-{lines}.csv", lines), lines)
+            predict_file(server, write_sample(args.folder / f"portfolio-{lines}.csv", lines, ids=True), lines)
             for lines in args.lines
         ]
         server_mib = peak_mib(server)
@@ -165,7 +168,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             for count, body in bodies.items()
         }
     totals = {count: [request.total_ms for request in each] for count, each in requests.items()}
-    figures = {
+    measured = {
         "one company, p50": median(totals[1]),
         "one company, p99": quantiles(totals[1], n=100)[98],
         "1,000 companies, p50": median(totals[1000]),
@@ -174,64 +177,38 @@ def main(argv: Sequence[str] | None = None) -> None:
         f"peak memory, {files[-1].lines:,} to {files[0].lines:,} lines": files[-1].peak_mib
         / files[0].peak_mib,
     }
-    show(
-        figures, {"milliseconds of a request, medians": breakdown, "computing, ms of one core": cpu_ms}, files
-    )
-    document = {
-        "machine": f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}",
-        "measured": f"{datetime.now(UTC):%Y-%m-%d}",
-        "load_before": round(load_before, 2),
-        "data": "sample data",
-        "estimator": args.estimator,
-        "figures": {name: round(value, 2) for name, value in figures.items()},
-        "milliseconds_of_a_request": breakdown,
-        "cpu_milliseconds_of_a_request": cpu_ms,
-        "files": [asdict(file) for file in files],
-        "local_aws_peak_mib": server_mib,
-    }
-    args.results.parent.mkdir(parents=True, exist_ok=True)
-    args.results.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-
-
-def register(aws: Aws, archive: Path, model: Any) -> None:
-    """Put a model into bucket and registry, approved, with the contract that a deployment asks for."""
-    known = list(model.contract.medians)
-    contract = {
-        **model.contract.facts,
-        "metrics": {},
-        "smoke_test": {"features": known, "probability": float(model.predict_proba([known])[0])},
-    }
-    s3, bucket = aws.client("s3"), aws.project.bucket
-    s3.upload_file(str(archive), bucket, "models/bench/model.tar.gz")
-    s3.put_object(Bucket=bucket, Key="models/bench/contract.json", Body=json.dumps(contract).encode())
-    container = {
-        "Image": "image",
-        "ModelDataUrl": f"s3://{bucket}/models/bench/model.tar.gz",
-        "Environment": {**ENVIRONMENT, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
-    }
-    aws.client("sagemaker").create_model_package(
-        ModelPackageGroupName=aws.project.model_package_group,
-        ModelApprovalStatus="Approved",
-        InferenceSpecification={
-            "Containers": [container],
-            "SupportedContentTypes": ["application/json"],
-            "SupportedResponseMIMETypes": ["application/json"],
+    document = figures.store(
+        args.results,
+        {
+            "load_before": round(load_before, 2),
+            "data": "sample data",
+            "estimator": args.estimator,
+            "figures": {name: round(value, 2) for name, value in measured.items()},
+            "milliseconds_of_a_request": breakdown,
+            "cpu_milliseconds_of_a_request": cpu_ms,
+            "files": [asdict(file) for file in files],
+            "local_aws_peak_mib": server_mib,
         },
-        CustomerMetadataProperties={"ContractUri": f"s3://{bucket}/models/bench/contract.json"},
     )
+    show(
+        measured,
+        {"milliseconds of a request, medians": breakdown, "CPU milliseconds of a request": cpu_ms},
+        files,
+    )
+    put(args.docs, "make bench-api", chapter(document))
 
 
 def load(api: Api, body: bytes) -> float:
-    """Return how many requests a second so many clients get answered, each asking as fast as it can."""
+    """Return the answered requests per second of all clients, each sending as fast as it can."""
     counts = [0] * CLIENTS
     calls = [api.caller() for _ in range(CLIENTS)]
-    for call in calls:  # in parallel below, so that each has its function and its connection
+    for call in calls:  # opens each connection
         call(body)
-    began = threading.Barrier(CLIENTS + 1)
+    start_line = threading.Barrier(CLIENTS + 1)
     seconds = [0.0] * CLIENTS
 
-    def ask(number: int) -> None:
-        began.wait()
+    def send(number: int) -> None:
+        start_line.wait()
         start = time.perf_counter()
         for measured in (False, True):
             start = time.perf_counter()
@@ -240,23 +217,23 @@ def load(api: Api, body: bytes) -> float:
                 counts[number] += measured
         seconds[number] = time.perf_counter() - start
 
-    threads = [threading.Thread(target=ask, args=(number,)) for number in range(CLIENTS)]
+    threads = [threading.Thread(target=send, args=(number,)) for number in range(CLIENTS)]
     for thread in threads:
         thread.start()
-    began.wait()
+    start_line.wait()
     for thread in threads:
         thread.join()
     return sum(count / taken for count, taken in zip(counts, seconds, strict=True))
 
 
-def predict_file(server: int, path: Path, lines: int) -> File:
-    """Let `bankruptcy predict` answer a file, in a process of its own."""
+def predict_file(server: int, path: Path, lines: int) -> PredictedFile:
+    """Run `bankruptcy predict` on a file, in a process of its own."""
     answers = path.with_suffix(".answers.csv")
-    command = [sys.executable, "-c", "from scripts.cli import main; main()", "predict", str(path)]
-    before = computing(server)
+    command = [*BANKRUPTCY, "predict", str(path), "--output", str(answers), "--project", PROJECT]
+    before = cpu_by_process(server)
     started = time.perf_counter()
-    process = subprocess.Popen([*command, "--output", str(answers), "--project", PROJECT], cwd=SOURCE)
-    # Asked for while it runs: what wait4 tells of a child includes the process that it was forked from.
+    process = subprocess.Popen(command, cwd=figures.ROOT)
+    # Sampled while it runs: the figures of wait4 include the process that the child was forked from.
     peak, client_seconds = 0, 0.0
     while process.poll() is None:
         peak, client_seconds = max(peak, peak_mib(process.pid)), cpu_seconds(process.pid)
@@ -266,15 +243,15 @@ def predict_file(server: int, path: Path, lines: int) -> File:
         written = sum(1 for _ in file) - 1
     if process.returncode != 0 or written != lines:
         sys.exit(
-            f"bankruptcy predict wrote {written:,} of {lines:,} lines and ended with {process.returncode}."
+            f"bankruptcy predict wrote {written:,} of {lines:,} lines and exited with {process.returncode}."
         )
-    return File(
+    return PredictedFile(
         lines, round(seconds, 2), {**_since(before, server, 1), "client": round(client_seconds, 2)}, peak
     )
 
 
-def computing(server: int) -> dict[str, float]:
-    """Return the seconds that each part has computed, which other work on the machine hardly changes."""
+def cpu_by_process(server: int) -> dict[str, float]:
+    """Return the CPU seconds of each process so far; other work on the machine hardly changes them."""
     found = {
         "client": time.process_time(),
         "local AWS": cpu_seconds(server),
@@ -289,11 +266,13 @@ def computing(server: int) -> dict[str, float]:
 
 
 def _since(before: Mapping[str, float], server: int, factor: float) -> dict[str, float]:
-    return {part: round((seconds - before[part]) * factor, 2) for part, seconds in computing(server).items()}
+    return {
+        part: round((seconds - before[part]) * factor, 2) for part, seconds in cpu_by_process(server).items()
+    }
 
 
 def handler_costs(model: Any, body: str) -> dict[str, float]:
-    """Return the milliseconds of each of the container's handlers, in this process."""
+    """Return the milliseconds of each container handler, measured in this process."""
     taken = handler_seconds(model, body, "application/json", time.perf_counter, rounds=30)
     return {name: seconds * 1000 for name, seconds in taken.items()}
 

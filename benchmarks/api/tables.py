@@ -1,4 +1,4 @@
-"""The tables that `benchmarks.api` prints: figures beside their targets, and what a request takes where."""
+"""Shows the figures of the API benchmark beside their targets, in the terminal and in docs/api.md."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from rich.console import Console
 from rich.table import Table
+
+from benchmarks.common.figures import Document, source_line
+from benchmarks.common.pages import table as markdown_table
 
 CLIENTS = 8
 TARGETS = {
@@ -20,8 +23,8 @@ AT_LEAST = {"/s"}
 
 
 @dataclass(frozen=True)
-class File:
-    """`bankruptcy predict` of a CSV file."""
+class PredictedFile:
+    """Figures of `bankruptcy predict` on a CSV file."""
 
     lines: int
     seconds: float
@@ -32,9 +35,9 @@ class File:
 def show(
     figures: Mapping[str, float],
     breakdowns: Mapping[str, Mapping[int, Mapping[str, float]]],
-    files: Sequence[File],
+    files: Sequence[PredictedFile],
 ) -> None:
-    """Print figures beside their targets, and what a request takes where."""
+    """Print figures beside their targets, and the time of a request by layer."""
     out = Console(highlight=False)
     table = Table(box=None, pad_edge=False)
     table.add_column("figure")
@@ -44,11 +47,7 @@ def show(
         target, unit = TARGETS.get(name, (None, "ms"))
         reached = target is not None and (value >= target if unit in AT_LEAST else value <= target)
         mark = "" if target is None else "[green]✓[/]" if reached else "[red]✗[/]"
-        sign = "≥" if unit in AT_LEAST else "≤"
-        digits = 2 if unit == "×" else 1
-        table.add_row(
-            name, f"{value:,.{digits}f} {unit}", f"{sign} {target:g} {unit}" if target else "", mark
-        )
+        table.add_row(name, _with_unit(value, unit), "" if target is None else _limit(target, unit), mark)
     out.print(table)
     for title, breakdown in breakdowns.items():
         out.print()
@@ -58,12 +57,39 @@ def show(
         rate = file.lines / file.seconds
         out.print(
             f"bankruptcy predict, {file.lines:,} lines: {file.seconds:.1f} s, {rate:,.0f} a second, "
-            f"{file.peak_mib} MiB at most; seconds of computing: {file.cpu_seconds}"
+            f"{file.peak_mib} MiB at most; CPU seconds: {file.cpu_seconds}"
         )
 
 
+def chapter(document: Document) -> str:
+    """Return the stored figures as docs/api.md shows them."""
+    rows = [["figure", "measured", "target"]]
+    for name, value in document["figures"].items():
+        target, unit = TARGETS.get(name, (None, "ms"))
+        rows.append([name, _with_unit(value, unit), "" if target is None else _limit(target, unit)])
+    layers = document["milliseconds_of_a_request"]
+    by_layer = [["milliseconds of a request, medians", "1 company", "1,000 companies"]]
+    by_layer += [[layer, *(f"{each[layer]:.2f}" for each in layers.values())] for layer in layers["1"]]
+    return "\n\n".join(
+        [
+            f"{source_line(document, 'make bench-api')} "
+            "Client, gateway, function and endpoint share the cores.",
+            markdown_table(rows, "---:"),
+            markdown_table(by_layer, "---:"),
+        ]
+    )
+
+
+def _with_unit(value: float, unit: str) -> str:
+    return f"{value:,.{2 if unit == '×' else 1}f} {unit}"
+
+
+def _limit(target: float, unit: str) -> str:
+    return f"{'≥' if unit in AT_LEAST else '≤'} {target:g} {unit}"
+
+
 def _layers(title: str, breakdown: Mapping[int, Mapping[str, float]]) -> Table:
-    """Return a row for each layer, with its share of the whole."""
+    """Return a table with a row for each layer and its share of the whole."""
     table = Table(box=None, pad_edge=False)
     table.add_column(title)
     for count in breakdown:

@@ -1,0 +1,1 @@
+"""Benchmarks of the REST API and its Lambda functions."""

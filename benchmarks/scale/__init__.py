@@ -1,0 +1,1 @@
+"""Benchmarks of how time and memory grow with the number of companies."""

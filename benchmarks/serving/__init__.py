@@ -1,0 +1,1 @@
+"""Benchmarks of one prediction: forward passes, the worker, the local endpoint, explanations."""
