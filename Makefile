@@ -1,20 +1,29 @@
-# What people run: each target sets up what it needs on a fresh machine. PYTHON= chooses the interpreter.
+# The commands that people run. Each target first builds the environment that it needs; PYTHON= chooses the
+# interpreter.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-READY := $(VENV)/.ready
+RUN := $(VENV)/.ready
+DEV := $(VENV)/.ready-dev
 UV := $(VENV)/uv/bin/uv
 TOOLKIT := .venv-toolkit
+CYCLONEDX := 7.5.0
+SYNC = VIRTUAL_ENV=$(VENV) $(UV) pip sync --quiet --require-hashes --compile-bytecode
+COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo bench-quality bench-judge model-card test golden test-mutants test-faults test-chaos test-api-schema test-api-inputs test-toolkit check format lock clean bench-api bench-functions bench-explain bench-batch bench-scale bench-serving
+.PHONY: help demo test check format pages golden lock sbom clean test-toolkit test-mutants test-chaos test-faults test-api-schema \
+	test-api-inputs bench-quality bench-judge model-card bench-serving bench-explain bench-api bench-functions \
+	bench-batch bench-scale
 
 help:  ## show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+	@awk -F ':.*## ' '/^## /{printf "\n%s\n", substr($$0, 4)} /^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' \
+		$(MAKEFILE_LIST)
 
-# In words that any Python understands: a resolver would answer with a riddle.
+# Checked in syntax that every Python understands: the installer's own error would not name the cause.
 define check-python
-@$(PYTHON) -c 'import sys; v = sys.version_info; (3, 11) <= v[:2] <= (3, 13) or sys.exit("Python 3.11, 3.12 or 3.13 is needed; $(PYTHON) is %d.%d.%d. Try: make $(MAKECMDGOALS) PYTHON=python3.12" % v[:3])'
+@$(PYTHON) -c 'import sys; v = sys.version_info; (3, 11) <= v[:2] <= (3, 14) or sys.exit("Python 3.11, 3.12, 3.13 or 3.14 is needed; $(PYTHON) is %d.%d.%d. Try: make $(MAKECMDGOALS) PYTHON=python3.12" % v[:3])'
 endef
 
 $(UV):
@@ -22,95 +31,117 @@ $(UV):
 	$(PYTHON) -m venv $(VENV)/uv
 	$(VENV)/uv/bin/pip install --quiet --disable-pip-version-check uv==0.13.9
 
-# Compiled here, once, rather than by the first execution's jobs.
-$(READY): requirements.lock setup.cfg pyproject.toml | $(UV)
+# Bytecode is compiled here, once, rather than by the jobs of the first execution.
+$(RUN): requirements.lock setup.cfg pyproject.toml | $(UV)
 	$(check-python)
 	$(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV)
-	VIRTUAL_ENV=$(VENV) $(UV) pip sync --quiet --require-hashes --compile-bytecode requirements.lock
+	$(SYNC) requirements.lock
 	VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --no-deps --no-build-isolation --editable .
-	@touch $(READY)
-
-demo: $(READY)  ## the whole workflow on this machine, without AWS (DATA=path for a data file of yours)
-	$(BIN)/bankruptcy demo $(if $(DATA),--data "$(DATA)")
-
-test: $(READY)  ## every test
-	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
-
-test-mutants: $(READY)  ## change the gate, the split and the thresholds in 300 ways, and list the changes that no test notices
-	$(BIN)/mutmut run
-	$(BIN)/mutmut results
-
-test-faults: $(READY)  ## deploy and destroy, cut off at each of their requests and run again (a quarter of an hour)
-	$(BIN)/python -m pytest tests/aws/every_fault.py
-
-test-chaos: $(READY)  ## 2,000 requests while models change, the endpoint comes and goes, and processes die
-	$(BIN)/python -m pytest -s tests/e2e/chaos.py
-
-test-api-schema: $(READY)  ## Schemathesis against the REST API on local AWS: all checks, 2,000 requests and more
-	$(BIN)/python tests/e2e/schema_check.py
-
-test-api-inputs: $(READY)  ## 24,000 requests, right, nearly right and absurd, at the API's validator
-	EXAMPLES=4000 $(BIN)/python -m pytest tests/unit/test_predict_api_fuzz.py
-
-$(TOOLKIT)/.ready: tests/toolkit/requirements.lock | $(UV)
-	$(check-python)
-	$(UV) venv --quiet --allow-existing --python $(PYTHON) $(TOOLKIT)
-	VIRTUAL_ENV=$(TOOLKIT) $(UV) pip sync --quiet --require-hashes --compile-bytecode tests/toolkit/requirements.lock
-	@# AWS's image mends its toolkit for today's Python in the same way.
-	sed -i.bak 's/collections\.Mapping/collections.abc.Mapping/' \
-		$(TOOLKIT)/lib/python3.*/site-packages/sagemaker_containers/_mapping.py
 	@touch $@
 
-test-toolkit: $(READY) $(TOOLKIT)/.ready  ## the model and a training job in AWS's own serving and training toolkits
-	$(BIN)/python -m pytest tests/toolkit/toolkit_serving.py tests/toolkit/toolkit_training.py
+# The same environment, with the tools for development on top.
+$(DEV): requirements-dev.lock $(RUN)
+	$(SYNC) requirements-dev.lock
+	VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
 
-bench-serving: $(READY)  ## predicting against scikit-learn, one request's cost, a worker, the local endpoint (DATA=path)
-	$(BIN)/python -m benchmarks.serving $(if $(DATA),--data "$(DATA)")
+## Start here
 
-model-card: $(READY)  ## train on the real file and write the figures of docs/model-card.md (DATA=path)
-	$(BIN)/python -m benchmarks.model_card $(if $(DATA),"$(DATA)")
+demo: $(RUN)  ## run the whole workflow on this machine, without AWS (DATA=path for your own data file)
+	$(BIN)/bankruptcy demo $(if $(DATA),--data "$(DATA)")
 
-bench-judge: $(READY)  ## served against audited probabilities, and the refusal of a worse model (DATA=path)
-	$(BIN)/python -m benchmarks.judge $(if $(DATA),"$(DATA)")
+test: $(DEV)  ## run the test suite; it needs no network
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
-bench-functions: $(READY)  ## cold imports of the functions, and their zips
-	$(BIN)/python -m benchmarks.functions
+clean:  ## remove everything that these targets have made
+	rm -rf $(VENV) $(TOOLKIT) build dist mutants *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
-bench-explain: $(READY)  ## what explaining a company costs, next to predicting it
-	$(BIN)/python -m benchmarks.explain
+## Checks
 
-bench-api: $(READY)  ## the REST API on local AWS against its targets, and where each millisecond of a request goes
-	$(BIN)/python -m benchmarks.api
-
-bench-quality: $(READY)  ## honest figures of every recipe, and the leak (DATA=path unless UCI can be reached; half an hour)
-	$(BIN)/python -m benchmarks.quality $(if $(DATA),"$(DATA)") --write
-
-bench-batch: $(READY)  ## scoring a portfolio from CSV to CSV on local AWS: companies a second, and where the time goes
-	$(BIN)/python -m benchmarks.batch
-
-bench-scale: $(READY)  ## every step on 1, 10 and 100 times the rows (FACTORS="1 10": the last takes an hour)
-	$(BIN)/python -m benchmarks.scale $(if $(FACTORS),--factors $(FACTORS))
-
-check: $(READY)  ## lint, types, dependency directions, templates
+check: $(DEV)  ## lint, types, imports between packages, templates
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	PYTHONPATH=lambda $(BIN)/lint-imports
 	$(BIN)/cfn-lint infra/*.yaml
 
-golden: $(READY)  ## write the golden pipeline definition and the error table of docs/api.md; review the diff
-	PYTHONPATH=.:lambda:tests $(BIN)/python -m support.golden > /dev/null
-
-format: $(READY)  ## format and fix what can be fixed
+format: $(DEV)  ## format the code and apply the linter's fixes
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-lock: $(UV)  ## pin every dependency anew
-	$(UV) pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes \
-		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" setup.cfg -o requirements.lock
-	$(UV) pip compile --quiet --universal --python-version 3.11 --override tests/toolkit/overrides.txt \
-		--generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
-		tests/toolkit/requirements.in -o tests/toolkit/requirements.lock
+golden: $(DEV)  ## write the golden pipeline definition and the error table of docs/api.md; review the difference
+	PYTHONPATH=.:lambda:tests $(BIN)/python -m support.golden > /dev/null
 
-clean:  ## remove what the targets made
-	rm -rf $(VENV) $(TOOLKIT) build mutants *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+pages: $(DEV)  ## write the stored figures into the docs
+	$(BIN)/python -m benchmarks.pages
+
+lock: $(UV)  ## pin the dependencies again, after a change in setup.cfg
+	$(COMPILE) --extra build --excludes requirements-excluded.txt setup.cfg -o requirements.lock
+	$(COMPILE) --all-extras --excludes requirements-excluded.txt --constraint requirements.lock \
+		setup.cfg -o requirements-dev.lock
+	$(COMPILE) --override tests/toolkit/overrides.txt tests/toolkit/requirements.in \
+		-o tests/toolkit/requirements.lock
+
+sbom: $(UV)  ## write the bill of materials of the runtime environment (CycloneDX) to dist/
+	mkdir -p dist
+	$(UV) tool run --quiet --from cyclonedx-bom==$(CYCLONEDX) cyclonedx-py requirements requirements.lock \
+		--output-reproducible --of JSON -o dist/sbom.cdx.json
+
+## Campaigns: long tests, outside the suite
+
+test-toolkit: $(DEV) $(TOOLKIT)/.ready  ## run the model and a training job in AWS's own serving and training code (Linux)
+	$(BIN)/python -m pytest tests/toolkit/toolkit_serving.py tests/toolkit/toolkit_training.py
+
+test-mutants: $(DEV)  ## change gate, split and thresholds in 300 ways; list the changes that no test notices
+	$(BIN)/mutmut run
+	$(BIN)/mutmut results
+
+test-chaos: $(DEV)  ## send 2,000 requests while models change, the endpoint comes and goes, and processes die
+	$(BIN)/python -m pytest -s tests/campaigns/chaos.py
+
+test-faults: $(DEV)  ## interrupt deploy and destroy at each of their requests and run them again (15 minutes)
+	$(BIN)/python -m pytest tests/campaigns/every_fault.py
+
+test-api-schema: $(DEV)  ## run Schemathesis against the REST API on local AWS: all checks, over 2,000 requests
+	PYTHONPATH=.:lambda:tests $(BIN)/python tests/campaigns/schema_check.py
+
+test-api-inputs: $(DEV)  ## send 24,000 valid, nearly valid and absurd requests to the API's validation
+	EXAMPLES=4000 $(BIN)/python -m pytest tests/unit/predict_api/test_fuzz.py
+
+$(TOOLKIT)/.ready: tests/toolkit/requirements.lock | $(UV)
+	$(check-python)
+	$(UV) venv --quiet --allow-existing --python $(PYTHON) $(TOOLKIT)
+	VIRTUAL_ENV=$(TOOLKIT) $(UV) pip sync --quiet --require-hashes --compile-bytecode tests/toolkit/requirements.lock
+	@# AWS's image patches its toolkit for current Python versions in the same way.
+	sed -i.bak 's/collections\.Mapping/collections.abc.Mapping/' \
+		$(TOOLKIT)/lib/python3.*/site-packages/sagemaker_containers/_mapping.py
+	@touch $@
+
+## Benchmarks: the figures in the docs
+
+bench-quality: $(RUN)  ## measure every recipe, and the leak (DATA=path unless UCI can be reached; 30 minutes)
+	$(BIN)/python -m benchmarks.quality.recipes $(if $(DATA),"$(DATA)") --write
+
+bench-judge: $(RUN)  ## compare served with audited probabilities, and try the gate on worse models (DATA=path)
+	$(BIN)/python -m benchmarks.quality.judge $(if $(DATA),"$(DATA)")
+
+model-card: $(RUN)  ## measure the figures of docs/model-card.md on the real file (DATA=path)
+	$(BIN)/python -m benchmarks.quality.model_card $(if $(DATA),"$(DATA)")
+
+bench-serving: $(RUN)  ## compare predictions with scikit-learn, and load a worker and the local endpoint (DATA=path)
+	$(BIN)/python -m benchmarks.serving.cost $(if $(DATA),--data "$(DATA)")
+
+bench-explain: $(RUN)  ## measure the cost of explaining a company
+	$(BIN)/python -m benchmarks.serving.explain
+
+bench-api: $(RUN)  ## measure the REST API on local AWS against its targets, layer by layer
+	$(BIN)/python -m benchmarks.api.latency
+
+bench-functions: $(RUN)  ## measure the Lambda functions' cold imports and zip sizes
+	$(BIN)/python -m benchmarks.api.functions
+
+bench-batch: $(RUN)  ## measure scoring a portfolio on local AWS, from CSV to CSV
+	$(BIN)/python -m benchmarks.scale.batch
+
+bench-scale: $(RUN)  ## measure every step on 1, 10 and 100 times the rows (FACTORS="1 10": 100 takes an hour)
+	$(BIN)/python -m benchmarks.scale.workflow $(if $(FACTORS),--factors $(FACTORS))

@@ -9,7 +9,9 @@ from pathlib import Path
 from scripts.aws.failures import unless_gone
 from scripts.aws.session import Aws
 
-SOURCE = Path(__file__).resolve().parents[2] / "lambda"
+_ROOT = Path(__file__).resolve().parents[2]
+# An installed wheel has the functions' packages beside this one; a checkout has them in lambda/.
+SOURCE = _ROOT / "lambda" if (_ROOT / "lambda").is_dir() else _ROOT
 FUNCTIONS = ("predict_api", "deploy_model")
 # AWS's console shows the code of zips up to 3 MB; ours stay far smaller.
 LARGEST = 100_000
