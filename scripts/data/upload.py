@@ -21,7 +21,7 @@ def check(file: DataFile) -> None:
     try:
         read_data(file.path)
     except StepError as error:
-        raise DataError(str(error)) from error
+        raise DataError(error.problem, error.hint) from error
 
 
 def upload(aws: Aws, file: DataFile) -> str:
