@@ -1,17 +1,36 @@
-"""Reads the parameters of our templates, and names the REST deployment, without a YAML parser."""
+"""Reads the parameters of our templates, and names the REST deployment."""
 
 import hashlib
 import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "infra"
-_API_TYPES = re.compile(
-    r"Type: AWS::ApiGateway::(GatewayResponse|Method|RequestValidator|Resource|RestApi)\b"
-)
+_API_TYPES = {
+    f"AWS::ApiGateway::{name}"
+    for name in ("GatewayResponse", "Method", "RequestValidator", "Resource", "RestApi")
+}
 # Parameters of service.yaml that `deploy` sets itself.
 _INTERNAL = {"DeployModelCodeKey", "PredictApiCodeKey", "ProjectName"}
+
+
+class _Loader(yaml.CSafeLoader):
+    """Loads CloudFormation's short forms, such as ``!Sub``, as a list of tag and value."""
+
+
+def _short_form(loader: _Loader, tag: str, node: yaml.Node) -> list[Any]:
+    if isinstance(node, yaml.ScalarNode):
+        return [tag, loader.construct_scalar(node)]
+    if isinstance(node, yaml.SequenceNode):
+        return [tag, loader.construct_sequence(node, deep=True)]
+    raise yaml.constructor.ConstructorError(None, None, f"!{tag} has a mapping as its value", node.start_mark)
+
+
+_Loader.add_multi_constructor("!", _short_form)
 
 
 def read_template(name: str) -> str:
@@ -21,17 +40,13 @@ def read_template(name: str) -> str:
 
 def template_parameters(text: str) -> list[str]:
     """Return the names of a template's parameters."""
-    return list(_blocks(text, "Parameters"))
+    return list(_load(text)["Parameters"])
 
 
 def parameter_defaults(text: str) -> dict[str, str]:
     """Return the defaults of those parameters of a template that have one."""
-    found = {}
-    for name, block in _blocks(text, "Parameters").items():
-        match = re.search(r"^ +Default: (.*)$", block, re.MULTILINE)
-        if match:
-            found[name] = match[1].strip('"')
-    return found
+    parameters = _load(text)["Parameters"].items()
+    return {name: str(value["Default"]) for name, value in parameters if "Default" in value}
 
 
 def settings_of(text: str) -> dict[str, str]:
@@ -51,19 +66,16 @@ def name_deployment(text: str, parameters: Mapping[str, str]) -> str:
     parameters
         The stack's parameters. The values of those that the API's resources use are part of the id.
     """
-    blocks = {name: block for name, block in _blocks(text, "Resources").items() if _API_TYPES.search(block)}
-    used = sorted(name for name in parameters if any(re.search(rf"\b{name}\b", b) for b in blocks.values()))
+    resources = _load(text)["Resources"].items()
+    declared = {name: value for name, value in resources if value["Type"] in _API_TYPES}
+    api = json.dumps(declared, sort_keys=True)
     # The resources use ApiKeyRequired through a condition.
-    facts = json.dumps(
-        [blocks, {name: parameters[name] for name in used}, parameters.get("ApiKeyRequired")], sort_keys=True
-    )
+    used = {name: parameters[name] for name in parameters if re.search(rf"\b{name}\b", api)}
+    facts = json.dumps([api, used, parameters.get("ApiKeyRequired")], sort_keys=True)
     digest = hashlib.sha256(facts.encode()).hexdigest()[:8]
     return re.sub(r"\bApiDeployment\b", f"ApiDeployment{digest}", text)
 
 
-def _blocks(text: str, section: str) -> dict[str, str]:
-    """Split one section of a template into its items, and drop comments."""
-    match = re.search(rf"^{section}:\n(.*?)(?=^\S|\Z)", text, re.MULTILINE | re.DOTALL)
-    parts = re.split(r"^  (\w+):[ ]*\n", match[1] if match else "", flags=re.MULTILINE)
-    uncommented = (re.sub(r"^\s*#.*\n", "", part, flags=re.MULTILINE) for part in parts[2::2])
-    return dict(zip(parts[1::2], uncommented, strict=True))
+def _load(text: str) -> dict[str, Any]:
+    template: dict[str, Any] = yaml.load(text, Loader=_Loader)  # noqa: S506 - a subclass of the safe loader
+    return template
