@@ -23,7 +23,7 @@ _SERVING = {
 }
 
 
-def build_definition(project: Project, job_role_arn: str, code_uris: Mapping[str, str]) -> str:
+def build_definition(project: Project, job_role_arn: str, code_uris: Mapping[str, str], commit: str) -> str:
     """Return the pipeline definition as JSON; equal arguments give equal bytes.
 
     This needs no network and no credentials.
@@ -36,6 +36,8 @@ def build_definition(project: Project, job_role_arn: str, code_uris: Mapping[str
         The role of the jobs.
     code_uris
         The URI of each step's bundle, from ``bundles.upload_bundles``.
+    commit
+        The commit of the code, which is noted on each model package.
 
     Raises
     ------
@@ -49,7 +51,7 @@ def build_definition(project: Project, job_role_arn: str, code_uris: Mapping[str
     with offline_session(project.region, project.bucket) as session:
         from sagemaker.mlops.workflow.pipeline import Pipeline
 
-        jobs = Jobs(session, project, job_role_arn, sklearn_image(project.region), code_uris)
+        jobs = Jobs(session, project, job_role_arn, sklearn_image(project.region), code_uris, commit)
         parameters = Parameters()
         pipeline = Pipeline(
             name=project.pipeline,
@@ -227,6 +229,7 @@ def _register(jobs: Jobs, parameters: Parameters, model_uri: Any, report_uri: An
             "Candidate": evaluated("selected.candidate"),
             "Estimator": evaluated("selected.estimator"),
             "RocAuc": Join(on="", values=[evaluated("gate.roc_auc")]),
+            "Commit": jobs.commit,
             "ExecutionId": ExecutionVariables.PIPELINE_EXECUTION_ID,
             "EvaluationUri": report_uri,
         },

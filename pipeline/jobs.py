@@ -64,6 +64,8 @@ class Jobs:
         The project, the role of the jobs, and their image.
     code_uris
         The URI of each step's bundle.
+    commit
+        The commit of the code.
     """
 
     session: Any
@@ -71,6 +73,7 @@ class Jobs:
     role_arn: str
     image: str
     code_uris: Mapping[str, str]
+    commit: str
 
     def processing_step(
         self,

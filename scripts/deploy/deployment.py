@@ -9,6 +9,7 @@ from typing import Any
 
 from scripts.aws.session import Aws
 from scripts.aws.stacks import Confirm, DeploymentError, Event, OnEvent, Outcome, Stack, ignore
+from scripts.deploy.commit import current_commit
 from scripts.deploy.endpoint import BEING_DESTROYED, read_paused, set_paused
 from scripts.deploy.outputs import Outputs, camel_case, read_outputs
 from scripts.deploy.packaging import FUNCTIONS, pack, upload
@@ -94,6 +95,7 @@ def deploy(
 
     values = {
         "ProjectName": project.name,
+        "Commit": current_commit(),
         **_upload_functions(aws, on_event),
         # This release belongs to the code, so that an earlier deployment's value is never kept. Local AWS
         # has the library installed and needs no layer.
@@ -126,7 +128,7 @@ def upsert_pipeline(aws: Aws, outputs: Outputs) -> Outcome:
     from pipeline.service import upsert
 
     uris = upload_bundles(aws.client("s3"), outputs.bucket_name, build_bundles())
-    definition = build_definition(aws.project, outputs.job_role_arn, uris)
+    definition = build_definition(aws.project, outputs.job_role_arn, uris, current_commit())
     tags = {"Project": aws.project.name}
     return upsert(aws.client("sagemaker"), aws.project, definition, outputs.pipeline_role_arn, tags)
 

@@ -26,6 +26,7 @@ class Outputs:
     paused_parameter_name: str
     dead_letter_queue_url: str
     alarm_topic_arn: str
+    commit: str
 
 
 def read_outputs(aws: Aws) -> Outputs:

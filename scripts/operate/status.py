@@ -38,6 +38,7 @@ class Status:
     champion_version: str | None
     paused: bool
     api_url: str
+    commit: str
     alarms: tuple[str, ...]
     dead_letters: int
     cost: prices.Estimate
@@ -70,6 +71,7 @@ def read_status(aws: Aws) -> Status:
         champion_version=champion_version(aws),
         paused=is_paused(aws, outputs),
         api_url=outputs.api_url,
+        commit=outputs.commit,
         alarms=_alarms(aws),
         dead_letters=_dead_letters(aws, outputs),
         cost=_estimate(project.region, endpoint),

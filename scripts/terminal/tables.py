@@ -75,6 +75,7 @@ def status_facts(status: Status, resume_command: str) -> list[tuple[str, str]]:
         ("champion", _champion_text(status)),
         ("paused", paused),
         ("API", status.api_url),
+        ("commit", status.commit),
         ("alarms", f"[red]{', '.join(status.alarms)}[/]" if status.alarms else "none in ALARM"),
         ("dead letters", f"[red]{status.dead_letters}[/]" if status.dead_letters else "0"),
         ("cost (estimate)", _cost_text(status.cost)),

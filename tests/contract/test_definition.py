@@ -18,7 +18,7 @@ import boto3
 import botocore.session
 import pytest
 from botocore.validate import ParamValidator
-from support.definitions import CODE, GOLDEN, JOB_ROLE, PROJECT, build
+from support.definitions import CODE, COMMIT, GOLDEN, JOB_ROLE, PROJECT, build
 from support.repository import ROOT
 
 from local_aws.sagemaker.model_card import problems
@@ -94,6 +94,7 @@ class TestBuild:
                 PROJECT,
                 JOB_ROLE,
                 {step: uri for step, uri in CODE.items() if step not in ("Resample", "Evaluate")},
+                COMMIT,
             )
 
     @pytest.mark.parametrize(
@@ -101,7 +102,7 @@ class TestBuild:
         [("eu-west-1", "141502667606"), ("eu-west-3", "659782779980"), ("us-east-1", "683313688378")],
     )
     def test_uses_the_image_of_its_region(self, region: str, account: str) -> None:
-        built = build_definition(Project("bankruptcy", "123456789012", region), JOB_ROLE, CODE)
+        built = build_definition(Project("bankruptcy", "123456789012", region), JOB_ROLE, CODE, COMMIT)
         image = f"{account}.dkr.ecr.{region}.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
         assert set(re.findall(r'"[^"]*sagemaker-scikit-learn[^"]*"', built)) == {f'"{image}"'}
 
@@ -299,6 +300,7 @@ class TestGate:
         ]
         assert package["CustomerMetadataProperties"] == {
             "Candidate": "selected.candidate",
+            "Commit": COMMIT,
             "ContractHash": "selected.contract",
             "ContractUri": "s3://bucket/Steps.Evaluate.model/contract.json",
             "Estimator": "selected.estimator",

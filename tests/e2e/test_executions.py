@@ -98,7 +98,7 @@ def test_changed_code_reruns_its_step_and_the_later_ones(
     uris = bundles.upload_bundles(
         aws.client("s3"), outputs.bucket_name, bundles.build_bundles(source=tmp_path)
     )
-    definition = build_definition(aws.project, outputs.job_role_arn, uris)
+    definition = build_definition(aws.project, outputs.job_role_arn, uris, "0" * 40)
     change = upsert(aws.client("sagemaker"), aws.project, definition, outputs.pipeline_role_arn, {})
     changed = run(aws, InputDataUri=data_uri, **QUICK)
     # THEN the steps that do not depend on it come from the cache

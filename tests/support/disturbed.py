@@ -106,7 +106,10 @@ def disturbed_service(server: LocalAws) -> Iterator[Service]:
         }
         made = Service(server)
         text = definition.build_definition(
-            made.aws.project, "arn:aws:iam::123456789012:role/job", dict.fromkeys(small, "s3://code/")
+            made.aws.project,
+            "arn:aws:iam::123456789012:role/job",
+            dict.fromkeys(small, "s3://code/"),
+            "0" * 40,
         )
         patch.setattr(bundles, "build_bundles", lambda: small)
         patch.setattr(definition, "build_definition", lambda *_: text)

@@ -191,6 +191,7 @@ def test_status_is_written_as_json() -> None:
         champion_version="1",
         paused=False,
         api_url="https://x.execute-api.us-east-1.amazonaws.com/prod",
+        commit="0" * 40,
         alarms=("bankruptcy-dead-letters",),
         dead_letters=2,
         cost=prices.of_instances("us-east-1", "ml.t2.medium", 1),
