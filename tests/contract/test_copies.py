@@ -16,10 +16,9 @@ from inference import explain, request
 from inference.forward import FAMILIES
 from local_aws.cloudformation.template import Template
 from pipeline import definition, parameters, project
-from scripts.data import source
-from scripts.deploy import deployment
+from scripts.data import data_file
+from scripts.deploy import deployment, endpoint
 from scripts.model import contracts
-from scripts.operate import pausing, status
 from scripts.predict import predictions
 from steps import evaluate, resample, select_features
 from steps.dataset import columns, known_files, reader
@@ -35,7 +34,6 @@ COPIES: dict[str, list[Any]] = {
     "key of the champion's contract": [
         publication.CONTRACT_KEY,
         api_contract.KEY,
-        contracts.DEPLOYED_KEY,
     ],
     "prefix of the champion": [
         publication.CONTRACT_KEY.rpartition("/")[0],
@@ -49,9 +47,9 @@ COPIES: dict[str, list[Any]] = {
     "values of CompareWithChampion": [parameters.COMPARE_WITH_CHAMPION, list(champion.COMPARE_CHOICES)],
     "candidates": [parameters.CANDIDATES[1:], list(evaluate.CANDIDATES), list(select_features.METHODS)],
     "content types of the model": [definition._CONTENT_TYPES, list(request.MEDIA_TYPES)],
-    "hashes of the UCI file": [known_files.UCI_SHA256, source.UCI_SHA256],
-    "file name of the sample data": [known_files.SAMPLE_FILE_NAME, source.SAMPLE_FILE_NAME],
-    "extensions of data files": [reader.EXTENSIONS, source.FORMATS],
+    "hashes of the UCI file": [known_files.UCI_SHA256, data_file.UCI_SHA256],
+    "file name of the sample data": [known_files.SAMPLE_FILE_NAME, data_file.SAMPLE_FILE_NAME],
+    "extensions of data files": [reader.EXTENSIONS, data_file.FORMATS],
     "companies in one request": [validation.MAX_COMPANIES, predictions.CHUNK_ROWS, LIST["maxItems"]],
     "companies that can be explained at once": [
         validation.MAX_EXPLAINED,
@@ -62,10 +60,10 @@ COPIES: dict[str, list[Any]] = {
         explain.FEATURES,
         schemas.Prediction.model_json_schema()["properties"]["explanation"]["maxItems"],
     ],
-    "statuses of a changing endpoint": [serving.MOVING, pausing.MOVING],
+    "statuses of a changing endpoint": [serving.MOVING, endpoint.MOVING],
     "failed deployments after which a version is given up": [
         registry.MAX_ATTEMPTS,
-        status._MOST_DEPLOYMENTS,
+        endpoint.MAX_ATTEMPTS,
     ],
     "functions of the container's entry point": [
         sorted(serve.__all__),
@@ -81,6 +79,10 @@ COPIES: dict[str, list[Any]] = {
 @pytest.mark.parametrize("copies", COPIES.values(), ids=COPIES)
 def test_copies_are_equal(copies: list[Any]) -> None:
     assert all(copy == copies[0] for copy in copies[1:]), copies
+
+
+def test_the_command_line_reads_the_champions_contract() -> None:
+    assert f"/{api_contract.KEY}" in inspect.getsource(contracts)
 
 
 def test_the_gateway_and_the_function_have_the_same_limit_of_bytes() -> None:

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from scripts.data.source import UCI_SHA256
 from steps import evaluate
+from steps.dataset.known_files import UCI_SHA256
 from steps.judging.judged_model import JudgedModel, judge
 from steps.measures.importance import permutation_importance
 from steps.report.charts import squares, wilson
