@@ -8,10 +8,11 @@ import logging
 import re
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
 from xml.sax.saxutils import escape
 
 from werkzeug.wrappers import Response
+
+from local_aws.http_server import MALFORMED
 
 logger = logging.getLogger(__name__)
 
@@ -20,6 +21,12 @@ WsgiApp = Callable[[dict[str, Any], Any], Any]
 _INVOCATION = re.compile(r"/endpoints/[^/]+/invocations")
 _LOOPBACK = re.compile(r"(127\.0\.0\.1|\[::1\]|localhost|[a-z0-9.-]+\.localhost)(:\d+)?", re.IGNORECASE)
 _STAGE = "/_user_request_"
+# Moto's own interface: anyone who can reach it can erase, record and replay everything.
+_MOTO_API = "/moto-api"
+# Moto takes region and service from here.
+_SIGNED = re.compile(
+    r"AWS4-HMAC-SHA256\s+Credential=[^/,\s]+/\d{8}/[a-z0-9-]+/[a-z0-9-]+/aws4_request\b", re.IGNORECASE
+)
 _STAGE_HOST = ".execute-api.localhost"
 
 
@@ -72,8 +79,6 @@ class Front:
         The REST gateway.
     changed : callable
         Called with the name of the service after each request that can have changed resources.
-    reset : callable
-        Clears all state; called for ``POST /moto-api/reset``.
     """
 
     def __init__(
@@ -83,25 +88,20 @@ class Front:
         invocations: WsgiApp,
         stages: WsgiApp,
         changed: Callable[[str], None],
-        reset: Callable[[], None],
     ) -> None:
         self._moto = moto
         self._invocations = invocations
         self._stages = stages
         self._changed = changed
-        self._reset = reset
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
         """Answer one request."""
         path = str(environ.get("PATH_INFO", ""))
-        refusal = self._refusal(environ, path)
-        # On a kept-alive connection, an unread body would be read as the next request.
-        body = _read_body(environ)
+        refusal = _refusal(environ, path)
         if refusal is not None:
             return refusal(environ, start_response)
-        if path == "/moto-api/reset":
-            self._reset()
-            return Response('{"status": "ok"}', content_type="application/json")(environ, start_response)
+        body = environ["wsgi.input"].read()
+        environ["wsgi.input"] = io.BytesIO(body)
         if _is_stage(environ, path):
             return self._guarded(self._stages, environ, start_response, body)
         if _INVOCATION.fullmatch(path):
@@ -127,33 +127,49 @@ class Front:
             message = f"Local AWS failed while answering {service}: {action}: {type(error).__name__}: {error}"
             return error_response(environ, 500, "InternalFailure", message)(environ, start_response)
 
-    def _refusal(self, environ: dict[str, Any], path: str) -> Response | None:
-        host = str(environ.get("HTTP_HOST", ""))
-        if not _LOOPBACK.fullmatch(host):
-            message = (
-                f"Local AWS accepts only the hosts 127.0.0.1 and localhost; the Host header is {host!r}."
-            )
-            return error_response(environ, 403, "AccessDeniedException", message)
-        # Requests are not authenticated, so any web page in this machine's browser could run code here.
-        origin = str(environ.get("HTTP_ORIGIN", ""))
-        if origin and not _is_stage(environ, path) and not _LOOPBACK.fullmatch(urlsplit(origin).netloc):
-            message = f"Local AWS rejects requests from web pages of other origins, such as {origin!r}."
-            return error_response(environ, 403, "AccessDeniedException", message)
+
+def _refusal(environ: dict[str, Any], path: str) -> Response | None:
+    """Return the answer to a request that local AWS does not take; None for the others."""
+    host = str(environ.get("HTTP_HOST", ""))
+    if not _LOOPBACK.fullmatch(host):
+        message = f"Local AWS accepts only the hosts 127.0.0.1 and localhost; the Host header is {host!r}."
+        return error_response(environ, 403, "AccessDeniedException", message)
+    if _is_stage(environ, path):
         return None
+    if _is_from_a_page(environ, host):
+        message = "Local AWS rejects requests from web pages of other origins."
+        return error_response(environ, 403, "AccessDeniedException", message)
+    return _malformed(environ, path)
+
+
+def _malformed(environ: dict[str, Any], path: str) -> Response | None:
+    """Return the answer to a request that no AWS client sends; None for the others."""
+    if path.startswith(_MOTO_API):
+        return error_response(environ, 404, "NotFound", f"Local AWS has nothing at {_MOTO_API}.")
+    if MALFORMED in environ:
+        return error_response(environ, 400, "BadRequestException", environ[MALFORMED])
+    authorization = str(environ.get("HTTP_AUTHORIZATION", ""))
+    if authorization and not _SIGNED.match(authorization):
+        message = (
+            "The Authorization header must be AWS4-HMAC-SHA256 with a credential of the form "
+            "<key id>/<date>/<region>/<service>/aws4_request."
+        )
+        return error_response(environ, 400, "IncompleteSignature", message)
+    return None
+
+
+def _is_from_a_page(environ: dict[str, Any], host: str) -> bool:
+    """Return whether a web page of another origin caused the request.
+
+    Local AWS runs whatever code it is given and nothing is signed, so a page in the user's browser could
+    otherwise run code here. Browsers send Sec-Fetch-Site with every request to a loopback address, and Origin
+    with those that can change something; AWS clients send neither.
+    """
+    site = environ.get("HTTP_SEC_FETCH_SITE", "none")
+    origin = environ.get("HTTP_ORIGIN", f"http://{host}")
+    return site not in {"same-origin", "none"} or origin != f"http://{host}"
 
 
 def _is_stage(environ: dict[str, Any], path: str) -> bool:
     host = str(environ.get("HTTP_HOST", "")).partition(":")[0].lower()
     return host.endswith(_STAGE_HOST) or (path.startswith("/restapis/") and _STAGE in path)
-
-
-def _read_body(environ: dict[str, Any]) -> bytes:
-    stream = environ["wsgi.input"]
-    if environ.get("wsgi.input_terminated"):
-        body: bytes = stream.read()
-        environ["CONTENT_LENGTH"] = str(len(body))
-        environ.pop("HTTP_TRANSFER_ENCODING", None)
-    else:
-        body = stream.read(int(environ.get("CONTENT_LENGTH") or 0))
-    environ["wsgi.input"] = io.BytesIO(body)
-    return body

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
+import re
 import socket
 import threading
-from typing import Any
+from collections.abc import Mapping
+from typing import IO, Any
 
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import ThreadedWSGIServer
@@ -15,22 +18,101 @@ logger = logging.getLogger(__name__)
 
 _WITHOUT_BODY = {"204", "304"}
 _OWN_HEADERS = {"connection", "content-length", "transfer-encoding"}
+# The environ key under which a request that is not valid HTTP carries the reason.
+MALFORMED = "local_aws.malformed"
+IDLE_SECONDS = 60
+# A request's body is held in memory, so its size has a limit.
+LARGEST_BODY = 2**30
+_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(;[^\r\n]*)?\r?\n")
+_LONGEST_LINE = 8192
+_MOST_TRAILERS = 100
+
+
+class MalformedRequestError(Exception):
+    """A request whose body cannot be read; the message says why."""
+
+
+def read_body(headers: Mapping[str, str], stream: IO[bytes]) -> bytes:
+    """Read the whole body of a request.
+
+    Raises
+    ------
+    MalformedRequestError
+        If the length is missing, not a number, negative or above `LARGEST_BODY`, or the body ends early.
+    """
+    encoding = headers.get("Transfer-Encoding", "").strip().lower()
+    length = headers.get("Content-Length")
+    if encoding:
+        if encoding != "chunked" or length is not None:
+            raise MalformedRequestError(
+                "A request has either a Content-Length or the Transfer-Encoding chunked."
+            )
+        return _read_chunks(stream)
+    if length is None:
+        return b""
+    if not (length.isascii() and length.isdecimal()):
+        raise MalformedRequestError(
+            f"Content-Length is {length[:40]!r}; it must be a number of bytes, 0 or more."
+        )
+    _check_size(int(length))
+    return _read_exactly(stream, int(length))
+
+
+def _read_chunks(stream: IO[bytes]) -> bytes:
+    body = bytearray()
+    while True:
+        head = _CHUNK_SIZE.fullmatch(stream.readline(_LONGEST_LINE))
+        if head is None:
+            raise MalformedRequestError("A chunk of the body has no valid size, or the body ended early.")
+        size = int(head[1], 16)
+        if size == 0:
+            break
+        _check_size(len(body) + size)
+        body += _read_exactly(stream, size)
+        if stream.readline(3) not in (b"\r\n", b"\n"):
+            raise MalformedRequestError("A chunk of the body is longer than its size says.")
+    for _ in range(_MOST_TRAILERS):
+        if stream.readline(_LONGEST_LINE) in (b"\r\n", b"\n", b""):
+            return bytes(body)
+    raise MalformedRequestError(f"The body has more than {_MOST_TRAILERS} trailers.")
+
+
+def _read_exactly(stream: IO[bytes], size: int) -> bytes:
+    body = stream.read(size)
+    if len(body) < size:
+        raise MalformedRequestError(f"The body ended after {len(body):,} of {size:,} bytes.")
+    return body
+
+
+def _check_size(size: int) -> None:
+    if size > LARGEST_BODY:
+        raise MalformedRequestError(f"The body is larger than {LARGEST_BODY:,} bytes; upload it in parts.")
 
 
 class RequestHandler(MotoRequestHandler):  # type: ignore[misc]
     """Answers the requests of one connection in turn.
 
     werkzeug's handler closes the connection after each response, because an application can leave the request
-    body unread. `Front` always reads the whole body, so the connection can stay open.
+    body unread. Here the whole body is read before the application runs, so the connection can stay open.
     """
 
     protocol_version = "HTTP/1.1"
+    timeout = IDLE_SECONDS  # ends connections that are idle or half open
     disable_nagle_algorithm = True
     wbufsize = -1  # headers and body are sent together
 
     def run_wsgi(self) -> None:
         """Answer one request."""
         environ = self.make_environ()
+        try:
+            content = read_body(self.headers, self.rfile)
+        except MalformedRequestError as error:
+            # Where the next request would start is not known.
+            self.close_connection = True
+            content, environ[MALFORMED] = b"", str(error)
+        environ["wsgi.input"] = io.BytesIO(content)
+        environ["CONTENT_LENGTH"] = str(len(content))
+        environ.pop("HTTP_TRANSFER_ENCODING", None)
         started: list[Any] = []
 
         def start_response(status: str, headers: list[tuple[str, str]], _error: Any = None) -> None:

@@ -156,7 +156,6 @@ class LocalAws:
             invocations=invocations_app(self._plane.endpoints, self._described_endpoint),
             stages=self._gateway,
             changed=self._changed,
-            reset=self.reset,
         )
 
     def _close(self) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from local_aws.http_server import Server
+from local_aws.http_server import MALFORMED, RequestHandler, Server
 
 
 def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
@@ -19,6 +19,9 @@ def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         return []
     if environ["PATH_INFO"] == "/broken":
         raise ValueError("broken")
+    if MALFORMED in environ:
+        start_response("400 Bad Request", [])
+        return [environ[MALFORMED].encode()]
     body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     # The server overrides the application's length and connection headers.
     start_response("200 OK", [("Content-Length", "7"), ("Connection", "close"), ("X-Method", "yes")])
@@ -79,3 +82,58 @@ def test_an_unexpected_error_closes_the_connection(port: int, caplog: pytest.Log
     answer = connection.getresponse()
     assert (answer.status, answer.getheader("Connection"), answer.read()) == (500, "close", b"")
     assert "broken" in caplog.text
+
+
+def send(port: int, request: bytes, *, end: bool = False) -> bytes:
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as client:
+        client.sendall(request)
+        if end:
+            client.shutdown(socket.SHUT_WR)
+        parts = []
+        while part := client.recv(65536):
+            parts.append(part)
+    return b"".join(parts)
+
+
+CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def test_a_chunked_body_is_read_whole(port: int) -> None:
+    request = CHUNKED.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+    answer = send(port, request + b"5\r\nfirst\r\n6;name=value\r\n, last\r\n0\r\nTrailer: x\r\n\r\n")
+    assert answer.endswith(b"\r\n\r\nheard first, last")
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "reason"),
+    [
+        (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: abc\r\n\r\n{}", "Content-Length is 'abc'"),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n{}", "Content-Length is '-1'"),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n{}", "larger than 1,073,741,824"),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{}", "ended after 2 of 10 bytes"),
+        (CHUNKED + b"ffffffffffffff\r\n", "no valid size"),
+        (CHUNKED + b"ffffffff\r\n", "larger than 1,073,741,824"),
+        (CHUNKED + b"5\r\nabc", "ended after 3 of 5 bytes"),
+        (CHUNKED + b"3\r\nabcdef\r\n0\r\n\r\n", "longer than its size"),
+        (CHUNKED, "no valid size, or the body ended early"),
+        (CHUNKED + b"0\r\n" + b"A: b\r\n" * 101, "more than 100 trailers"),
+        (CHUNKED.replace(b"chunked", b"gzip"), "either a Content-Length"),
+        (CHUNKED.replace(b"\r\n\r\n", b"\r\nContent-Length: 3\r\n\r\n") + b"abc", "either a Content-Length"),
+    ],
+)
+def test_a_body_that_cannot_be_read_is_reported_at_once(port: int, request_bytes: bytes, reason: str) -> None:
+    answer = send(port, request_bytes, end=True)
+    # The application answers in the form that its client expects; this one repeats the reason.
+    assert b"HTTP/1.1 400 " in answer
+    assert reason.encode() in answer
+    assert b"Connection: close" in answer
+
+
+@pytest.mark.parametrize(
+    "sent", [b"", b"POST / HTTP/1.1\r\nHost: x\r\n", b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nhalf"]
+)
+def test_a_connection_that_says_nothing_more_is_closed(
+    port: int, sent: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(RequestHandler, "timeout", 0.2)
+    assert send(port, sent) == b""
