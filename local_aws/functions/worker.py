@@ -4,17 +4,19 @@ import json
 import logging
 import os
 import queue
+import secrets
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from local_aws.base.bodies import MalformedRequestError, read_body
 from local_aws.base.processes import kill_group
 
 LOGGER = logging.getLogger(__name__)
@@ -23,6 +25,15 @@ INIT_ERROR_PATH = "/2018-06-01/runtime/init/error"
 # AWS allows 10 seconds for initialization before the timeout starts; a laptop can be slower.
 START_SECONDS = 30.0
 END_OF_OUTPUT_SECONDS = 5.0
+# awslambdaric's native client reads the address when it is imported, and takes a path in it. Its Python part,
+# which reports errors of initialization, reads it later and takes none.
+_LAUNCHER = """
+import os, sys
+from awslambdaric.__main__ import main
+os.environ["AWS_LAMBDA_RUNTIME_API"] = os.environ["AWS_LAMBDA_RUNTIME_API"].partition("/")[0]
+sys.path[0] = ""
+main(sys.argv[1:])
+"""
 
 
 class WorkerEndedError(Exception):
@@ -53,13 +64,41 @@ class Outcome:
     init_error: bool = False
 
 
-@dataclass
 class _Mailbox:
-    """Requests and outcomes exchanged between the Runtime API's threads and the invoking thread."""
+    """Requests and outcomes exchanged between the Runtime API's threads and the invoking thread.
 
-    requests: "queue.Queue[Request | None]" = field(default_factory=queue.Queue)
-    outcomes: "queue.Queue[Outcome | None]" = field(default_factory=queue.Queue)
-    ready: threading.Event = field(default_factory=threading.Event)
+    The paths begin with a secret that only the child process knows: any web page can send requests to a port
+    on loopback, and a forged answer would go to the next caller.
+    """
+
+    def __init__(self) -> None:
+        self.requests: queue.Queue[Request | None] = queue.Queue()
+        self.outcomes: queue.Queue[Outcome | None] = queue.Queue()
+        self.ready = threading.Event()
+        self.secret = secrets.token_urlsafe(16)
+        self._in_flight: str | None = None
+        self._lock = threading.Lock()
+
+    def path(self, rest: str) -> str:
+        """Return the secret path of an invocation's resource."""
+        return f"/{self.secret}{INVOCATION_PATH}{rest}"
+
+    def next(self) -> Request | None:
+        """Wait for the next request; None when there will be none."""
+        request = self.requests.get()
+        with self._lock:
+            self._in_flight = None if request is None else request.request_id
+        return request
+
+    def accept(self, path: str, body: bytes) -> bool:
+        """Take an outcome, if it belongs to the request in flight and is its first."""
+        with self._lock:
+            allowed = {self.path(f"{self._in_flight}/{end}"): end == "error" for end in ("response", "error")}
+            if self._in_flight is None or path not in allowed:
+                return False
+            self._in_flight = None
+        self.outcomes.put(Outcome(body, allowed[path]))
+        return True
 
 
 class _RuntimeApi(BaseHTTPRequestHandler):
@@ -72,8 +111,11 @@ class _RuntimeApi(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer with the next request; block until there is one."""
+        if self.path != self.mailbox.path("next"):
+            self._answer(HTTPStatus.NOT_FOUND, b"", {})
+            return
         self.mailbox.ready.set()
-        request = self.mailbox.requests.get()
+        request = self.mailbox.next()
         if request is None:
             self._answer(HTTPStatus.GONE, b"", {})
             return
@@ -91,29 +133,25 @@ class _RuntimeApi(BaseHTTPRequestHandler):
         )
 
     def do_POST(self) -> None:
-        """Accept an answer or an error from the function."""
-        body = self._body()
-        init_error = self.path == INIT_ERROR_PATH
-        failed = init_error or self.path.endswith("/error")
-        if not init_error and not self.path.startswith(INVOCATION_PATH):
-            self._answer(HTTPStatus.NOT_FOUND, b"", {})
+        """Take the answer to the request in flight, or an error."""
+        try:
+            body = read_body(self.headers, self.rfile)
+        except MalformedRequestError as error:
+            self.close_connection = True
+            self._answer(HTTPStatus.BAD_REQUEST, str(error).encode(), {})
+            return
+        if self._is_init_error():
+            self.mailbox.outcomes.put(Outcome(body, failed=True, init_error=True))
+            self.mailbox.ready.set()
+        elif not self.mailbox.accept(self.path, body):
+            self._answer(HTTPStatus.BAD_REQUEST, b"There is no such request in flight.", {})
             return
         self._answer(HTTPStatus.ACCEPTED, b"", {})
-        self.mailbox.outcomes.put(Outcome(body, failed, init_error))
-        if init_error:
-            self.mailbox.ready.set()
 
-    def _body(self) -> bytes:
-        """Read the request body; the runtime client sends answers in chunks."""
-        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
-            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        parts = []
-        while size := int(self.rfile.readline().split(b";")[0], 16):
-            parts.append(self.rfile.read(size))
-            self.rfile.readline()
-        while self.rfile.readline().strip():
-            pass
-        return b"".join(parts)
+    def _is_init_error(self) -> bool:
+        """Return whether the function reports that its code does not load. It does so before it is ready."""
+        from_browser = any(name in self.headers for name in ("Origin", "Sec-Fetch-Site", "Sec-Fetch-Mode"))
+        return self.path == INIT_ERROR_PATH and not from_browser and not self.mailbox.ready.is_set()
 
     def _answer(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
         self.send_response_only(status)
@@ -152,6 +190,8 @@ class Worker:
         self._mailbox = _Mailbox()
         handler_class = type("RuntimeApi", (_RuntimeApi,), {"mailbox": self._mailbox})
         self._server = _Server(("127.0.0.1", 0), handler_class)
+        self.port: int = self._server.server_address[1]
+        address = f"127.0.0.1:{self.port}/{self._mailbox.secret}"
         self._lines: list[str] = []
         self._marked = threading.Condition()
         self._marks = 0
@@ -160,12 +200,15 @@ class Worker:
         self._output_lock = threading.Lock()
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "awslambdaric", handler],
+                [sys.executable, "-c", _LAUNCHER, "awslambdaric", handler],
                 stdin=subprocess.DEVNULL,
                 stdout=self._output,
                 stderr=subprocess.STDOUT,
                 cwd=folder,
-                env={**environment, "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{self._server.server_address[1]}"},
+                env={
+                    **environment,
+                    "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{self.port}/{self._mailbox.secret}",
+                },
                 process_group=0,
             )
         except OSError:
