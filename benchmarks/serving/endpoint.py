@@ -75,7 +75,7 @@ def start_worker(model: Path, body: bytes) -> Worker:
             log = _NullLog(LogShipper("", REGION), "", "")
             container = Container(Path(base), CONTAINER_ENVIRONMENT, REGION, log)
             seconds.append(time.perf_counter() - started)
-            latencies = send_for(container.port, http_request("/invocations", body), 1.0)
+            latencies = send_for(container.port, http_request(f"{container.prefix}/invocations", body), 1.0)
             resident = resident_mib(container.process.pid)
             container.kill()
     return Worker(median(seconds), resident, median(latencies))

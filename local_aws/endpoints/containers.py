@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from local_aws.base.logs import LogStream
 from local_aws.base.processes import inherited_environment, kill_group
@@ -95,7 +96,9 @@ class Container:
         with os.fdopen(reading) as report:
             ready, _, _ = select.select([report], [], [], START_SECONDS)
             text = report.read() if ready else ""
-        self.port = int(json.loads(text)["port"]) if text else 0
+        listening: dict[str, Any] = json.loads(text) if text else {"port": 0, "secret": ""}
+        self.port = int(listening["port"])
+        self.prefix = f"/{listening['secret']}"
         if not text or not self._answers_ping():
             self.kill()
             raise ContainerError(
@@ -122,7 +125,7 @@ class Container:
         except IndexError:
             connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self._timeout)
         try:
-            connection.request(method, path, body, dict(headers))
+            connection.request(method, self.prefix + path, body, dict(headers))
             response = connection.getresponse()
             content = response.read()
         except BaseException:

@@ -8,6 +8,7 @@ start, so that a model that cannot be loaded fails its deployment instead of its
 import importlib
 import json
 import os
+import secrets
 import sys
 import threading
 import traceback
@@ -90,19 +91,22 @@ class RequestHandler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     wbufsize = -1  # headers and body are sent in one packet
     model: Model
+    # The paths begin with it: any web page can send requests to a port on loopback.
+    secret: str
 
     def do_GET(self) -> None:
         """Answer the health check; the model has been loaded before connections are accepted."""
-        parameters = type(self).model.execution_parameters() if self.path == "/execution-parameters" else None
+        path = self._path()
+        parameters = type(self).model.execution_parameters() if path == "/execution-parameters" else None
         if parameters is not None:
             self._answer(HTTPStatus.OK, parameters, {"Content-Type": DEFAULT_TYPE})
             return
-        self._answer(HTTPStatus.OK if self.path == "/ping" else HTTPStatus.NOT_FOUND, b"", {})
+        self._answer(HTTPStatus.OK if path == "/ping" else HTTPStatus.NOT_FOUND, b"", {})
 
     def do_POST(self) -> None:
         """Run the model's handlers."""
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        if self.path != "/invocations":
+        if self._path() != "/invocations":
             self._answer(HTTPStatus.NOT_FOUND, b"", {})
             return
         accept = self.headers.get("Accept") or "*/*"
@@ -121,6 +125,11 @@ class RequestHandler(BaseHTTPRequestHandler):
                 {"Content-Type": "text/html; charset=utf-8"},
             )
         self._answer(*answer)
+
+    def _path(self) -> str | None:
+        """Return the path behind the secret; None without it."""
+        prefix = f"/{self.secret}"
+        return self.path.removeprefix(prefix) if self.path.startswith(prefix) else None
 
     def _answer(self, status: int, body: bytes, headers: dict[str, str]) -> None:
         self.send_response_only(status)
@@ -148,7 +157,7 @@ def _end_with_the_host() -> None:
 
 
 def main() -> None:
-    """Load the model, serve it on a free loopback port, and write the port to the given file descriptor."""
+    """Load the model, serve it on a free loopback port, and write port and secret to the given descriptor."""
     report = os.fdopen(int(sys.argv[1]), "w")
     threading.Thread(target=_end_with_the_host, daemon=True).start()
     RequestHandler.model = Model(
@@ -156,9 +165,10 @@ def main() -> None:
         os.environ["SAGEMAKER_PROGRAM"],
         os.environ["SAGEMAKER_SUBMIT_DIRECTORY"],
     )
+    RequestHandler.secret = secrets.token_urlsafe(16)
     server = Server(("127.0.0.1", 0), RequestHandler)
     with report:
-        json.dump({"port": server.server_address[1]}, report)
+        json.dump({"port": server.server_address[1], "secret": RequestHandler.secret}, report)
     server.serve_forever()
 
 

@@ -207,7 +207,7 @@ class Worker:
                 cwd=folder,
                 env={
                     **environment,
-                    "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{self.port}/{self._mailbox.secret}",
+                    "AWS_LAMBDA_RUNTIME_API": address,
                 },
                 process_group=0,
             )

@@ -1,5 +1,6 @@
 """An endpoint serves a model with its own handlers and fails as on AWS."""
 
+import http.client
 import io
 import json
 import os
@@ -332,11 +333,18 @@ def test_a_body_of_more_than_six_megabytes_is_rejected(cloud: Cloud) -> None:
     assert caught.value.response["OriginalStatusCode"] == 413
 
 
-def test_concurrent_kills_of_a_container_send_one_signal(tmp_path: Path, cloud: Cloud) -> None:
-    # GIVEN a system like macOS, where killing a process group that has ended raises PermissionError
-    unpack_model(cloud.client("s3"), cloud.model("twice"), tmp_path / "model")
+@pytest.fixture
+def container(tmp_path: Path, cloud: Cloud) -> Iterator[Container]:
+    unpack_model(cloud.client("s3"), cloud.model("single"), tmp_path / "model")
     shipper = LogShipper(cloud.url, REGION)
-    container = Container(tmp_path, ENVIRONMENT, REGION, LogStream(shipper, "group", "stream"))
+    started = Container(tmp_path, ENVIRONMENT, REGION, LogStream(shipper, "group", "stream"))
+    yield started
+    started.kill()
+    shipper.close()
+
+
+def test_concurrent_kills_of_a_container_send_one_signal(container: Container) -> None:
+    # GIVEN a system like macOS, where killing a process group that has ended raises PermissionError
     groups: list[int] = []
 
     def killpg(group: int, number: int) -> None:
@@ -348,7 +356,6 @@ def test_concurrent_kills_of_a_container_send_one_signal(tmp_path: Path, cloud: 
         patch.setattr("local_aws.base.processes.os.killpg", killpg)
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(lambda _: container.kill(), range(8)))
-    shipper.close()
     # THEN only one signal was sent, because the group's number can be reused after it
     assert groups == [container.process.pid]
     assert container.process.returncode == -signal.SIGKILL
@@ -364,3 +371,17 @@ def test_closing_the_host_ends_every_container(tmp_path: Path, cloud: Cloud) -> 
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
     assert list((tmp_path / "endpoints").iterdir()) == []
+
+
+@pytest.mark.parametrize("path", ["/ping", "/invocations", "/execution-parameters", "//ping"])
+def test_a_containers_port_answers_nobody_who_does_not_know_its_secret(
+    container: Container, path: str
+) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", container.port, timeout=5)
+    statuses = []
+    for method in ("GET", "POST"):
+        connection.request(method, path, b"{}" if method == "POST" else None)
+        answer = connection.getresponse()
+        statuses.append((answer.status, answer.read()))
+    connection.close()
+    assert statuses == [(404, b""), (404, b"")]
