@@ -12,14 +12,12 @@ from typing import Any
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import ThreadedWSGIServer
 
-from local_aws.base.bodies import MalformedRequestError, read_body
+from local_aws.base.bodies import MALFORMED, MalformedRequestError, read_body
 
 logger = logging.getLogger(__name__)
 
 _WITHOUT_BODY = {"204", "304"}
 _OWN_HEADERS = {"connection", "content-length", "transfer-encoding"}
-# The environ key under which a request that is not valid HTTP carries the reason.
-MALFORMED = "local_aws.malformed"
 IDLE_SECONDS = 60
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gc
+import os
 import shutil
 import socket
 import tempfile
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -26,6 +28,7 @@ from local_aws.front import Front
 from local_aws.functions import api as functions_api
 from local_aws.functions.runtime import LambdaRuntime
 from local_aws.gateway.gateway import Gateway
+from local_aws.guard import Guard
 from local_aws.http_server import Server
 from local_aws.jobs.runner import JobRunner
 from local_aws.jobs.transform_runner import TransformRunner
@@ -133,14 +136,16 @@ class LocalAws:
     def _build(self) -> Front:
         _clear_moto()
         url, region, root = self.url, self.region, self._root
+        # One job takes a core; with more of them at once, each would only take longer.
+        self._workers = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="job")
         self._clients = Clients(url, region)
         self._stacks = Engine(self._clients)
         self._delivery = Delivery(url, region, events_api.rules_of(region))
         self._functions = LambdaRuntime(url, region, root)
         self._plane = Plane(
             region=region,
-            jobs=JobRunner(url, region, root),
-            transforms=TransformRunner(url, region, root),
+            jobs=JobRunner(url, region, root, self._workers),
+            transforms=TransformRunner(url, region, root, self._workers),
             executor=Executor(url, region),
             endpoints=EndpointHost(url, region, root),
             emit=self._delivery.emit,
@@ -152,6 +157,7 @@ class LocalAws:
         cloudformation_api.install(self._stacks)
         autoscaling.install()
         return Front(
+            Guard(region),
             moto=DomainDispatcherApplication(_backend_app),
             invocations=invocations_app(self._plane.endpoints, self._described_endpoint),
             stages=self._gateway,
@@ -163,6 +169,7 @@ class LocalAws:
         self._plane.executor.close()
         self._plane.jobs.close()
         self._plane.transforms.close()
+        self._workers.shutdown(wait=False)
         self._delivery.close()
         self._gateway.close()
         self._invoker.close()

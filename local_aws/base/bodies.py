@@ -6,6 +6,8 @@ import re
 from email.message import Message
 from io import BufferedIOBase
 
+# The key of a WSGI environ that holds why the body of a request could not be read.
+MALFORMED = "local_aws.malformed"
 # A request's body is held in memory, so its size has a limit.
 LARGEST_BODY = 2**30
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(;[^\r\n]*)?\r?\n")

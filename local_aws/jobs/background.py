@@ -1,4 +1,4 @@
-"""Runs jobs in the background: one thread per job, which can be found by name until it ends."""
+"""Runs jobs in the background, a few at a time; a job can be found by name until it ends."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -49,6 +50,7 @@ class Job:
     on_change: OnChange
     folder: Path
     stopping: threading.Event = field(default_factory=threading.Event)
+    run: Future[None] = field(init=False)
     started: datetime | None = None
     timed_out: bool = False
 
@@ -69,12 +71,15 @@ class BackgroundJobs(ABC, Generic[AnyJob]):
         Local AWS, for inputs, outputs and logs.
     root : pathlib.Path
         Parent folder of the jobs' folders.
+    workers : concurrent.futures.Executor
+        Runs the jobs of all kinds. Its size limits how many run at once; the others wait in order.
     """
 
-    def __init__(self, url: str, region: str, root: Path) -> None:
+    def __init__(self, url: str, region: str, root: Path, workers: Executor) -> None:
         self.clients = Clients(url, region)
         self.root = root
         self.logs = LogShipper(url, region)
+        self._workers = workers
         self._jobs: dict[str, AnyJob] = {}
         self._lock = threading.Lock()
 
@@ -87,10 +92,10 @@ class BackgroundJobs(ABC, Generic[AnyJob]):
         self.kill(job)
 
     def start(self, job: AnyJob, work: Callable[[AnyJob], None]) -> None:
-        """Run `work` in a new thread and return at once; `work` raises JobError if the job fails."""
+        """Queue a job and return at once; `work` raises JobError if the job fails."""
         with self._lock:
+            job.run = self._workers.submit(self._run, job, work)
             self._jobs[job.name] = job
-        threading.Thread(target=self._run, args=(job, work), name=f"job-{job.name}", daemon=True).start()
 
     def find(self, name: str) -> AnyJob | None:
         """Return a job that has not ended."""
@@ -101,16 +106,14 @@ class BackgroundJobs(ABC, Generic[AnyJob]):
         """Stop a job; unknown names are ignored, because the job may just have ended."""
         job = self.find(name)
         if job is not None:
-            job.stopping.set()
-            self.terminate(job)
+            self._stop(job, self.terminate)
 
     def stop_all(self) -> None:
         """Kill every job and wait until its thread has cleaned up."""
         with self._lock:
             jobs = list(self._jobs.values())
         for job in jobs:
-            job.stopping.set()
-            self.kill(job)
+            self._stop(job, self.kill)
         deadline = time.monotonic() + GRACE_SECONDS
         while self._jobs and time.monotonic() < deadline:
             time.sleep(0.02)
@@ -124,12 +127,26 @@ class BackgroundJobs(ABC, Generic[AnyJob]):
         self.logs.close()
         self.clients.close()
 
+    def _stop(self, job: AnyJob, end: Callable[[AnyJob], None]) -> None:
+        job.stopping.set()
+        if job.run.cancel():  # it was still in the queue
+            self._end(job, JobState("Stopped", "Stopped", job.started, now()))
+        else:
+            end(job)
+
     def _run(self, job: AnyJob, work: Callable[[AnyJob], None]) -> None:
+        state = None
         try:
             job.on_change(JobState("InProgress", "Starting"))
             state = self._final_state(job, work)
             shutil.rmtree(job.folder, ignore_errors=True)
-            job.on_change(state)
+        finally:
+            self._end(job, state)
+
+    def _end(self, job: AnyJob, state: JobState | None) -> None:
+        try:
+            if state is not None:
+                job.on_change(state)
         finally:
             with self._lock:
                 # If the job outlived a reset, a newer job may have its name.

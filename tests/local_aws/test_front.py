@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from werkzeug.test import Client
 
+from local_aws.base.bodies import MALFORMED
 from local_aws.front import Front
-from local_aws.http_server import MALFORMED
+from local_aws.guard import Guard
 
 
 def faulty(_environ: Any, _start_response: Any) -> Any:
@@ -20,7 +21,7 @@ def faulty(_environ: Any, _start_response: Any) -> Any:
 )
 def test_an_unexpected_error_is_an_aws_error(path: str) -> None:
     changed: list[str] = []
-    front = Front(moto=faulty, invocations=faulty, stages=faulty, changed=changed.append)
+    front = Front(Guard("eu-west-1"), moto=faulty, invocations=faulty, stages=faulty, changed=changed.append)
     answer = Client(front).post(path, base_url="http://127.0.0.1:4600")
     assert answer.status_code == 500
     assert answer.headers["x-amzn-ErrorType"] == "InternalFailure"
@@ -42,6 +43,7 @@ def answering(name: str) -> Any:
 @pytest.fixture
 def client() -> Client:
     front = Front(
+        Guard("eu-west-1"),
         moto=answering("moto"),
         invocations=answering("endpoint"),
         stages=answering("stage"),
@@ -107,3 +109,25 @@ def test_a_garbled_signature_is_the_clients_fault(client: Client, value: str) ->
 def test_a_malformed_request_is_the_clients_fault(client: Client) -> None:
     answer = client.put("/bucket/key", base_url=OWN, environ_overrides={MALFORMED: "The body ended early."})
     assert (answer.status_code, answer.json["message"]) == (400, "The body ended early.")
+
+
+SIGNATURE = "AWS4-HMAC-SHA256 Credential=testing/20260101/{region}/{service}/aws4_request, SignedHeaders=host"
+
+
+@pytest.mark.parametrize(
+    ("region", "service", "status"),
+    [
+        ("eu-west-1", "sts", 200),
+        ("eu-west-3", "sts", 400),
+        ("us-east-1", "sagemaker", 400),
+        ("us-east-1", "iam", 200),
+    ],
+)
+def test_another_region_is_refused_at_the_first_call(
+    client: Client, region: str, service: str, status: int
+) -> None:
+    headers = {"Authorization": SIGNATURE.format(region=region, service=service)}
+    answer = client.post("/", base_url=OWN, headers=headers)
+    assert answer.status_code == status
+    if status != 200:
+        assert f"Local AWS runs in eu-west-1; the request is for {region}." in answer.text

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from local_aws.http_server import MALFORMED, RequestHandler, Server
+from local_aws.base.bodies import MALFORMED
+from local_aws.http_server import RequestHandler, Server
 
 
 def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
