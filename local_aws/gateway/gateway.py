@@ -18,6 +18,7 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 
 from werkzeug.wrappers import Request, Response
 
+from local_aws.base.bodies import MALFORMED
 from local_aws.base.clients import Clients
 from local_aws.functions.runtime import FunctionNotFoundError, Invocation
 from local_aws.gateway.declaration import Stage, read_stage
@@ -27,6 +28,7 @@ from local_aws.gateway.responses import (
     Failure,
     UnsupportedError,
     bad_parameters,
+    bad_request,
     failure_response,
     forbidden_key,
     integration_failed,
@@ -42,7 +44,8 @@ LARGEST_BODY = 10_485_760
 LARGEST_EVENT = 6_291_556
 INTEGRATION_MILLISECONDS = 29_000
 MOST_AT_ONCE = 64
-_BY_PATH = re.compile(r"/restapis/([^/]+)/([^/]+)/_user_request_(/.*)?")
+_BY_PATH = re.compile(r"/restapis/([a-z0-9]+)/([A-Za-z0-9_-]+)/_user_request_(/.*)?", re.DOTALL)
+_CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f]")
 _BY_HOST = re.compile(r"([a-z0-9]+)\.execute-api\.localhost(:\d+)?", re.IGNORECASE)
 _FUNCTION = re.compile(r"/functions/(arn:[^/]+)/invocations$")
 _STAGE_VARIABLE = re.compile(r"\$\{stageVariables\.(\w+)\}")
@@ -98,7 +101,7 @@ class Gateway:
         api_id, stage_name, path = _target(request)
         request_id = str(uuid.uuid4())
         trace_id = f"Root=1-{int(time.time()):08x}-{uuid.uuid4().hex[:24]}"
-        stage = self._stage(api_id, stage_name)
+        stage = self._stage(api_id, stage_name) if api_id and stage_name else None
         if stage is None:
             response = _message(403, "Forbidden")
             response.headers["x-amzn-ErrorType"] = "ForbiddenException"
@@ -170,6 +173,8 @@ def _target(request: Request) -> tuple[str, str, str]:
     by_path = _BY_PATH.fullmatch(request.path)
     if by_path:
         return by_path.group(1), by_path.group(2), by_path.group(3) or "/"
+    if request.path.startswith("/restapis/"):
+        return "", "", "/"
     by_host = _BY_HOST.fullmatch(request.host)
     stage, _, rest = request.path.lstrip("/").partition("/")
     return by_host.group(1).lower() if by_host else "", stage, "/" + rest
@@ -180,6 +185,10 @@ def _method_of(exchange: Exchange) -> Mapping[str, Any]:
     request, stage = exchange.request, exchange.stage
     if len(request.get_data()) > LARGEST_BODY:
         raise too_large(f"HTTP content length exceeded {LARGEST_BODY} bytes.")
+    if MALFORMED in request.environ:
+        raise bad_request(request.environ[MALFORMED])
+    if _CONTROL_CHARACTER.search(exchange.path):
+        raise no_such_method()
     exchange.route = stage.route(exchange.path)
     method = exchange.route.method(request.method) if exchange.route else None
     if exchange.route is None or method is None:

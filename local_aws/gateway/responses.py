@@ -54,6 +54,11 @@ def bad_parameters(names: list[str]) -> Failure:
     return Failure("BAD_REQUEST_PARAMETERS", 400, message, "BadRequestException", message)
 
 
+def bad_request(message: str) -> Failure:
+    """Return the failure for a request that is not valid HTTP."""
+    return Failure("BAD_REQUEST_BODY", 400, message, "BadRequestException", message)
+
+
 def too_large(message: str) -> Failure:
     """Return the failure for a body that is too large."""
     return Failure("REQUEST_TOO_LARGE", 413, message, "RequestTooLargeException")

@@ -13,7 +13,10 @@ import boto3
 import pytest
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
+from werkzeug.test import EnvironBuilder
+from werkzeug.wrappers import Response
 
+from local_aws.base.bodies import MALFORMED
 from local_aws.functions.runtime import FunctionNotFoundError, Invocation
 from local_aws.gateway.gateway import Gateway
 
@@ -447,3 +450,50 @@ def test_the_declaration_is_cached_until_it_is_invalidated(api: Api, cloud: Clou
     cloud.gateway.invalidate()
 
     assert (before, api._send("GET", url, b"", {}).status) == (403, 200)
+
+
+@pytest.mark.parametrize("path", ["/a%0ab", "/a%0d%0aSet-Cookie:%20x", "/a%00b", "/%7f"])
+def test_a_path_with_control_characters_is_not_found(
+    api: Api, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    api.proxy("/{proxy+}", "GET")
+    answer = api.call("GET", path)
+    assert (answer.status, answer.json) == (403, {"message": "Missing Authentication Token"})
+    assert api.cloud.events == []
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "/restapis/a%0ab/prod/_user_request_/a",
+        "/restapis/../prod/_user_request_/a",
+        "/restapis//prod/_user_request_/a",
+    ],
+)
+def test_an_address_that_names_no_api_is_forbidden(
+    api: Api, url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    answer = api._send("GET", url, b"", {})
+    assert (answer.status, answer.json) == (403, {"message": "Forbidden"})
+    assert caplog.text == ""
+
+
+def test_a_malformed_request_gets_the_apis_own_error(api: Api) -> None:
+    api.proxy("/a", "POST")
+    api.stage()
+    api.client.put_gateway_response(
+        restApiId=api.id,
+        responseType="DEFAULT_4XX",
+        responseTemplates={"application/json": '{"error": {"message": $context.error.messageString}}'},
+    )
+    path = f"/restapis/{api.id}/prod/_user_request_/a"
+    environ = EnvironBuilder(
+        path, method="POST", environ_overrides={MALFORMED: "It ended early."}
+    ).get_environ()
+    api.cloud.gateway.invalidate()
+    response = Response.from_app(api.cloud.gateway, environ)
+    assert (response.status_code, json.loads(response.get_data())) == (
+        400,
+        {"error": {"message": "It ended early."}},
+    )
