@@ -1,11 +1,13 @@
 """Replaces moto's Lambda `Invoke` with one that runs the function, synchronously or as an event."""
 
 import base64
+import io
 import json
 import logging
 import threading
 import uuid
-from collections.abc import Sequence
+import zipfile
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 from urllib.parse import unquote
@@ -18,12 +20,14 @@ from moto.awslambda.responses import LambdaResponse
 from moto.awslambda_simple.models import lambda_simple_backends
 from moto.core.config import default_user_config
 
+from local_aws.base import validation
 from local_aws.base.clients import Clients
 from local_aws.functions.runtime import FunctionNotFoundError, FunctionSpec, Invocation, LambdaRuntime
 
 LOGGER = logging.getLogger(__name__)
 LARGEST_PAYLOAD = 6_291_556
 LARGEST_EVENT = 1_048_576
+LARGEST_CODE = 262_144_000
 MOST_RETRIES = 2
 # AWS waits one minute and then two minutes.
 RETRY_SECONDS = (1.0, 2.0)
@@ -133,6 +137,19 @@ class LocalLambda(LambdaResponse):  # type: ignore[misc]
 
     invoker: ClassVar[FunctionInvoker]
 
+    def create_function(self) -> Any:
+        """Create a function if the request keeps to the service model: the name becomes a folder's name."""
+        problems = validation.problems("lambda", "CreateFunction", self.json_body)
+        if problems:
+            raise LambdaClientError("ValidationException", validation.error_message(problems))
+        _check_code(self.json_body["Code"])
+        return super().create_function()
+
+    def update_function_code(self) -> Any:
+        """Update the code of a function."""
+        _check_code(self.json_body)
+        return super().update_function_code()
+
     def invoke(self) -> tuple[int, dict[str, str], bytes]:
         """Answer Invoke for invocation types RequestResponse, Event and DryRun."""
         name = unquote(self.path.rsplit("/", 2)[-2])
@@ -192,6 +209,25 @@ def _spec(function: LambdaFunction) -> FunctionSpec:
         memory=int(function.memory_size),
         environment={key: str(value) for key, value in function.environment_vars.items()},
     )
+
+
+def _check_code(code: Mapping[str, Any]) -> None:
+    """Raise unless code in the request is a zip archive within Lambda's limit; code in S3 is not read."""
+    packed = code.get("ZipFile")
+    if packed is None:
+        return
+    try:
+        with zipfile.ZipFile(io.BytesIO(base64.b64decode(packed, validate=True))) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+    except (ValueError, zipfile.BadZipFile) as error:
+        raise LambdaClientError(
+            "InvalidParameterValueException",
+            "Could not unzip uploaded file. Please check your file, then try to upload again.",
+        ) from error
+    if size >= LARGEST_CODE:
+        raise LambdaClientError(
+            "InvalidParameterValueException", f"Unzipped size must be smaller than {LARGEST_CODE} bytes"
+        )
 
 
 def _check_payload(payload: bytes, kind: str) -> None:

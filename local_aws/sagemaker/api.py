@@ -10,7 +10,7 @@ from moto.core.utils import camelcase_to_underscores
 from moto.sagemaker import urls
 from moto.sagemaker.exceptions import AWSValidationException
 
-from local_aws.sagemaker import validation
+from local_aws.base import validation
 from local_aws.sagemaker.endpoints import EndpointActions
 from local_aws.sagemaker.executions import PipelineActions
 from local_aws.sagemaker.jobs import JobActions

@@ -21,8 +21,8 @@ from botocore.validate import ParamValidator
 from support.definitions import CODE, COMMIT, GOLDEN, JOB_ROLE, PROJECT, build
 from support.repository import ROOT
 
+from local_aws.base.validation import violations
 from local_aws.sagemaker.model_card import problems
-from local_aws.sagemaker.validation import violations
 from pipeline.bundles import STEP_MODULES
 from pipeline.definition import build_definition
 from pipeline.project import Project

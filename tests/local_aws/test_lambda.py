@@ -2,10 +2,12 @@
 
 import base64
 import http.client
+import io
 import json
 import os
 import threading
 import time
+import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -491,3 +493,39 @@ class TestRuntimeApi:
         connection.request("GET", "/2018-06-01/runtime/invocation/next")
         assert connection.getresponse().status == 404
         connection.close()
+
+
+@pytest.mark.parametrize("name", ["../../x", "a/b", "..", "a\nb"])
+def test_a_name_that_is_not_a_function_name_is_refused(url: str, functions: Any, name: str) -> None:
+    with pytest.raises(ClientError) as caught:
+        create(url, name)
+    assert caught.value.response["Error"]["Code"] == "ValidationException"
+    assert "Member must satisfy regular expression pattern" in str(caught.value)
+    assert not [each for each in functions.list_functions()["Functions"] if each["FunctionName"] == name]
+
+
+@pytest.mark.parametrize("code", [b"not a zip", b"", b"PK\x03\x04"])
+def test_code_that_is_not_a_zip_archive_is_refused(url: str, functions: Any, code: bytes) -> None:
+    create(url, name := f"zip-{code.hex()}")
+    with pytest.raises(ClientError, match="Could not unzip uploaded file") as caught:
+        functions.update_function_code(FunctionName=name, ZipFile=code)
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+    with pytest.raises(ClientError, match="Could not unzip uploaded file"):
+        functions.create_function(
+            FunctionName="other",
+            Role="arn:aws:iam::123456789012:role/role-of-invoked",
+            Runtime="python3.13",
+            Handler="a.b",
+            Code={"ZipFile": code},
+        )
+    assert functions.invoke(FunctionName=name, Payload=b"{}")["StatusCode"] == 200
+
+
+def test_code_that_unpacks_to_more_than_lambda_allows_is_refused(url: str, functions: Any) -> None:
+    create(url, "bomb")
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(3):
+            archive.writestr(f"{number}.py", bytes(100_000_000))
+    with pytest.raises(ClientError, match="Unzipped size must be smaller than 262144000 bytes"):
+        functions.update_function_code(FunctionName="bomb", ZipFile=packed.getvalue())

@@ -14,7 +14,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from support.local_cloud import Cloud
 
-from local_aws.sagemaker.validation import compiled, service_model
+from local_aws.base.validation import compiled, service_model
 from local_aws.server import LocalAws, PortInUseError
 
 
