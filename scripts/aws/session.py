@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 from scripts.errors import ScriptError, UsageError
 
@@ -75,8 +76,11 @@ def connect(project: str, *, local: bool = False, region: str | None = None) -> 
 
     from pipeline.project import Project
 
+    url = os.environ.get("AWS_ENDPOINT_URL")
     if local:
-        use_local_aws(os.environ.get("AWS_ENDPOINT_URL") or f"http://127.0.0.1:{LOCAL_PORT}", region)
+        use_local_aws(url or f"http://127.0.0.1:{LOCAL_PORT}", region)
+    elif url and _is_loopback(url):
+        os.environ["NO_PROXY"] = _no_proxy()
     session = boto3.Session(region_name=region)
     if session.region_name is None:
         raise ConnectionFailedError(
@@ -90,6 +94,8 @@ def connect(project: str, *, local: bool = False, region: str | None = None) -> 
     except (BotoCoreError, ClientError) as error:
         url = sts.meta.endpoint_url
         if _is_loopback(url):
+            if isinstance(error, ClientError):
+                raise ConnectionFailedError(error.response["Error"]["Message"]) from error
             # The text of a connection error only repeats the address.
             reason = "" if isinstance(error, EndpointConnectionError) else f": {error}".rstrip(".")
             raise ConnectionFailedError(
@@ -114,7 +120,16 @@ def use_local_aws(url: str, region: str | None = None) -> None:
 def local_environment(url: str, region: str = LOCAL_REGION) -> dict[str, str]:
     """Return the environment variables with which AWS clients use local AWS."""
     credentials = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
-    return {"AWS_ENDPOINT_URL": url, **credentials, "AWS_DEFAULT_REGION": region}
+    variables = {"AWS_ENDPOINT_URL": url, **credentials, "AWS_DEFAULT_REGION": region}
+    # AWS clients send even requests to this machine through a proxy.
+    return {**variables, "NO_PROXY": _no_proxy()} if getproxies() else variables
+
+
+def _no_proxy() -> str:
+    """Return the value of NO_PROXY with this machine added."""
+    present = os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or ""
+    hosts = [host for host in present.split(",") if host]
+    return ",".join(dict.fromkeys([*hosts, "127.0.0.1", "localhost"]))
 
 
 def _is_loopback(url: str) -> bool:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from scripts.aws.session import LOCAL_PORT, LOCAL_REGION, ConnectionFailedError, local_environment
+from scripts.errors import UsageError
 from scripts.terminal.console import show
 
 app = typer.Typer(name="local", no_args_is_help=True)
@@ -20,11 +21,17 @@ def local() -> None:
 @app.command()
 def start(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = LOCAL_PORT,
+    region: Annotated[str, typer.Option("--region", help="AWS region to run in.")] = LOCAL_REGION,
 ) -> None:
     """Run local AWS until Ctrl-C; its contents are lost afterwards."""
+    import boto3
+
     from local_aws.server import LocalAws, PortInUseError
 
-    server = LocalAws(port=port, region=LOCAL_REGION)
+    known = boto3.Session().get_available_regions("sagemaker")
+    if region not in known:
+        raise UsageError(f"SageMaker has no region {region!r}. It has: {', '.join(known)}.")
+    server = LocalAws(port=port, region=region)
     try:
         server.start()
     except PortInUseError as error:
@@ -34,10 +41,10 @@ def start(
         signal.signal(number, lambda *_: stopped.set())
     show(f"[bold green]Local AWS[/] runs at [bold]{server.url}[/] (in memory; Ctrl-C stops it)\n")
     show("To use it in another terminal, with [bold]bankruptcy[/] or any AWS client:\n")
-    for name, value in local_environment(server.url).items():
+    for name, value in local_environment(server.url, region).items():
         show(f"  export {name}={value}", wrap=False)
-    # Without AWS_ENDPOINT_URL, --local means the default port.
-    is_default = port == LOCAL_PORT
+    # Without the variables, --local means the default port and region.
+    is_default = (port, region) == (LOCAL_PORT, LOCAL_REGION)
     if is_default:
         show("\nor, for bankruptcy alone, pass [bold]--local[/] to each command.")
     option = " --local" if is_default else ""

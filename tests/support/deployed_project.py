@@ -10,7 +10,7 @@ from local_aws.server import LocalAws
 from scripts.aws.session import Aws, connect, use_local_aws
 from scripts.deploy.deployment import deploy
 
-REGION = "eu-west-1"
+REGION = "eu-west-3"  # not the default, so that no part can take the default for granted
 
 
 @pytest.fixture(scope="module")

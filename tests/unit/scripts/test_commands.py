@@ -209,6 +209,13 @@ def test_local_start_shows_how_to_use_it(port: int, monkeypatch: pytest.MonkeyPa
     assert ("bankruptcy data upload --local" in result.output) == (port == 4600)
 
 
+def test_local_start_rejects_a_region_that_sagemaker_does_not_have() -> None:
+    result = RUNNER.invoke(app, ["local", "start", "--region", "eu-wast-1"])
+    assert result.exit_code == 2
+    assert "SageMaker has no region 'eu-wast-1'" in result.output
+    assert "eu-west-3" in result.output
+
+
 def _free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
