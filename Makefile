@@ -8,12 +8,15 @@ DEV := $(VENV)/.ready-dev
 UV := $(VENV)/uv/bin/uv
 TOOLKIT := .venv-toolkit
 CYCLONEDX := 7.5.0
+# The licences that a dependency may have, and the packages that state theirs only in a file: Apache-2.0.
+LICENCES := Apache;BSD;ISC;MIT;Mozilla Public License;MPL;LGPL;PSF;Python Software Foundation
+UNSTATED := sagemaker-train
 SYNC = VIRTUAL_ENV=$(VENV) $(UV) pip sync --quiet --require-hashes --compile-bytecode
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format pages golden lock sbom clean test-toolkit test-mutants test-chaos test-faults test-api-schema \
+.PHONY: help demo test check format pages golden audit lock sbom clean test-browser test-toolkit test-mutants test-chaos test-faults test-api-schema \
 	test-api-inputs bench-quality bench-judge model-card bench-serving bench-explain bench-api bench-functions \
 	bench-batch bench-scale
 
@@ -68,6 +71,13 @@ check: $(DEV)  ## lint, types, imports between packages, templates
 format: $(DEV)  ## format the code and apply the linter's fixes
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+audit: $(DEV)  ## look dependencies up in the database of vulnerabilities (network), and compare their licences with a list
+	$(BIN)/pip-licenses --from=mixed --partial-match --allow-only="$(LICENCES)" --ignore-packages $(UNSTATED) > /dev/null
+	PYTHONPATH=tests $(BIN)/python -m support.audit
+
+test-browser: $(DEV)  ## attack local AWS from a web page in a real browser (Chromium or Chrome)
+	$(BIN)/python -m pytest tests/browser
 
 golden: $(DEV)  ## write the golden pipeline definition and the error table of docs/api.md; review the difference
 	PYTHONPATH=.:lambda:tests $(BIN)/python -m support.golden > /dev/null
