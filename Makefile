@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 RUN := $(VENV)/.ready
 DEV := $(VENV)/.ready-dev
 UV := $(VENV)/uv/bin/uv
+export SEED SIZE
 TOOLKIT := .venv-toolkit
 CYCLONEDX := 7.5.0
 # The licences that a dependency may have, and the packages that state theirs only in a file: Apache-2.0.
@@ -97,7 +98,7 @@ sbom: $(UV)  ## write the bill of materials of the runtime environment (CycloneD
 	$(UV) tool run --quiet --from cyclonedx-bom==$(CYCLONEDX) cyclonedx-py requirements requirements.lock \
 		--output-reproducible --of JSON -o dist/sbom.cdx.json
 
-## Campaigns: long tests, outside the suite
+## Campaigns: long tests, outside the suite (SEED= draws other cases, SIZE= more or fewer)
 
 test-toolkit: $(DEV) $(TOOLKIT)/.ready  ## run the model and a training job in AWS's own serving and training code (Linux)
 	$(BIN)/python -m pytest tests/toolkit/toolkit_serving.py tests/toolkit/toolkit_training.py
@@ -116,7 +117,7 @@ test-api-schema: $(DEV)  ## run Schemathesis against the REST API on local AWS: 
 	PYTHONPATH=.:lambda:tests $(BIN)/python tests/campaigns/schema_check.py
 
 test-api-inputs: $(DEV)  ## send 24,000 valid, nearly valid and absurd requests to the API's validation
-	EXAMPLES=4000 $(BIN)/python -m pytest tests/unit/predict_api/test_fuzz.py
+	SIZE=$(or $(SIZE),4000) $(BIN)/python -m pytest --hypothesis-seed=$(or $(SEED),0) tests/unit/predict_api/test_fuzz.py
 
 $(TOOLKIT)/.ready: tests/toolkit/requirements.lock | $(UV)
 	$(check-python)

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import pytest
 import urllib3
+from support.campaign import SEED, size
 from support.small_models import register
 
 import inference
@@ -29,9 +30,10 @@ from scripts.model.approval import find_version, set_approval, wait_until_served
 from scripts.operate.pausing import pause, resume
 from scripts.predict.client import ApiClient, ApiError, client_of
 
-REQUESTS = int(os.environ.get("CHAOS_REQUESTS", "2000"))
+REQUESTS = size(2000)
 CLIENTS = 8
 GATEWAY_SECONDS = 29  # API Gateway answers within this time, whatever happens behind it
+MACHINE_SECONDS = 5  # a busy machine sends and receives later
 NAMES = [f"ratio {number}" for number in range(20)]
 # By version: some columns, the same again, the same in another order, and fewer with a new one.
 COLUMNS = {"1": NAMES, "2": NAMES, "3": [NAMES[-1], *NAMES[:-1]], "4": [*NAMES[:11], "another ratio"]}
@@ -69,7 +71,7 @@ class Record:
 class Client:
     """A client that reads the contract, sends requests by it, and reads it again after a 409 or 422."""
 
-    def __init__(self, api: ApiClient, models: Models, record: Record, seed: int) -> None:
+    def __init__(self, api: ApiClient, models: Models, record: Record, seed: list[int]) -> None:
         pool = urllib3.PoolManager(retries=False, timeout=GATEWAY_SECONDS + 6)
         self._api = ApiClient(api.url, api.key, pool)
         self._models = models
@@ -229,7 +231,7 @@ def test_every_answer_is_correct_or_a_documented_error(aws: Aws, models: Models)
     record = Record()
     rounds = killed = 0
     done = threading.Event()
-    clients = [Client(api, models, record, seed) for seed in range(CLIENTS)]
+    clients = [Client(api, models, record, [SEED, number]) for number in range(CLIENTS)]
 
     # WHEN it is disturbed repeatedly while clients send requests
     with ThreadPoolExecutor(CLIENTS) as pool:
@@ -251,7 +253,7 @@ def test_every_answer_is_correct_or_a_documented_error(aws: Aws, models: Models)
 
     # correctly or with a documented error,
     assert record.wrong == []
-    assert record.slowest < GATEWAY_SECONDS
+    assert record.slowest < GATEWAY_SECONDS + MACHINE_SECONDS
     # with an internal error only where a function was killed during a request,
     assert record.outcomes[500, "internal_error"] <= killed
     # by every version, and mostly without an error.
@@ -261,7 +263,7 @@ def test_every_answer_is_correct_or_a_documented_error(aws: Aws, models: Models)
 
     # Without disturbances, every request succeeds.
     calm = Record()
-    client = Client(api, models, calm, seed=99)
+    client = Client(api, models, calm, seed=[SEED, CLIENTS])
     client.run(lambda: calm.count < 50)
     assert calm.outcomes == {(200, "ok"): 50}
     assert calm.versions == {"1": 50}

@@ -1,22 +1,24 @@
 """Interrupts `deploy` and `destroy` at each of their requests and runs them again: `make test-faults`.
 
 An interruption either kills the process before the request, or carries the request out and loses its response
-and every later one. FAULT_EVERY=20 tries only every twentieth request.
+and every later one. SIZE=20 tries only twenty requests, drawn with SEED.
 """
 
 from __future__ import annotations
 
-import os
+import random
 from collections.abc import Callable, Iterator
 
 import pytest
 from botocore.exceptions import BotoCoreError
+from support.campaign import SEED, size
 from support.disturbed import REST, Service, disturbed_service
 from support.faults import Fault, Killed, killed, lost, unreachable
 
 from local_aws.server import LocalAws
 
-REQUESTS = range(1, 1000, int(os.environ.get("FAULT_EVERY", "1")))
+MOST = 1000  # neither command sends as many requests
+TRIED = sorted(random.Random(SEED).sample(range(1, MOST), size(MOST - 1)))
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +42,7 @@ def interrupt_at(number: int, fault: Fault) -> Callable[[int, str], Fault | None
 def test_deploy(service: Service, fault: Fault) -> None:
     service.deploy()
     whole = service.holds()
-    for number in REQUESTS:
+    for number in TRIED:
         service.reset()
         try:
             with service.faults.where(interrupt_at(number, fault)):
@@ -51,12 +53,12 @@ def test_deploy(service: Service, fault: Fault) -> None:
             assert not service.deploy().changed
         else:
             assert number > 10
-            return
+            return  # it sent fewer requests
 
 
 @pytest.mark.parametrize("fault", [killed, lost])
 def test_destroy(service: Service, fault: Fault) -> None:
-    for number in REQUESTS:
+    for number in TRIED:
         service.reset()
         service.deploy()
         service.use()

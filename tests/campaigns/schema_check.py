@@ -1,8 +1,8 @@
 """Runs Schemathesis against the REST API on local AWS, with every check: `make test-api-schema`.
 
 Fails if a check fails (an answer with status 5xx is one of the failures) or if fewer than 2,000 requests were
-sent. Arguments are passed on to `st run`. EXAMPLES sets the number of examples for each operation; below
-1,000, the number of requests is not checked.
+sent. Arguments are passed on to `st run`. SIZE sets the number of examples for each operation; below 1,000,
+the number of requests is not checked.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ import tempfile
 from pathlib import Path
 
 import schema_hooks
+from support.campaign import SEED, size
 from support.served_api import served_api
 
 REQUESTS = 2_000
 # Random examples of each operation; boundary values come on top, in a phase of their own.
 FULL = 1000
-EXAMPLES = int(os.environ.get("EXAMPLES", FULL))
+EXAMPLES = size(FULL)
 
 
 def main() -> None:
@@ -35,6 +36,7 @@ def main() -> None:
             f"--header=x-api-key: {client.key}",
             "--checks=all",
             f"--max-examples={EXAMPLES}",
+            f"--seed={SEED}",
             "--continue-on-failure",
             "--generation-database=none",
             "--report=json",
@@ -49,7 +51,7 @@ def main() -> None:
             sys.exit(ended.returncode)
         sent = json.loads(report.read_text())["test_cases"]["generated"]
         if sent < REQUESTS and EXAMPLES >= FULL:
-            sys.exit(f"Schemathesis sent {sent:,} requests, fewer than {REQUESTS:,}; raise EXAMPLES.")
+            sys.exit(f"Schemathesis sent {sent:,} requests, fewer than {REQUESTS:,}; raise SIZE.")
 
 
 if __name__ == "__main__":

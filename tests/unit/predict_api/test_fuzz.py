@@ -1,19 +1,19 @@
 """Any request to POST /predict is answered or rejected with a reason, never with a 5xx.
 
-EXAMPLES in the environment says how many inputs each test sends; ``make test-api-inputs`` sends 24,000.
+SIZE in the environment sets how many inputs each test sends; ``make test-api-inputs`` sends 24,000.
 """
 
 from __future__ import annotations
 
 import json
-import os
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.campaign import size
 from support.predict_api_fakes import NAMES, NUMBERS, Api, Reply, contract
 
-EXAMPLES = settings(max_examples=int(os.environ.get("EXAMPLES", "100")), deadline=None)
+EXAMPLES = settings(max_examples=size(100), deadline=None)
 JSON = {"Content-Type": "application/json"}
 KEYS = st.sampled_from([*NAMES, "data", "features", "instances", "contract", "explain"]) | st.text(max_size=8)
 LEAVES = st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=8)
