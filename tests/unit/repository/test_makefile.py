@@ -78,7 +78,7 @@ def test_the_list_of_targets_starts_with_what_newcomers_need() -> None:
     assert [line.split()[1] for line in lines[2:5]] == ["demo", "test", "clean"]
     assert [line for line in lines if not line.startswith("make ")][1:] == [
         "Checks",
-        "Campaigns: long tests, outside the suite",
+        "Campaigns: long tests, outside the suite (SEED= draws other cases, SIZE= more or fewer)",
         "Benchmarks: the figures in the docs",
     ]
 
