@@ -6,7 +6,6 @@ import gc
 import os
 import shutil
 import socket
-import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,6 +17,7 @@ from moto.core.model_instances import reset_model_data
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 from local_aws.base.clients import Clients, client_environment
+from local_aws.base.folders import make_folder
 from local_aws.cloudformation import api as cloudformation_api
 from local_aws.cloudformation.engine import Engine
 from local_aws.endpoints.host import EndpointHost
@@ -32,6 +32,7 @@ from local_aws.guard import Guard
 from local_aws.http_server import Server
 from local_aws.jobs.runner import JobRunner
 from local_aws.jobs.transform_runner import TransformRunner
+from local_aws.logs import api as logs_api
 from local_aws.pipelines.executor import Executor
 from local_aws.sagemaker import api as sagemaker_api
 from local_aws.sagemaker import autoscaling
@@ -99,7 +100,7 @@ class LocalAws:
         listener = _listen(self._port)
         with listener:
             self._port = listener.getsockname()[1]
-            self._root = self._given_root or Path(tempfile.mkdtemp(prefix="local-aws-"))
+            self._root = self._given_root or make_folder("local-aws")
             front = self._build()
             self._server = Server(HOST, self._port, front, fd=listener.fileno())
         self._thread = threading.Thread(target=self._server.serve_forever, name="local-aws", daemon=True)
@@ -155,6 +156,7 @@ class LocalAws:
         sagemaker_api.install(self._plane)
         events_api.install(self._delivery)
         cloudformation_api.install(self._stacks)
+        logs_api.install()
         autoscaling.install()
         return Front(
             Guard(region),

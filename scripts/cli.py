@@ -67,8 +67,3 @@ for command in (report.report, predict.predict, score.score):
     app.command()(command)
 for group in (local, data, pipeline, model):
     app.add_typer(group.app)
-
-
-def main() -> None:
-    """Run the command line."""
-    app()

@@ -15,7 +15,7 @@ from typing import Any
 from benchmarks.common.figures import ROOT
 from scripts.aws.session import Aws, use_local_aws
 
-BANKRUPTCY = (sys.executable, "-c", "from scripts.cli import main; main()")
+BANKRUPTCY = (sys.executable, "-c", "from scripts.entry import main; main()")
 CONTAINER_ENVIRONMENT = {
     "SAGEMAKER_PROGRAM": "serve.py",
     "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",

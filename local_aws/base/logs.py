@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import queue
 import threading
 import time
 from contextlib import suppress
@@ -16,6 +17,10 @@ from local_aws.base.clients import Clients
 LOGGER = logging.getLogger(__name__)
 INTERVAL_SECONDS = 0.1
 LARGEST_BATCH = 1000  # events; PutLogEvents accepts up to 10,000 and 1 MB
+# A process that writes faster than its lines are delivered waits for its pipe, instead of filling the memory.
+MOST_WAITING = 20_000
+WAIT_SECONDS = 5.0
+LONGEST_MESSAGE = 250_000  # characters; CloudWatch cuts events as well
 
 
 class LogShipper:
@@ -30,7 +35,7 @@ class LogShipper:
     def __init__(self, url: str, region: str) -> None:
         self._url = url
         self._region = region
-        self._waiting: list[tuple[str, str, int, str]] = []
+        self._waiting: queue.Queue[tuple[str, str, int, str]] = queue.Queue(MOST_WAITING)
         self._known: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
         self._closing = threading.Event()
@@ -40,8 +45,12 @@ class LogShipper:
         """Queue one event; CloudWatch has no empty events, so an empty message is dropped."""
         if not message:
             return
+        event = (group, stream, time.time_ns() // 1_000_000, message[:LONGEST_MESSAGE])
+        try:
+            self._waiting.put(event, timeout=WAIT_SECONDS)
+        except queue.Full:
+            LOGGER.warning("A log event of %s was dropped: local AWS is too slow to store it", group)
         with self._lock:
-            self._waiting.append((group, stream, time.time_ns() // 1_000_000, message))
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="log-shipper", daemon=True)
                 self._thread.start()
@@ -58,10 +67,9 @@ class LogShipper:
         last = False
         while not last:
             last = self._closing.wait(INTERVAL_SECONDS)
-            with self._lock:
-                waiting, self._waiting = self._waiting, []
             streams: dict[tuple[str, str], list[tuple[int, str]]] = {}
-            for group, stream, timestamp, message in waiting:
+            for _ in range(self._waiting.qsize()):
+                group, stream, timestamp, message = self._waiting.get()
                 streams.setdefault((group, stream), []).append((timestamp, message))
             for (group, stream), events in streams.items():
                 try:

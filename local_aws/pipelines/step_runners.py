@@ -90,9 +90,14 @@ def _with_retries(context: StepContext, attempt: Callable[[], Outcome]) -> Outco
             delay = next(waits.setdefault(name, delays(policies, name)), None)
             if delay is None:
                 raise
+            waiting = (
+                f"Attempt {context.record.attempts} failed; the next one starts in {delay:.0f} s. {error}"
+            )
+            context.execution.change_step(context.record, "Executing", waiting)
             if context.execution.stopping.wait(delay):
                 raise StepStoppedError from error
             context.record.attempts += 1
+            context.execution.change_step(context.record, "Executing")
 
 
 def _run_job(context: StepContext, kind: _JobKind) -> Outcome:

@@ -2,6 +2,7 @@
 
 import csv
 import errno
+import shutil
 import tempfile
 import time
 from collections import Counter
@@ -22,6 +23,7 @@ from scripts.score.model import Model, ScoringError
 from scripts.score.parts import Parts
 from scripts.score.portfolio import BadLine, Company, Row, open_text, read
 from scripts.score.results import errors_location, form_of, open_for_writing, result_writer
+from scripts.score.scratch import make_folder
 from scripts.text import counted
 
 
@@ -93,7 +95,8 @@ def score(aws: Aws, order: Order, model: Model, on_progress: OnProgress) -> Summ
     _check(aws, order, model)
     try:
         with ExitStack() as stack:
-            scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="score-")))
+            scratch = make_folder("bankruptcy-score")
+            stack.callback(shutil.rmtree, scratch, ignore_errors=True)
             scoring = _Scoring(aws, order, model, on_progress, scratch)
             # The companies' figures stay in the bucket no longer than necessary.
             stack.callback(scoring.clean_up)

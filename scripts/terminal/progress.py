@@ -91,6 +91,8 @@ def steps_table(steps: Iterable[StepState], *, now: datetime) -> Table:
     shown = table("", "step", "state", ("seconds", "right"))
     for step in steps:
         state = f"{step.status} (from the cache)" if step.cached else step.status
+        if step.status == "Executing" and step.failure_reason:
+            state = f"waits for its next attempt: {plain(step.failure_reason)}"
         seconds = f"{((step.end or now) - step.start).total_seconds():.1f}" if step.start else ""
         shown.add_row(_MARKS.get(step.status, " "), step.name, state, seconds)
     return shown

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from support.local_cloud import BUCKET, OUT, WRITE, Cloud, processing
+from support.local_cloud import BUCKET, OUT, WRITE, Cloud, eventually, processing
 
 from local_aws.pipelines.caching import duration
 from local_aws.pipelines.retries import delays, exception_type
@@ -24,7 +24,12 @@ def test_an_internal_error_is_retried_by_the_policy(cloud: Cloud) -> None:
     policy["ExceptionType"] = ["SageMaker.JOB_INTERNAL_ERROR"]  # type: ignore[assignment]
     # WHEN it runs with a retry policy for internal errors
     execution = cloud.start([{**step, "RetryPolicies": [policy]}])
-    # THEN it ran twice
+    # THEN it says why it waits, and runs twice
+    waiting = eventually(lambda: cloud.steps(execution)["A"].get("FailureReason"))
+    assert cloud.steps(execution)["A"]["StepStatus"] == "Executing"
+    assert waiting.startswith(
+        "Attempt 1 failed; the next one starts in 1 s. ClientError: InternalServerError"
+    )
     assert cloud.finish(execution)["PipelineExecutionStatus"] == "Failed"
     failed = cloud.steps(execution)["A"]
     assert failed["AttemptCount"] == 2

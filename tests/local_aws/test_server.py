@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import gc
+import time
 from collections.abc import Iterator
 
 import pytest
 from moto.moto_server.werkzeug_app import BackendRequest
 from support.local_cloud import BUCKET, Cloud, eventually
+
+from local_aws.base.logs import MOST_WAITING, LogShipper
+from local_aws.logs import api as logs_api
+from local_aws.server import LocalAws
 
 
 @pytest.fixture
@@ -24,3 +29,36 @@ def test_an_answered_request_is_released_from_memory(cloud: Cloud) -> None:
     cloud.s3.put_object(Bucket=BUCKET, Key="large", Body=bytes(2**20))
 
     eventually(lambda: not any(isinstance(each, BackendRequest) for each in gc.get_objects()))
+
+
+def test_a_log_stream_keeps_its_newest_events_and_a_group_its_newest_streams(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs_api, "MOST_EVENTS", 5)
+    monkeypatch.setattr(logs_api, "MOST_STREAMS", 3)
+    cloud.logs.create_log_group(logGroupName="group")
+    for number in range(5):
+        cloud.logs.create_log_stream(logGroupName="group", logStreamName=f"stream-{number}")
+    moment = time.time_ns() // 1_000_000
+    events = [{"timestamp": moment + number, "message": str(number)} for number in range(4)]
+    for _ in range(3):
+        cloud.logs.put_log_events(logGroupName="group", logStreamName="stream-4", logEvents=events)
+    streams = cloud.logs.describe_log_streams(logGroupName="group")["logStreams"]
+    assert [each["logStreamName"] for each in streams] == ["stream-2", "stream-3", "stream-4"]
+    kept = cloud.logs.get_log_events(logGroupName="group", logStreamName="stream-4", startFromHead=True)
+    assert sorted(each["message"] for each in kept["events"]) == ["0", "1", "2", "3", "3"]
+
+
+def test_a_process_that_floods_its_log_waits_and_loses_no_line(cloud: Cloud, local_aws: LocalAws) -> None:
+    shipper = LogShipper(local_aws.url, local_aws.region)
+    for number in range(MOST_WAITING + 1000):
+        shipper.write("flood", "stream", str(number))
+    shipper.write("flood", "long", "x" * 300_000)
+    shipper.close()
+    streams = {
+        each["logStreamName"]: each
+        for each in cloud.logs.describe_log_streams(logGroupName="flood")["logStreams"]
+    }
+    last = cloud.logs.get_log_events(logGroupName="flood", logStreamName="stream", limit=1)["events"]
+    assert last[0]["message"] == str(MOST_WAITING + 999)
+    assert streams["long"]["storedBytes"] == 250_000
