@@ -10,7 +10,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
-from scripts.companies.columns import CompanyFileError, header_problem, picker
+from scripts.companies.header import CompanyFileError, header_problem, picker
 from scripts.companies.numbers import is_plain, number_problem
 from scripts.text import counted
 

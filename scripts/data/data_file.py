@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from scripts.companies.columns import separator_of, wrong_separator
+from scripts.companies.header import separator_of, wrong_separator
 from scripts.errors import ScriptError
 from steps.dataset.columns import TARGET
 

@@ -1,6 +1,6 @@
 """Describes a data file: its size, its classes, and columns that deserve a look."""
 
-from scripts.companies.columns import wrong_separator
+from scripts.companies.header import wrong_separator
 from scripts.data.data_file import DataFile
 from scripts.text import counted
 from steps.dataset.columns import TARGET

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import IO, Any, NamedTuple, TextIO
 
-from scripts.companies.columns import CompanyFileError, header_problem, picker, unknown_name
+from scripts.companies.header import CompanyFileError, header_problem, picker, unknown_name
 from scripts.companies.numbers import number_problem
 from scripts.score.results import LINE, RESULT, Form
 from scripts.text import counted

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, TextIO
 
-from scripts.companies.columns import CompanyFileError
+from scripts.companies.header import CompanyFileError
 
 # The columns of a result: the line number, the kept values, and these.
 LINE = "line"

@@ -18,7 +18,7 @@ from scripts.aws import files
 from scripts.aws.failures import unless_changed
 from scripts.aws.session import Aws
 from scripts.aws.transform_jobs import ENDED, last_log_lines, stop
-from scripts.companies.columns import CompanyFileError
+from scripts.companies.header import CompanyFileError
 from scripts.score.model import Model, ScoringError
 from scripts.score.parts import Parts
 from scripts.score.portfolio import BadLine, Company, Row, open_text, read

@@ -24,7 +24,7 @@ from local_aws.server import LocalAws
 from scripts.aws.files import FileError
 from scripts.aws.session import Aws, connect, use_local_aws
 from scripts.cli import app
-from scripts.companies.columns import CompanyFileError
+from scripts.companies.header import CompanyFileError
 from scripts.deploy import outputs
 from scripts.deploy.teardown import destroy
 from scripts.score import parts, scoring

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from scripts.cli import app
-from scripts.companies.columns import CompanyFileError
+from scripts.companies.header import CompanyFileError
 from scripts.companies.company_file import CsvCompanies
 
 

@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from scripts.companies.columns import CompanyFileError
+from scripts.companies.header import CompanyFileError
 from scripts.score.portfolio import BadLine, Company, Portfolio, open_text, read
 from scripts.score.results import Form, form_of, result_writer
 

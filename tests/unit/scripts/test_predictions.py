@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from scripts.companies.columns import CompanyFileError
+from scripts.companies.header import CompanyFileError
 from scripts.companies.company_file import CsvCompanies, ListedCompanies, read_json
 from scripts.operate.pausing import OperationError
 from scripts.predict import predictions
