@@ -88,7 +88,8 @@ def output_fn(result: Predictions | RequestError, accept: str | None) -> tuple[s
     result
         The return value of `predict_fn`.
     accept
-        The Accept header: JSON, CSV or JSON Lines. A wildcard means the request's type, and no header JSON.
+        The Accept header: JSON, CSV or JSON Lines. A wildcard means the request's type; without the header,
+        the response is JSON.
 
     Returns
     -------

@@ -43,7 +43,7 @@ class Front:
     stages : WsgiApp
         The REST gateway.
     changed : callable
-        Called with the name of the service after each request that can have changed resources.
+        Called with the name of the service after each request that may have changed resources.
     """
 
     def __init__(

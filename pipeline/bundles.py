@@ -134,7 +134,7 @@ def _file_of(source: Path, parts: list[str]) -> Path | None:
 
 
 def _imports(source: Path, path: Path) -> Iterator[str]:
-    """Yield the full name of every module that a file imports, inside functions too."""
+    """Yield the full name of every module that a file imports, including imports inside functions."""
     parts = path.relative_to(source).with_suffix("").parts
     package = parts[:-1]
     for node in ast.walk(ast.parse(path.read_bytes(), filename=str(path))):

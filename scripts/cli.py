@@ -55,7 +55,7 @@ def bankruptcy(
         bool, typer.Option("--version", help="Show the version.", is_eager=True, callback=_show_version)
     ] = False,
 ) -> None:
-    """Train, approve and deploy a model of bankruptcy risk, and use it: on AWS or on this machine."""
+    """Train, approve, deploy and use a model of bankruptcy risk, on AWS or on this machine."""
 
 
 for command in (demo.demo, service.deploy, service.destroy):

@@ -1,6 +1,6 @@
 """Measures the cold imports and the zip sizes of the Lambda functions: `make bench-functions`.
 
-Each import runs in a process of its own, from a freshly unpacked zip, without cached bytecode. Times are CPU
+Each import runs in a separate process, from a freshly unpacked zip, without cached bytecode. Times are CPU
 time, which other load hardly changes.
 """
 

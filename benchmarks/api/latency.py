@@ -1,6 +1,6 @@
 """Measures the REST API on local AWS, and where each millisecond goes: `make bench-api`.
 
-Trains a model on sample data (once), serves it at a local AWS in a process of its own, and measures: one
+Trains a model on sample data (once), serves it on a local AWS in a separate process, and measures: one
 company, a thousand companies, one company by eight clients at once, and files by `bankruptcy predict`. One
 file is larger than the other, which shows whether memory grows with the input.
 """
@@ -88,7 +88,7 @@ class Api:
         return _caller(self._endpoint_url, {"Content-Type": "application/json"})
 
     def requests(self, body: bytes, rows: int) -> list[Request]:
-        """Send requests one after the other and return the times that the logs hold of each."""
+        """Send requests one after the other and return the times of each from the logs."""
         call = self.caller()
         since = int(time.time() * 1000)
         totals = [call(body) for _ in range(REPEATS[rows])]
@@ -130,10 +130,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--estimator", default="blend")
     parser.add_argument("--lines", type=int, nargs=2, default=[25_000, 100_000])
     parser.add_argument(
-        "--folder", type=Path, default=figures.BUILD / "batch", help="folder for data and models"
+        "--folder", type=Path, default=figures.BUILD / "batch", help="folder for the data and models"
     )
     parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("--docs", type=Path, default=PAGE, help="page that shows the figures")
+    parser.add_argument("--docs", type=Path, default=PAGE, help="page to write the figures into")
     args = parser.parse_args(argv)
     archive = trained_archive(args.folder, args.estimator)
     model = unpacked_model(archive)
@@ -227,7 +227,7 @@ def load(api: Api, body: bytes) -> float:
 
 
 def predict_file(server: int, path: Path, lines: int) -> PredictedFile:
-    """Run `bankruptcy predict` on a file, in a process of its own."""
+    """Run `bankruptcy predict` on a file, in a separate process."""
     answers = path.with_suffix(".answers.csv")
     command = [*BANKRUPTCY, "predict", str(path), "--output", str(answers), "--project", PROJECT]
     before = cpu_by_process(server)

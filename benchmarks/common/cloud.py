@@ -1,4 +1,4 @@
-"""Starts local AWS in a process of its own and registers models there."""
+"""Starts local AWS in a separate process and registers models there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs the steps of the workflow on sample data, each as a process of its own, and measures them."""
+"""Runs the steps of the workflow on sample data, each in a separate process, and measures them."""
 
 from __future__ import annotations
 

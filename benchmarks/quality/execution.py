@@ -1,4 +1,4 @@
-"""Runs the steps of one execution in this process, on folders below a root."""
+"""Runs the steps of one execution in this process, in folders under a root."""
 
 from __future__ import annotations
 

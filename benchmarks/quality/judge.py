@@ -40,7 +40,7 @@ RESULTS = figures.RESULTS / "judge.json"
 PAGE = figures.DOCS / "honest-figures.md"
 Floats = NDArray[np.float64]
 
-# Units change at 1, trees branch at values of the data, and float64 has a zero of each sign.
+# Units change at 1, trees branch at values of the data, and float64 has a positive and a negative zero.
 HOSTILE = (0.0, -0.0, 5e-324, 1e-4, np.nextafter(1, 0), 1.0, np.nextafter(1, 2), -1.0, 1e4, 1e10, -1e10, 1e12)
 
 
@@ -58,9 +58,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         help="the data file (default: UCI 572, or sample data without a network)",
     )
     parser.add_argument("--estimators", nargs="*", choices=list(ESTIMATORS), default=list(ESTIMATORS))
-    parser.add_argument("--seed", type=int, default=42, help="seed of training and shuffling (default: 42)")
     parser.add_argument(
-        "--equals", type=int, default=5, help="equally good models of each family (default: 5)"
+        "--seed", type=int, default=42, help="seed of the training and the shuffling (default: 42)"
+    )
+    parser.add_argument(
+        "--equals", type=int, default=5, help="equally good models to train of each family (default: 5)"
     )
     args = parser.parse_args(argv)
     try:

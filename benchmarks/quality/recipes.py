@@ -90,7 +90,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Measure and print the figures; with --write, store them and update the docs."""
     parser = argparse.ArgumentParser(prog="benchmarks.quality.recipes", description=__doc__)
     parser.add_argument("data", type=Path, nargs="?", help="the data file (default: UCI 572, downloaded)")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[21, 22], help="seeds of folds and fits")
+    parser.add_argument(
+        "--seeds", type=int, nargs="+", default=[21, 22], help="seeds of the folds and the fits"
+    )
     parser.add_argument(
         "--repeats", type=int, default=3, help="repeats of 3-fold cross-validation (default: 3)"
     )
@@ -202,7 +204,7 @@ def figures(y: Labels, probability: Floats) -> Figures:
 
 
 class Recommended:
-    """Fits estimators by name; fits each member of the blend once, for its logit is the mean of theirs."""
+    """Fits estimators by name; fits each member of the blend once, whose logits it averages."""
 
     def __init__(self, estimators: Sequence[str]) -> None:
         self.estimators = estimators

@@ -1,6 +1,6 @@
 """Measures scoring a portfolio on local AWS, from CSV to CSV: `make bench-batch`.
 
-Trains a model on sample data (once), registers it at a local AWS in a process of its own, and scores two
+Trains a model on sample data (once), registers it on a local AWS in a separate process, and scores two
 portfolios. The second is larger, which shows whether memory grows with the input.
 """
 
@@ -63,10 +63,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--estimator", default="blend")
     parser.add_argument("--companies", type=int, nargs=2, default=[100_000, 400_000])
     parser.add_argument(
-        "--folder", type=Path, default=figures.BUILD / "batch", help="folder for data and models"
+        "--folder", type=Path, default=figures.BUILD / "batch", help="folder for the data and models"
     )
     parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("--docs", type=Path, default=PAGE, help="page that shows the figures")
+    parser.add_argument("--docs", type=Path, default=PAGE, help="page to write the figures into")
     args = parser.parse_args(argv)
     # Imported here: the scoring process imports this module too, and its memory is measured.
     from benchmarks.common.cloud import local_aws, register  # noqa: PLC0415
@@ -153,7 +153,7 @@ def handler_microseconds(model: Model) -> dict[str, float]:
 
 
 def score_portfolio(portfolio: str, companies: int) -> Scored:
-    """Score a portfolio; call it in a process of its own, for it returns the peak memory of its process."""
+    """Score a portfolio; call it in a separate process, because it returns the peak memory of its process."""
     import resource  # noqa: PLC0415 (Not on Windows.)
 
     from scripts.aws.session import connect  # noqa: PLC0415
@@ -167,7 +167,7 @@ def score_portfolio(portfolio: str, companies: int) -> Scored:
     summary = score(aws, order, choose_model(aws, None), lambda *_: None)
     if summary.scored != companies:
         raise SystemExit(
-            f"{summary.scored:,} of {companies:,} companies of {file_name(portfolio)} were scored."
+            f"Only {summary.scored:,} of {companies:,} companies in {file_name(portfolio)} were scored."
         )
     unit = 2**20 if platform.system() == "Darwin" else 2**10
     return Scored(

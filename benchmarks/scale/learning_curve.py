@@ -1,7 +1,7 @@
 """Measures how ranking improves with the number of companies: `python -m benchmarks.scale.learning_curve`.
 
-Fits every estimator on growing samples of the training companies of ten times the sample data, which
-`make bench-scale` leaves, and judges each fit on the same test companies. This is the evidence for how many
+Fits every estimator on growing samples of the training companies of ten times the sample data, which `make
+bench-scale` keeps, and judges each fit on the same test companies. This is the evidence for how many
 companies each member of an ensemble has to see.
 """
 
@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     train = read_frame(args.folder / "train", "train.parquet", names)
     test = read_frame(args.folder / "test", "test.parquet", names)
     X, y = values(train, names), target(train)
-    # In random order, so that every prefix holds both classes in their shares.
+    # In random order, so that every prefix has about the same share of bankruptcies.
     order = np.random.default_rng(0).permutation(len(y))
     fits: list[dict[str, Any]] = []
     for estimator in args.estimators:

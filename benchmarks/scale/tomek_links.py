@@ -1,8 +1,8 @@
 """Measures the search for Tomek links within blocks: `python -m benchmarks.scale.tomek_links`.
 
-Takes growing samples of the training companies of ten times the sample data, which `make bench-scale`
-leaves, and searches links among all rows that SMOTE makes of them, then within blocks, as Resample does
-above a bound.
+Takes growing samples of the training companies of ten times the sample data, which `make bench-scale` keeps,
+and applies SMOTE to them. Then searches for links among all rows, and within blocks, as Resample does for
+large data.
 """
 
 from __future__ import annotations

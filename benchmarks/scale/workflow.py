@@ -28,10 +28,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--steps", nargs="*", choices=STEPS, default=list(STEPS))
     parser.add_argument("--estimators", nargs="*", choices=ESTIMATORS, default=["logistic", "blend"])
     parser.add_argument(
-        "--folder", type=Path, default=figures.BUILD / "scale", help="folder for data and models"
+        "--folder", type=Path, default=figures.BUILD / "scale", help="folder for the data and models"
     )
     parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("--docs", type=Path, default=PAGE, help="page that shows the figures")
+    parser.add_argument("--docs", type=Path, default=PAGE, help="page to write the figures into")
     args = parser.parse_args(argv)
     for factor in args.factors:
         for measured in run_steps(args.folder / str(factor), factor, args.steps, args.estimators):

@@ -74,9 +74,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--rows", type=int, nargs="*", default=ROWS, help="batch sizes in rows (default: %(default)s)"
     )
-    parser.add_argument("--seconds", type=float, default=5.0, help="duration of each load (default: 5)")
+    parser.add_argument(
+        "--seconds", type=float, default=5.0, help="seconds of load on the endpoint in each run (default: 5)"
+    )
     parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("--docs", type=Path, default=PAGE, help="page that shows the figures")
+    parser.add_argument("--docs", type=Path, default=PAGE, help="page to write the figures into")
     args = parser.parse_args(argv)
     try:
         source = resolve(args.data)

@@ -83,7 +83,7 @@ def start_worker(model: Path, body: bytes) -> Worker:
 
 @contextmanager
 def endpoint(archive: Path) -> Iterator[str]:
-    """Serve a model.tar.gz at the local AWS of the environment while the block runs; yield its address."""
+    """Serve a model.tar.gz on the environment's local AWS while the block runs; yield its address."""
     aws = connect(PROJECT)
     s3, sagemaker, bucket = aws.client("s3"), aws.client("sagemaker"), aws.project.bucket
     location = {"LocationConstraint": aws.project.region}
@@ -108,7 +108,7 @@ def endpoint(archive: Path) -> Iterator[str]:
 
 
 def load(url: str, front: int, body: bytes, clients: int, seconds: float) -> Load:
-    """Send requests with a number of clients, which share a process of their own.
+    """Send requests from a number of clients, which share one separate process.
 
     Parameters
     ----------

@@ -25,7 +25,7 @@ class Standardize:
 
     @property
     def width(self) -> int:
-        """The number of columns that come out."""
+        """The number of output columns."""
         return len(self.mean)
 
     @classmethod
@@ -157,7 +157,7 @@ _TAIL: Final = np.array(
 
 
 def _rational(coefficients: Floats, x: Floats) -> Floats:
-    # One matrix product needs fewer calls than Horner's scheme. It is as exact, because x and all
+    # One matrix product needs fewer calls than Horner's scheme. It is just as accurate, because x and all
     # coefficients are positive.
     powers = np.empty((7, len(x)))
     powers[6] = x

@@ -185,7 +185,7 @@ class Reconciler:
             self._registry.forget_failures(package)
             self._serving.note_verified(endpoint)
             step["action"] = "publish"
-        # Every time, because a person or a failed update can have stopped scaling.
+        # Every time, because a person or a failed update may have stopped scaling.
         self._scaling.start()
         removed = self._serving.remove_old(endpoint.config)
         return {**step, "removed": removed} if removed else step

@@ -101,10 +101,10 @@ def contract_mismatch(pinned: str, served: str) -> ApiError:
 
 
 def deploying() -> ApiError:
-    """Return the error for the time when the endpoint and the published contract differ."""
+    """Return the error for a request while the endpoint and the published contract differ."""
     return ApiError(503, "deploying", "A new model is being deployed. Try again soon.", retry_after=5)
 
 
 def internal() -> ApiError:
-    """Return the error for an unexpected exception, which is only in the log."""
+    """Return the error for an unexpected exception; its text is only in the log."""
     return ApiError(500, "internal_error", "Unexpected error. Report it with the request id.")

@@ -86,7 +86,7 @@ class Predictor:
             raise deploying() from error
 
     def _attempt(self, contract: Contract, body: Body, request_id: str, *, explain: bool) -> Prediction:
-        """Answer a request by one contract."""
+        """Answer a request under one contract."""
         companies = validate(body, contract, explain=explain)
         called = self._clock()
         answer = self._call(contract, companies, request_id)

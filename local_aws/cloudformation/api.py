@@ -41,7 +41,7 @@ S3_ADDRESS = re.compile(r"https?://([^./]+)\.s3[^/]*/(.+)|https?://[^/]+/([^/]+)
 
 
 def install(engine: Engine) -> None:
-    """Answer CloudFormation's API by `engine`; call this before moto's application is created."""
+    """Serve CloudFormation's API with `engine`; call this before moto's application is created."""
     LocalCloudFormation.engine = engine
     urls.url_paths["{0}/$"] = LocalCloudFormation.dispatch
     # moto ignores conditions in bucket policies, so a policy that denies plain HTTP would deny every request.

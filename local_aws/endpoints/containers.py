@@ -46,7 +46,7 @@ class Container:
     Parameters
     ----------
     base : Path
-        Folder that stands for /opt/ml and holds the unpacked model.
+        Folder that takes the place of /opt/ml and holds the unpacked model.
     environment : Mapping[str, str]
         The model's environment.
     region : str

@@ -18,7 +18,7 @@ from local_aws.endpoints.containers import INVOCATION_SECONDS, Container, Contai
 
 LOGGER = logging.getLogger(__name__)
 RESTART_DELAY_SECONDS = 1.0
-# A child that closes a connection because it is exiting has exited well within this time.
+# A child that closes a connection because it is exiting does so well within this time.
 END_SECONDS = 5.0
 VARIANT = "AllTraffic"
 
@@ -99,7 +99,7 @@ class Endpoint:
             self._changed.wait_for(lambda: self._closed, seconds)
 
     def invoke(self, body: bytes, headers: Mapping[str, str]) -> EndpointAnswer | None:
-        """Answer one request, or return None if this endpoint has left service.
+        """Answer one request, or return None if this endpoint no longer serves.
 
         If the container dies during the request, the answer is 502, as from the proxy in AWS's image.
         """
@@ -127,7 +127,7 @@ class Endpoint:
                 container.in_flight -= 1
 
     def close(self, *, drain: bool) -> None:
-        """Leave service; with `drain`, finish the requests that were accepted before."""
+        """Stop serving; with `drain`, finish the requests that have been accepted."""
         with self._changed:
             self._closed = True
             container, self._container = self._container, None

@@ -1,6 +1,6 @@
 """The program of an endpoint's child process: serves one model's own handlers over HTTP.
 
-It stands for SageMaker's scikit-learn serving container, so it imports only the standard library. The host
+It stands in for SageMaker's scikit-learn serving container, so it imports only the standard library. The host
 runs this file by its path, with the container's environment. Unlike in the container, `model_fn` runs at
 start, so that a model that cannot be loaded fails its deployment instead of its first request.
 """
@@ -33,7 +33,7 @@ class Model:
     Parameters
     ----------
     base : Path
-        Folder that stands for /opt/ml; the unpacked archive is in `base/model`.
+        Folder that takes the place of /opt/ml; the unpacked archive is in `base/model`.
     program, submit_directory : str
         SAGEMAKER_PROGRAM and SAGEMAKER_SUBMIT_DIRECTORY, as in the container.
     """

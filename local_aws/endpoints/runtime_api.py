@@ -28,7 +28,7 @@ def invocations_app(
         Runs the containers.
     describe : callable
         Takes an endpoint's name; returns the answer of DescribeEndpoint, or None for an unknown name. An
-        endpoint without a container in service is unknown to the runtime API, whatever its description.
+        endpoint without a container in service is unknown to the runtime API, whatever DescribeEndpoint says.
     """
 
     def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

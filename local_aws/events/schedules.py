@@ -44,7 +44,7 @@ class Schedules:
             self.tick()
 
     def tick(self) -> None:
-        """Fire each rule that is due once."""
+        """Fire each due rule once."""
         now = self._clock()
         with self._lock:
             due: dict[tuple[str, str], float] = {}

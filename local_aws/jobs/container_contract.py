@@ -170,7 +170,7 @@ def _decode(value: str) -> Any:
 
 
 def _below(base: Path, path: str) -> Path:
-    """Return the folder below `base` that stands for a path of the container.
+    """Return the folder under `base` that takes the place of a path in the container.
 
     Raises
     ------

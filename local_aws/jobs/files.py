@@ -32,7 +32,7 @@ def relocate(value: str, base: Path) -> str:
 
 
 def list_keys(s3: Any, uri: str) -> list[str]:
-    """Return the keys of an object or of all objects below a prefix, in order.
+    """Return the keys of an object or of all objects under a prefix, in order.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def list_keys(s3: Any, uri: str) -> list[str]:
 
 
 def download(s3: Any, uri: str, folder: Path) -> None:
-    """Download an object, or all objects below a prefix, into `folder`.
+    """Download an object, or all objects under a prefix, into `folder`.
 
     Raises
     ------
@@ -90,7 +90,7 @@ def relative_key(key: str, prefix: str) -> str:
 
 
 def upload(s3: Any, folder: Path, uri: str) -> None:
-    """Upload all files below a folder to a prefix.
+    """Upload all files in a folder and its subfolders to a prefix.
 
     Raises
     ------

@@ -25,7 +25,7 @@ class _Job(Job):
 
     @property
     def base(self) -> Path:
-        """The folder that stands for /opt/ml."""
+        """The folder that takes the place of /opt/ml."""
         return self.folder / "opt" / "ml"
 
     def exit_message(self) -> str | None:

@@ -86,7 +86,7 @@ class Execution:
     steps: dict[str, StepRecord] = field(default_factory=dict)
     retry_token: str | None = None
     stopping: threading.Event = field(default_factory=threading.Event)
-    # Makes checking the status and changing it one step.
+    # Makes each check and change of the status atomic.
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     @property

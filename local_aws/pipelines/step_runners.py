@@ -1,4 +1,4 @@
-"""Runs each type of step by the API calls that the service makes for it."""
+"""Runs each type of step with the API calls that the service makes for it."""
 
 from __future__ import annotations
 

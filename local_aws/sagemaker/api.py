@@ -40,7 +40,7 @@ MOTO_ACTIONS = frozenset(
 
 
 def install(plane: Plane) -> None:
-    """Answer SageMaker's API by `LocalSageMaker`; call this before moto's application is created."""
+    """Serve SageMaker's API with `LocalSageMaker`; call this before moto's application is created."""
     LocalSageMaker.plane = plane
     urls.url_paths["{0}/$"] = LocalSageMaker.dispatch
 

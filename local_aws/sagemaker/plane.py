@@ -44,7 +44,7 @@ class Plane:
     endpoints: EndpointHost
     emit: Emit
     executions: ExecutionStore = field(default_factory=ExecutionStore)
-    # Makes each check and the write after it one step; moto has no locks.
+    # Makes each check and the write after it atomic; moto has no locks.
     lock: threading.RLock = field(default_factory=threading.RLock)
 
 

@@ -1,4 +1,4 @@
-"""Turns AWS errors into messages for the user, and recognises those that are no problem."""
+"""Turns AWS errors into messages for the user, and recognises those that can be ignored."""
 
 from collections.abc import Callable
 from typing import Any
@@ -49,7 +49,7 @@ def _explain_response(error: ClientError) -> AwsError:
         )
     if code in _THROTTLED or code.startswith("Throttling"):
         return AwsError(
-            f"AWS throttled {operation} ({code}), also when it was retried.",
+            f"AWS throttled {operation} ({code}), even after retries.",
             "Wait a minute, then run the command again: it continues where it stopped.",
         )
     if code in _BAD_CREDENTIALS or code.startswith("ExpiredToken"):

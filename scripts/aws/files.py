@@ -41,7 +41,7 @@ def is_same(location: str, other: str) -> bool:
 
 @contextmanager
 def _file_errors(location: str, action: str) -> Iterator[None]:
-    """Turn errors of the disk and of S3 into a FileError."""
+    """Turn disk and S3 errors into a FileError."""
     from boto3.exceptions import S3UploadFailedError
 
     try:
@@ -55,7 +55,7 @@ def _file_errors(location: str, action: str) -> Iterator[None]:
 
 @contextmanager
 def open_stream(aws: Aws, location: str) -> Iterator[IO[bytes]]:
-    """Open a file for reading as a stream, so that it may be larger than memory.
+    """Open a file for reading as a stream, so that it can be larger than memory.
 
     Raises
     ------
@@ -130,7 +130,7 @@ def deliver(aws: Aws, path: Path, location: str) -> None:
 
 
 def deliver_or_keep(aws: Aws, finished: Mapping[str, Path]) -> None:
-    """Deliver finished files; keep on this machine those that can't be delivered, as they took a job to make.
+    """Deliver finished files; files that can't be delivered are kept, because it took a job to make them.
 
     Parameters
     ----------
@@ -171,12 +171,12 @@ def remove(aws: Aws, location: str) -> None:
 
 
 def list_objects(aws: Aws, prefix: str) -> Iterator[dict[str, Any]]:
-    """Yield the objects of the project's bucket below a prefix, in the order of their keys."""
+    """Yield the objects of the project's bucket under a prefix, in the order of their keys."""
     return aws.list_all("s3", "list_objects_v2", "Contents", Bucket=aws.project.bucket, Prefix=prefix)
 
 
 def remove_below(aws: Aws, prefix: str) -> int:
-    """Remove every version of every object of the project's bucket below a prefix; return their number.
+    """Remove every version of every object of the project's bucket under a prefix; return their number.
 
     Raises
     ------

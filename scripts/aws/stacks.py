@@ -59,7 +59,8 @@ class Change:
     Parameters
     ----------
     action
-        ``Add``, ``Modify``, ``Replace`` or ``Remove``; ``Replace`` also if CloudFormation might replace it.
+        ``Add``, ``Modify``, ``Replace`` or ``Remove``; ``Replace`` even if CloudFormation only might replace
+        it.
     """
 
     action: str
@@ -251,7 +252,7 @@ class Stack:
                 Parameters=parameters,
                 Capabilities=["CAPABILITY_IAM"],
                 Tags=[{"Key": "Project", "Value": self._aws.project.name}],
-                # Makes a retry after a lost answer the same request.
+                # Lets CloudFormation recognise a retry after a lost answer.
                 ClientToken=name,
                 **source,
             )

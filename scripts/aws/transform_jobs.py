@@ -21,7 +21,7 @@ def new_name(project: Project) -> str:
 
 
 def is_name(project: Project, name: str) -> bool:
-    """Return whether `new_name` made a name for this project."""
+    """Return whether a name was made by `new_name` for this project."""
     return re.fullmatch(rf"{re.escape(project.name)}-score-\d+-\d+-[0-9a-f]+", name) is not None
 
 
@@ -31,7 +31,7 @@ def stop(aws: Aws, name: str, sleep: Callable[[float], None] = time.sleep) -> bo
     Returns
     -------
     bool
-        Whether the job was running; False also if there is no such job.
+        Whether the job was running; also False if there is no such job.
     """
     was_running = is_running(aws, name)
     if was_running:

@@ -26,7 +26,7 @@ def fetch() -> None:
 
 @app.command()
 def describe(data: DataOption = None) -> None:
-    """Show the contents of a data file: rows, classes, and columns that deserve a look."""
+    """Show the contents of a data file: its size, its classes, and its unusual columns."""
     from scripts.data.describe import describe as describe_file
     from scripts.data.source import resolve
     from scripts.terminal.tables import facts_table
@@ -40,7 +40,7 @@ def describe(data: DataOption = None) -> None:
 @app.command()
 @with_settings
 def upload(settings: Settings, data: DataOption = None) -> None:
-    """Check a data file, upload it below its hash, and print its URI."""
+    """Check a data file, upload it, and print its URI."""
     from scripts.data.source import resolve
     from scripts.data.upload import check
     from scripts.data.upload import upload as upload_file

@@ -23,7 +23,7 @@ def demo(
     data: DataOption = None,
     keep: Annotated[bool, typer.Option("--keep", help="Keep local AWS running until Ctrl-C.")] = False,
 ) -> None:
-    """Run the whole workflow without AWS: pipeline, gate, approval, deployment, prediction over HTTP."""
+    """Run the whole workflow on this machine: pipeline, gate, approval, deployment, prediction."""
     from local_aws.server import LocalAws
     from scripts.data.source import resolve
     from scripts.data.upload import check

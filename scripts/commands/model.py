@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 app = typer.Typer(name="model", no_args_is_help=True)
 
 VersionArgument = Annotated[int | None, typer.Argument(help="Version. Default: the newest.")]
-NoteOption = Annotated[str, typer.Option("--note", help="The reason; it is stored in the registry.")]
+NoteOption = Annotated[str, typer.Option("--note", help="Reason for the decision, stored in the registry.")]
 
 
 @app.callback()
@@ -48,7 +48,7 @@ def list_(settings: Settings) -> None:
 @app.command("show")
 @with_settings
 def show_(settings: Settings, version: VersionArgument = None) -> None:
-    """Show one version: approval, artefact, figures, contract."""
+    """Show a version: its approval, artefact, figures and contract."""
     from scripts.model.approval import find_version
     from scripts.terminal.tables import facts_table, package_facts
 
@@ -63,7 +63,9 @@ def approve(
     version: VersionArgument = None,
     note: NoteOption = "",
     wait: Annotated[bool, typer.Option("--wait", help="Wait until the version is in service.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask if the columns change.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do not ask, even if columns change for clients.")
+    ] = False,
 ) -> None:
     """Approve a version, which starts its deployment."""
     from scripts.model.approval import find_version, set_approval, wait_until_served
@@ -90,7 +92,7 @@ def reject(
     settings: Settings,
     version: VersionArgument = None,
     note: NoteOption = "",
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask if the version is in service.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask, even if it is in service.")] = False,
 ) -> None:
     """Reject a version; if it is in service, the newest approved version replaces it."""
     from scripts.deploy.endpoint import read_endpoint
@@ -121,7 +123,7 @@ def _show_change(version: int, change: ContractChange) -> None:
             show(f"  [{colour}]{word}[/]  {plain(name)}")
     if change.moved is not None:
         position, name = change.moved
-        show(f"  [cyan]moved[/]    positions change from {position} on, which is now {plain(repr(name))}")
+        show(f"  [cyan]moved[/]    positions change from {position} on: it is now {plain(repr(name))}")
     by_name = "are rejected with 422" if change.removed or change.added else "are not affected"
     show(
         "Requests that name the champion's contract are rejected with 409, until the client reads GET /model "

@@ -1,4 +1,4 @@
-"""`bankruptcy status`, `pause`, `resume` and `test`: the deployed service from day to day."""
+"""`bankruptcy status`, `pause`, `resume` and `test`: day-to-day operation of the deployed service."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +8,7 @@ import typer
 from scripts.terminal.console import console, show
 from scripts.terminal.options import Settings, with_settings
 
-TimeoutOption = Annotated[float, typer.Option("--timeout", min=1, help="Most seconds to wait.")]
+TimeoutOption = Annotated[float, typer.Option("--timeout", min=1, help="Maximum number of seconds to wait.")]
 
 
 @with_settings
@@ -58,10 +58,10 @@ def check(
     settings: Settings,
     data: Annotated[
         Path | None,
-        typer.Option("--data", help="Data file to take companies from. Default: the downloaded UCI file."),
+        typer.Option("--data", help="Data file with companies to send. Default: the downloaded UCI file."),
     ] = None,
 ) -> None:
-    """Send valid and invalid requests to the API, and fail if an answer is wrong."""
+    """Send valid and invalid requests to the API; fail if any answer is wrong."""
     from scripts.data.data_file import read_data_file
     from scripts.data.source import fetched
     from scripts.errors import ScriptError

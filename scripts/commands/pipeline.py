@@ -11,7 +11,7 @@ from scripts.terminal.options import Settings, parse_parameters, with_settings
 app = typer.Typer(name="pipeline", no_args_is_help=True)
 
 ExecutionArgument = Annotated[
-    str | None, typer.Argument(help="Execution ARN, or the id at its end. Default: the newest execution.")
+    str | None, typer.Argument(help="Id or ARN of the execution. Default: the newest one.")
 ]
 
 
@@ -38,13 +38,15 @@ def upsert(settings: Settings) -> None:
 def start(
     settings: Settings,
     data_uri: Annotated[
-        str | None, typer.Option("--data-uri", help="InputDataUri. Default: the newest upload.")
+        str | None, typer.Option("--data-uri", help="S3 URI of the data. Default: the newest upload.")
     ] = None,
     parameter: Annotated[
         list[str] | None,
-        typer.Option("--parameter", "-p", help="Name=Value of a pipeline parameter; repeatable."),
+        typer.Option("--parameter", "-p", help="Pipeline parameter, as Name=Value; can be repeated."),
     ] = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Show live progress until the end.")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Show live progress until the execution ends.")
+    ] = False,
 ) -> None:
     """Start an execution."""
     from scripts.operate.executions import start_execution
@@ -58,7 +60,7 @@ def start(
     if wait:
         _wait(settings, aws, arn)
     else:
-        print(arn)  # noqa: T201 - on a line of its own, for scripts
+        print(arn)  # noqa: T201 - on its own line, for scripts
 
 
 def _wait(settings: Settings, aws: Aws, arn: str) -> None:
@@ -78,7 +80,7 @@ def _wait(settings: Settings, aws: Aws, arn: str) -> None:
 @app.command()
 @with_settings
 def status(settings: Settings, execution: ExecutionArgument = None) -> None:
-    """Show the present steps and figures of an execution."""
+    """Show an execution's steps and figures."""
     from pipeline.service import describe
     from scripts.operate.executions import resolve_execution
     from scripts.terminal.progress import show_execution

@@ -31,28 +31,28 @@ def predict(
     settings: Settings,
     source: Annotated[
         Path | None,
-        typer.Argument(help="CSV file with a header, or a JSON file in the form of POST /predict."),
+        typer.Argument(help="CSV file with a header, or a JSON file like the body of POST /predict."),
     ] = None,
     row: Annotated[
-        int | None, typer.Option(min=0, help="Predict one company of the data set instead, by row.")
+        int | None, typer.Option(min=0, help="Predict one row of the data file instead, counted from 0.")
     ] = None,
     data: DataOption = None,
     form: Annotated[
         Form | None,
         typer.Option(
             "--format",
-            help="A table (of many companies, the riskiest), CSV, or JSON Lines. "
-            "Default: by the name of the output; else a table on a terminal, CSV otherwise.",
+            help="A table (the riskiest companies, if there are many), CSV, or JSON Lines. Default: from the "
+            "name of the output file; without one, a table on a terminal and CSV elsewhere.",
         ),
     ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File to write (.csv, .json, .jsonl).")
     ] = None,
     explain: Annotated[
-        bool, typer.Option("--explain", help="Show the features that move each company's risk most.")
+        bool, typer.Option("--explain", help="Show the features that change each company's risk most.")
     ] = False,
 ) -> None:
-    """Predict the bankruptcy risk of companies; fail if some have no prediction."""
+    """Predict the bankruptcy risk of companies; fail if any company has no prediction."""
     if (source is None) == (row is None):
         raise UsageError(
             "Give either a file or --row N.",

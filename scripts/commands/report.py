@@ -16,13 +16,13 @@ def report(
     settings: Settings,
     execution: Annotated[
         str | None,
-        typer.Argument(help="Execution ARN, or the id at its end. Default: the newest one with a report."),
+        typer.Argument(help="Id or ARN of the execution. Default: the newest one with a report."),
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="File to write. Default: one in ~/.cache/bankruptcy/reports."),
+        typer.Option("--output", "-o", help="File to write. Default: a file in ~/.cache/bankruptcy/reports."),
     ] = None,
-    open_: Annotated[bool, typer.Option("--open/--no-open", help="Open it in the browser.")] = True,
+    open_: Annotated[bool, typer.Option("--open/--no-open", help="Open the report in the browser.")] = True,
 ) -> None:
     """Download an execution's report and open it: figures, curves, features, drift, provenance."""
     import webbrowser

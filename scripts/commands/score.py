@@ -1,4 +1,4 @@
-"""`bankruptcy score`: a whole portfolio at once, by batch transform."""
+"""`bankruptcy score`: score a whole portfolio by batch transform."""
 
 from __future__ import annotations
 
@@ -29,12 +29,13 @@ def score(
         list[str] | None,
         typer.Option(
             "--id",
-            help="Column to keep next to the result; repeatable. Default: the first column, "
+            help="Column to copy to the result; can be repeated. Default: the first column, "
             "unless it is a feature.",
         ),
     ] = None,
     version: Annotated[
-        int | None, typer.Option(help="Version. Default: the champion, else the newest approved version.")
+        int | None,
+        typer.Option(help="Version to use. Default: the champion, or else the newest approved version."),
     ] = None,
     instance_type: Annotated[str, typer.Option(help="Instance type of the job.")] = "ml.m5.large",
     instances: Annotated[int, typer.Option(min=1, max=100, help="Number of instances.")] = 1,

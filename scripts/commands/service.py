@@ -1,4 +1,4 @@
-"""`bankruptcy deploy` and `bankruptcy destroy`: the whole system, into an account and out of it."""
+"""`bankruptcy deploy` and `bankruptcy destroy`: deploy the whole system to an account, and remove it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from scripts.aws.stacks import Change
     from scripts.deploy.outputs import Outputs
 
-VerboseOption = Annotated[bool, typer.Option("--verbose", help="Show every event on a terminal, too.")]
+VerboseOption = Annotated[bool, typer.Option("--verbose", help="Show every event instead of one live line.")]
 YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask before replacing or removing anything.")]
 
 
@@ -26,12 +26,14 @@ def deploy(
     settings: Settings,
     parameter: Annotated[
         list[str] | None,
-        typer.Option("--parameter", "-p", help="Name=Value of infra/service.yaml; repeatable."),
+        typer.Option(
+            "--parameter", "-p", help="Parameter of infra/service.yaml, as Name=Value; can be repeated."
+        ),
     ] = None,
     yes: YesOption = False,
     verbose: VerboseOption = False,
 ) -> None:
-    """Bring the account to the state of this repository: storage, functions, API, events, pipeline."""
+    """Deploy or update everything in the account: storage, functions, API, events, pipeline."""
     from scripts.deploy.deployment import deploy as deploy_all
 
     parameters = parse_parameters(parameter, example="InstanceType=ml.m5.large")
@@ -45,7 +47,7 @@ def deploy(
     with EventLog(verbose=verbose) as log:
         deployment = deploy_all(aws, confirm=confirm, on_event=log, parameters=parameters)
     if not deployment.changed:
-        show("Nothing to change: the account already has the state of this repository.")
+        show("Nothing to change: everything is already up to date.")
     _show_next(settings, aws, deployment.outputs)
 
 
@@ -53,12 +55,12 @@ def deploy(
 def destroy(
     settings: Settings,
     delete_data: Annotated[
-        bool, typer.Option("--delete-data", help="Remove data, models and model packages, too.")
+        bool, typer.Option("--delete-data", help="Also remove data, models and model packages.")
     ] = False,
     yes: YesOption = False,
     verbose: VerboseOption = False,
 ) -> None:
-    """Remove the service from the account; data, models and packages are kept by default."""
+    """Remove the service from the account; by default, data, models and packages stay."""
     from scripts.deploy.teardown import destroy as destroy_all
 
     aws = settings.connect()

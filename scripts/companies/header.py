@@ -1,4 +1,4 @@
-"""Describes what is wrong with a file's header, in the same words for every command."""
+"""Matches a file's header with the model's columns, and words its problems alike for every command."""
 
 from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
@@ -48,7 +48,7 @@ def header_problem(header: Sequence[str], names: Sequence[str], keep: Sequence[s
 
 
 def unknown_name(name: str, present: Iterable[str], names: Sequence[str]) -> str:
-    """Return that a file has no column of a name, and list its columns, the model's last."""
+    """Return the problem that a column is missing, with the file's columns; the model's come last."""
     known = sorted(filter(None, present), key=lambda each: each in names)
     return f"has no column {name!r}; it has {_listed(known, _LISTED_NAMES)}."
 
@@ -59,7 +59,7 @@ def separator_of(header: str) -> str:
 
 
 def wrong_separator(separator: str) -> str:
-    """Return that a file seems to use a separator other than the comma, as the rest of a sentence."""
+    """Return the problem that the separator is not a comma, as the rest of a sentence about the file."""
     name = "tabs" if separator == "\t" else repr(separator)
     return f"seems to be separated by {name}; use commas."
 

@@ -6,7 +6,7 @@ from steps.dataset.columns import LARGEST
 
 
 def number_problem(text: str) -> str:
-    """Return what is wrong with the text of a number; empty if it is valid."""
+    """Return what is wrong with a number's text; empty if it is valid."""
     if not text.strip():
         return "is empty"
     try:

@@ -88,7 +88,7 @@ def _draw(
     factor = statistics["factors"][label].astype(np.float64)
     noise = rng.standard_normal((*factor.shape[:1], count))
     latent = np.zeros_like(noise)
-    # A matrix product would give other last bits with another BLAS library, and so another file.
+    # The last bits of a matrix product depend on the BLAS library, so the file would, too.
     for column, row in enumerate(noise):
         latent[column:] += factor[column:, column, np.newaxis] * row
     latent *= statistics["scales"][label][:, np.newaxis]

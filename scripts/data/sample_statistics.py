@@ -21,8 +21,8 @@ STATISTICS_PATH = Path(__file__).with_name("sample_statistics.npz")
 # Each stored quantile is the mean of this many neighbouring companies, so that none is a company's value.
 COMPANIES_PER_QUANTILE = 5
 # Only 220 companies are bankrupt, so their means, spreads and correlations differ from the others' partly by
-# chance. In the sample this would be signal, and models would do better on it than on the real file. These
-# weights shrink the statistics of bankrupt companies towards those of solvent companies.
+# chance. In the sample this would look like signal, and models would do better on it than on the real file.
+# These weights shrink the statistics of bankrupt companies towards those of solvent companies.
 LOCATION_WEIGHT = 0.95
 SCALE_WEIGHT = 0.6
 CORRELATION_WEIGHT = 0.5

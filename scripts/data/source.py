@@ -1,4 +1,4 @@
-"""Finds the data to work with: a file of the user's, the UCI file, or generated sample data."""
+"""Finds the data to work with: the user's file, the UCI file, or generated sample data."""
 
 import http.client
 import io
@@ -91,7 +91,7 @@ def resolve(path: Path | None, opener: Opener = urlopen) -> DataFile:
 def _cached_sample() -> Path:
     from scripts.data import sample
 
-    # The file's name marks it as the sample everywhere, so that each version has a folder of its own.
+    # The file's name marks it as the sample everywhere, so that each version has its own folder.
     path = cache_folder() / f"sample-{sample.version()}" / SAMPLE_FILE_NAME
     if not path.is_file():
         _write(path, sample.csv_bytes())
@@ -126,5 +126,5 @@ def _write(path: Path, content: bytes) -> None:
             partial.replace(path)
     except OSError as error:
         raise DataError(
-            f"{path} can't be written ({error}).", "Set BANKRUPTCY_HOME to a folder that can be written."
+            f"{path} can't be written ({error}).", "Set BANKRUPTCY_HOME to a writable folder."
         ) from error

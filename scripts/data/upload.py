@@ -25,7 +25,7 @@ def check(file: DataFile) -> None:
 
 
 def upload(aws: Aws, file: DataFile) -> str:
-    """Upload the CSV, decompressed, below its hash; return its S3 URI.
+    """Upload the CSV, decompressed, under its hash; return its S3 URI.
 
     An existing object is written again: executions use the newest upload by default. Sample data keeps its
     name, and its object has the metadata ``sample: true``.

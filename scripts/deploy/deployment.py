@@ -59,7 +59,9 @@ def deploy(
     parameters: Mapping[str, str] | None = None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Deployment:
-    """Bring the account to the state of this repository. It can be interrupted and repeated at any point.
+    """Deploy everything to the account, or update what is deployed.
+
+    It can be interrupted and repeated at any point.
 
     Parameters
     ----------
@@ -203,11 +205,11 @@ def _undo_destroy(aws: Aws, stack: Stack, outputs: Outputs, on_event: OnEvent) -
             on_event(Event("service", f"rule {rule}", "enabled again"))
     if read_paused(aws, outputs) == BEING_DESTROYED:
         set_paused(aws, outputs, "false")
-        on_event(Event("service", "endpoint", "allowed again", "An interrupted destroy had disallowed it."))
+        on_event(Event("service", "endpoint", "allowed again", "An interrupted `destroy` had blocked it."))
 
 
 def _seed_champion(aws: Aws, on_event: OnEvent) -> None:
-    """Put a marker below champion/, as the job that reads the champion fails on an empty prefix."""
+    """Put a marker under champion/, as the job that reads the champion fails on an empty prefix."""
     s3, bucket = aws.client("s3"), aws.project.bucket
     if s3.list_objects_v2(Bucket=bucket, Prefix="champion/", MaxKeys=1).get("KeyCount"):
         return

@@ -49,7 +49,7 @@ def destroy(
         If something could not be removed.
     """
     work = _Work(aws, on_event, sleep)
-    # Stop everything that could create again what is removed next.
+    # Stop everything that could recreate the resources that are removed next.
     work.disable_deploy_model()
     work.stop_executions()
     work.delete_endpoint()
@@ -149,7 +149,7 @@ class _Work:
                 is_scoring = transform_jobs.is_name(self._project, name)
                 if not is_scoring and version_of(self._project, name) is None:
                     continue
-                # The job of a scoring model has its name; it would go on and cost.
+                # A scoring job has the name of its model; left running, it would keep costing money.
                 if is_scoring and transform_jobs.stop(self._aws, name, self._sleep):
                     self._report(f"transform job {name}", "stopped")
                 if unless_gone(getattr(self._sagemaker, delete), **{f"{key}Name": name}):

@@ -34,7 +34,7 @@ _Loader.add_multi_constructor("!", _short_form)
 
 
 def read_template(name: str) -> str:
-    """Return the text of a template of ours."""
+    """Return the text of one of our templates."""
     return (TEMPLATES / name).read_text(encoding="utf-8")
 
 
@@ -44,7 +44,7 @@ def template_parameters(text: str) -> list[str]:
 
 
 def parameter_defaults(text: str) -> dict[str, str]:
-    """Return the defaults of those parameters of a template that have one."""
+    """Return the defaults of a template's parameters, without those that have none."""
     parameters = _load(text)["Parameters"].items()
     return {name: str(value["Default"]) for name, value in parameters if "Default" in value}
 
@@ -64,7 +64,7 @@ def name_deployment(text: str, parameters: Mapping[str, str]) -> str:
     text
         The template, whose deployment is called ``ApiDeployment``.
     parameters
-        The stack's parameters. The values of those that the API's resources use are part of the id.
+        The stack's parameters. The id depends on the values that the API's resources use.
     """
     resources = _load(text)["Resources"].items()
     declared = {name: value for name, value in resources if value["Type"] in _API_TYPES}

@@ -39,7 +39,7 @@ def find_version(aws: Aws, version: int | None) -> dict[str, Any]:
 
 
 def set_approval(aws: Aws, package: dict[str, Any], status: str, note: str = "") -> None:
-    """Set the approval status of a version; an empty note keeps the present one."""
+    """Set the approval status of a version; an empty note keeps the current one."""
     description = {"ApprovalDescription": note} if note else {}
     aws.client("sagemaker").update_model_package(
         ModelPackageArn=package["ModelPackageArn"], ModelApprovalStatus=status, **description

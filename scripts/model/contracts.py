@@ -1,4 +1,4 @@
-"""Reads contracts, and tells what changes for clients when another version is deployed."""
+"""Reads contracts, and reports what changes for clients when another version is deployed."""
 
 import json
 from dataclasses import dataclass

@@ -20,7 +20,7 @@ _MOST_FAILURES = 3
 
 
 class OperationError(ScriptError):
-    """The service could not be brought to the wanted state, or is not in the state it must be in."""
+    """The service could not reach the requested state, or is in a state that forbids the command."""
 
     code = "operation_failed"
 
@@ -62,7 +62,7 @@ def resume(aws: Aws, waiting: Waiting | None = None) -> str | None:
     DeploymentError
         After the timeout.
     OperationError
-        If deploy_model has given up the version, or fails repeatedly.
+        If deploy_model gave up on the version, or fails repeatedly.
     """
     outputs = read_outputs(aws)
     set_paused(aws, outputs, "false")
@@ -90,7 +90,7 @@ def check_endpoint(aws: Aws) -> None:
     """
     if is_paused(aws, read_outputs(aws)):
         raise OperationError(
-            "The service is paused, so that there is no endpoint.", "Resume it with `bankruptcy resume`."
+            "The service is paused, so there is no endpoint.", "Resume it with `bankruptcy resume`."
         )
     endpoint, name = read_endpoint(aws), aws.project.endpoint
     if endpoint.status is None:
@@ -113,7 +113,7 @@ def _reconcile_until(
     goal: str,
     wanted: str | None = None,
 ) -> None:
-    """Call deploy_model, which takes one step per call, until the endpoint has the wanted state.
+    """Call deploy_model, which takes one step per call, until the endpoint has the requested state.
 
     Events call it as well; concurrent calls have the same result as one.
     """
@@ -151,7 +151,7 @@ def _raise_if_given_up(step: dict[str, Any], wanted: str) -> None:
         return
     reason = str(reason or "its deployment failed too often").rstrip(".")
     raise OperationError(
-        f"deploy_model has given up version {wanted}: {reason}.",
+        f"deploy_model gave up on version {wanted}: {reason}.",
         f"`bankruptcy model show {wanted}` shows its notes. Reject it to deploy an older approved version, "
         "or reject and approve it again to retry.",
     )

@@ -178,7 +178,7 @@ class Predictions:
                 self._contract = self._read_contract()
 
     def _raise_if_hopeless(self, error: ApiError) -> None:
-        """Raise an error if the endpoint is missing and won't return without the user."""
+        """Raise an error if the endpoint is missing and won't return unless the user acts."""
         if error.code in _NO_ENDPOINT:
             # Only one of the concurrent requests needs to ask at a time.
             with self._endpoint_lock:

@@ -24,7 +24,7 @@ Kept = tuple[int, list[Any]]
 
 
 class Parts:
-    """The parts of a portfolio, below runs/ in the bucket, where objects expire.
+    """The parts of a portfolio, under runs/ in the bucket, where objects expire.
 
     Parameters
     ----------

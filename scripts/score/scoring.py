@@ -111,7 +111,7 @@ def score(aws: Aws, order: Order, model: Model, on_progress: OnProgress) -> Summ
 
 
 def _check(aws: Aws, order: Order, model: Model) -> None:
-    """Raise an error if the order can't be carried out."""
+    """Raise an error if the portfolio can't be scored as ordered."""
     form_of(order.source)
     form_of(order.target)
     if order.target.lower().endswith(".gz"):

@@ -1,1 +1,1 @@
-"""What commands show and the options they share; besides the commands, only this room uses typer and rich."""
+"""The commands' output and shared options; besides the commands, only this room uses typer and rich."""

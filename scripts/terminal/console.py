@@ -62,7 +62,7 @@ def show_warning(text: str) -> None:
 
 
 def plain(text: str) -> str:
-    """Escape rich markup in a text that comes from elsewhere."""
+    """Escape rich markup in text from elsewhere."""
     from rich.markup import escape
 
     return escape(text)

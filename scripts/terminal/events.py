@@ -22,7 +22,7 @@ class EventLog:
     Parameters
     ----------
     verbose
-        Whether to show every event on a terminal, too.
+        Whether to show every event, even on a terminal.
     """
 
     def __init__(self, *, verbose: bool = False) -> None:

@@ -18,10 +18,13 @@ from scripts.errors import UsageError
 DEFAULT_PROJECT = "bankruptcy"
 _PROJECT_HELP = f"Name of the project. Default: BANKRUPTCY_PROJECT, or {DEFAULT_PROJECT}."
 _REGION_HELP = "AWS region. Default: the region of your AWS configuration."
-_LOCAL_HELP = f"Use local AWS at AWS_ENDPOINT_URL, or on 127.0.0.1:{LOCAL_PORT}."
+_LOCAL_HELP = f"Use local AWS: at AWS_ENDPOINT_URL if set, otherwise on 127.0.0.1:{LOCAL_PORT}."
 
 DataOption = Annotated[
-    Path | None, typer.Option("--data", help="A data file of your own (.csv, .csv.gz, .csv.xz or .zip).")
+    Path | None,
+    typer.Option(
+        "--data", help="Data file (.csv, .csv.gz, .csv.xz or .zip). Default: the UCI file, downloaded."
+    ),
 ]
 
 

@@ -118,14 +118,14 @@ def with_progress(results: Iterable[Result], companies: Companies, out: Console)
         task = progress.add_task("", total=companies.size, companies=0)
         for count, result in enumerate(results, start=1):
             if count % 100 == 0:
-                # The position is that of the companies read, of which not all are predicted yet.
+                # The position counts the companies that were read; some of them have no prediction yet.
                 done = companies.position * count / companies.count
                 progress.update(task, completed=done, companies=count)
             yield result
 
 
 class WaitNotice:
-    """Prints why there is a wait, only once if several requests wait."""
+    """Prints why predictions are waiting, once even if several requests wait."""
 
     def __init__(self, out: Console) -> None:
         self._out = out

@@ -45,7 +45,7 @@ def follow(aws: Aws, arn: str) -> Execution:
 
 
 def show_execution(aws: Aws, execution: Execution) -> None:
-    """Show the present steps, failures and figures of an execution."""
+    """Show the current steps, failures and figures of an execution."""
     show(f"[bold]{execution.id}[/]: {execution.status}")
     console().print(steps_table(execution.steps, now=datetime.now(UTC)))
     _show_failures(execution)

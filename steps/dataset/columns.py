@@ -3,7 +3,7 @@
 TARGET = "Bankrupt?"
 # How many ratios SelectFeatures selects unless the parameter FeatureCount says otherwise.
 FEATURE_COUNT = 50
-# Far above any ratio, and small enough that squares in the arithmetic of scaling stay finite.
+# Far above any ratio, and small enough that the squares in scaling stay finite.
 LARGEST = 1e150
 
 # In the order of the file, with its misspelling. Everything that orders columns uses this order.

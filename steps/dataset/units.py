@@ -3,7 +3,7 @@
 # All columns with values above 1. Their values lie between 0 and 1, or between about 1e4 and 1e10, as if one
 # part had been divided by 1e10 and the other multiplied by 1e4: the smallest of the former that is not 0 is
 # near 1e-4, and the largest of the latter is 1e10. This is inferred from the data; no description of the data
-# set mentions it. Converted back, single columns separate the classes far better.
+# set mentions it. After the conversion, single columns separate the classes far better.
 MIXED_UNITS = (
     "Operating Expense Rate",
     "Research and development expense rate",

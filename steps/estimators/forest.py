@@ -13,7 +13,7 @@ from steps.estimators.samples import LARGEST_SAMPLE_OF_A_TREE
 
 # If all trees return 0, the probability is 0 and its logit would be infinite.
 SMALLEST_PROBABILITY = 1e-6
-# Leaves of a tree. More leaves or trees improve the blend little, and make the served model much larger.
+# Leaves of a tree. More leaves or trees hardly improve the blend, and make the served model much larger.
 LEAVES = 128
 
 

@@ -13,7 +13,7 @@ from steps.dataset.ratios import DERIVED, Ratio
 
 Floats = NDArray[np.float64]
 
-# Larger than any meaningful value, and well within float32, in which forests compare.
+# Larger than any meaningful value, and well within the range of float32, which forests compare in.
 LARGEST = 1e12
 
 

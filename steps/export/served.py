@@ -50,8 +50,8 @@ class ServedModel:
     arrays
         The contents of model.npz.
     spec
-        Part of model.json: the list `stages`. Each stage has a `kind`, settings and, if it has arrays, the
-        prefix `arrays` of their names.
+        Part of model.json: the list `stages`. Each stage has a `kind` and its settings; if it has arrays,
+        `arrays` is the prefix of their names.
     """
 
     arrays: Arrays
@@ -142,7 +142,8 @@ def _quantile_normal(transformer: QuantileTransformer) -> tuple[dict[str, Any], 
             f"A QuantileTransformer with output_distribution={transformer.output_distribution!r} cannot be "
             'served; only "normal" is supported.'
         )
-    # Rounding errors can make percentiles of tied values fall, but served quantiles must not fall.
+    # Rounding errors can make the percentiles of tied values decrease, but served quantiles must not
+    # decrease.
     quantiles = np.maximum.accumulate(transformer.quantiles_, axis=0)
     return {"kind": "quantile_normal"}, {"quantiles": quantiles, "references": transformer.references_}
 

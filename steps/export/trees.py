@@ -38,7 +38,7 @@ def boosted_trees(members: list[HistGradientBoostingClassifier]) -> tuple[Arrays
         leaves[number, : len(order)] = nodes["value"][order] / len(members)
         for position, (node, (first, last)) in enumerate(spans.items()):
             columns[position, number] = nodes["feature_idx"][node]
-            # Values are finite, so the largest float64 stands for infinity.
+            # Values are finite, so the largest float64 takes the place of infinity.
             thresholds[position, number] = min(nodes["num_threshold"][node], np.finfo(np.float64).max)
             excluded = sum(1 << leaf for leaf in range(first, last))
             masks[position, number] = ALL_LEAVES & ~excluded
@@ -103,6 +103,6 @@ def forest(classifier: ExtraTreesClassifier) -> Arrays:
 
 
 def _float32_not_above(thresholds: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Return the largest float32 that is not above: it splits the float32 values of forests the same way."""
+    """Return the largest float32 that is not above the threshold; it splits float32 values the same way."""
     rounded = thresholds.astype(np.float32)
     return np.where(rounded > thresholds, np.nextafter(rounded, np.float32(-np.inf)), rounded)

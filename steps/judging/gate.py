@@ -10,7 +10,7 @@ from steps.judging.judged_model import JudgedModel
 from steps.measures.intervals import Interval, log_loss_increase, roc_auc_difference
 from steps.measures.metrics import Labels
 
-# Another seed or a few more companies can raise the log loss by this much without a worse model.
+# Another seed or a few more companies can raise the log loss by this much although the model is no worse.
 LOG_LOSS_MARGIN = 0.02
 
 
@@ -112,7 +112,7 @@ def gate(
 
 
 def _rounded(value: float, minimum: float) -> str:
-    """Return a value with three or more decimals, as many as keep it on its side of the minimum."""
+    """Return a value with at least three decimals, enough to show on which side of the minimum it is."""
     digits = 3
     while (round(value, digits) >= minimum) != (value >= minimum):
         digits += 1

@@ -261,7 +261,7 @@ def test_alarms_notify_the_topic_and_the_topic_sends_mail(deployed: Deployment, 
         "credit-risk-versions-given-up": "VersionsGivenUp",
     }
     assert all(alarm["AlarmActions"] == [topic] for alarm in alarms.values())
-    # Missing data is no alarm, but a given-up version stays one until deploy_model reports again.
+    # Missing data raises no alarm, but a version that was given up does until deploy_model reports again.
     given_up = alarms.pop("credit-risk-versions-given-up")
     assert given_up["TreatMissingData"] == "ignore"
     assert given_up["Namespace"] == "credit-risk"

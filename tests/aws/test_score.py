@@ -120,7 +120,7 @@ def run(aws: Aws, source: str, target: str, seen: list[tuple[Any, ...]] | None =
 
 
 def left_over(aws: Aws) -> tuple[list[Any], list[Any]]:
-    """Return the existing models, and the versions of objects below runs/."""
+    """Return the existing models, and the versions of objects under runs/."""
     found = aws.client("s3").list_object_versions(Bucket=aws.project.bucket, Prefix="runs/")
     versions = [*found.get("Versions", []), *found.get("DeleteMarkers", [])]
     return aws.client("sagemaker").list_models()["Models"], versions

@@ -19,7 +19,7 @@ from support.campaign import SEED, size
 from support.served_api import served_api
 
 REQUESTS = 2_000
-# Random examples of each operation; boundary values come on top, in a phase of their own.
+# Random examples of each operation; boundary values are added in a separate phase.
 FULL = 1000
 EXAMPLES = size(FULL)
 

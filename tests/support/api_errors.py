@@ -172,7 +172,7 @@ CASES = [
         "The body is larger than 4,194,304 bytes.",
         "Send fewer companies at a time.",
         body=VALID.ljust(4_194_305),
-        shown="a body of 4,194,305 bytes",
+        shown="with a body of 4,194,305 bytes",
     ),
     Case(
         415,
@@ -196,12 +196,12 @@ CASES = [
         "Send at most 100 companies, or set explain to false.",
         query="explain=true",
         body=json.dumps([NUMBERS] * 250),
-        shown="a list of 250 companies",
+        shown="with a list of 250 companies",
     ),
     Case(
         429,
         "throttled",
-        "Too many requests, with this key or in all.",
+        "Too many requests, from this key or in total.",
         "Wait for the time in Retry-After, and longer after each failure.",
         gateway="THROTTLED",
         headers=("Retry-After",),

@@ -3,7 +3,7 @@
 Every request is checked against botocore's model of the service.
 """
 
-# ruff: noqa: ARG002 - the fakes have the parameters of the calls they stand for
+# ruff: noqa: ARG002 - the fakes have the parameters of the calls they replace
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def error(code: str, message: str, operation: str) -> ClientError:
 class Aws:
     """State and clients.
 
-    `fail` may raise before any call; `lose` may do so after one that had its effect, or have it sent again.
+    `fail` may raise before any call; `lose` may raise after a call that took effect, or repeat the call.
     """
 
     bucket: str = "bankruptcy-123456789012-eu-west-1"

@@ -1,4 +1,4 @@
-"""A fixture of a project that is deployed to a local AWS of the test module's own."""
+"""A fixture of a project that is deployed to the test module's own local AWS."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Helpers for tests of deployments: a connection, resources that use creates, and what remains."""
+"""Helpers for tests of deployments: a connection, the resources of a running service, and what remains."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ class Service:
         return destroy(self.aws, delete_data=True, sleep=nap)
 
     def use(self) -> None:
-        """Create what use creates: a version, and an endpoint (of a model without an archive)."""
+        """Create a version and an endpoint, as use does; the endpoint's model has no archive."""
         sagemaker, name, generation = self.aws.client("sagemaker"), NAME, f"{NAME}-v1-0a1b2c3d"
         # deploy_model would delete the endpoint.
         self.aws.client("events").disable_rule(Name=f"{NAME}-endpoint")

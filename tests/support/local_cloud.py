@@ -66,7 +66,7 @@ class Cloud:
         return body
 
     def put_script(self, name: str, text: str) -> str:
-        """Upload a script to a folder of its own and return the folder's URI."""
+        """Upload a script to its own folder and return the folder's URI."""
         return self.put(f"code/{name}/run.py", text).removesuffix("run.py")
 
     def start(self, steps: list[dict[str, Any]], **options: Any) -> str:

@@ -1,4 +1,4 @@
-"""Runs AWS's serving and training programs as the scikit-learn image does, on a folder of their own."""
+"""Runs AWS's serving and training programs as the scikit-learn image does, in their own folder."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ def test_each_fold_is_judged_by_a_fit_of_the_other_folds(companies: Companies) -
     figures = quality.measure(frame, task)["prior"]
     y = frame["Bankrupt?"].to_numpy()
     expected = np.mean((y[outside] - y[inside].mean()) ** 2)
-    # THEN it does not rank; precision is the base rate, and the probability that of the training companies
+    # THEN it ranks by chance: precision is the base rate; its probability is the training companies' rate
     assert figures["ROC-AUC"] == 0.5
     assert figures["PR-AUC"] == pytest.approx(y[outside].mean())
     assert figures["Brier"] == pytest.approx(expected)

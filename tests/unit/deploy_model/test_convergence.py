@@ -66,7 +66,7 @@ def act(aws: Aws, action: str | tuple[str, int]) -> None:
 
 
 def interrupt(aws: Aws, at_call: int) -> None:
-    """Call the function, with the n-th call of AWS failing."""
+    """Call the function; its n-th AWS call fails."""
     count = 0
 
     def fail(operation: str) -> None:

@@ -1,4 +1,4 @@
-"""A failure at any call of AWS does not change the state that deploy_model reaches."""
+"""A failure of any AWS call does not change the state that deploy_model reaches."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError,
 from deploy_model.publication import NoAnswerError
 from support.deploy_model_fakes import Aws, error, settings
 
-REFUSALS = 4  # More than the attempts of a version.
+REFUSALS = 4  # More failures than a version has attempts.
 
 
 class Killed(BaseException):

@@ -138,7 +138,7 @@ def test_the_deployer_has_the_permissions_that_the_templates_need(kind: str) -> 
         for action in handler["permissions"]
     }
     unused = [pattern for patterns in NOT_USED.values() for pattern in patterns]
-    # THEN all are allowed but those for features that the templates do not use
+    # THEN all are allowed, except those for features that the templates do not use
     needed = {action for action in asked if not any(fnmatchcase(action, pattern) for pattern in unused)}
     assert denied(needed) == []
 

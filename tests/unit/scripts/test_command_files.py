@@ -9,8 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from scripts.cli import app
-from scripts.companies.header import CompanyFileError
 from scripts.companies.company_file import CsvCompanies
+from scripts.companies.header import CompanyFileError
 
 
 class ConnectedError(Exception):

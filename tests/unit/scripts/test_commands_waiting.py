@@ -1,4 +1,4 @@
-"""What `pipeline start --wait` and `demo` show at their end, and on Ctrl-C."""
+"""The output of `pipeline start --wait` and `demo` at their end, and on Ctrl-C."""
 
 from __future__ import annotations
 

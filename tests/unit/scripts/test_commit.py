@@ -1,4 +1,4 @@
-"""The commit that is noted on what is deployed."""
+"""The commit that a deployment records."""
 
 from __future__ import annotations
 

@@ -101,6 +101,6 @@ def test_a_changed_contract_is_shown_and_must_be_confirmed(
         assert lines[1:4] == [
             "removed equity",
             "added sales",
-            "moved positions change from 1 on, which is now 'debt'",
+            "moved positions change from 1 on: it is now 'debt'",
         ]
         assert "409" in lines[4]

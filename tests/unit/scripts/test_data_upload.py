@@ -1,4 +1,4 @@
-"""Uploading data files below their hash, finding the newest one, and marking sample data."""
+"""Uploading data files under their hash, finding the newest one, and marking sample data."""
 
 import gzip
 import hashlib

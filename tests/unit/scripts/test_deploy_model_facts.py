@@ -1,4 +1,4 @@
-"""What scripts know about deploy_model equals what deploy_model itself defines."""
+"""The facts about deploy_model in scripts equal those in deploy_model itself."""
 
 from __future__ import annotations
 

@@ -82,8 +82,8 @@ def test_resume_takes_steps_until_the_contract_names_the_newest_approved_version
 @pytest.mark.parametrize(
     ("step", "message"),
     [
-        ({"unfit": {"1": "The smoke test gave 0.9."}}, "has given up version 1: The smoke test gave 0.9."),
-        ({"given_up": ["1"]}, "has given up version 1: its deployment failed too often."),
+        ({"unfit": {"1": "The smoke test gave 0.9."}}, "gave up on version 1: The smoke test gave 0.9."),
+        ({"given_up": ["1"]}, "gave up on version 1: its deployment failed too often."),
         ({"errorMessage": "AccessDenied"}, "failed 3 times; its last error: AccessDenied."),
         (
             {"action": "wait"},

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from scripts.companies.header import CompanyFileError
 from scripts.companies.company_file import CsvCompanies, ListedCompanies, read_json
+from scripts.companies.header import CompanyFileError
 from scripts.operate.pausing import OperationError
 from scripts.predict import predictions
 from scripts.predict.client import ApiError

@@ -100,7 +100,7 @@ def test_intervals_equal_a_simple_bootstrap(
             slow[name].append(figure(y[drawn], p[drawn]))
     # WHEN all are computed at once
     found = intervals.metric_intervals(y, p, seed=1)
-    # THEN values are equal, and intervals are equal but for random differences
+    # THEN values are equal, and intervals are equal except for random differences
     assert set(found) == set(figures)
     for name, figure in figures.items():
         assert found[name].value == pytest.approx(figure(y, p), rel=1e-12), name

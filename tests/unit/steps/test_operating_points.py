@@ -55,7 +55,7 @@ def test_levels_rise_even_if_all_probabilities_tie(probability: float, precision
 
 
 def test_an_exactly_allowed_share_is_allowed_despite_rounding() -> None:
-    # 0.05 · 1,300 is 65.00000000000001 for some ways to compute it, and 64.99999999999999 for others.
+    # 0.05 · 1,300 is 65.00000000000001 or 64.99999999999999, depending on how it is computed.
     y = np.array([0] * 1300 + [1])
     probability = np.append(np.arange(1300) / 1300, 0.5)
     for share, allowed in ((0.05, 65), (0.01, 13)):
