@@ -22,7 +22,7 @@ IDLE_SECONDS = 60
 
 
 class RequestHandler(MotoRequestHandler):  # type: ignore[misc]
-    """Answers the requests of one connection in turn.
+    """Answers the requests of one connection, one at a time.
 
     werkzeug's handler closes the connection after each response, because an application can leave the request
     body unread. Here the whole body is read before the application runs, so the connection can stay open.

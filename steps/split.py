@@ -15,7 +15,7 @@ from steps.job import DataError
 TEST_SHARE = 0.2
 FOLDS = 5
 MINIMUM = 10
-RULE = "companies whose sha256, over the ratios as float64 in the order of their names, is in the lowest 20 %"
+RULE = "companies whose ratios (float64, in the order of their names) have a SHA-256 in the lowest 20 %"
 
 
 def is_test(frame: pd.DataFrame) -> NDArray[np.bool_]:

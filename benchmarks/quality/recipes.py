@@ -5,7 +5,7 @@ Protocols:
 - 3-fold cross-validation, repeated three times for each seed. Everything (columns, quantiles, resampling,
   calibration) is fitted on the training folds alone.
 - The published protocol, with its leak.
-- Later rows judged by a model of the earlier ones, and the other way round.
+- Later rows judged by a model of the earlier ones, and the reverse.
 
 With `--write` the figures go to benchmarks/results/quality.json, docs/honest-figures.md and its plot.
 """

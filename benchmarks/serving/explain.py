@@ -1,7 +1,7 @@
 """Measures the cost of explaining a company: `make bench-explain`.
 
-Trains a model on sample data (once), then times one company in turn with and without an explanation, and a
-request with the largest number of companies. All times are CPU time, which other load hardly changes.
+Trains a model on sample data (once), then times one company alternately with and without an explanation, and
+a request with the largest number of companies. All times are CPU time, which other load hardly changes.
 """
 
 from __future__ import annotations

@@ -85,7 +85,7 @@ def fitted(X: Floats, y: NDArray[np.int8], names: Sequence[str], folder: Path) -
 
 
 def compare(family: Family, X: Floats, counts: Sequence[int]) -> Iterator[Compared]:
-    """Time both forms in turns, for each number of rows."""
+    """Time both forms alternately, for each number of rows."""
     for count in counts:
         rows = np.ascontiguousarray(np.tile(X, (-(-count // len(X)), 1))[:count])
         served, sklearn = fastest(

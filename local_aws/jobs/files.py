@@ -68,7 +68,7 @@ def download(s3: Any, uri: str, folder: Path) -> None:
     targets = {key: folder / relative_key(key, prefix) for key in keys}
     for key, target in targets.items():
         if not target.resolve().is_relative_to(folder.resolve()):
-            raise JobError(f"ClientError: The key {key!r} below {uri} leaves the job's folder.")
+            raise JobError(f"ClientError: The key {key!r} under {uri} points outside the job's folder.")
         target.parent.mkdir(parents=True, exist_ok=True)
 
     def fetch(key: str) -> None:

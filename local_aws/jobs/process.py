@@ -55,7 +55,7 @@ class JobProcess:
         )
 
     def wait(self) -> int:
-        """Log the output until the process ends, kill what it left running, and return its exit code."""
+        """Log the output until the process ends, kill its remaining children, and return its exit code."""
         try:
             reader = threading.Thread(target=self._read_output, daemon=True)
             reader.start()

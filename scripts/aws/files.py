@@ -135,7 +135,7 @@ def deliver_or_keep(aws: Aws, finished: Mapping[str, Path]) -> None:
     Parameters
     ----------
     finished
-        The files by the location that they go to.
+        The files, by their target location.
 
     Raises
     ------

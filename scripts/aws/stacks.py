@@ -208,14 +208,14 @@ class Stack:
             raise DeploymentError(self._why(last, status))
 
     def _settled(self) -> dict[str, Any] | None:
-        """Wait until the stack is idle and return it; first delete what a failed creation left."""
+        """Wait until the stack is idle and return it; first delete the remains of a failed creation."""
         present = self.describe()
         if present is None:
             return None
         present = self._wait_until_idle(present)
         status = present["StackStatus"]
         if status in {"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED"}:
-            self._on_event(Event(self.name, self.name, status, "Deleting what an earlier failure left."))
+            self._on_event(Event(self.name, self.name, status, "Deleting the remains of an earlier failure."))
             self.delete()
             return None
         if status == "UPDATE_ROLLBACK_FAILED":

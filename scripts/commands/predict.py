@@ -34,7 +34,7 @@ def predict(
         typer.Argument(help="CSV file with a header, or a JSON file like the body of POST /predict."),
     ] = None,
     row: Annotated[
-        int | None, typer.Option(min=0, help="Predict one row of the data file instead, counted from 0.")
+        int | None, typer.Option(min=0, help="Row of the data file to predict instead; the first is 0.")
     ] = None,
     data: DataOption = None,
     form: Annotated[

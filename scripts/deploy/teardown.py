@@ -56,7 +56,7 @@ def destroy(
     work.delete_models()
     work.delete_pipeline()
     work.delete_stack(aws.project.service_stack)
-    # A call of deploy_model that was still running may have created them again.
+    # A deploy_model call that was still running may have created them again.
     work.delete_endpoint()
     work.delete_models()
     work.delete_logs()

@@ -23,7 +23,7 @@ _LOCAL_HELP = f"Use local AWS: at AWS_ENDPOINT_URL if set, otherwise on 127.0.0.
 DataOption = Annotated[
     Path | None,
     typer.Option(
-        "--data", help="Data file (.csv, .csv.gz, .csv.xz or .zip). Default: the UCI file, downloaded."
+        "--data", help="Data file (.csv, .csv.gz, .csv.xz or .zip). Default: the downloaded UCI file."
     ),
 ]
 

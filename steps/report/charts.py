@@ -116,7 +116,7 @@ def distribution(y: Labels, probability: Floats, points: Sequence[OperatingPoint
     for number, point in enumerate(points):
         x = min(max(point.threshold, _LOWEST), _HIGHEST)
         plot.rule((x, x), (-top, top), f"threshold level-{point.level}")
-        # The last label is right of its line and the others are left of theirs, so that they do not overlap.
+        # The last label is to the right of its line, the others to the left, so that they do not overlap.
         anchor = "start" if number == len(points) - 1 else "end"
         plot.text(x, -top * 0.95, f"\u00a0{point.level}\u00a0", anchor, f"level-{point.level}")
     plot.text(_LOWEST * 1.15, top * 0.86, "went bankrupt", "start", "label-1")

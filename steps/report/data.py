@@ -9,7 +9,7 @@ import numpy as np
 
 from steps.measures.metrics import Floats
 from steps.report import charts
-from steps.report.markup import Markup, element, lead, note, pair, panel, percent, section
+from steps.report.markup import Markup, element, join, lead, note, pair, panel, percent
 from steps.report.subject import Subject
 from steps.report.tables import Row, table
 
@@ -32,17 +32,13 @@ def features(subject: Subject) -> Markup:
             element("summary", f"The other {len(rows) - _SHOWN} features"),
             table(headings, rows[_SHOWN:]),
         )
-    return section(
-        "Which features matter",
-        lead(
-            "The ROC-AUC lost on unseen companies when a feature's values are shuffled among them. Features "
-            "that carry the same information each look unimportant, because one replaces the other. Values "
-            "below 0 are due to chance. Values above 1 in columns of ratios come from the data file; see the "
-            "model card."
-        ),
-        table(headings, rows[:_SHOWN]),
-        more,
+    words = (
+        "A feature's importance is the ROC-AUC that is lost on unseen companies when its values are "
+        "shuffled. If features carry the same information, each looks unimportant, because the others "
+        "replace it. Losses below 0 are due to chance. Some columns mix two units, so their medians can "
+        "be huge; the model card explains this."
     )
+    return join([lead(words), table(headings, rows[:_SHOWN]), more])
 
 
 def data(subject: Subject) -> Markup:
@@ -55,23 +51,24 @@ def data(subject: Subject) -> Markup:
     rejected = subject.features["candidates"][subject.selected_name]["rejected"]
     unusable = {name: why for name, why in rejected.items() if not why.startswith("lower score")}
     used = len(subject.selected.facts["features"])
-    lower = f"{len(rejected) - len(unusable)} scored lower"
-    return section(
-        "The data",
-        pair(
-            element(
-                "div",
-                table(["", "companies", "bankrupt", "share"], rows, kind="scroll"),
-                note(f"Unseen companies: {split['rule']}."),
+    lower = f"{len(rejected) - len(unusable)} others scored lower"
+    return join(
+        [
+            pair(
+                element(
+                    "div",
+                    table(["", "companies", "bankrupt", "share"], rows, kind="scroll"),
+                    note(f"Unseen companies: {split['rule']}."),
+                ),
+                panel(
+                    f"{used} features are used",
+                    element("p", f"{lower}; {len(unusable)} cannot be used:" if unusable else f"{lower}."),
+                    _definitions(unusable.items()),
+                ),
             ),
-            panel(
-                f"{used} features are used",
-                element("p", f"{lower}; {len(unusable)} cannot be used:" if unusable else f"{lower}."),
-                _definitions(unusable.items()),
-            ),
-        ),
-        _profile(subject),
-        _drift(subject),
+            _profile(subject),
+            _drift(subject),
+        ]
     )
 
 
@@ -91,7 +88,7 @@ def provenance(subject: Subject) -> Markup:
         for step, sha256 in facts["code_sha256"].items()
     ]
     entries.append(("versions", ", ".join(f"{name} {number}" for name, number in facts["versions"].items())))
-    return section("Provenance", _definitions(entries))
+    return _definitions(entries)
 
 
 def _definitions(entries: Iterable[tuple[str, object]]) -> Markup:
@@ -131,7 +128,7 @@ def _profile(subject: Subject) -> Markup:
         numbers = [f"{number:.4g}" for number in (np.min(column), np.median(column), np.max(column))]
         rows.append(Row(feature["name"], [*numbers, percent(float(np.mean(column > 1))), str(outside)]))
     headings = ["feature", "lowest", "median", "highest", "above 1", "outside training range"]
-    caption = "Unseen companies. The last column counts those with a value outside the training range."
+    caption = "Unseen companies; the last column counts those with a value outside the training range."
     return element(
         "details", element("summary", "Profile of the features used"), table(headings, rows, caption)
     )
@@ -157,7 +154,9 @@ def _drift(subject: Subject) -> list[Markup]:
         f"Bankrupt in its training data: {percent(then['bankruptcies'] / then['companies'], 2)} of "
         f"{then['companies']:,} companies. "
         f"Now: {percent(now['bankruptcies'] / now['companies'], 2)} of {now['companies']:,}. "
-        f"The population stability index of its probabilities is {found['probability']:.3f} "
+        "The population stability index compares two distributions: "
+        f"less than {_WATCH} is stable, more than {_SHIFT} is a shift. "
+        f"For the champion's probabilities it is {found['probability']:.3f} "
         f"({_VERDICTS[_verdict(found['probability'])]}). {shifted} of its {len(ranked)} features shifted.",
     ]
     rows = [
@@ -172,8 +171,8 @@ def _drift(subject: Subject) -> list[Markup]:
         for name, index in ranked[:_DRIFTING_SHOWN]
     ]
     caption = (
-        f"The {len(rows)} largest population stability indexes of the unseen companies compared with the "
-        f"champion's training data. Less than {_WATCH} is stable, more than {_SHIFT} is a shift."
+        f"The {len(rows)} features with the largest index: unseen companies compared with the champion's "
+        "training data."
     )
     headings = ["feature of the champion", "", "index", "verdict"]
     return [title, element("p", text), table(headings, rows, caption)]
@@ -188,7 +187,7 @@ def _verdict(index: float) -> str:
 
 def _why_no_drift(subject: Subject) -> str:
     if subject.evaluation["champion"] is None:
-        return "No model was in service."
+        return "There was no champion."
     if subject.champion is None:
         return "The champion was not compared."
     return "The champion has no profile of its training data."

@@ -9,7 +9,7 @@ import numpy as np
 
 from steps.measures.metrics import Floats, confusion
 from steps.report import charts
-from steps.report.markup import Child, Markup, element, lead, note, pair, panel, percent, section
+from steps.report.markup import Child, Markup, element, join, lead, note, pair, panel, percent
 from steps.report.subject import Subject
 from steps.report.tables import Row, table
 
@@ -22,8 +22,14 @@ def headline(subject: Subject) -> Markup:
     rate = float(np.mean(subject.y))
     metrics = subject.selected.intervals
     tiles = [
-        _tile("ROC-AUC", metrics["roc_auc"].as_dict(), 3, (0.5, 1), "0.5 is chance, 1 is perfect"),
-        _tile("PR-AUC", metrics["pr_auc"].as_dict(), 3, (rate, 1), f"chance is {rate:.3f}"),
+        _tile("ROC-AUC", metrics["roc_auc"].as_dict(), 3, (0.5, 1), _ROC_AUC),
+        _tile(
+            "PR-AUC",
+            metrics["pr_auc"].as_dict(),
+            3,
+            (rate, 1),
+            f"precision averaged over recall; chance is {rate:.3f}, 1 is perfect",
+        ),
         _tile(
             "Recall at 5 % false positives",
             metrics["recall_at_5_percent_fpr"].as_dict(),
@@ -36,12 +42,14 @@ def headline(subject: Subject) -> Markup:
             metrics["brier"].as_dict(),
             4,
             (rate * (1 - rate), 0),
-            f"lower is better; the base rate alone gives {rate * (1 - rate):.4f}",
+            f"mean squared error of the probabilities; the base rate alone gives {rate * (1 - rate):.4f}, "
+            "0 is perfect",
         ),
         element(
             "div",
             element("div", "Calibration error (ECE)", class_="label"),
             element("div", f"{subject.selected.ece:.4f}", class_="value"),
+            element("div"),
             element(
                 "div",
                 "expected calibration error: mean gap between predicted and observed rates; 0 is perfect",
@@ -52,11 +60,12 @@ def headline(subject: Subject) -> Markup:
     ]
     test = subject.evaluation["test"]
     words = (
-        f"Measured on {test['companies']:,} companies that were never used for training; "
+        f"Measured on {test['companies']:,} unseen companies, which were never used for training; "
         f"{test['bankruptcies']} of them went bankrupt. With so few bankruptcies, one split can be lucky or "
-        "unlucky. The bars show 95 % bootstrap intervals between no skill (left) and perfection (right)."
+        "unlucky. Each bar shows the 95 % bootstrap interval on a scale from no skill (left) to perfect "
+        "(right)."
     )
-    return section("How good it is", lead(words), element("div", tiles, class_="tiles"))
+    return join([lead(words), element("div", tiles, class_="tiles")])
 
 
 def companies(subject: Subject) -> Markup:
@@ -79,12 +88,13 @@ def companies(subject: Subject) -> Markup:
         element("li", element("span", class_=f"swatch level-{name}"), f"{name} risk, {_from(item)}")
         for name, item in reversed(list(zip(names, subject.levels, strict=True)))
     ]
-    return section(
-        "What the risk levels find",
-        lead(f"The probability decides the risk level. {_thresholds(subject)}"),
-        element("ul", legend, class_="legend"),
-        pair(kinds),
-        _confusions(subject),
+    return join(
+        [
+            lead(f"The probability decides the risk level. {_thresholds(subject)}"),
+            element("ul", legend, class_="legend"),
+            pair(kinds),
+            _confusions(subject),
+        ]
     )
 
 
@@ -100,13 +110,13 @@ def operating_points(subject: Subject) -> list[charts.OperatingPoint]:
 
 def _thresholds(subject: Subject) -> str:
     starts = [
-        f"{item['level']} risk {percent(item['expected']['false_positive_rate'])}"
+        f"{percent(item['expected']['false_positive_rate'])} reach {item['level']} risk"
         for item in subject.levels
         if "expected" in item
     ]
     return (
-        "The thresholds were set on training companies, out of fold, by the share of companies that are not "
-        f"bankrupt but would be flagged: {', '.join(starts)}."
+        "The thresholds were set out of fold: of the training companies that did not go bankrupt, "
+        f"{' and '.join(starts)}."
     )
 
 
@@ -117,7 +127,7 @@ def _confusions(subject: Subject) -> Markup:
         counts, rates = point.counts, expected[point.level]
         name = point.level if point.level == subject.levels[-1]["level"] else f"{point.level} or higher"
         if point.threshold == subject.selected.facts["threshold"]:
-            name += ", the predicted class"
+            name += " (predicted bankrupt)"
         cells = [
             f"≥ {percent(point.threshold)}",
             f"{counts.true_positives:,}",
@@ -140,7 +150,7 @@ def _confusions(subject: Subject) -> Markup:
         "precision",
         "false positives",
     )
-    caption = "Confusion matrix at each threshold; the rates expected from training are in brackets."
+    caption = "Confusion matrix at each threshold. In brackets: the rates expected from training."
     return table(headings, rows, caption)
 
 
@@ -158,13 +168,14 @@ def curves(subject: Subject) -> Markup:
         )
         for point in points
     ]
-    return section(
-        "How well it ranks",
-        element("ul", legend, class_="legend"),
-        pair(
-            panel("ROC curve", charts.roc(subject.y, named, points)),
-            panel("Precision-recall curve", charts.precision_recall(subject.y, named, points)),
-        ),
+    return join(
+        [
+            element("ul", legend, class_="legend"),
+            pair(
+                panel("ROC curve", charts.roc(subject.y, named, points)),
+                panel("Precision-recall curve", charts.precision_recall(subject.y, named, points)),
+            ),
+        ]
     )
 
 
@@ -175,8 +186,9 @@ def probabilities(subject: Subject) -> Markup:
         "Calibration",
         charts.calibration(subject.y, subject.probability),
         note(
-            "On the diagonal, predicted and observed rates are equal. The mean prediction is "
-            f"{percent(mean, 2)}; {percent(rate, 2)} went bankrupt. Both axes are stretched near 0."
+            "Each point is a group of companies, with a 95 % interval. On the diagonal, predicted and "
+            f"observed rates are equal. The mean prediction is {percent(mean, 2)}; {percent(rate, 2)} went "
+            "bankrupt. Both axes are stretched near 0."
         ),
     )
     distribution = panel(
@@ -184,7 +196,7 @@ def probabilities(subject: Subject) -> Markup:
         charts.distribution(subject.y, subject.probability, operating_points(subject)),
         note("The less the two shapes overlap, the better the model separates the companies."),
     )
-    return section("What its probabilities mean", pair(calibration, distribution))
+    return pair(calibration, distribution)
 
 
 def side_by_side(subject: Subject) -> Markup:
@@ -212,12 +224,15 @@ def side_by_side(subject: Subject) -> Markup:
         Row(f"ROC-AUC of {subject.selected_name} minus this one", [_difference(c) for c in comparisons])
     )
     rows.append(
-        Row(f"log loss of {subject.selected_name} compared with this one", [_loss(c) for c in comparisons])
+        Row(
+            f"log loss of {subject.selected_name} compared with this one (lower is better)",
+            [_loss(c) for c in comparisons],
+        )
     )
-    rows.append(Row("so the selected candidate is", [c["verdict"] if c else "–" for c in comparisons]))
+    rows.append(Row("the selected candidate is", [c["verdict"] if c else "–" for c in comparisons]))
     words = (
-        "The candidate with the higher ROC-AUC out of fold (on training companies) was selected. The unseen "
-        "companies only judge it. Differences are paired: both models score the same companies."
+        "The candidate with the higher ROC-AUC out of fold was selected; the unseen companies only judge it. "
+        "Differences are paired: both models score the same companies."
     )
     if evaluation["selected"]["chosen_by"] == "RegisterCandidate":
         words = (
@@ -227,17 +242,13 @@ def side_by_side(subject: Subject) -> Markup:
     champion = evaluation["champion"]
     notes = []
     if champion is None:
-        notes.append(element("p", "No model was in service to compare with.", class_="muted small"))
+        notes.append(element("p", "There was no champion to compare with.", class_="muted small"))
     elif not champion["compared"]:
         notes.append(element("p", f"NOT compared with the champion: {champion['reason']}.", class_="banner"))
-    return section(
-        "Side by side",
-        lead(words),
-        notes,
-        table(headings, rows, kind="scroll"),
-    )
+    return join([lead(words), notes, table(headings, rows, kind="scroll")])
 
 
+_ROC_AUC = "how often a bankrupt company scores above another one; 0.5 is chance, 1 is perfect"
 _COMPARED = (
     ("roc_auc", "ROC-AUC", 3, 1),
     ("pr_auc", "PR-AUC", 3, 1),
@@ -256,7 +267,7 @@ def _tile(label: str, figure: dict[str, float], digits: int, scale: tuple[float,
         element("div", label, class_="label"),
         element("div", f"{value:.{digits}f}", class_="value"),
         charts.strip(low, value, high, *scale),
-        element("div", f"{low:.{digits}f} to {high:.{digits}f} · {note}", class_="note"),
+        element("div", f"{low:.{digits}f} to {high:.{digits}f}", element("br"), note, class_="note"),
         class_="tile",
     )
 

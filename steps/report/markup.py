@@ -47,8 +47,14 @@ def join(children: Iterable[Child]) -> Markup:
 
 
 def section(title: str, *children: Child) -> Markup:
-    """Return a section of the report."""
-    return element("section", element("h2", title), *children)
+    """Return a section of the report; `contents` links to it."""
+    return element("section", element("h2", title), *children, id=_anchor(title))
+
+
+def contents(titles: Iterable[str]) -> Markup:
+    """Return links to the sections with these titles."""
+    links = [element("li", element("a", title, href=f"#{_anchor(title)}")) for title in titles]
+    return element("nav", element("ul", links), aria_label="Contents")
 
 
 def panel(title: str, *children: Child) -> Markup:
@@ -74,6 +80,10 @@ def note(text: str) -> Markup:
 def percent(share: float, digits: int = 1) -> str:
     """Return a share as a percentage with a non-breaking space; a dash for NaN."""
     return "–" if math.isnan(share) else f"{100 * share:.{digits}f}\u00a0%"
+
+
+def _anchor(title: str) -> str:
+    return title.lower().replace(" ", "-")
 
 
 def _child(child: Child) -> str:

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from steps.report import data, figures
-from steps.report.markup import Markup, element, join, note
+from steps.report.markup import Markup, contents, element, join, section
 from steps.report.style import STYLE
 from steps.report.subject import Subject
 
 # Blocks scripts and external resources, even if names in a data file contain markup.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 _TERMS = (
-    "MinRocAuc is the lowest ROC-AUC with which a model can be registered. The champion is the model in "
-    "service. Out of fold means: measured on training companies, each scored by a model that was fitted "
-    "without it."
+    ("MinRocAuc", "the lowest ROC-AUC that passes the gate, both on unseen companies and out of fold."),
+    ("Out of fold", "measured on training companies, each scored by a model that was fitted without it."),
+    ("Champion", "the version that was deployed last; every new version is compared with it."),
 )
+_SECTIONS = {
+    "How good it is": figures.headline,
+    "What the risk levels find": figures.companies,
+    "How well it ranks": figures.curves,
+    "What its probabilities mean": figures.probabilities,
+    "Which features matter": data.features,
+    "Side by side": figures.side_by_side,
+    "The data": data.data,
+    "Provenance": data.provenance,
+}
 
 
 def render(subject: Subject) -> str:
@@ -27,19 +37,8 @@ def render(subject: Subject) -> str:
         element("title", f"Bankruptcy risk: model report {subject.evaluation['execution_id']}".strip()),
         element("style", STYLE),
     )
-    sections = (
-        figures.headline,
-        figures.companies,
-        figures.curves,
-        figures.probabilities,
-        data.features,
-        figures.side_by_side,
-        data.data,
-        data.provenance,
-    )
-    main = element(
-        "main", _header(subject), [render_section(subject) for render_section in sections], _footer()
-    )
+    sections = [section(title, render_section(subject)) for title, render_section in _SECTIONS.items()]
+    main = element("main", _header(subject), contents(_SECTIONS), sections, _footer())
     body = element("body", main)
     return join([Markup("<!doctype html>\n"), element("html", head, body, lang="en"), Markup("\n")])
 
@@ -67,13 +66,17 @@ def _header(subject: Subject) -> Markup:
         ),
         element("p", subject.data_warning, class_="banner") if subject.data_warning else None,
         element("p", gate["reason"]),
-        note(_TERMS),
+        element(
+            "p",
+            [element("span", element("b", term), f": {meaning}") for term, meaning in _TERMS],
+            class_="small muted terms",
+        ),
     )
 
 
 def _footer() -> Markup:
     text = (
         "A probability of bankruptcy is one argument among others, not a decision. "
-        "The model card describes the intended uses of this model, and the uses it is not fit for."
+        "The model card says what this model is for, and what it must not be used for."
     )
     return element("footer", element("p", text))

@@ -46,8 +46,14 @@ section {
   background: var(--card); border: 1px solid var(--line); border-radius: 14px; padding: 20px 22px;
   margin: 0 0 18px;
 }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(170px, 1fr)); gap: 14px 24px; }
-.tile .label { font-size: 0.875rem; color: var(--muted); }
+.terms span { display: block; }
+nav { margin: 0 0 18px; font-size: 0.9375rem; }
+nav ul { display: flex; flex-wrap: wrap; gap: 4px 20px; margin: 0; padding: 0; list-style: none; }
+nav a { display: inline-block; padding: 3px 0; color: var(--selected); }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(170px, 1fr)); gap: 0 24px; }
+.tile { display: grid; grid-template-rows: subgrid; grid-row: span 4; align-items: start; }
+.tile { padding-bottom: 14px; }
+.tile .label { font-size: 0.875rem; color: var(--muted); align-self: end; }
 .tile .value { font-size: 1.9rem; font-weight: 650; line-height: 1.15; font-variant-numeric: tabular-nums; }
 .tile .note { font-size: 0.8125rem; color: var(--muted); line-height: 1.4; }
 .pair { display: grid; gap: 22px 32px; }
@@ -122,7 +128,9 @@ footer { color: var(--muted); font-size: 0.875rem; }
 @media (max-width: 560px) {
   main { padding: 18px 12px 32px; }
   section { padding: 16px 14px; border-radius: 12px; }
-  .tiles { grid-template-columns: 1fr 1fr; gap: 16px; }
+  .tiles { grid-template-columns: 1fr 1fr; gap: 0 16px; }
+  nav ul { display: grid; grid-template-columns: 1fr 1fr; gap: 0 16px; }
+  nav a { padding: 6px 0; }
   .tile .value { font-size: 1.6rem; }
   .tile:last-child:nth-child(odd) { grid-column: 1 / -1; }
   .tick, .axis, .words { font-size: 15px; }
@@ -157,7 +165,8 @@ footer { color: var(--muted); font-size: 0.875rem; }
   .pair { grid-template-columns: 1fr 1fr; gap: 14px; }
   .pair > *, .tile, tr, svg { break-inside: avoid; }
   h2, h3, .legend, .lead { break-after: avoid; }
-  .tiles { grid-template-columns: repeat(5, 1fr); gap: 10px; }
+  nav { display: none; }
+  .tiles { grid-template-columns: repeat(5, 1fr); gap: 0 10px; }
   .tile .value { font-size: 1.4rem; }
   .scroll, .cards { overflow: visible; }
   .cards .name { min-width: 130px; }

@@ -1,4 +1,4 @@
-"""`deploy` and `destroy` reach the right state whichever of their requests fails.
+"""`deploy` and `destroy` reach the right state, whichever request fails.
 
 Here each run continues from the previous fault; `make test-faults` starts each one from scratch.
 """
@@ -83,7 +83,7 @@ def test_deploy_and_destroy_continue_after_being_killed_at_any_request(
 
 def test_deploy_undoes_a_killed_destroy(service: Service, undisturbed: Undisturbed) -> None:
     service.deploy()
-    # The first requests disable, later ones remove; at the last number, the stack is being deleted.
+    # The first requests disable rules, later ones remove resources; at the last, the stack is deleted.
     for number, service_stack in ((12, "unchanged"), (20, "created")):
         with pytest.raises(Killed), service.faults.where(from_request(number, killed)):
             service.destroy()

@@ -88,7 +88,7 @@ def test_an_execution_is_started_with_its_parameters_as_text(sagemaker: Any) -> 
 
 
 class FakeSageMaker:
-    """A client that gives the answers of a test in their order."""
+    """A client that returns a test's answers in order."""
 
     def __init__(self) -> None:
         self.client = _client()

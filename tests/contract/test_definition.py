@@ -65,7 +65,7 @@ class TestBuild:
         kept = {
             name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAGEMAKER_"))
         }
-        # A hash seed that differs from this process, because it can change the order of sets.
+        # Another hash seed than in this process, because the seed can change the order of sets.
         other = "1" if kept.get("PYTHONHASHSEED") != "1" else "2"
         fresh = subprocess.run(
             [sys.executable, "-c", script],

@@ -70,7 +70,7 @@ def test_the_baseline_ranks_companies_that_it_was_not_trained_on(companies: Comp
 def prior(
     X: np.ndarray, y: np.ndarray, names: Sequence[str], judged: np.ndarray, seed: int
 ) -> dict[str, quality.Floats]:
-    """Return the log-odds of bankruptcy in the training companies, for every company."""
+    """Return the training companies' base rate, as log-odds, for every company."""
     assert X.shape[1] == judged.shape[1] == len(names) == 5
     assert set(X[:, 0]).isdisjoint(judged[:, 0])
     share = y.mean()

@@ -1,4 +1,4 @@
-"""The deployer's policy allows every call of the command line, and little else."""
+"""The deployer's policy allows every AWS call that the command line makes, and little else."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ NOT_USED = {
 
 
 def called_operations() -> Iterator[tuple[str, list[tuple[str, str, str]]]]:
-    """Yield each call of a client with the operations that its name can mean."""
+    """Yield each client call with the operations that its name can mean."""
     known: dict[str, list[tuple[str, str, str]]] = {}
     session = botocore.session.get_session()
     for service in SERVICES:
@@ -107,7 +107,7 @@ def called_operations() -> Iterator[tuple[str, list[tuple[str, str, str]]]]:
 
 
 def test_every_call_in_the_source_is_allowed() -> None:
-    # GIVEN every call of a client's method in the source
+    # GIVEN every client method that the source calls
     calls = dict(called_operations())
     # THEN the policy allows it, at least for one of the services with that operation
     missing = [

@@ -101,7 +101,10 @@ def evaluated(trained: Any, tmp_path_factory: pytest.TempPathFactory) -> Evaluat
 def test_the_report_is_one_self_contained_page(evaluated: Evaluated) -> None:
     page = Page(evaluated.html)
     assert not {"script", "link", "img", "iframe", "object"} & set(page.elements)
-    assert not [value for name, value in page.attributes if name in ("href", "src") or name.startswith("on")]
+    links = [value for name, value in page.attributes if name == "href"]
+    assert links == [f"#{value}" for name, value in page.attributes if name == "id"]
+    assert len(links) == 8
+    assert not [value for name, value in page.attributes if name == "src" or name.startswith("on")]
     assert "url(" not in STYLE
     assert page.elements.count("section") == 8
     assert len(evaluated.html) < 300_000

@@ -1,4 +1,4 @@
-"""All steps one after another, in SageMaker's folders."""
+"""Runs all steps one after another, in SageMaker's folders."""
 
 from __future__ import annotations
 
