@@ -62,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--seed", type=int, default=42, help="seed of the training and the shuffling (default: 42)"
     )
     parser.add_argument(
-        "--equals", type=int, default=5, help="equally good models to train of each family (default: 5)"
+        "--equals", type=int, default=5, help="number of equally good models per family (default: 5)"
     )
     args = parser.parse_args(argv)
     try:

@@ -14,9 +14,9 @@ def chapter(document: Document) -> str:
     return "\n\n".join(
         [
             source_line(document, "make bench-serving"),
-            "`predict_proba` on one thread. In brackets: how many times as fast as scikit-learn, timed in "
-            "turns with it. The last column is the largest difference between the two probabilities, on all "
-            "companies and on hostile values.",
+            "`predict_proba` on one thread. In brackets: how many times as fast as scikit-learn, with both "
+            "timed alternately. The last column is the largest difference between the two probabilities, on "
+            "all companies and on hostile values.",
             table(_forward(document), "---:"),
             f"Where the time of one request goes: one company, {document['served']}, one client.",
             table(_request(served["request"], worker, document["endpoint"][0]), "---:"),

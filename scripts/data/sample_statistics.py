@@ -165,7 +165,7 @@ def main() -> None:
     import pandas as pd
 
     parser = argparse.ArgumentParser(description="Compute the statistics that sample data is drawn from.")
-    parser.add_argument("path", type=Path, help="the real data file (CSV, also compressed)")
+    parser.add_argument("path", type=Path, help="the real data file (CSV, compressed or not)")
     statistics = make_statistics(pd.read_csv(parser.parse_args().path))
     with STATISTICS_PATH.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **statistics)

@@ -46,11 +46,13 @@ section {
   background: var(--card); border: 1px solid var(--line); border-radius: 14px; padding: 20px 22px;
   margin: 0 0 18px;
 }
+.terms { max-width: none; }
 .terms span { display: block; }
-nav { margin: 0 0 18px; font-size: 0.9375rem; }
-nav ul { display: flex; flex-wrap: wrap; gap: 4px 20px; margin: 0; padding: 0; list-style: none; }
+nav { margin: 0 0 18px; font-size: 0.875rem; }
+nav ul { display: flex; flex-wrap: wrap; gap: 4px 10px; margin: 0; padding: 0; list-style: none; }
 nav a { display: inline-block; padding: 3px 0; color: var(--selected); }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(170px, 1fr)); gap: 0 24px; }
+.tiles { margin-bottom: -14px; }
 .tile { display: grid; grid-template-rows: subgrid; grid-row: span 4; align-items: start; }
 .tile { padding-bottom: 14px; }
 .tile .label { font-size: 0.875rem; color: var(--muted); align-self: end; }
@@ -130,6 +132,7 @@ footer { color: var(--muted); font-size: 0.875rem; }
   section { padding: 16px 14px; border-radius: 12px; }
   .tiles { grid-template-columns: 1fr 1fr; gap: 0 16px; }
   nav ul { display: grid; grid-template-columns: 1fr 1fr; gap: 0 16px; }
+  nav { font-size: 0.9375rem; }
   nav a { padding: 6px 0; }
   .tile .value { font-size: 1.6rem; }
   .tile:last-child:nth-child(odd) { grid-column: 1 / -1; }

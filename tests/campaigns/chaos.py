@@ -35,7 +35,7 @@ CLIENTS = 8
 GATEWAY_SECONDS = 29  # API Gateway answers within this time, whatever happens behind it
 MACHINE_SECONDS = 5  # a busy machine sends and receives later
 NAMES = [f"ratio {number}" for number in range(20)]
-# By version: some columns, the same again, the same in another order, and fewer with a new one.
+# Columns by version: some, the same again, the same in another order, and fewer with a new one.
 COLUMNS = {"1": NAMES, "2": NAMES, "3": [NAMES[-1], *NAMES[:-1]], "4": [*NAMES[:11], "another ratio"]}
 # The errors that docs/api.md allows while models or processes change.
 AT_ANY_TIME = {

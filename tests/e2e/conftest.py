@@ -17,7 +17,7 @@ ROWS = 2400  # about 77 bankruptcies, which leaves ten for the test side
 
 @pytest.fixture(scope="session")
 def companies() -> pd.DataFrame:
-    """Sample data with the columns of the real file, without two thirds of the healthy companies."""
+    """Sample data with the columns of the real file, and a third of its healthy companies."""
     frame = generate(rows=ROWS, seed=1)
     kept = (frame["Bankrupt?"] == 1) | (frame.index % 3 == 0)
     return frame[kept].reset_index(drop=True)
