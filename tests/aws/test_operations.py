@@ -208,7 +208,7 @@ def test_the_commands_show_the_state(service: Service, tmp_path: Path) -> None:
         return result.exit_code, result.output
 
     code, output = run("deploy", "--yes")
-    assert (code, "Nothing to change: the account already has" in output) == (
+    assert (code, "Nothing to change: everything is already up to date." in output) == (
         0,
         True,
     )
