@@ -30,14 +30,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--folder", type=Path, default=figures.BUILD / "scale", help="folder for data and models"
     )
-    parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("--docs", type=Path, default=PAGE, help="page that shows the figures")
     args = parser.parse_args(argv)
     for factor in args.factors:
         for measured in run_steps(args.folder / str(factor), factor, args.steps, args.estimators):
-            store(args.results, measured)
+            store(RESULTS, measured)
             log(_line(measured))
-    write(args.results, args.docs)
+    write(RESULTS, PAGE)
 
 
 def store(path: Path, measured: MeasuredStep) -> None:

@@ -75,8 +75,6 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--rows", type=int, nargs="*", default=ROWS, help="batch sizes in rows (default: %(default)s)"
     )
     parser.add_argument("--seconds", type=float, default=5.0, help="duration of each load (default: 5)")
-    parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("--docs", type=Path, default=PAGE, help="page that shows the figures")
     args = parser.parse_args(argv)
     try:
         source = resolve(args.data)
@@ -98,7 +96,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         with local_aws() as server, endpoint(served.with_suffix(".tar.gz")) as url:
             loads = [load(url, server, body, clients, args.seconds) for clients in CLIENTS]
     document = figures.store(
-        args.results,
+        RESULTS,
         {
             "data": "sample data" if source.is_sample else "UCI 572",
             "served": SERVED,
@@ -107,7 +105,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             "endpoint": [asdict(one) for one in loads],
         },
     )
-    put(args.docs, "make bench-serving", chapter(document))
+    put(PAGE, "make bench-serving", chapter(document))
     console().print(Markdown(chapter(document)))
 
 
