@@ -25,12 +25,7 @@ import urllib3
 from benchmarks.api.tables import CLIENTS, PredictedFile, chapter, show
 from benchmarks.common import figures
 from benchmarks.common.cloud import BANKRUPTCY, local_aws, register
-from benchmarks.common.models import (
-    handler_seconds,
-    served_contract,
-    trained_archive,
-    unpacked_model,
-)
+from benchmarks.common.models import handler_seconds, served_contract, trained_archive, unpacked_model
 from benchmarks.common.pages import put
 from benchmarks.common.processes import children, cpu_seconds, peak_mib
 from benchmarks.common.sample import sample_rows, write_sample

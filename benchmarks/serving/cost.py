@@ -31,7 +31,8 @@ from benchmarks.serving.forward import (
     parts_of_a_request,
 )
 from benchmarks.serving.tables import chapter
-from scripts.data.source import DataError, resolve
+from scripts.data.data_file import DataError
+from scripts.data.source import resolve
 from scripts.terminal.console import console
 from steps.dataset.reader import read_data
 from steps.export.files import pack_model
