@@ -230,12 +230,7 @@ def side_by_side(subject: Subject) -> Markup:
         notes.append(element("p", "No model was in service to compare with.", class_="muted small"))
     elif not champion["compared"]:
         notes.append(element("p", f"NOT compared with the champion: {champion['reason']}.", class_="banner"))
-    return section(
-        "Side by side",
-        lead(words),
-        notes,
-        table(headings, rows, kind="scroll"),
-    )
+    return section("Side by side", lead(words), notes, table(headings, rows, kind="scroll"))
 
 
 _COMPARED = (
