@@ -15,8 +15,10 @@ from support.repository import ROOT
 import inference
 from inference import explain, request
 from inference.forward import FAMILIES
+from local_aws.base.clients import client_environment
 from local_aws.cloudformation.template import Template
 from pipeline import definition, parameters, project
+from scripts.aws.session import local_environment
 from scripts.data import data_file
 from scripts.deploy import deployment, endpoint
 from scripts.model import contracts
@@ -92,6 +94,12 @@ def test_the_gateway_and_the_function_have_the_same_limit_of_bytes() -> None:
 
 def test_the_default_of_min_roc_auc_is_the_same_in_the_pipeline_and_in_evaluate() -> None:
     assert f'"--min-roc-auc", type=float, default={parameters.MIN_ROC_AUC}' in inspect.getsource(evaluate)
+
+
+def test_the_command_line_uses_the_credentials_of_local_aws() -> None:
+    variables = local_environment("http://127.0.0.1:4600", "eu-west-1")
+    variables.pop("NO_PROXY", None)  # depends on the machine
+    assert variables.items() <= client_environment("http://127.0.0.1:4600", "eu-west-1").items()
 
 
 def test_every_exported_stage_has_a_forward_pass() -> None:
