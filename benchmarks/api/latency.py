@@ -7,7 +7,6 @@ file is larger than the other, which shows whether memory grows with the input.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import re
@@ -26,12 +25,7 @@ import urllib3
 from benchmarks.api.tables import CLIENTS, PredictedFile, chapter, show
 from benchmarks.common import figures
 from benchmarks.common.cloud import BANKRUPTCY, local_aws, register
-from benchmarks.common.models import (
-    handler_seconds,
-    served_contract,
-    trained_archive,
-    unpacked_model,
-)
+from benchmarks.common.models import handler_seconds, served_contract, trained_archive, unpacked_model
 from benchmarks.common.pages import put
 from benchmarks.common.processes import children, cpu_seconds, peak_mib
 from benchmarks.common.sample import sample_rows, write_sample
@@ -126,14 +120,8 @@ class Api:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Measure, print and store the figures, and update docs/api.md."""
-    parser = argparse.ArgumentParser(prog="benchmarks.api.latency", description=__doc__)
-    parser.add_argument("--estimator", default="blend")
+    parser = figures.model_parser("benchmarks.api.latency", __doc__)
     parser.add_argument("--lines", type=int, nargs=2, default=[25_000, 100_000])
-    parser.add_argument(
-        "--folder", type=Path, default=figures.BUILD / "batch", help="folder for the data and models"
-    )
-    parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("--docs", type=Path, default=PAGE, help="page to write the figures into")
     args = parser.parse_args(argv)
     archive = trained_archive(args.folder, args.estimator)
     model = unpacked_model(archive)
@@ -178,7 +166,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         / files[0].peak_mib,
     }
     document = figures.store(
-        args.results,
+        RESULTS,
         {
             "load_before": round(load_before, 2),
             "data": "sample data",
@@ -195,7 +183,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         {"milliseconds of a request, medians": breakdown, "CPU milliseconds of a request": cpu_ms},
         files,
     )
-    put(args.docs, "make bench-api", chapter(document))
+    put(PAGE, "make bench-api", chapter(document))
 
 
 def load(api: Api, body: bytes) -> float:

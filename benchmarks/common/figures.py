@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
@@ -26,6 +27,14 @@ def machine() -> str:
 def today() -> str:
     """Return the date in UTC, as YYYY-MM-DD."""
     return f"{datetime.now(UTC):%Y-%m-%d}"
+
+
+def model_parser(program: str, description: str | None) -> argparse.ArgumentParser:
+    """Return a parser with the options of benchmarks that train an estimator and then measure it."""
+    parser = argparse.ArgumentParser(prog=program, description=description)
+    parser.add_argument("--estimator", default="blend")
+    parser.add_argument("--folder", type=Path, default=BUILD / "batch", help="folder for the data and models")
+    return parser
 
 
 def store(path: Path, figures: Document) -> dict[str, Any]:

@@ -28,7 +28,8 @@ import inference
 from benchmarks.common import figures
 from benchmarks.common.pages import put, table
 from benchmarks.quality.execution import MIN_ROC_AUC, Execution
-from scripts.data.source import DataError, resolve
+from scripts.data.data_file import DataError
+from scripts.data.source import resolve
 from steps.dataset.reader import find_data_file, read_data
 from steps.estimators.recipes import ESTIMATORS
 from steps.frames import values

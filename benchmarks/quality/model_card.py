@@ -16,7 +16,8 @@ from typing import Any
 from benchmarks.common import figures
 from benchmarks.common.pages import put, table
 from benchmarks.quality.execution import Execution
-from scripts.data.source import DataError, resolve
+from scripts.data.data_file import DataError
+from scripts.data.source import resolve
 from steps.job import log
 
 RESULTS = figures.RESULTS / "model_card.json"

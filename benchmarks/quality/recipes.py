@@ -34,7 +34,8 @@ from benchmarks.common.models import fit_baseline
 from benchmarks.common.pages import put
 from benchmarks.quality.plot import draw
 from benchmarks.quality.table import Figures, Result, chapter, results_table
-from scripts.data.source import DataError, resolve
+from scripts.data.data_file import DataError
+from scripts.data.source import resolve
 from steps.dataset.columns import RATIOS
 from steps.dataset.reader import read_data
 from steps.estimators.recipes import ESTIMATORS

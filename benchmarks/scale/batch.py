@@ -6,7 +6,6 @@ portfolios. The second is larger, which shows whether memory grows with the inpu
 
 from __future__ import annotations
 
-import argparse
 import platform
 import time
 from collections.abc import Sequence
@@ -59,14 +58,8 @@ class Scored:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Measure, print and store the figures, and update docs/batch.md."""
-    parser = argparse.ArgumentParser(prog="benchmarks.scale.batch", description=__doc__)
-    parser.add_argument("--estimator", default="blend")
+    parser = figures.model_parser("benchmarks.scale.batch", __doc__)
     parser.add_argument("--companies", type=int, nargs=2, default=[100_000, 400_000])
-    parser.add_argument(
-        "--folder", type=Path, default=figures.BUILD / "batch", help="folder for the data and models"
-    )
-    parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("--docs", type=Path, default=PAGE, help="page to write the figures into")
     args = parser.parse_args(argv)
     # Imported here: the scoring process imports this module too, and its memory is measured.
     from benchmarks.common.cloud import local_aws, register  # noqa: PLC0415
@@ -92,7 +85,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             scored.cpu_seconds["local AWS and containers"] = round(used, 2)
             runs.append(replace(scored, local_aws_mib=peak_mib(server)))
     document = figures.store(
-        args.results,
+        RESULTS,
         {
             "data": "sample data",
             "estimator": args.estimator,
@@ -100,7 +93,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             "portfolios": [asdict(scored) for scored in runs],
         },
     )
-    put(args.docs, "make bench-batch", chapter(document))
+    put(PAGE, "make bench-batch", chapter(document))
     console().print(Markdown(chapter(document)))
 
 

@@ -39,28 +39,23 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--estimators", nargs="*", choices=known, default=known)
     parser.add_argument("--companies", type=int, nargs="*", default=[2_500, 5_000, 10_000, 25_000, 50_000])
     args = parser.parse_args(argv)
-    names = feature_names(args.folder / "features", "recommended")
-    train = read_frame(args.folder / "train", "train.parquet", names)
+    names, X, y = shuffled_companies(args.folder, "recommended")
     test = read_frame(args.folder / "test", "test.parquet", names)
-    X, y = values(train, names), target(train)
-    # In random order, so that every prefix has about the same share of bankruptcies.
-    order = np.random.default_rng(0).permutation(len(y))
     fits: list[dict[str, Any]] = []
     for estimator in args.estimators:
         for companies in args.companies:
-            sample = order[:companies]
             started = time.process_time()
             with one_thread():
                 if estimator == "baseline":
-                    pipeline = fit_baseline(X[sample], y[sample], SEED)
+                    pipeline = fit_baseline(X[:companies], y[:companies], SEED)
                 else:
-                    pipeline = ESTIMATORS[estimator](names, SEED).fit(X[sample], y[sample])
+                    pipeline = ESTIMATORS[estimator](names, SEED).fit(X[:companies], y[:companies])
                 seconds = time.process_time() - started
                 logit = pipeline_logit(pipeline, values(test, names))
             fits.append(
                 {
                     "estimator": estimator,
-                    "companies": len(sample),
+                    "companies": len(y[:companies]),
                     "roc_auc": round(roc_auc(target(test), logit), 4),
                     "pr_auc": round(average_precision(target(test), logit), 3),
                     "cpu_seconds": round(seconds, 1),
@@ -69,6 +64,17 @@ def main(argv: Sequence[str] | None = None) -> None:
             log(str(fits[-1]))
     document = figures.store(RESULTS, {"data": "sample data", "test_companies": len(test), "fits": fits})
     put(PAGE, COMMAND, chapter(document))
+
+
+def shuffled_companies(folder: Path, candidate: str) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Return the names, values and labels of a candidate's training companies.
+
+    They are in random order, so that the first ones hold both classes in their shares.
+    """
+    names = feature_names(folder / "features", candidate)
+    train = read_frame(folder / "train", "train.parquet", names)
+    order = np.random.default_rng(0).permutation(len(train))
+    return names, values(train, names)[order], target(train)[order]
 
 
 def chapter(document: figures.Document) -> str:

@@ -13,14 +13,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from imblearn.over_sampling import SMOTE
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks.common import figures
 from benchmarks.common.pages import put, table
-from steps.features import feature_names
-from steps.frames import read_frame, target, values
+from benchmarks.scale.learning_curve import shuffled_companies
 from steps.job import log, one_thread
 from steps.resample import LARGEST_BLOCK, without_tomek_links
 
@@ -37,17 +35,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--companies", type=int, nargs="*", default=[5_000, 10_000, 20_000, 50_000])
     parser.add_argument("--block", type=int, default=LARGEST_BLOCK)
     args = parser.parse_args(argv)
-    names = feature_names(args.folder / "features", "baseline")
-    train = read_frame(args.folder / "train", "train.parquet", names)
-    X, y = values(train, names), target(train)
-    order = np.random.default_rng(0).permutation(len(y))
+    _, X, y = shuffled_companies(args.folder, "baseline")
     searches: list[dict[str, Any]] = []
     for companies in args.companies:
-        sample = order[:companies]
         with one_thread():
-            scaled = StandardScaler().fit_transform(X[sample])
-            resampled, labels = SMOTE(random_state=SEED).fit_resample(scaled, y[sample])
-            search: dict[str, Any] = {"companies": len(sample), "resampled": len(labels)}
+            scaled = StandardScaler().fit_transform(X[:companies])
+            resampled, labels = SMOTE(random_state=SEED).fit_resample(scaled, y[:companies])
+            search: dict[str, Any] = {"companies": len(scaled), "resampled": len(labels)}
             for scope, largest in (("all", len(labels)), ("blocks", args.block)):
                 started = time.process_time()
                 kept = without_tomek_links(resampled, labels, largest=largest)

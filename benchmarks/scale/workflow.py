@@ -30,22 +30,20 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--folder", type=Path, default=figures.BUILD / "scale", help="folder for the data and models"
     )
-    parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("--docs", type=Path, default=PAGE, help="page to write the figures into")
     args = parser.parse_args(argv)
     for factor in args.factors:
         for measured in run_steps(args.folder / str(factor), factor, args.steps, args.estimators):
-            store(args.results, measured)
+            store(measured)
             log(_line(measured))
-    write(args.results, args.docs)
+    write(RESULTS, PAGE)
 
 
-def store(path: Path, measured: MeasuredStep) -> None:
+def store(measured: MeasuredStep) -> None:
     """Add a measurement to the results; it replaces an earlier one of the same step."""
-    known = figures.load(path)["steps"] if path.exists() else []
+    known = figures.load(RESULTS)["steps"] if RESULTS.exists() else []
     new = asdict(measured)
     entries = [entry for entry in known if _key(entry) != _key(new)]
-    figures.store(path, {"data": "sample data", "steps": [*entries, new]})
+    figures.store(RESULTS, {"data": "sample data", "steps": [*entries, new]})
 
 
 def _key(entry: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -31,7 +31,8 @@ from benchmarks.serving.forward import (
     parts_of_a_request,
 )
 from benchmarks.serving.tables import chapter
-from scripts.data.source import DataError, resolve
+from scripts.data.data_file import DataError
+from scripts.data.source import resolve
 from scripts.terminal.console import console
 from steps.dataset.reader import read_data
 from steps.export.files import pack_model
@@ -74,11 +75,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--rows", type=int, nargs="*", default=ROWS, help="batch sizes in rows (default: %(default)s)"
     )
-    parser.add_argument(
-        "--seconds", type=float, default=5.0, help="seconds of load on the endpoint in each run (default: 5)"
-    )
-    parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("--docs", type=Path, default=PAGE, help="page to write the figures into")
+    parser.add_argument("--seconds", type=float, default=5.0, help="duration of each load (default: 5)")
     args = parser.parse_args(argv)
     try:
         source = resolve(args.data)
@@ -100,7 +97,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         with local_aws() as server, endpoint(served.with_suffix(".tar.gz")) as url:
             loads = [load(url, server, body, clients, args.seconds) for clients in CLIENTS]
     document = figures.store(
-        args.results,
+        RESULTS,
         {
             "data": "sample data" if source.is_sample else "UCI 572",
             "served": SERVED,
@@ -109,7 +106,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             "endpoint": [asdict(one) for one in loads],
         },
     )
-    put(args.docs, "make bench-serving", chapter(document))
+    put(PAGE, "make bench-serving", chapter(document))
     console().print(Markdown(chapter(document)))
 
 

@@ -6,12 +6,10 @@ a request with the largest number of companies. All times are CPU time, which ot
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from statistics import median
 
 from benchmarks.common import figures
@@ -28,11 +26,7 @@ TURNS = 200
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Measure, print and store the figures; exit with 1 if one company takes longer than the target."""
-    parser = argparse.ArgumentParser(prog="benchmarks.serving.explain", description=__doc__)
-    parser.add_argument("--estimator", default="blend")
-    parser.add_argument(
-        "--folder", type=Path, default=figures.BUILD / "batch", help="folder for the trained model"
-    )
+    parser = figures.model_parser("benchmarks.serving.explain", __doc__)
     args = parser.parse_args(argv)
     model = unpacked_model(trained_archive(args.folder, args.estimator))
     X = sample_rows(model.contract.names, MAX_COMPANIES)

@@ -133,9 +133,7 @@ class Publication:
         """Copy the model and its contract to ``champion/``; the contract is last, because clients read it."""
         model = Location.of(package.model_data_url)
         self._s3.copy_object(
-            Bucket=self._settings.bucket,
-            Key=MODEL_KEY,
-            CopySource={"Bucket": model.bucket, "Key": model.key},
+            Bucket=self._settings.bucket, Key=MODEL_KEY, CopySource={"Bucket": model.bucket, "Key": model.key}
         )
         published = {**contract, "version": str(package.version), "model_package_arn": package.arn}
         self._s3.put_object(

@@ -66,11 +66,7 @@ def build_document(contract: Contract | None) -> dict[str, Any]:
     """
     return {
         "openapi": "3.1.0",
-        "info": {
-            "title": "Bankruptcy risk API",
-            "version": "1.0.0",
-            "description": _DESCRIPTION.strip(),
-        },
+        "info": {"title": "Bankruptcy risk API", "version": "1.0.0", "description": _DESCRIPTION.strip()},
         # Relative to the document's own URL, so it is right for any stage or domain.
         "servers": [{"url": "."}],
         "security": [{"apiKey": []}],

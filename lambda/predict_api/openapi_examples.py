@@ -49,11 +49,7 @@ def answer_examples(contract: Contract) -> dict[str, Any]:
         "effect": 0.84,
         "direction": "raises",
     }
-    more = {
-        "timestamp": _TIME,
-        "model": {"version": "3", "contract": contract.hash},
-        "warnings": [],
-    }
+    more = {"timestamp": _TIME, "model": {"version": "3", "contract": contract.hash}, "warnings": []}
     return {
         "one": _example("One company", {**prediction, **more}),
         "explained": _example(

@@ -81,9 +81,7 @@ class Engine:
         verb = operation.upper()
         with self.lock:
             self._status(stack, f"{verb}_IN_PROGRESS", "User Initiated")
-        work: dict[str, Callable[[], None]] = {
-            "delete": lambda: self._delete(stack),
-        }
+        work: dict[str, Callable[[], None]] = {"delete": lambda: self._delete(stack)}
         if plan is not None:
             work["create"] = lambda: self._create(stack, plan)
             work["update"] = lambda: self._update(stack, plan)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 CSV = "text/csv"
-JSON_TYPES = frozenset({"application/json", "application/jsonlines"})
 MEBIBYTE = 1024 * 1024
 
 _FILTER = re.compile(

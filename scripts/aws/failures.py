@@ -10,7 +10,8 @@ from scripts.errors import ScriptError
 _DENIED = {"403", "AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
 _THROTTLED = {"RequestLimitExceeded", "SlowDown", "TooManyRequestsException"}
 _BAD_CREDENTIALS = {"InvalidClientTokenId", "SignatureDoesNotMatch", "UnrecognizedClientException"}
-_PIPELINE_OPERATIONS = {"ListPipelineExecutions", "StartPipelineExecution"}
+# What these need is made by `bankruptcy deploy`.
+_DEPLOYED_OPERATIONS = {"ListModelPackages", "ListPipelineExecutions", "StartPipelineExecution"}
 # S3 denies these without a message, and the permissions they need have other names.
 _SILENT = {"HeadBucket": "s3:ListBucket", "HeadObject": "s3:GetObject and s3:ListBucket"}
 _GONE_CODES = {"404", "NoSuchBucket", "NoSuchEntity", "NoSuchKey", "ParameterNotFound"}
@@ -63,7 +64,7 @@ def _explain_response(error: ClientError) -> AwsError:
             f"The bucket {name} does not exist." if name else "The bucket does not exist.",
             "If it is the project's own bucket, create it with `bankruptcy deploy`.",
         )
-    if code == "ResourceNotFound" and operation in _PIPELINE_OPERATIONS:
+    if operation in _DEPLOYED_OPERATIONS and is_gone(error):
         return AwsError(f"{message.rstrip('.')}.", "Run `bankruptcy deploy` first.")
     return AwsError(f"AWS rejected {operation} ({code}): {message}")
 

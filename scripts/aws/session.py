@@ -78,7 +78,10 @@ def connect(project: str, *, local: bool = False, region: str | None = None) -> 
 
     url = os.environ.get("AWS_ENDPOINT_URL")
     if local:
-        use_local_aws(url or f"http://127.0.0.1:{LOCAL_PORT}", region)
+        if url:
+            use_local_aws(url, region)
+        else:  # AWS_DEFAULT_REGION is then that of real AWS
+            use_local_aws(f"http://127.0.0.1:{LOCAL_PORT}", region or LOCAL_REGION)
     elif url and _is_loopback(url):
         os.environ["NO_PROXY"] = _no_proxy()
     session = boto3.Session(region_name=region)

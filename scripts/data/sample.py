@@ -68,12 +68,6 @@ def csv_bytes(rows: int = ROWS, seed: int = 0) -> bytes:
     return generate(rows, seed).to_csv(index=False, lineterminator="\n").encode()
 
 
-def write_csv(path: Path, rows: int = ROWS, seed: int = 0) -> Path:
-    """Write sample data to a CSV file and return its path."""
-    path.write_bytes(csv_bytes(rows, seed))
-    return path
-
-
 def version() -> str:
     """Return a short hash of the statistics and this module, which determine the sample."""
     digest = hashlib.sha256(STATISTICS_PATH.read_bytes())

@@ -19,8 +19,6 @@ from scripts.data.data_file import (
     unzip_csv,
 )
 
-__all__ = ["UCI_SHA256", "DataError", "DataUnavailableError", "cache_folder", "fetch", "resolve"]
-
 UCI_URL = "https://archive.ics.uci.edu/static/public/572/taiwanese+bankruptcy+prediction.zip"
 UCI_FILE_NAME = "taiwanese-bankruptcy.csv"
 TIMEOUT_SECONDS = 10.0

@@ -58,8 +58,12 @@ def choose_model(aws: Aws, version: int | None) -> Model:
             f"{others}.",
         )
     package = describe_version(aws, known[wanted].arn)
-    contract = read_contract(aws, metadata_of(package).get("ContractUri", ""))
+    uri = metadata_of(package).get("ContractUri")
+    contract = read_contract(aws, uri) if uri else None
     if contract is None:
-        raise ScoringError(f"The contract of version {wanted} is missing from the bucket.")
+        raise ScoringError(
+            f"The contract of version {wanted} is missing, so its columns are unknown.",
+            "Choose another version with --version.",
+        )
     instance_types = package.get("InferenceSpecification", {}).get("SupportedTransformInstanceTypes", [])
     return Model(known[wanted].arn, wanted, tuple(feature_names(contract)), tuple(instance_types))

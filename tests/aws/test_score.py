@@ -286,6 +286,22 @@ def run_without_model(aws: Aws, source: str, target: str) -> None:
     score(aws, Order(source, target, None, "scoring-score-test", ROLE), model, lambda *_: None)
 
 
+@pytest.mark.parametrize("recorded", [True, False])
+def test_a_version_without_its_contract_is_rejected(
+    aws: Aws, register: Callable[[str], None], recorded: bool
+) -> None:
+    register("Approved")
+    if recorded:
+        aws.client("s3").delete_object(Bucket=aws.project.bucket, Key="models/contract.json")
+    else:
+        aws.client("sagemaker").update_model_package(
+            ModelPackageArn=choose_model(aws, None).arn, CustomerMetadataPropertiesToRemove=["ContractUri"]
+        )
+    with pytest.raises(ScoringError, match="The contract of version 1 is missing") as failed:
+        choose_model(aws, None)
+    assert failed.value.hint == "Choose another version with --version."
+
+
 def test_the_champion_scores_or_else_the_newest_approved_version(
     aws: Aws, register: Callable[[str], None]
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from typing import Any
 
 import pytest
@@ -14,8 +15,10 @@ from support.repository import ROOT
 import inference
 from inference import explain, request
 from inference.forward import FAMILIES
+from local_aws.base.clients import client_environment
 from local_aws.cloudformation.template import Template
 from pipeline import definition, parameters, project
+from scripts.aws.session import local_environment
 from scripts.data import data_file
 from scripts.deploy import deployment, endpoint
 from scripts.model import contracts
@@ -93,7 +96,12 @@ def test_the_default_of_min_roc_auc_is_the_same_in_the_pipeline_and_in_evaluate(
     assert f'"--min-roc-auc", type=float, default={parameters.MIN_ROC_AUC}' in inspect.getsource(evaluate)
 
 
+def test_the_command_line_uses_the_credentials_of_local_aws() -> None:
+    variables = local_environment("http://127.0.0.1:4600", "eu-west-1")
+    variables.pop("NO_PROXY", None)  # depends on the machine
+    assert variables.items() <= client_environment("http://127.0.0.1:4600", "eu-west-1").items()
+
+
 def test_every_exported_stage_has_a_forward_pass() -> None:
-    source_code = inspect.getsource(served)
-    kinds = {kind for kind in FAMILIES if f'"kind": "{kind}"' in source_code}
-    assert kinds == set(FAMILIES)
+    kinds = re.findall(r'"kind": "([^"]+)"', inspect.getsource(served))
+    assert set(kinds) == set(FAMILIES)

@@ -11,7 +11,7 @@ from support.small_models import register_folder
 
 from local_aws.server import LocalAws
 from scripts.aws.session import connect, use_local_aws
-from scripts.data.sample import write_csv
+from scripts.data.sample import csv_bytes
 from scripts.deploy.deployment import deploy
 from scripts.deploy.waiting import Waiting
 from scripts.model.approval import find_version, set_approval, wait_until_served
@@ -40,7 +40,7 @@ def _train(root: Path) -> None:
     folders = {name: root / name for name in ("data", "train", "test", "features")}
     options = {name: [f"--{name}", str(folder)] for name, folder in folders.items()}
     folders["data"].mkdir()
-    write_csv(folders["data"] / "companies.csv", rows=2400, seed=1)
+    (folders["data"] / "companies.csv").write_bytes(csv_bytes(rows=2400, seed=1))
     select_features.main([*options["data"], *options["train"], *options["test"], *options["features"]])
     into = ["--model-dir", str(root / "model"), "--estimator", ESTIMATOR]
     train_recommended.main([*options["train"], *options["features"], *into])

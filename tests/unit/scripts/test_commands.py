@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -14,6 +15,7 @@ import typer.main
 from botocore.exceptions import EndpointConnectionError
 from typer.testing import CliRunner
 
+from scripts.aws.session import LOCAL_REGION, ConnectionFailedError, connect
 from scripts.cli import app
 from scripts.errors import ScriptError, UsageError
 from scripts.terminal.options import parse_parameters
@@ -190,6 +192,29 @@ def test_local_together_with_an_endpoint_url_means_that_address(monkeypatch: pyt
     result = RUNNER.invoke(app, ["status", "--local"])
     assert result.exit_code == 1
     assert f"Local AWS does not answer at {url}." in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("url", "given", "expected"),
+    [
+        (None, None, LOCAL_REGION),
+        (None, "ap-south-1", "ap-south-1"),
+        ("http://127.0.0.1:1", None, "us-east-1"),
+    ],
+)
+def test_local_alone_means_the_default_region(
+    url: str | None, given: str | None, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "NO_PROXY"):
+        monkeypatch.setenv(name, "x")
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    if url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+    monkeypatch.setattr("scripts.aws.session.LOCAL_PORT", _free_port())
+    with pytest.raises(ConnectionFailedError):
+        connect("bankruptcy", local=True, region=given)
+    assert os.environ["AWS_DEFAULT_REGION"] == expected
 
 
 @pytest.mark.parametrize("port", [4600, 4601])

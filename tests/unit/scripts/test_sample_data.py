@@ -1,6 +1,6 @@
 """Sample data has the shape of the real file, depends only on the seed, and can be learned from."""
 
-from pathlib import Path
+import io
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import QuantileTransformer
 
-from scripts.data.sample import generate, write_csv
+from scripts.data.sample import csv_bytes, generate
 from scripts.data.sample_statistics import STATISTICS_PATH, averaged_quantiles, make_statistics, repair_units
 
 
@@ -57,12 +57,12 @@ def test_the_sample_ranks_companies_about_as_well_as_the_real_file(sample: pd.Da
     assert 0.90 < roc_auc_score(target, scores) < 0.97
 
 
-def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
-    first = write_csv(tmp_path / "a.csv", rows=300, seed=3).read_bytes()
+def test_the_same_seed_gives_the_same_bytes() -> None:
+    first = csv_bytes(rows=300, seed=3)
 
-    assert write_csv(tmp_path / "b.csv", rows=300, seed=3).read_bytes() == first
-    assert write_csv(tmp_path / "c.csv", rows=300, seed=4).read_bytes() != first
-    assert pd.read_csv(tmp_path / "a.csv").equals(generate(300, 3))
+    assert csv_bytes(rows=300, seed=3) == first
+    assert csv_bytes(rows=300, seed=4) != first
+    assert pd.read_csv(io.BytesIO(first)).equals(generate(300, 3))
 
 
 @pytest.mark.parametrize(("rows", "bankrupt"), [(2, 1), (100, 3), (1000, 32)])
