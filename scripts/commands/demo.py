@@ -41,11 +41,22 @@ def demo(
             if keep:
                 _show_settings(server.url)
                 _wait_for_interrupt()
+            else:
+                _show_next_steps()
     except KeyboardInterrupt:
         show("\nLocal AWS has stopped.")  # the first line end ends an unfinished table
         raise
     if keep:
         show("Local AWS has stopped.")
+
+
+def _described(file: DataFile) -> str:
+    # Sample data is named beside every figure.
+    return f"a company that went bankrupt{' (sample data)' if file.is_sample else ''}"
+
+
+def _show_next_steps() -> None:
+    show("\nNext  open the report in a browser. To run every step yourself: `bankruptcy local start`")
 
 
 def _show_settings(url: str) -> None:
@@ -89,7 +100,7 @@ def _run(aws: Aws, file: DataFile) -> None:
     names = [feature["name"] for feature in client.get("/model")["features"]]
     answer = client.predict({"data": [company[name] for name in names]})
     seconds = time.monotonic() - began
-    show(f"\n[bold]POST[/] {client.url}/predict  (a company that went bankrupt; {len(names)} numbers)")
+    show(f"\n[bold]POST[/] {client.url}/predict  ({_described(file)}; {len(names)} numbers)")
     console().print_json(json.dumps(answer))
     show(f"\nFrom the start of the execution to this answer: [bold]{seconds:.1f} s[/]")
 
