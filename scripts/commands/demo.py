@@ -52,11 +52,12 @@ def demo(
 
 def _described(file: DataFile) -> str:
     # Sample data is named beside every figure.
-    return f"a company that went bankrupt{' (sample data)' if file.is_sample else ''}"
+    return f"{'sample data: ' if file.is_sample else ''}a company that went bankrupt"
 
 
 def _show_next_steps() -> None:
-    show("\nNext  open the report in a browser. To run every step yourself: `bankruptcy local start`")
+    show("\nNext  open the report in a browser; docs/api.md explains the answer.")
+    show("      To run every step yourself, begin with `bankruptcy local start`.")
 
 
 def _show_settings(url: str) -> None:

@@ -79,7 +79,8 @@ def test_the_demo_ends_with_the_next_steps(shown: list[str]) -> None:
     result = RUNNER.invoke(app, ["demo"])
 
     assert result.exit_code == 0
-    assert shown[-2].strip().startswith("Next  open the report")
+    assert shown[-3].strip().startswith("Next  open the report")
+    assert "`bankruptcy local start`" in shown[-2]
     assert shown[-1] == "stopped"
 
 
