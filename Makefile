@@ -21,7 +21,7 @@ COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate
 	test-api-inputs bench-quality bench-judge model-card bench-serving bench-explain bench-api bench-functions \
 	bench-batch bench-scale
 
-help:  ## show this list
+help:  ## show this list; `make TARGET PYTHON=python3.12` chooses the interpreter
 	@awk -F ':.*## ' '/^## /{printf "\n%s\n", substr($$0, 4)} /^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' \
 		$(MAKEFILE_LIST)
 

@@ -97,6 +97,10 @@ class RequestHandler(MotoRequestHandler):  # type: ignore[misc]
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Do not log requests; clients see their own errors."""
 
+    def log_error(self, format: str, *arguments: Any) -> None:  # noqa: A002 - the name in the base class
+        """Log instead of printing: connections that stay idle until the timeout are normal."""
+        logger.debug(format, *arguments)
+
 
 class Server(ThreadedWSGIServer):  # type: ignore[misc]
     """Tracks open connections, so that stopping can also close idle ones."""

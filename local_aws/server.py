@@ -210,8 +210,5 @@ def _listen(port: int) -> socket.socket:
         listener.listen(128)
     except OSError as error:
         listener.close()
-        raise PortInUseError(
-            f"Port {port} on {HOST} is not free ({error.strerror}); choose another port or stop the program "
-            "that listens there."
-        ) from error
+        raise PortInUseError(f"Port {port} on {HOST} is not free ({error.strerror}).") from error
     return listener

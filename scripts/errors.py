@@ -18,7 +18,9 @@ class ScriptError(Exception):
     code: str = "failed"
 
     def __init__(self, problem: str, hint: str = "") -> None:
-        super().__init__(f"{problem} {hint}".rstrip())
+        # After a list of problems, the hint starts a new line.
+        separator = "\n" if "\n" in problem else " "
+        super().__init__(f"{problem}{separator}{hint}".rstrip())
         self.problem = problem
         self.hint = hint
 

@@ -62,7 +62,7 @@ def _explain_response(error: ClientError) -> AwsError:
         name = error.response["Error"].get("BucketName")
         return AwsError(
             f"The bucket {name} does not exist." if name else "The bucket does not exist.",
-            "If it is the project's own bucket, create it with `bankruptcy deploy`.",
+            "If it is the project's own bucket, run `bankruptcy deploy` first.",
         )
     if operation in _DEPLOYED_OPERATIONS and is_gone(error):
         return AwsError(f"{message.rstrip('.')}.", "Run `bankruptcy deploy` first.")

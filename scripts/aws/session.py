@@ -102,7 +102,8 @@ def connect(project: str, *, local: bool = False, region: str | None = None) -> 
             # The text of a connection error only repeats the address.
             reason = "" if isinstance(error, EndpointConnectionError) else f": {error}".rstrip(".")
             raise ConnectionFailedError(
-                f"Local AWS does not answer at {url}{reason}.", "Start it with `bankruptcy local start`."
+                f"Local AWS does not answer at {url}{reason}.",
+                "Start it with `bankruptcy local start` in another terminal.",
             ) from error
         raise ConnectionFailedError(
             f"AWS did not return the account: {error}.",

@@ -34,7 +34,7 @@ def describe(data: DataOption = None) -> None:
     file = resolve(data)
     facts = describe_file(file)
     show(f"[italic]{file.description}[/]")
-    console().print(facts_table(facts.items()))
+    console().print(facts_table([("file", str(file.path)), *facts.items()]))
 
 
 @app.command()

@@ -41,11 +41,23 @@ def demo(
             if keep:
                 _show_settings(server.url)
                 _wait_for_interrupt()
+            else:
+                _show_next_steps()
     except KeyboardInterrupt:
         show("\nLocal AWS has stopped.")  # the first line end ends an unfinished table
         raise
     if keep:
         show("Local AWS has stopped.")
+
+
+def _described(file: DataFile) -> str:
+    # Sample data is named beside every figure.
+    return f"{'sample data: ' if file.is_sample else ''}a company that went bankrupt"
+
+
+def _show_next_steps() -> None:
+    show("\nNext  open the report in a browser; docs/api.md explains the answer.")
+    show("      To run every step yourself, begin with `bankruptcy local start`.")
 
 
 def _show_settings(url: str) -> None:
@@ -89,7 +101,7 @@ def _run(aws: Aws, file: DataFile) -> None:
     names = [feature["name"] for feature in client.get("/model")["features"]]
     answer = client.predict({"data": [company[name] for name in names]})
     seconds = time.monotonic() - began
-    show(f"\n[bold]POST[/] {client.url}/predict  (a company that went bankrupt; {len(names)} numbers)")
+    show(f"\n[bold]POST[/] {client.url}/predict  ({_described(file)}; {len(names)} numbers)")
     console().print_json(json.dumps(answer))
     show(f"\nFrom the start of the execution to this answer: [bold]{seconds:.1f} s[/]")
 

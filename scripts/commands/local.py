@@ -35,7 +35,11 @@ def start(
     try:
         server.start()
     except PortInUseError as error:
-        raise ConnectionFailedError(str(error)) from error
+        raise ConnectionFailedError(
+            str(error),
+            "If local AWS already runs in another terminal, use that one or stop it with Ctrl-C. "
+            "`bankruptcy local start --port N` uses another port.",
+        ) from error
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())

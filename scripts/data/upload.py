@@ -21,7 +21,10 @@ def check(file: DataFile) -> None:
     try:
         read_data(file.path)
     except StepError as error:
-        raise DataError(error.problem, error.hint) from error
+        hint = error.hint
+        if "\nheader: " in error.problem:
+            hint += " docs/your-own-data.md explains how to use another table."
+        raise DataError(error.problem, hint) from error
 
 
 def upload(aws: Aws, file: DataFile) -> str:

@@ -110,7 +110,7 @@ def resolve_execution(aws: Aws, arn_or_id: str | None) -> str:
             "Start one with `bankruptcy pipeline start`.",
         )
     raise ExecutionError(
-        f"None of the newest {len(known)} executions is called {arn_or_id}.",
+        f"No recent execution of {aws.project.pipeline} is called {arn_or_id}.",
         "List them with `bankruptcy pipeline list`.",
     )
 

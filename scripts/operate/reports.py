@@ -36,9 +36,14 @@ def find_reported(aws: Aws, arn_or_id: str | None) -> Execution:
         execution = describe(sagemaker, item.arn)
         if evaluation_uri(sagemaker, execution) is not None:
             return execution
+    if known and known[0].status == "Executing":
+        raise ExecutionError(
+            f"There is no report yet: execution {known[0].id} is still running.",
+            "`bankruptcy pipeline status` shows its progress.",
+        )
+    searched = f"None of the newest {_SEARCHED} executions" if len(known) == _SEARCHED else "No execution"
     raise ExecutionError(
-        f"None of the newest {len(known)} executions of {aws.project.pipeline} has a report.",
-        "`bankruptcy pipeline start --wait` makes one.",
+        f"{searched} of {aws.project.pipeline} has a report.", "`bankruptcy pipeline start --wait` makes one."
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import logging
 import socket
 import threading
 from collections.abc import Iterator
@@ -65,6 +66,15 @@ def test_a_connection_carries_many_requests(port: int) -> None:
         (200, b"heard last", "10"),
     ]
     assert len(used) == 1
+
+
+def test_an_idle_connection_is_closed_without_a_message(
+    port: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(RequestHandler, "timeout", 0.1)
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as client:
+        assert client.recv(1) == b""
+    assert [record for record in caplog.records if record.levelno >= logging.INFO] == []
 
 
 def test_a_client_that_expects_100_continue_gets_it_once(port: int) -> None:

@@ -89,6 +89,7 @@ def test_local_start_reports_a_port_in_use() -> None:
         result = RUNNER.invoke(app, ["local", "start", "--port", str(taken.getsockname()[1])])
     assert result.exit_code == 1
     assert "is not free" in result.output
+    assert "`bankruptcy local start --port N` uses another port." in " ".join(result.output.split())
 
 
 def commands_of(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

@@ -51,10 +51,9 @@ def test_a_successful_execution_shows_the_next_commands(monkeypatch: pytest.Monk
     assert result.stdout.splitlines()[-1] == expected
 
 
-@pytest.mark.parametrize(("during", "status"), [("_run", 130), ("time.sleep", 0)])
-def test_ctrl_c_stops_local_aws_and_the_demo(
-    during: str, status: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Let the demo do nothing; return what it shows."""
     shown: list[str] = []
 
     class Server:
@@ -73,6 +72,22 @@ def test_ctrl_c_stops_local_aws_and_the_demo(
     for name in ("use_local_aws", "connect", "_run"):
         monkeypatch.setattr(f"scripts.commands.demo.{name}", lambda *_: None)
     monkeypatch.setattr("scripts.commands.demo.show", lambda text, **_: shown.append(text))
+    return shown
+
+
+def test_the_demo_ends_with_the_next_steps(shown: list[str]) -> None:
+    result = RUNNER.invoke(app, ["demo"])
+
+    assert result.exit_code == 0
+    assert shown[-3].strip().startswith("Next  open the report")
+    assert "`bankruptcy local start`" in shown[-2]
+    assert shown[-1] == "stopped"
+
+
+@pytest.mark.parametrize(("during", "status"), [("_run", 130), ("time.sleep", 0)])
+def test_ctrl_c_stops_local_aws_and_the_demo(
+    during: str, status: int, shown: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(f"scripts.commands.demo.{during}", interrupt)
 
     result = RUNNER.invoke(app, ["demo", "--keep"])

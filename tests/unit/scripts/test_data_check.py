@@ -68,6 +68,19 @@ def test_an_invalid_file_is_not_uploaded(aws: Any, invalid: tuple[Path, str]) ->
     assert aws.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
 
 
+def test_another_table_is_not_uploaded(aws: Any, tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text("a,b\n1,2\n", encoding="utf-8")
+
+    result = RUNNER.invoke(app, ["data", "upload", "--data", str(path)])
+
+    assert result.exit_code == 1
+    *_, problem, hint = result.output.splitlines()
+    assert problem.startswith("header: column ")
+    assert hint.startswith("Expected: ")
+    assert hint.endswith("docs/your-own-data.md explains how to use another table.")
+
+
 def test_a_valid_file_is_uploaded(
     aws: Any, companies: Callable[..., pd.DataFrame], data_file: Any, tmp_path: Path
 ) -> None:
