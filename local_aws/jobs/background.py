@@ -17,6 +17,7 @@ from typing import Generic, TypeVar
 from local_aws.base.clients import Clients
 from local_aws.base.clock import now
 from local_aws.base.logs import LogShipper
+from local_aws.base.memory import release_memory
 from local_aws.endpoints.host import EndpointError
 from local_aws.jobs.files import JobError
 
@@ -152,6 +153,7 @@ class BackgroundJobs(ABC, Generic[AnyJob]):
                 # If the job outlived a reset, a newer job may have its name.
                 if self._jobs.get(job.name) is job:
                     del self._jobs[job.name]
+            release_memory()
 
     def _final_state(self, job: AnyJob, work: Callable[[AnyJob], None]) -> JobState:
         status = secondary = "Completed"

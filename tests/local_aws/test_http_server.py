@@ -144,7 +144,8 @@ def test_a_body_that_cannot_be_read_is_reported_at_once(port: int, request_bytes
     "sent", [b"", b"POST / HTTP/1.1\r\nHost: x\r\n", b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nhalf"]
 )
 def test_a_connection_that_says_nothing_more_is_closed(
-    port: int, sent: bytes, monkeypatch: pytest.MonkeyPatch
+    port: int, sent: bytes, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(RequestHandler, "timeout", 0.2)
     assert send(port, sent) == b""
+    assert capfd.readouterr() == ("", "")
