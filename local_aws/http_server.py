@@ -94,10 +94,6 @@ class RequestHandler(MotoRequestHandler):  # type: ignore[misc]
         self.wfile.flush()
         return go_on
 
-    def log_error(self, format: str, *values: Any) -> None:  # noqa: A002 - the base class's name
-        """Log a broken or idle connection for debugging only."""
-        logger.debug(format, *values)
-
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Do not log requests; clients see their own errors."""
 
