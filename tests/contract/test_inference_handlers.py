@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -370,6 +371,48 @@ def test_a_hundred_thousand_companies_are_answered_and_one_more_is_rejected(mode
         "validation_failed",
         {(): "100001 companies are too many. Send at most 100000 at once."},
     )
+
+
+MILLION = 1_000_000
+# Body, content type, and the message for the location.
+EMPTY: list[tuple[str, str, str, tuple[Any, ...], str]] = [
+    ("commas", "," * 3 * MILLION, CSV, (0,), "Line 1 has 3000001 cells; at most 10000 are allowed."),
+    ("blanks", "1,2,3\n" + " ," * 2 * MILLION, CSV, (1,), "Line 2 has 2000001 cells"),
+    ("quotes", '"",' * MILLION, CSV, (0,), "Line 1 has 1000001 cells"),
+    ("lines of commas", ("," * 59 + "\n") * 100_000, CSV, (0,), "has 60 numbers; it must have 3"),
+    ("newlines", "\n" * 6 * MILLION, CSV, (), "no companies"),
+    ("returns", "\r\n" * 3 * MILLION, LINES, (), "no companies"),
+    ("blank lines", "1,2,3\n" + "\n" * 5 * MILLION + "1,2,3\n", CSV, (), "5000002 companies are too many"),
+]
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "loc", "message"), [case[1:] for case in EMPTY], ids=[c[0] for c in EMPTY]
+)
+def test_millions_of_empty_cells_and_lines_are_rejected_in_under_a_second(
+    model: inference.Model, body: str, content_type: str, loc: tuple[Any, ...], message: str
+) -> None:
+    started = time.process_time()
+    status, _, details = error(model, body, content_type)
+    assert time.process_time() - started < 1.0
+    assert status == 422
+    assert message in details[loc]
+
+
+def test_lines_after_the_first_twenty_problems_are_not_parsed(model: inference.Model) -> None:
+    # GIVEN 20 lines with a problem each, then a line that is not CSV
+    body = "1,2,3\n" + "1,,3\n" * 20 + '"'
+    _, _, details = error(model, body, CSV)
+    assert list(details) == [(line, 1) for line in range(1, 21)]
+    # WHEN there is one problem fewer, THEN that line is reached
+    assert error(model, "1,2,3\n" + "1,,3\n" * 19 + '"', CSV)[2].keys() == {(20,)}
+
+
+def test_a_line_has_at_most_ten_thousand_cells(model: inference.Model) -> None:
+    assert error(model, "1," * 9_999 + "1", CSV)[2] == {
+        (0,): "The company has 10000 numbers; it must have 3."
+    }
+    assert "10001 cells; at most 10000" in error(model, "1," * 10_000 + "1", CSV)[2][(0,)]
 
 
 def test_the_largest_numbers_have_probabilities(model: inference.Model) -> None:
