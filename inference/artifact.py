@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import time
 import zipfile
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +23,14 @@ from inference.forward.calibration import Sigmoid
 from inference.forward.stage import Floats, Stage
 
 FORMAT: Final = 1
+# Limits on a model's files, far above this project's models: they have 16 kB of JSON, under 1 MB of arrays,
+# 6 to 40 arrays and 4 to 20 stages. Larger files are rejected before anything is built from them.
+MAX_JSON_BYTES: Final = 4_000_000
+MAX_NPZ_BYTES: Final = 200_000_000
+MAX_ARRAYS: Final = 2_000
+MAX_STAGES: Final = 200
+# The signature of each entry in a zip archive's directory.
+_ENTRY: Final = b"PK\x01\x02"
 # The stages' intermediate arrays have at most this many rows, which limits memory.
 CHUNK_ROWS: Final = 512
 # The longest time that a large batch runs before other requests of the worker get a turn.
@@ -101,12 +111,14 @@ def load(folder: Path) -> Model:
     Raises
     ------
     ArtifactError
-        If a file is missing or damaged, the files do not belong together, or the format is unsupported.
+        If a file is missing, damaged or too large, the files do not belong together, or the format is
+        unsupported.
     """
     description = _read_description(folder / "model.json")
     contract = Contract.from_facts(description["contract"])
-    arrays = _read_arrays(folder / "model.npz", description["model_npz_sha256"])
     specs = description["stages"]
+    _check_stages(specs)
+    arrays = _read_arrays(folder / "model.npz", description["model_npz_sha256"])
     stages = chain(specs, arrays, len(contract.names))
     calibration = stages.pop() if stages else None
     if not isinstance(calibration, Sigmoid):
@@ -114,18 +126,25 @@ def load(folder: Path) -> Model:
     return Model(contract, stages, calibration)
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path, limit: int) -> bytes:
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            content = file.read(limit + 1) if size <= limit else b""
     except OSError as error:
         raise ArtifactError(
             f"{path} cannot be read ({error.strerror}); a model folder holds model.json and model.npz."
         ) from error
+    if max(size, len(content)) > limit:
+        raise ArtifactError(
+            f"{path} has {size:,} bytes; at most {limit:,} are allowed. Export a smaller model."
+        )
+    return content
 
 
 def _read_description(path: Path) -> dict[str, Any]:
     try:
-        description = json.loads(_read(path))
+        description = json.loads(_read(path, MAX_JSON_BYTES))
     except (ValueError, RecursionError) as error:
         raise ArtifactError(
             f"{path} is damaged: it is not JSON ({error}). Export the model again."
@@ -145,19 +164,55 @@ def _read_description(path: Path) -> dict[str, Any]:
     return description
 
 
+def _check_stages(specs: list[dict[str, Any]]) -> None:
+    """Raise if there are too many stages, or if stages share arrays, whose copies could fill the memory.
+
+    A blend's members count, too. Their form is checked when they are built.
+    """
+    chains: list[Any] = [specs]
+    for spec in specs:
+        members = spec.get("members")
+        chains += members if isinstance(members, list) else []
+    # An empty member counts as a stage.
+    count = sum(max(1, len(each)) if isinstance(each, list) else 1 for each in chains)
+    if count > MAX_STAGES:
+        raise ArtifactError(
+            f"The model has {count:,} stages, with those of its blends; at most {MAX_STAGES} are allowed. "
+            "Export a model with fewer stages."
+        )
+    stages = [spec for each in chains if isinstance(each, list) for spec in each]
+    owners = Counter(
+        spec["arrays"] for spec in stages if isinstance(spec, Mapping) and isinstance(spec.get("arrays"), str)
+    )
+    repeated = [name for name, uses in owners.items() if uses > 1]
+    if repeated:
+        raise ArtifactError(
+            f"{owners[repeated[0]]} stages have the arrays {repeated[0]!r}; each stage needs its own. "
+            "Export the model again."
+        )
+
+
 def _read_arrays(path: Path, sha256: str) -> dict[str, npt.NDArray[Any]]:
-    content = _read(path)
+    content = _read(path, MAX_NPZ_BYTES)
     found = hashlib.sha256(content).hexdigest()
     if found != sha256:
         raise ArtifactError(
             f"{path} is damaged or belongs to another model: its SHA-256 is {found}, "
             f"model.json states {sha256}."
         )
+    # Reading the directory of an archive with millions of entries takes seconds, so count them first.
+    entries = content.count(_ENTRY)
+    if entries > MAX_ARRAYS:
+        raise ArtifactError(
+            f"{path} has about {entries:,} arrays; at most {MAX_ARRAYS:,} are allowed. "
+            "Export a smaller model."
+        )
     try:
         # np.load would return the raw bytes of members that are not arrays.
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            _check_members(archive.infolist(), len(content))
             return {
-                name.removesuffix(".npy"): np.lib.format.read_array(
+                _array_name(name): np.lib.format.read_array(
                     io.BytesIO(archive.read(name)), allow_pickle=False
                 )
                 for name in archive.namelist()
@@ -167,3 +222,22 @@ def _read_arrays(path: Path, sha256: str) -> dict[str, npt.NDArray[Any]]:
         raise ArtifactError(
             f"{path} is not an archive of plain arrays ({error}). Export the model again."
         ) from error
+
+
+def _check_members(members: Sequence[zipfile.ZipInfo], size: int) -> None:
+    """Raise ValueError if an archive's members must not be read."""
+    names = Counter(_array_name(member.filename) for member in members)
+    repeated = [name for name, count in names.items() if count > 1]
+    if repeated:
+        raise ValueError(f"it has {names[repeated[0]]} members {repeated[0]!r}; one is allowed")
+    # A compressed member could be thousands of times larger than the archive.
+    packed = [member.filename for member in members if member.compress_type != zipfile.ZIP_STORED]
+    if packed:
+        raise ValueError(f"the member {packed[0]!r} is compressed; only stored members are allowed")
+    stated = sum(member.file_size for member in members)
+    if stated > size:
+        raise ValueError(f"its members have {stated:,} bytes, but the archive only {size:,}")
+
+
+def _array_name(member: str) -> str:
+    return member.removesuffix(".npy")
