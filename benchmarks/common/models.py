@@ -18,7 +18,7 @@ import inference
 from benchmarks.common.figures import ROOT
 from benchmarks.common.steps import run_steps
 from inference import handlers
-from steps.export.files import unpack_model
+from steps.export.archive import unpack_model
 from steps.resample import resample
 from steps.train_baseline import baseline_network
 

@@ -94,7 +94,7 @@ def run_steps(
 
 def _pack(folder: Path) -> None:
     """Archive a trained model as SageMaker does; the time for it is not measured."""
-    from steps.export.files import pack_model  # noqa: PLC0415 (Keeps scikit-learn out of the measuring process.)
+    from steps.export.archive import pack_model  # noqa: PLC0415 (Keeps scikit-learn out of the measuring process.)
 
     if (folder / "model" / "model.json").exists():
         pack_model(folder / "model", folder / "model.tar.gz")

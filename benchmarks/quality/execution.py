@@ -13,7 +13,7 @@ import pandas as pd
 
 from steps import evaluate, resample, select_features, train_baseline, train_recommended
 from steps.dataset.columns import TARGET
-from steps.export.files import pack_model
+from steps.export.archive import pack_model
 
 MIN_ROC_AUC = 0.8  # the default of the pipeline's parameter MinRocAuc
 

@@ -35,7 +35,7 @@ from scripts.data.data_file import DataError
 from scripts.data.source import resolve
 from scripts.terminal.console import console
 from steps.dataset.reader import read_data
-from steps.export.files import pack_model
+from steps.export.archive import pack_model
 from steps.frames import target, values
 from steps.job import one_thread
 from steps.select_features import select

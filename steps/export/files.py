@@ -1,16 +1,12 @@
-"""Writes the folder of a served model, and packs and unpacks model.tar.gz."""
+"""Writes the folder of a served model."""
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import io
 import json
 import shutil
-import tarfile
-import tempfile
 import zipfile
-import zlib
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,7 +28,7 @@ backend-path = ["."]
 
 
 def write_model(folder: Path, served: ServedModel, contract: dict[str, Any], audit: object) -> None:
-    """Write a model folder, which SageMaker or `pack_model` archives.
+    """Write a model folder, which SageMaker or `archive.pack_model` archives.
 
     Parameters
     ----------
@@ -90,40 +86,3 @@ def _write_code(folder: Path) -> None:
     for path in (serve.__file__, build_backend.__file__):
         shutil.copy(path, folder)
     (folder / "pyproject.toml").write_text(PYPROJECT, encoding="utf-8")
-
-
-def pack_model(folder: Path, tar_path: Path) -> None:
-    """Write a folder's files into a .tar.gz whose bytes depend only on their paths and contents."""
-    tar_path.parent.mkdir(parents=True, exist_ok=True)
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
-    with (
-        tar_path.open("wb") as raw,
-        gzip.GzipFile(filename="", mode="wb", fileobj=raw, compresslevel=6, mtime=0) as compressed,
-        tarfile.open(fileobj=compressed, mode="w", format=tarfile.PAX_FORMAT) as archive,
-    ):
-        for path in files:
-            entry = tarfile.TarInfo(path.relative_to(folder).as_posix())
-            entry.size = path.stat().st_size
-            entry.mode = 0o644
-            with path.open("rb") as content:
-                archive.addfile(entry, content)
-
-
-def unpack_model(tar_path: Path, folder: Path) -> None:
-    """Unpack a model.tar.gz into a folder, never outside of it.
-
-    Raises
-    ------
-    inference.ArtifactError
-        If the archive is missing or damaged, or has an entry that points outside the folder.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        # Decompress everything first: gzip's checksum is at the end, and tarfile stops before it.
-        with gzip.open(tar_path) as compressed, tempfile.TemporaryFile() as plain:
-            shutil.copyfileobj(compressed, plain)
-            plain.seek(0)
-            with tarfile.open(fileobj=plain) as archive:
-                archive.extractall(folder, filter="data")
-    except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
-        raise inference.ArtifactError(f"{tar_path} cannot be unpacked: {error}") from error

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 import inference
-from steps.export.files import unpack_model
+from steps.export.archive import unpack_model
 from steps.frames import target, values
 from steps.job import JobError, require_file
 from steps.measures.intervals import Interval, metric_intervals

@@ -11,7 +11,8 @@ import numpy as np
 
 import inference
 from scripts.aws.session import Aws
-from steps.export.files import pack_model, write_model
+from steps.export.archive import pack_model
+from steps.export.files import write_model
 from steps.export.served import ServedModel
 
 SERVING = {"SAGEMAKER_PROGRAM": "serve.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"}

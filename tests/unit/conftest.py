@@ -68,7 +68,7 @@ class Workspace:
 def run_training_side(root: Path, frame: pd.DataFrame) -> Workspace:
     """Run all steps but Evaluate, as the pipeline does."""
     from steps import resample, select_features, train_baseline, train_recommended
-    from steps.export.files import pack_model
+    from steps.export.archive import pack_model
 
     space = Workspace(root)
     write_data(root / "data" / "companies.csv", frame)

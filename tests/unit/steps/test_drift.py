@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from steps.export.files import unpack_model
+from steps.export.archive import unpack_model
 from steps.measures.drift import population_stability, profile
 
 

@@ -18,7 +18,8 @@ import pytest
 import inference
 from steps import evaluate, train_recommended
 from steps.dataset.columns import TARGET
-from steps.export.files import pack_model, unpack_model, write_model
+from steps.export.archive import pack_model, unpack_model
+from steps.export.files import write_model
 from steps.export.served import export_pipeline
 from steps.job import JobError
 from steps.measures.metrics import roc_auc

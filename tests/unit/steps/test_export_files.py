@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ensurepip
+import gzip
 import io
 import json
 import os
@@ -17,7 +18,9 @@ import numpy as np
 import pytest
 
 import inference
-from steps.export.files import pack_model, unpack_model, write_model
+from steps.export import archive as archives
+from steps.export.archive import pack_model, unpack_model
+from steps.export.files import write_model
 from steps.export.served import ServedModel
 
 NAMES = ["debt", "cash"]
@@ -94,6 +97,116 @@ def test_an_entry_outside_the_folder_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(inference.ArtifactError, match=r"evil\.tar\.gz cannot be unpacked"):
         unpack_model(tmp_path / "evil.tar.gz", tmp_path / "inside")
     assert not (tmp_path / "escaped.txt").exists()
+
+
+def entry(name: str, size: int = 1, kind: bytes = tarfile.REGTYPE) -> tarfile.TarInfo:
+    found = tarfile.TarInfo(name)
+    found.size, found.type, found.linkname = size, kind, "model.json"
+    return found
+
+
+def write_tar(path: Path, entries: list[tarfile.TarInfo]) -> None:
+    with tarfile.open(path, "w:gz") as archive:
+        for each in entries:
+            archive.addfile(each, io.BytesIO(bytes(each.size)))
+
+
+REFUSED: list[tuple[str, list[tarfile.TarInfo], str]] = [
+    (
+        "file twice",
+        [entry("model.npz"), entry("a"), entry("model.npz")],
+        "the entry 'model.npz' is there twice",
+    ),
+    (
+        "two spellings",
+        [entry("model.npz"), entry("./x/../model.npz")],
+        "the entry 'model.npz' is there twice",
+    ),
+    (
+        "file and folder",
+        [entry("code"), entry("code", 0, tarfile.DIRTYPE)],
+        "the entry 'code' is there twice",
+    ),
+    ("entries", [entry(str(number), 0) for number in range(1_001)], "it has more than 1,000 entries"),
+    (
+        "symbolic link",
+        [entry("model.npz", 0, tarfile.SYMTYPE)],
+        "the entry 'model.npz' is neither a file nor a folder",
+    ),
+    (
+        "hard link",
+        [entry("model.npz", 0, tarfile.LNKTYPE)],
+        "the entry 'model.npz' is neither a file nor a folder",
+    ),
+    (
+        "pipe",
+        [entry("model.npz", 0, tarfile.FIFOTYPE)],
+        "the entry 'model.npz' is neither a file nor a folder",
+    ),
+]
+
+
+@pytest.mark.parametrize(("entries", "message"), [case[1:] for case in REFUSED], ids=[c[0] for c in REFUSED])
+def test_an_unsafe_archive_is_rejected_before_it_is_unpacked(
+    tmp_path: Path, entries: list[tarfile.TarInfo], message: str
+) -> None:
+    write_tar(tmp_path / "model.tar.gz", [entry("first.txt"), *entries])
+    with pytest.raises(
+        inference.ArtifactError, match=rf"model\.tar\.gz cannot be unpacked: {message}.*\. Pack "
+    ):
+        unpack_model(tmp_path / "model.tar.gz", tmp_path / "again")
+    assert contents(tmp_path / "again") == {}
+
+
+def test_a_bomb_is_rejected_before_it_is_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN 300 MB of zeros in 300 kB, and a count of the bytes that gzip unpacks
+    write_tar(tmp_path / "model.tar.gz", [entry("first.txt"), entry("model.npz", 300_000_000)])
+    counted = []
+    read = gzip.GzipFile.read
+
+    def counting(file: gzip.GzipFile, size: int | None = -1) -> bytes:
+        chunk = read(file, size)
+        counted.append(len(chunk))
+        return chunk
+
+    monkeypatch.setattr(gzip.GzipFile, "read", counting)
+    with pytest.raises(inference.ArtifactError, match=r"bytes unpack to more than 100 times as many\. Pack"):
+        unpack_model(tmp_path / "model.tar.gz", tmp_path / "again")
+    assert contents(tmp_path / "again") == {}
+    # THEN unpacking ends soon after the limit, a hundred times 300 kB
+    assert sum(counted) < 32_000_000
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_an_archive_of_too_many_bytes_is_rejected(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sparse: bool
+) -> None:
+    monkeypatch.setattr(archives, "MAX_BYTES", 50_000)
+    if sparse:
+        # A sparse file states a size that the archive does not hold.
+        member = tarfile.TarInfo("model.npz")
+        member.pax_headers = {
+            "GNU.sparse.size": "60000",
+            "GNU.sparse.map": "0,1",
+            "GNU.sparse.numblocks": "1",
+        }
+        member.size = 1
+        write_tar(tmp_path / "model.tar.gz", [member])
+    else:
+        write_tar(tmp_path / "model.tar.gz", [entry("model.npz", 60_000)])
+    with pytest.raises(
+        inference.ArtifactError, match=r"it has more than 50,000 bytes unpacked\. Pack a smaller"
+    ):
+        unpack_model(tmp_path / "model.tar.gz", tmp_path / "again")
+    assert contents(tmp_path / "again") == {}
+
+
+def test_folders_can_be_listed_more_than_once(tmp_path: Path) -> None:
+    folder = entry("code", 0, tarfile.DIRTYPE)
+    folder.mode = 0o755
+    write_tar(tmp_path / "model.tar.gz", [folder, entry("code/a.py"), folder])
+    unpack_model(tmp_path / "model.tar.gz", tmp_path / "again")
+    assert list(contents(tmp_path / "again")) == ["code/a.py"]
 
 
 @pytest.mark.parametrize("damage", ["missing", "cut", "flipped", "not a tar"])

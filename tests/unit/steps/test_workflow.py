@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from support.repository import ROOT
 
-from steps.export.files import pack_model
+from steps.export.archive import pack_model
 
 
 def start(module: str, base: Path, arguments: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
