@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import io
-import tarfile
-import zlib
 from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-
-class ArchiveError(Exception):
-    """An archive that cannot be downloaded or unpacked."""
+from local_aws.base.archives import ArchiveError, unpack
 
 
 def split_uri(uri: str) -> tuple[str, str]:
@@ -22,12 +17,12 @@ def split_uri(uri: str) -> tuple[str, str]:
 
 
 def unpack_archive(s3: Any, uri: str, folder: Path) -> None:
-    """Download a .tar.gz and unpack it into `folder`; members that would leave the folder are rejected.
+    """Download a .tar.gz and unpack it into `folder`.
 
     Raises
     ------
     ArchiveError
-        If the object cannot be downloaded or is not an intact archive.
+        If the object cannot be downloaded, or the archive cannot be unpacked safely.
     """
     bucket, key = split_uri(uri)
     folder.mkdir(parents=True, exist_ok=True)
@@ -36,8 +31,6 @@ def unpack_archive(s3: Any, uri: str, folder: Path) -> None:
     except (BotoCoreError, ClientError) as error:
         raise ArchiveError(f"Failed to download {uri}: {error}") from error
     try:
-        with tarfile.open(fileobj=io.BytesIO(body)) as archive:
-            archive.extractall(folder, filter="data")
-    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
-        # A damaged .gz raises any of the last three.
+        unpack(body, folder)
+    except ArchiveError as error:
         raise ArchiveError(f"Failed to unpack {uri}: {error}") from error

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from local_aws.base.archives import ArchiveError
 from local_aws.base.clients import Clients
 from local_aws.base.logs import LogShipper, LogStream
-from local_aws.base.s3 import ArchiveError, unpack_archive
+from local_aws.base.s3 import unpack_archive
 from local_aws.endpoints.containers import INVOCATION_SECONDS, Container, ContainerError, EndpointAnswer
 
 LOGGER = logging.getLogger(__name__)

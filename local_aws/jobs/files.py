@@ -14,7 +14,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from local_aws.base.s3 import ArchiveError, split_uri, unpack_archive
+from local_aws.base.archives import ArchiveError
+from local_aws.base.s3 import split_uri, unpack_archive
 
 OPT_ML = "/opt/ml"
 _TRANSFERS = 4
