@@ -27,6 +27,7 @@ TARGET_SECONDS = {"predict_api": 0.6, "deploy_model": 0.5}
 RUNS = 9
 # Environment variables that the functions read on import.
 _ENVIRONMENT = {
+    "API_KEY_REQUIRED": "true",
     "AWS_DEFAULT_REGION": "eu-west-1",
     "BUCKET": "bucket",
     "CORS_ORIGINS": "*",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -43,7 +44,11 @@ _DOCS_POLICY = (
 
 @dataclass(frozen=True)
 class Dependencies:
-    """The external dependencies of the API."""
+    """The external dependencies of the API.
+
+    If `key_required`, only clients with an API key can see the feature names. So the open routes, /docs and
+    /openapi.json, for which the gateway checks no key, do not contain them.
+    """
 
     contracts: ContractStore
     endpoint: Endpoint
@@ -51,6 +56,7 @@ class Dependencies:
     now: Callable[[], datetime]
     logger: Logger
     metrics: Metrics
+    key_required: bool = True
     cors_origins: tuple[str, ...] = ("*",)
 
 
@@ -116,7 +122,7 @@ def _add_routes(app: APIGatewayRestResolver, dependencies: Dependencies) -> None
 
     @app.get("/openapi.json")
     def openapi() -> Response[str]:
-        return Response(200, _JSON, _openapi_document(contracts))
+        return Response(200, _JSON, _openapi_document(dependencies))
 
     @app.get("/docs")
     def docs() -> Response[str]:
@@ -124,7 +130,7 @@ def _add_routes(app: APIGatewayRestResolver, dependencies: Dependencies) -> None
         from predict_api.docs import page  # noqa: PLC0415
 
         headers: dict[str, Any] = {"Content-Security-Policy": _DOCS_POLICY}
-        text = page("Bankruptcy risk API", _openapi_document(contracts))
+        text = page("Bankruptcy risk API", _openapi_document(dependencies))
         return Response(200, "text/html; charset=utf-8", text, headers)
 
     @app.not_found
@@ -145,14 +151,14 @@ def _add_routes(app: APIGatewayRestResolver, dependencies: Dependencies) -> None
         )
 
 
-def _openapi_document(contracts: ContractStore) -> str:
+def _openapi_document(dependencies: Dependencies) -> str:
     # Imported here because only this needs pydantic, which would slow down every cold start.
     from predict_api.openapi import build_document  # noqa: PLC0415
 
-    try:
-        contract = contracts.get()
-    except ApiError:
-        contract = None
+    contract = None
+    if not dependencies.key_required:
+        with suppress(ApiError):
+            contract = dependencies.contracts.get()
     return _serialize(build_document(contract))
 
 

@@ -33,6 +33,7 @@ def _dependencies() -> Dependencies:
         now=lambda: datetime.now(UTC),
         logger=logger,
         metrics=Metrics(),
+        key_required=os.environ["API_KEY_REQUIRED"] != "false",
         cors_origins=tuple(origin.strip() for origin in os.environ["CORS_ORIGINS"].split(",")),
     )
 

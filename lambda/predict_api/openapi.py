@@ -8,7 +8,7 @@ from pydantic.json_schema import models_json_schema
 
 from predict_api import schemas
 from predict_api.contract import Contract
-from predict_api.openapi_examples import answer_examples, error_examples, request_examples
+from predict_api.openapi_examples import PLACEHOLDER, answer_examples, error_examples, request_examples
 from predict_api.validation import MAX_BYTES, MAX_COMPANIES, MAX_EXPLAINED
 
 _REF = "#/components/schemas/"
@@ -19,6 +19,10 @@ Predicts the risk that companies go bankrupt.
 `GET /model` lists the model's features in order. Retraining can change them.
 Send the `contract` hash with a request, so that it is rejected instead of misread after such a change.
 Errors are always JSON with a stable `code`.
+"""
+_WITHOUT_NAMES = """
+This document does not name the features. In its examples, a model has three features with invented names.
+Send as many numbers as `GET /model` lists, with its names.
 """
 
 ERRORS = {
@@ -61,12 +65,13 @@ def build_document(contract: Contract | None) -> dict[str, Any]:
     Parameters
     ----------
     contract
-        The champion's contract, for exact schemas and working examples. Without one, before the first
-        deployment, the schemas are general.
+        The champion's contract, for exact schemas and working examples. Without one, because there is no
+        champion or because the names need an API key, the schemas are general and the names invented.
     """
+    description = _DESCRIPTION.strip() if contract else _DESCRIPTION.strip() + "\n" + _WITHOUT_NAMES.rstrip()
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Bankruptcy risk API", "version": "1.0.0", "description": _DESCRIPTION.strip()},
+        "info": {"title": "Bankruptcy risk API", "version": "1.0.0", "description": description},
         # Relative to the document's own URL, so it is right for any stage or domain.
         "servers": [{"url": "."}],
         "security": [{"apiKey": []}],
@@ -83,8 +88,8 @@ def build_document(contract: Contract | None) -> dict[str, Any]:
 
 
 def _paths(contract: Contract | None) -> dict[str, Any]:
-    requests = {"examples": request_examples(contract)} if contract else {}
-    answers = {"examples": answer_examples(contract)} if contract else {}
+    requests = {"examples": request_examples(contract or PLACEHOLDER)}
+    answers = {"examples": answer_examples(contract or PLACEHOLDER)}
     return {
         "/predict": {
             "post": {

@@ -6,6 +6,15 @@ from typing import Any
 
 from predict_api.contract import Contract
 
+# Stands for a contract whose names are not public.
+PLACEHOLDER = Contract(
+    {
+        "contract": "0123456789abcdef",
+        "features": [{"name": f"feature {number}", "min": 0.0, "max": 1.0} for number in (1, 2, 3)],
+        "risk_levels": [{"level": "low"}],
+        "smoke_test": {"features": [0.5, 0.25, 0.75]},
+    }
+)
 _TIME = "2026-01-02T03:04:05.678Z"
 _REQUEST_ID = "5e1f0c9a-3b7d-4c1e-9a52-0d6f8e4b7a11"
 _DETAILS: dict[str, tuple[list[str | int], str]] = {

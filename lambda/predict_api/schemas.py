@@ -91,7 +91,7 @@ class Effect(_Form):
         json_schema_extra={
             "examples": [
                 {
-                    "feature": "Debt ratio %",
+                    "feature": "feature 1",
                     "value": 0.31,
                     "median": 0.11,
                     "effect": 0.84,

@@ -94,6 +94,7 @@ def test_the_functions_hold_our_code_and_settings(deployed: Deployment, cloud: C
     assert predict["Environment"]["Variables"] == {
         "ENDPOINT_NAME": "credit-risk",
         "BUCKET": outputs.bucket_name,
+        "API_KEY_REQUIRED": "true",
         "CORS_ORIGINS": "*",
         "POWERTOOLS_SERVICE_NAME": "credit-risk-predict-api",
         "POWERTOOLS_METRICS_NAMESPACE": "credit-risk",

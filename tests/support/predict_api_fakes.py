@@ -160,7 +160,13 @@ class Reply:
 class Api:
     """The API with its fakes; `call` sends the event that API Gateway would send."""
 
-    def __init__(self, document: dict[str, Any] | None = None, *, origins: tuple[str, ...] = ("*",)) -> None:
+    def __init__(
+        self,
+        document: dict[str, Any] | None = None,
+        *,
+        origins: tuple[str, ...] = ("*",),
+        key_required: bool = True,
+    ) -> None:
         document = contract() if document is None else document
         self.s3 = S3(document)
         self.runtime = Runtime(document)
@@ -176,6 +182,7 @@ class Api:
                 now=lambda: NOW,
                 logger=logger,
                 metrics=Metrics(namespace="Bankruptcy", service="predict_api"),
+                key_required=key_required,
                 cors_origins=origins,
             )
         )

@@ -99,7 +99,12 @@ def test_preflight_requests_check_the_origin() -> None:
     assert "access-control-allow-origin" not in reply.headers
 
 
-# The OpenAPI document.
+# The OpenAPI document. It only has the names of the features if the API needs no key.
+
+
+@pytest.fixture
+def open_api() -> Api:
+    return Api(key_required=False)
 
 
 def document_of(api: Api) -> dict[str, Any]:
@@ -116,12 +121,35 @@ def validator(document: dict[str, Any], reference: dict[str, Any]) -> Draft20201
 
 
 @pytest.mark.parametrize("published", [True, False])
-def test_openapi_document_is_valid(api: Api, published: bool) -> None:
+@pytest.mark.parametrize("key_required", [True, False])
+def test_openapi_document_is_valid(published: bool, key_required: bool) -> None:
+    api = Api(key_required=key_required)
     if not published:
         api.s3.document = None
     document = document_of(api)
     assert document["openapi"] == "3.1.0"
     OpenAPIV31SpecValidator(document).validate()
+
+
+@pytest.mark.parametrize("path", ["/openapi.json", "/docs"])
+def test_the_open_document_has_no_names_if_the_model_needs_a_key(api: Api, open_api: Api, path: str) -> None:
+    closed, free = api.call("GET", path).text, open_api.call("GET", path).text
+    assert all(name in free for name in NAMES)
+    assert not any(name in closed for name in NAMES)
+    assert contract()["contract"] not in closed
+    # THEN the names are where the key is needed
+    assert "GET /model` lists" in closed
+    assert [feature["name"] for feature in api.call("GET", "/model").json["features"]] == list(NAMES)
+
+
+def test_the_open_document_describes_every_form(api: Api) -> None:
+    document = document_of(api)
+    content = document["paths"]["/predict"]["post"]["requestBody"]["content"]["application/json"]
+    assert list(content["examples"]) == ["position", "name", "many", "list"]
+    # GIVEN numbers and names of the model in service, THEN the general schema accepts them
+    for body in ({"data": NUMBERS}, {"features": dict(zip(NAMES, NUMBERS, strict=True))}, [NUMBERS]):
+        validator(document, content["schema"]).validate(body)
+        assert api.predict(body).status == 200
 
 
 def test_every_route_is_documented_and_every_documented_route_exists(api: Api) -> None:
@@ -137,21 +165,22 @@ def test_every_route_is_documented_and_every_documented_route_exists(api: Api) -
         assert api.call(method, path).status not in (404, 405)
 
 
-def test_the_examples_in_the_openapi_document_work(api: Api) -> None:
-    document = document_of(api)
+def test_the_examples_in_the_openapi_document_work(open_api: Api) -> None:
+    document = document_of(open_api)
     operation = document["paths"]["/predict"]["post"]
     content = operation["requestBody"]["content"]["application/json"]
     answers = operation["responses"]["200"]["content"]["application/json"]["schema"]
     assert list(content["examples"]) == ["position", "name", "many", "list"]
     for example in content["examples"].values():
         validator(document, content["schema"]).validate(example["value"])
-        reply = api.predict(example["value"])
+        reply = open_api.predict(example["value"])
         assert reply.status == 200
         validator(document, answers).validate(reply.json)
 
 
-def test_example_responses_fit_the_schemas(api: Api) -> None:
-    document = document_of(api)
+@pytest.mark.parametrize("key_required", [True, False])
+def test_example_responses_fit_the_schemas(key_required: bool) -> None:
+    document = document_of(Api(key_required=key_required))
     seen = set()
     for item in document["paths"].values():
         for operation in item.values():
@@ -180,11 +209,11 @@ def test_example_responses_fit_the_schemas(api: Api) -> None:
         {"instances": [NUMBERS] * 1001},
     ],
 )
-def test_the_schemas_reject_what_the_api_rejects(api: Api, body: Any) -> None:
-    document = document_of(api)
+def test_the_schemas_reject_what_the_api_rejects(open_api: Api, body: Any) -> None:
+    document = document_of(open_api)
     schema = {"$ref": "#/components/schemas/PredictRequest"}
     assert not validator(document, schema).is_valid(body)
-    reply = api.predict(body)
+    reply = open_api.predict(body)
     assert reply.status == 422
     validator(document, {"$ref": "#/components/schemas/ErrorAnswer"}).validate(reply.json)
 
@@ -195,10 +224,10 @@ def test_responses_fit_the_schemas(api: Api) -> None:
     schemas.PredictAnswer.model_validate_json(api.predict({"data": [99, 99, 99, 99]}).text)
 
 
-def test_the_docs_page_needs_no_other_host(api: Api) -> None:
+def test_the_docs_page_needs_no_other_host(open_api: Api) -> None:
     hostile = contract(["</script><script>alert(1)</script>", *NAMES[1:]])
-    api.s3.document = hostile
-    reply = api.call("GET", "/docs")
+    open_api.s3.document = hostile
+    reply = open_api.call("GET", "/docs")
     assert reply.headers["content-type"] == "text/html; charset=utf-8"
     assert "Bankruptcy risk API" in reply.text
     linked = re.findall(r"<(?:script|link|img|iframe)[^>]+(?:src|href)\s*=\s*[\"']?([^\"'>]*)", reply.text)
@@ -270,6 +299,7 @@ def test_the_handler_does_not_import_rarely_needed_packages_at_start() -> None:
     environment = {
         "BUCKET": "bucket",
         "ENDPOINT_NAME": "bankruptcy",
+        "API_KEY_REQUIRED": "true",
         "CORS_ORIGINS": "*",
         "POWERTOOLS_SERVICE_NAME": "predict_api",
         "POWERTOOLS_METRICS_NAMESPACE": "Bankruptcy",
