@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from support.api_stage import check_documented_client, check_documented_errors
+from support.api_stage import check_documented_client, check_documented_errors, check_open_pages
 from support.inventory import inventory
 from typer.testing import CliRunner
 
@@ -102,6 +102,7 @@ def test_deployment_to_destruction(service: Service, companies: pd.DataFrame, tm
     check_answers(service, client, companies)
     check_documented_client(client, tmp_path)
     check_documented_errors(client)
+    check_open_pages(client)
     row_7 = json.loads(run("predict", "--row", "7", "--data", str(data), "--format", "json").splitlines()[-1])
     assert row_7["probability"] == probability_of(client, companies, 7)
     check_portfolio(service, client, companies, tmp_path)

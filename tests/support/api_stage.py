@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import runpy
 from contextlib import redirect_stdout
@@ -73,6 +74,17 @@ def check_documented_errors(client: ApiClient) -> None:
     ):
         reply = _send(client, "POST", "/predict", body, headers)
         assert (reply.status, reply.json()["error"]["code"]) == rejection
+
+
+def check_open_pages(client: ApiClient) -> None:
+    """Check that the pages that need no key do not contain the names of the features."""
+    names = [feature["name"] for feature in client.get("/model")["features"]]
+    for path in ("/openapi.json", "/docs", "/health"):
+        for headers in ({}, {"x-api-key": "wrong"}, {"x-api-key": str(client.key)}):
+            reply = _send(client, "GET", path, None, headers)
+            assert reply.status == 200
+            text = reply.data.decode()
+            assert [name for name in names if json.dumps(name) in text] == []
 
 
 def _send(client: ApiClient, method: str, path: str, body: str | None, headers: dict[str, str]) -> Any:
