@@ -5,6 +5,8 @@ from __future__ import annotations
 import joblib
 import numpy as np
 
+# model.joblib holds instances of its classes; the import puts them into the code of the job that loads it.
+from steps.estimators import recipes  # noqa: F401
 from steps.job import JobError, require_file
 from steps.judging.judged_model import JudgedModel
 from steps.measures.calibration import Calibration

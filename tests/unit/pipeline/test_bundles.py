@@ -1,5 +1,7 @@
 """Bundles: the import closure of each job's module, named by its hash."""
 
+import pickle
+import pickletools
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +14,8 @@ import pytest
 from moto import mock_aws
 
 from pipeline.bundles import SOURCE, STEP_MODULES, Bundle, build_bundles, upload_bundles
+from steps.dataset.columns import RATIOS
+from steps.estimators.recipes import ESTIMATORS
 
 MODULES = {"First": "steps.first", "Second": "steps.second", "Third": "steps.third"}
 TREE = {
@@ -194,3 +198,16 @@ def _unpack(bundle: Bundle, folder: Path) -> Path:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(content)
     return folder
+
+
+@pytest.mark.parametrize("estimator", sorted(ESTIMATORS))
+def test_evaluate_has_the_code_of_the_classes_in_model_joblib(estimator: str) -> None:
+    # Nothing in Evaluate names these classes; unpickling imports their modules.
+    pickled = pickle.dumps(ESTIMATORS[estimator](RATIOS[:10], 0), protocol=0)
+    modules = {str(argument).split(" ")[0] for _, argument, _ in pickletools.genops(pickled) if argument}
+    ours = {module for module in modules if module.startswith("steps.")}
+    assert ours
+    files = build_bundles()["Evaluate"].files
+    assert {f"{module.replace('.', '/')}.py" for module in ours} <= set(files)
+    # The classes import the columns' units and the ratios in turn.
+    assert "steps/dataset/units.py" in files
