@@ -1,7 +1,6 @@
 """Lambda functions run from their zip: answers, errors, timeouts, logs, concurrency."""
 
 import base64
-import http.client
 import io
 import json
 import os
@@ -9,7 +8,6 @@ import threading
 import time
 import zipfile
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +20,7 @@ from support.local_functions import HANDLER, REGION, client, spec, zipped
 from local_aws.base.clients import Clients
 from local_aws.functions.api import FunctionInvoker, install
 from local_aws.functions.runtime import FunctionNotFoundError, FunctionSpec, LambdaRuntime
-from local_aws.functions.worker import Request, Worker
+from local_aws.functions.worker import Worker
 
 
 @pytest.fixture(scope="module")
@@ -437,62 +435,6 @@ def test_a_worker_closed_during_a_request_still_returns_its_output(tmp_path: Pat
     worker = Worker("handler.handler", tmp_path, {"PATH": os.environ["PATH"]})
     worker.close()
     assert worker.take_lines() == ["loaded"]
-
-
-class TestRuntimeApi:
-    """The port between local AWS and a worker takes answers from that worker alone."""
-
-    @pytest.fixture
-    def worker(self, tmp_path: Path) -> Iterator[Worker]:
-        (tmp_path / "main.py").write_text(
-            "import os, time\n"
-            "def handler(event, context):\n"
-            "    open(event['go'] + '-started', 'w').close()\n"
-            "    while not os.path.exists(event['go']): time.sleep(0.01)\n"
-            "    return 'right'\n"
-        )
-        started = Worker("main.handler", tmp_path, dict(os.environ))
-        yield started
-        started.close()
-
-    @staticmethod
-    def post(worker: Worker, path: str, body: bytes = b'"forged"') -> int:
-        connection = http.client.HTTPConnection("127.0.0.1", worker.port, timeout=5)
-        connection.request(
-            "POST", path, body, {"Content-Type": "text/plain", "Origin": "https://evil.example"}
-        )
-        status = connection.getresponse().status
-        connection.close()
-        return status
-
-    def test_a_forged_answer_is_refused_before_during_and_after_a_request(
-        self, worker: Worker, tmp_path: Path
-    ) -> None:
-        go = tmp_path / "go"
-        request = Request("the-id", json.dumps({"go": str(go)}).encode(), "arn", "trace", 10.0)
-        forgeries = [
-            "/2018-06-01/runtime/invocation/the-id/response",
-            "/2018-06-01/runtime/invocation/the-id/error",
-            "/2018-06-01/runtime/invocation/x/response",
-            "/2018-06-01/runtime/init/error",
-        ]
-        before = [self.post(worker, path) for path in forgeries]
-        with ThreadPoolExecutor() as pool:
-            answer = pool.submit(worker.invoke, request)
-            eventually((tmp_path / "go-started").exists)
-            during = [self.post(worker, path) for path in forgeries]
-            go.touch()
-            assert answer.result().payload == b'"right"'
-        after = [self.post(worker, path) for path in forgeries]
-        assert before == during == after == [400] * 4
-        # The next caller gets its own answer.
-        assert worker.invoke(request).payload == b'"right"'
-
-    def test_a_page_takes_no_request_away(self, worker: Worker) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", worker.port, timeout=5)
-        connection.request("GET", "/2018-06-01/runtime/invocation/next")
-        assert connection.getresponse().status == 404
-        connection.close()
 
 
 @pytest.mark.parametrize("name", ["../../x", "a/b", "..", "a\nb"])
