@@ -163,19 +163,18 @@ def _gate(jobs: Jobs, parameters: Parameters, evaluate: Any, report: Any) -> Any
         return JsonGet(step_name=evaluate.name, property_file=report, json_path=path)
 
     report_uri = Join(on="/", values=[_output(evaluate, "evaluation"), report.path])
+    # The documentation does not list JsonGet among the functions that a message can use.
     rejected = FailStep(
         "ModelRejected",
         description="Reports why no model was registered",
         error_message=Join(
             on="",
             values=[
-                "The model was not registered: ",
-                evaluated("gate.reason"),
-                " (MinRocAuc: ",
+                "The model did not pass the gate (MinRocAuc: ",
                 parameters.min_roc_auc,
-                ", report: ",
+                "). The report gives the reason: ",
                 _output(evaluate, "evaluation"),
-                "/report.html)",
+                "/report.html",
             ],
         ),
     )
@@ -224,6 +223,7 @@ def _register(jobs: Jobs, parameters: Parameters, model_uri: Any, report_uri: An
         task="CLASSIFICATION",
         # Values must be strings of at most 256 characters without commas; Join turns a number into a string.
         customer_metadata_properties={
+            "ArchiveSha256": evaluated("selected.archive_sha256"),
             "ContractHash": evaluated("selected.contract"),
             "ContractUri": Join(on="/", values=[model_uri, "contract.json"]),
             "Candidate": evaluated("selected.candidate"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 CONTRACT_KEY = "champion/contract.json"
 MODEL_KEY = "champion/model.tar.gz"
+# Metadata of a package: the hash of the archive that Evaluate judged.
+ARCHIVE_SHA256 = "ArchiveSha256"
 TOLERANCE = 1e-6
 _FAULTS_OF_MODEL = {"ModelError", "ModelNotReadyException"}
 
@@ -77,6 +80,41 @@ class Publication:
             raise UnfitPackageError(f"{uri} holds the contract {found}, but {registered} was registered.")
         return contract
 
+    def check_archive(self, package: Package) -> str:
+        """Check that a package's archive is the one that was judged.
+
+        Returns
+        -------
+        str
+            The archive's ETag.
+
+        Raises
+        ------
+        UnfitPackageError
+            If the archive is missing or differs, or the package does not record its hash.
+        """
+        location = Location.of(package.model_data_url)
+        registered = package.metadata.get(ARCHIVE_SHA256)
+        if registered is None:
+            raise UnfitPackageError(
+                f"Version {package.version} does not record the {ARCHIVE_SHA256} of its archive; register it "
+                "again."
+            )
+        try:
+            found = self._s3.get_object(Bucket=location.bucket, Key=location.key)
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") != "NoSuchKey":
+                raise
+            raise UnfitPackageError(f"The model's archive is missing: {package.model_data_url}") from error
+        body: Any = found["Body"]
+        sha256 = hashlib.file_digest(body, "sha256").hexdigest()
+        if sha256 != registered:
+            raise UnfitPackageError(
+                f"The archive of version {package.version} was changed after it was judged: its SHA-256 is "
+                f"{sha256[:12]}, but {registered[:12]} was registered."
+            )
+        return found["ETag"]
+
     def smoke_test(self, package: Package, contract: dict[str, Any]) -> None:
         """Send the contract's known company to the endpoint.
 
@@ -130,10 +168,21 @@ class Publication:
         return bool(json.loads(body).get("model_package_arn") == package.arn)
 
     def publish(self, package: Package, contract: dict[str, Any]) -> None:
-        """Copy the model and its contract to ``champion/``; the contract is last, because clients read it."""
+        """Copy the model and its contract to ``champion/``; the contract is last, because clients read it.
+
+        Raises
+        ------
+        UnfitPackageError
+            See `check_archive`.
+        ClientError
+            ``PreconditionFailed`` if the archive changes between the check and the copy.
+        """
         model = Location.of(package.model_data_url)
         self._s3.copy_object(
-            Bucket=self._settings.bucket, Key=MODEL_KEY, CopySource={"Bucket": model.bucket, "Key": model.key}
+            Bucket=self._settings.bucket,
+            Key=MODEL_KEY,
+            CopySource={"Bucket": model.bucket, "Key": model.key},
+            CopySourceIfMatch=self.check_archive(package),
         )
         published = {**contract, "version": str(package.version), "model_package_arn": package.arn}
         self._s3.put_object(

@@ -93,7 +93,7 @@ class Reconciler:
         while True:
             package, given_up = self._registry.newest_deployable(besides=unfit.keys())
             if package is None:
-                step = self._without_package(endpoint, given_up)
+                step = self._without_package(endpoint, [*given_up, *map(str, unfit)])
                 break
             try:
                 step = self._create(package) if endpoint is None else self._change(endpoint, package)
@@ -193,6 +193,7 @@ class Reconciler:
     def _prepare(self, package: Package) -> str:
         # Without a valid contract the endpoint could not be verified, so do not deploy.
         self._publication.contract_of(package)
+        self._publication.check_archive(package)
         return self._serving.prepare(package)
 
 

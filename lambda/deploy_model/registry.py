@@ -25,11 +25,18 @@ _NOT_ALLOWED_IN_METADATA = re.compile(r"[^\w .:/=+\-@]")
 
 @dataclass(frozen=True)
 class Package:
-    """An approved version of the model."""
+    """An approved version of the model.
+
+    Attributes
+    ----------
+    environment
+        Environment of its container.
+    """
 
     arn: str
     version: int
     model_data_url: str
+    environment: dict[str, str] = field(default_factory=dict)
     metadata: dict[str, str] = field(default_factory=dict)
 
 
@@ -120,11 +127,12 @@ class Registry:
 
     def _describe(self, arn: str) -> Package:
         described: Any = self._sagemaker.describe_model_package(ModelPackageName=arn)
-        containers = described["InferenceSpecification"]["Containers"]
+        container = described["InferenceSpecification"]["Containers"][0]
         return Package(
             arn=arn,
             version=int(described["ModelPackageVersion"]),
-            model_data_url=containers[0]["ModelDataUrl"],
+            model_data_url=container["ModelDataUrl"],
+            environment=dict(container.get("Environment") or {}),
             metadata=dict(described.get("CustomerMetadataProperties") or {}),
         )
 

@@ -92,12 +92,12 @@ class Serving:
             self._sagemaker.create_model(
                 ModelName=name,
                 ExecutionRoleArn=self._settings.role_arn,
-                Containers=[
-                    {
-                        "ModelPackageName": package.arn,
-                        "Environment": {"MODEL_PACKAGE_VERSION": str(package.version)},
-                    }
-                ],
+                # Serverless endpoints do not support a list of containers.
+                PrimaryContainer={
+                    "ModelPackageName": package.arn,
+                    # Whole, because AWS does not document whether it merges this with the package's own.
+                    "Environment": {**package.environment, "MODEL_PACKAGE_VERSION": str(package.version)},
+                },
                 # Serverless endpoints do not support network isolation.
                 EnableNetworkIsolation=self._settings.mode == "instance",
                 Tags=tags,

@@ -74,8 +74,9 @@ def model_spec(region: str, name: str) -> ModelSpec:
     url = container.get("ModelDataUrl") or inherited.get("ModelDataUrl")
     if not url:
         raise EndpointError(f"Model {name} has no ModelDataUrl; local AWS serves model archives, not images.")
-    environment = {**(inherited.get("Environment") or {}), **(container.get("Environment") or {})}
-    return ModelSpec(url, environment, name)
+    # Whether AWS merges the two or replaces the package's is not documented. Replacing is the stricter.
+    environment = container.get("Environment") or inherited.get("Environment") or {}
+    return ModelSpec(url, dict(environment), name)
 
 
 def page(items: Sequence[Any], request: Mapping[str, Any]) -> tuple[list[Any], str | None]:

@@ -1,10 +1,12 @@
 """Chooses the version that scores a portfolio."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from scripts.aws.registry import describe_version, list_versions, metadata_of
 from scripts.aws.session import Aws
 from scripts.errors import ScriptError
+from scripts.model.archives import check_archive
 from scripts.model.contracts import champion_version, feature_names, read_contract
 
 
@@ -16,11 +18,20 @@ class ScoringError(ScriptError):
 
 @dataclass(frozen=True)
 class Model:
-    """A version, its features, and the instance types that its jobs may run on (any, if empty)."""
+    """A version of the model.
+
+    Attributes
+    ----------
+    environment
+        Environment of its container.
+    instance_types
+        Instance types that its jobs can run on; any, if empty.
+    """
 
     arn: str
     version: int
     features: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
     instance_types: tuple[str, ...] = ()
 
 
@@ -36,6 +47,8 @@ def choose_model(aws: Aws, version: int | None) -> Model:
     ------
     ScoringError
         If there is no such version, or it is not approved.
+    ArchiveError
+        If its archive is not the one that was judged.
     """
     known = {found.version: found for found in list_versions(aws)}
     approved = sorted(number for number, found in known.items() if found.is_approved)
@@ -58,6 +71,7 @@ def choose_model(aws: Aws, version: int | None) -> Model:
             f"{others}.",
         )
     package = describe_version(aws, known[wanted].arn)
+    check_archive(aws, package)
     uri = metadata_of(package).get("ContractUri")
     contract = read_contract(aws, uri) if uri else None
     if contract is None:
@@ -65,5 +79,11 @@ def choose_model(aws: Aws, version: int | None) -> Model:
             f"The contract of version {wanted} is missing, so its columns are unknown.",
             "Choose another version with --version.",
         )
-    instance_types = package.get("InferenceSpecification", {}).get("SupportedTransformInstanceTypes", [])
-    return Model(known[wanted].arn, wanted, tuple(feature_names(contract)), tuple(instance_types))
+    specification = package["InferenceSpecification"]
+    return Model(
+        arn=known[wanted].arn,
+        version=wanted,
+        features=tuple(feature_names(contract)),
+        environment=specification["Containers"][0].get("Environment", {}),
+        instance_types=tuple(specification.get("SupportedTransformInstanceTypes", [])),
+    )

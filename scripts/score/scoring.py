@@ -205,11 +205,12 @@ class _Scoring:
     def _transform(self) -> None:
         """Create the model, run the job to its end, and delete the model."""
         sagemaker, name = self._aws.client("sagemaker"), self._order.name
-        environment = {"MODEL_PACKAGE_VERSION": str(self._model.version)}
+        # Whole, because AWS does not document whether it merges this with the package's own.
+        environment = {**self._model.environment, "MODEL_PACKAGE_VERSION": str(self._model.version)}
         sagemaker.create_model(
             ModelName=name,
             ExecutionRoleArn=self._order.role_arn,
-            Containers=[{"ModelPackageName": self._model.arn, "Environment": environment}],
+            PrimaryContainer={"ModelPackageName": self._model.arn, "Environment": environment},
             EnableNetworkIsolation=True,
         )
         try:

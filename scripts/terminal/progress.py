@@ -79,10 +79,11 @@ def _show_failures(execution: Execution) -> None:
 
 
 def _show_figures(aws: Aws, execution: Execution) -> bool:
-    """Show the candidates' figures; return whether there are any."""
+    """Show the candidates' figures and the gate's reason; return whether there are any."""
     evaluation = read_evaluation(aws, execution)
     if evaluation is not None:
         console().print(candidates_table(evaluation, is_sample=uses_sample(execution)))
+        show(f"[bold]Gate:[/] {plain(evaluation['gate']['reason'])}")
     return evaluation is not None
 
 

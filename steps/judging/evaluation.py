@@ -102,6 +102,8 @@ class Evaluation:
                 "candidate": self.selected_name,
                 "estimator": facts["estimator"],
                 "contract": facts["contract"],
+                # Recorded on the model package, so that only this archive is deployed.
+                "archive_sha256": selected.archive_sha256,
                 "threshold": facts["threshold"],
                 "chosen_by": (
                     "out_of_fold_roc_auc" if settings.register_candidate == "best" else "RegisterCandidate"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,8 @@ class JudgedModel:
     ----------
     folder
         The unpacked model.
+    archive_sha256
+        SHA-256 of the model.tar.gz, in hex.
     facts
         The model's contract, as in model.json.
     predict_proba
@@ -41,6 +44,7 @@ class JudgedModel:
     """
 
     folder: Path
+    archive_sha256: str
     facts: dict[str, Any]
     predict_proba: Callable[[Floats], Floats]
     X: Floats
@@ -105,5 +109,7 @@ def judge(tar: Path, folder: Path, test: pd.DataFrame, seed: int, name: str) -> 
         )
     intervals = metric_intervals(y, probability, seed)
     ece = expected_calibration_error(y, probability)
+    with tar.open("rb") as archive:
+        sha256 = hashlib.file_digest(archive, "sha256").hexdigest()
     facts = dict(model.contract.facts)
-    return JudgedModel(folder, facts, model.predict_proba, X, probability, intervals, ece)
+    return JudgedModel(folder, sha256, facts, model.predict_proba, X, probability, intervals, ece)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import gzip
+import hashlib
 import io
 import json
 import re
@@ -27,6 +28,7 @@ from scripts.cli import app
 from scripts.companies.header import CompanyFileError
 from scripts.deploy import outputs
 from scripts.deploy.teardown import destroy
+from scripts.model.archives import ArchiveError
 from scripts.score import parts, scoring
 from scripts.score.model import Model, ScoringError, choose_model
 from scripts.score.scoring import Order, Summary, score
@@ -99,7 +101,10 @@ def register(aws: Aws) -> Callable[[str], None]:
                 "SupportedContentTypes": ["text/csv"],
                 "SupportedTransformInstanceTypes": ["ml.m5.large", "ml.m5.xlarge"],
             },
-            CustomerMetadataProperties={"ContractUri": f"s3://{bucket}/models/contract.json"},
+            CustomerMetadataProperties={
+                "ArchiveSha256": hashlib.sha256(packed.getvalue()).hexdigest(),
+                "ContractUri": f"s3://{bucket}/models/contract.json",
+            },
         )
 
     return create
@@ -302,6 +307,26 @@ def test_a_version_without_its_contract_is_rejected(
     assert failed.value.hint == "Choose another version with --version."
 
 
+def test_an_archive_that_was_changed_after_it_was_judged_scores_nothing(
+    aws: Aws, register: Callable[[str], None], tmp_path: Path
+) -> None:
+    register("Approved")
+    aws.client("s3").put_object(Bucket=aws.project.bucket, Key="models/m.tar.gz", Body=b"swapped")
+    (tmp_path / "in.csv").write_text("id,a,b\nC1,1,2\n")
+    with pytest.raises(ArchiveError, match="archive of version 1 was changed after it was judged") as failed:
+        run(aws, str(tmp_path / "in.csv"), str(tmp_path / "out.csv"))
+    assert failed.value.hint.startswith("Choose another version with --version")
+    assert not (tmp_path / "out.csv").exists()
+    # AND a version that does not record the hash of its archive is not trusted, either
+    arn = aws.client("sagemaker").list_model_packages(ModelPackageGroupName="scoring")
+    aws.client("sagemaker").update_model_package(
+        ModelPackageArn=arn["ModelPackageSummaryList"][0]["ModelPackageArn"],
+        CustomerMetadataPropertiesToRemove=["ArchiveSha256"],
+    )
+    with pytest.raises(ArchiveError, match="Version 1 does not record the ArchiveSha256"):
+        choose_model(aws, 1)
+
+
 def test_the_champion_scores_or_else_the_newest_approved_version(
     aws: Aws, register: Callable[[str], None]
 ) -> None:
@@ -310,7 +335,7 @@ def test_the_champion_scores_or_else_the_newest_approved_version(
     for approval in ("Approved", "Approved", "Rejected"):
         register(approval)
     types = ("ml.m5.large", "ml.m5.xlarge")
-    assert choose_model(aws, None) == Model(choose_model(aws, 2).arn, 2, ("b", "a"), types)
+    assert choose_model(aws, None) == Model(choose_model(aws, 2).arn, 2, ("b", "a"), ENVIRONMENT, types)
     aws.client("s3").put_object(
         Bucket=aws.project.bucket, Key="champion/contract.json", Body=json.dumps({"version": "1"})
     )

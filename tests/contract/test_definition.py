@@ -272,13 +272,14 @@ class TestGate:
             }
         ]
 
-    def test_a_rejected_model_is_reported_with_reason_threshold_and_report(
-        self, steps: dict[str, Any]
-    ) -> None:
-        assert _resolve(steps["ModelRejected"]["Arguments"]["ErrorMessage"]) == (
-            "The model was not registered: gate.reason (MinRocAuc: 0.8, report: "
-            "s3://bucket/Steps.Evaluate.evaluation/report.html)"
+    def test_a_rejected_model_is_reported_with_threshold_and_report(self, steps: dict[str, Any]) -> None:
+        message = steps["ModelRejected"]["Arguments"]["ErrorMessage"]
+        assert _resolve(message) == (
+            "The model did not pass the gate (MinRocAuc: 0.8). The report gives the reason: "
+            "s3://bucket/Steps.Evaluate.evaluation/report.html"
         )
+        # AWS documents text, parameters, Join and step properties for this message, but not JsonGet.
+        assert "Std:JsonGet" not in json.dumps(message)
 
     def test_the_judged_model_is_registered_with_its_metrics(self, steps: dict[str, Any]) -> None:
         package = _resolve(steps["RegisterModel"]["Arguments"])
@@ -299,6 +300,7 @@ class TestGate:
             "application/jsonlines",
         ]
         assert package["CustomerMetadataProperties"] == {
+            "ArchiveSha256": "selected.archive_sha256",
             "Candidate": "selected.candidate",
             "Commit": COMMIT,
             "ContractHash": "selected.contract",

@@ -144,8 +144,19 @@ def test_an_endpoint_uses_archive_and_environment_of_its_model_package(cloud: Cl
             "SupportedResponseMIMETypes": ["application/json"],
         },
     )["ModelPackageArn"]
-    configure(cloud, "m", {"ModelPackageName": arn, "Environment": {"MODEL_PACKAGE_VERSION": "1"}})
+    configure(cloud, "m", {"ModelPackageName": arn})
     cloud.sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="m")
+    settled(cloud)
+    assert invoke(cloud)["answer"] == "packed"
+    # WHEN the model has an environment of its own, that replaces the package's: AWS does not say that it merges
+    configure(cloud, "n", {"ModelPackageName": arn, "Environment": {"MODEL_PACKAGE_VERSION": "1"}})
+    cloud.sagemaker.update_endpoint(EndpointName="e", EndpointConfigName="n")
+    assert "has no SAGEMAKER_PROGRAM in its Environment" in settled(cloud)["FailureReason"]
+    # THEN a model needs the whole environment
+    configure(
+        cloud, "o", {"ModelPackageName": arn, "Environment": {**ENVIRONMENT, "MODEL_PACKAGE_VERSION": "1"}}
+    )
+    cloud.sagemaker.update_endpoint(EndpointName="e", EndpointConfigName="o")
     settled(cloud)
     assert invoke(cloud) == {"answer": "packed", "version": "1"}
 

@@ -8,6 +8,7 @@ Every request is checked against botocore's model of the service.
 from __future__ import annotations
 
 import functools
+import hashlib
 import io
 import json
 from collections.abc import Callable
@@ -90,18 +91,25 @@ class Aws:
             "contract": f"{int(version):016x}",
             "smoke_test": {"features": [0.5, 0.25], "probability": int(version) / 1000},
         }
-        self.objects[f"{prefix}/model.tar.gz"] = f"model {version}".encode()
+        archive = f"model {version}".encode()
+        self.objects[f"{prefix}/model.tar.gz"] = archive
         self.objects[f"{prefix}/contract.json"] = json.dumps(contract).encode()
         self.packages[version] = {
             "ModelPackageArn": f"{ARN}:model-package/bankruptcy/{version}",
             "ModelPackageVersion": int(version),
             "ModelApprovalStatus": status,
             "InferenceSpecification": {
-                "Containers": [{"ModelDataUrl": f"s3://{self.bucket}/{prefix}/model.tar.gz"}]
+                "Containers": [
+                    {
+                        "ModelDataUrl": f"s3://{self.bucket}/{prefix}/model.tar.gz",
+                        "Environment": {"SAGEMAKER_PROGRAM": "serve.py"},
+                    }
+                ]
             },
             "CustomerMetadataProperties": {
                 "ContractUri": f"s3://{self.bucket}/{prefix}/contract.json",
                 "ContractHash": contract["contract"],
+                "ArchiveSha256": hashlib.sha256(archive).hexdigest(),
             },
         }
         return version
@@ -139,7 +147,7 @@ class Aws:
 
     def environment(self, config: dict[str, Any]) -> dict[str, str]:
         model = self.models[config["ProductionVariants"][0]["ModelName"]]
-        return model["Containers"][0]["Environment"]
+        return model["PrimaryContainer"]["Environment"]
 
     def published(self) -> dict[str, Any] | None:
         body = self.objects.get("champion/contract.json")
@@ -370,14 +378,22 @@ class S3:
         assert Bucket == self._aws.bucket
         if Key not in self._aws.objects:
             raise error("NoSuchKey", "The specified key does not exist.", "GetObject")
-        return {"Body": io.BytesIO(self._aws.objects[Key])}
+        content = self._aws.objects[Key]
+        return {"Body": io.BytesIO(content), "ETag": self._etag(content)}
 
-    def copy_object(self, Bucket: str, Key: str, CopySource: dict[str, str]) -> None:
+    def copy_object(self, Bucket: str, Key: str, CopySource: dict[str, str], CopySourceIfMatch: str) -> None:
         assert Bucket == CopySource["Bucket"] == self._aws.bucket
-        self._aws.objects[Key] = self._aws.objects[CopySource["Key"]]
+        content = self._aws.objects[CopySource["Key"]]
+        if self._etag(content) != CopySourceIfMatch:
+            raise error("PreconditionFailed", "A condition does not hold.", "CopyObject")
+        self._aws.objects[Key] = content
 
     def put_object(self, Bucket: str, Key: str, Body: bytes, ContentType: str) -> None:
         self._aws.objects[Key] = Body
+
+    @staticmethod
+    def _etag(content: bytes) -> str:
+        return f'"{hashlib.sha256(content).hexdigest()}"'
 
 
 class Ssm:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -71,6 +72,7 @@ def register_folder(aws: Aws, folder: Path) -> tuple[str, inference.Model]:
             "SupportedResponseMIMETypes": ["application/json"],
         },
         CustomerMetadataProperties={
+            "ArchiveSha256": hashlib.sha256((folder / "model.tar.gz").read_bytes()).hexdigest(),
             "ContractHash": facts["contract"],
             "ContractUri": f"s3://{bucket}/{prefix}/contract.json",
         },

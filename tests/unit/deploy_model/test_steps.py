@@ -61,12 +61,11 @@ def test_the_created_resources(aws: Aws) -> None:
     assert aws.models[name] == {
         "ModelName": name,
         "ExecutionRoleArn": "arn:aws:iam::123456789012:role/endpoint",
-        "Containers": [
-            {
-                "ModelPackageName": "arn:aws:sagemaker:eu-west-1:123456789012:model-package/bankruptcy/1",
-                "Environment": {"MODEL_PACKAGE_VERSION": "1"},
-            }
-        ],
+        # The environment is whole: it is not documented whether AWS adds the package's own.
+        "PrimaryContainer": {
+            "ModelPackageName": "arn:aws:sagemaker:eu-west-1:123456789012:model-package/bankruptcy/1",
+            "Environment": {"SAGEMAKER_PROGRAM": "serve.py", "MODEL_PACKAGE_VERSION": "1"},
+        },
         "EnableNetworkIsolation": True,
         "Tags": tags,
     }
@@ -401,9 +400,83 @@ def test_a_package_without_its_contract_is_never_deployed(
     assert reconciler.step()["given_up"] == ["2"]
 
 
+class TestArchive:
+    """The archive in S3 is not the one that was judged."""
+
+    CHANGED = "The archive of version {} was changed after it was judged"
+
+    def test_a_changed_archive_is_refused_and_the_champion_keeps_serving(self, aws: Aws) -> None:
+        aws.register()
+        reconciler = aws.reconciler()
+        aws.run(reconciler)
+        aws.register()
+        aws.objects["models/execution-2/model.tar.gz"] = b"swapped"
+        step = reconciler.step()
+        assert (step["action"], step["version"]) == ("none", "1")
+        assert step["unfit"]["2"].startswith(self.CHANGED.format(2))
+        assert aws.serving() == aws.published()["version"] == "1"  # type: ignore[index]
+        # AND it is final: putting the archive back does not help until a person rejects and approves it again
+        aws.objects["models/execution-2/model.tar.gz"] = b"model 2"
+        assert reconciler.step()["given_up"] == ["2"]
+
+    def test_resuming_does_not_load_an_archive_that_was_changed_during_the_pause(self, aws: Aws) -> None:
+        aws.register()
+        reconciler = aws.reconciler()
+        aws.run(reconciler)
+        aws.pause()
+        aws.run(reconciler)
+        aws.objects["models/execution-1/model.tar.gz"] = b"swapped"
+        aws.pause(False)
+        step = reconciler.step()
+        assert step["action"] == "none"
+        assert step["unfit"]["1"].startswith(self.CHANGED.format(1))
+        assert aws.endpoint is None
+
+    def test_a_change_during_the_deployment_is_not_published(self, aws: Aws) -> None:
+        # GIVEN an update in progress
+        aws.register()
+        reconciler = aws.reconciler()
+        aws.run(reconciler)
+        aws.register()
+        assert reconciler.step()["action"] == "update_endpoint"
+        # WHEN the archive changes before the update ends
+        aws.objects["models/execution-2/model.tar.gz"] = b"swapped"
+        aws.settle()
+        # THEN the previous version is deployed again
+        step = reconciler.step()
+        assert (step["action"], step["version"]) == ("update_endpoint", "1")
+        assert aws.objects["champion/model.tar.gz"] == b"model 1"
+
+    def test_a_running_champion_survives_new_settings_if_its_archive_was_changed(self, aws: Aws) -> None:
+        aws.register()
+        aws.run(aws.reconciler())
+        aws.objects["models/execution-1/model.tar.gz"] = b"swapped"
+        step = aws.reconciler(settings(instance_type="ml.m5.large")).step()
+        assert step["action"] == "none"
+        assert "1" in step["unfit"]
+        assert aws.serving() == "1"
+
+    @pytest.mark.parametrize(
+        ("lost", "reason"),
+        [
+            ("archive", "The model's archive is missing"),
+            ("hash", "Version 1 does not record the ArchiveSha256 of its archive"),
+        ],
+    )
+    def test_without_archive_or_hash_nothing_is_deployed(self, aws: Aws, lost: str, reason: str) -> None:
+        aws.register()
+        if lost == "archive":
+            del aws.objects["models/execution-1/model.tar.gz"]
+        else:
+            del aws.packages["1"]["CustomerMetadataProperties"]["ArchiveSha256"]
+        assert reason in aws.reconciler().step()["unfit"]["1"]
+        assert aws.models == {}
+
+
 def test_without_metadata_the_contract_next_to_the_model_is_used(aws: Aws) -> None:
     aws.register()
-    aws.packages["1"]["CustomerMetadataProperties"] = {}
+    metadata = aws.packages["1"]["CustomerMetadataProperties"]
+    del metadata["ContractUri"], metadata["ContractHash"]
     aws.run(aws.reconciler())
     assert aws.published()["contract"] == f"{1:016x}"  # type: ignore[index]
 

@@ -21,7 +21,7 @@ def model(probability: Any = (), *, auc: float = 0.9, out_of_fold: float = 0.9) 
     intervals = {"roc_auc": Interval(auc, auc - 0.05, auc + 0.05, 0.02)}
     facts = {"out_of_fold": {"roc_auc": out_of_fold}}
     scores = np.asarray(probability, dtype=np.float64)
-    return JudgedModel(Path(), facts, lambda X: X[:, 0], np.empty((0, 1)), scores, intervals, 0.0)
+    return JudgedModel(Path(), "", facts, lambda X: X[:, 0], np.empty((0, 1)), scores, intervals, 0.0)
 
 
 @pytest.mark.parametrize(
