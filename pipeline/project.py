@@ -3,7 +3,8 @@
 import re
 from dataclasses import dataclass
 
-_NAME = re.compile(r"[a-z][a-z0-9-]{1,22}[a-z0-9]")
+# Names of SSM parameters such as `/<project>/paused` cannot begin with "aws" or "ssm".
+_NAME = re.compile(r"(?!aws|ssm)[a-z][a-z0-9-]{1,22}[a-z0-9]")
 _ACCOUNT = re.compile(r"[0-9]{12}")
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
 
@@ -15,7 +16,8 @@ class Project:
     Parameters
     ----------
     name
-        3 to 24 lowercase letters, digits and hyphens; starts with a letter and does not end with a hyphen.
+        3 to 24 lowercase letters, digits and hyphens; starts with a letter, but not with "aws" or "ssm", and
+        does not end with a hyphen.
     account
         The 12 digits of the AWS account.
     region
@@ -35,7 +37,8 @@ class Project:
         if not _NAME.fullmatch(self.name):
             raise ValueError(
                 f"{self.name!r} is not a valid project name. Use 3 to 24 lowercase letters, digits and "
-                "hyphens, with a letter first and no hyphen last, such as 'bankruptcy'."
+                "hyphens, with a letter first and no hyphen last, such as 'bankruptcy'. It must not begin "
+                "with 'aws' or 'ssm', which AWS reserves."
             )
         if not _ACCOUNT.fullmatch(self.account):
             raise ValueError(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -147,7 +149,8 @@ class Reconciler:
 
     def _create(self, package: Package) -> Step:
         config = self._prepare(package)
-        self._serving.create(config)
+        with self._recording(package, "ResourceLimitExceeded"):
+            self._serving.create(config)
         return {"action": "create_endpoint", "version": str(package.version), "config": config}
 
     def _change(self, endpoint: Endpoint, package: Package) -> Step:
@@ -163,7 +166,8 @@ class Reconciler:
         if not self._settings.scales or endpoint.instance_type != self._settings.instance_type:
             # SageMaker does not change the instance type of an endpoint with a scaling target.
             self._scaling.stop()
-        self._serving.update(endpoint, config)
+        with self._recording(package, "ResourceLimitExceeded"):
+            self._serving.update(endpoint, config)
         return {
             "action": "update_endpoint",
             "version": str(package.version),
@@ -194,7 +198,19 @@ class Reconciler:
         # Without a valid contract the endpoint could not be verified, so do not deploy.
         self._publication.contract_of(package)
         self._publication.check_archive(package)
-        return self._serving.prepare(package)
+        with self._recording(package, "ResourceLimitExceeded", "ValidationException"):
+            return self._serving.prepare(package)
+
+    @contextmanager
+    def _recording(self, package: Package, *codes: str) -> Iterator[None]:
+        """Record an error that a retry alone does not cure, such as an exceeded quota, on the package."""
+        try:
+            yield
+        except ClientError as error:
+            details = error.response.get("Error", {})
+            if details.get("Code") in codes:
+                self._registry.record_failure(package.version, details.get("Message", str(error)))
+            raise
 
 
 def _wait(endpoint: Endpoint) -> Step:

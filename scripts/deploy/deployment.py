@@ -13,6 +13,7 @@ from scripts.deploy.commit import current_commit
 from scripts.deploy.endpoint import BEING_DESTROYED, read_paused, set_paused
 from scripts.deploy.outputs import Outputs, camel_case, read_outputs
 from scripts.deploy.packaging import FUNCTIONS, pack, upload
+from scripts.deploy.regions import check_instance_type, check_region, default_instance_type
 from scripts.deploy.template import (
     name_deployment,
     parameter_defaults,
@@ -76,9 +77,10 @@ def deploy(
     Raises
     ------
     DeploymentError
-        If a stack failed, a parameter is unknown, or a change was not confirmed.
+        If the region lacks something, a stack failed, a parameter is unknown, or a change was not confirmed.
     """
     project = aws.project
+    check_region(project.region)
     service_template = read_template("service.yaml")
     names = template_parameters(service_template)
     defaults = parameter_defaults(service_template)
@@ -87,6 +89,13 @@ def deploy(
         known = ", ".join(allowed)
         raise DeploymentError(f"The service has no parameter {', '.join(unknown)}. It has: {known}.")
 
+    stack = Stack(aws, project.service_stack, on_event, sleep)
+    chosen = {
+        "InstanceType": default_instance_type(project.region),
+        **stack.parameters(),
+        **(parameters or {}),
+    }["InstanceType"]
+    check_instance_type(project.region, chosen)
     storage_template = read_template("storage.yaml")
     storage = Stack(aws, project.storage_stack, on_event, sleep).apply(
         {"TemplateBody": storage_template},
@@ -102,10 +111,10 @@ def deploy(
         # This release belongs to the code, so that an earlier deployment's value is never kept. Local AWS
         # has the library installed and needs no layer.
         "PowertoolsVersion": "" if aws.is_local else defaults["PowertoolsVersion"],
+        "InstanceType": chosen,
         **(parameters or {}),
     }
     _ensure_log_role(aws, on_event, sleep)
-    stack = Stack(aws, project.service_stack, on_event, sleep)
     effective = {**defaults, **stack.parameters(), **values}
     _check_bounds(effective)
     service = stack.apply(
@@ -161,8 +170,7 @@ def _upload_template(aws: Aws, text: str) -> str:
     project, content = aws.project, text.encode()
     key = f"code/{hashlib.sha256(content).hexdigest()}/service.yaml"
     aws.client("s3").put_object(Bucket=project.bucket, Key=key, Body=content)
-    suffix = "amazonaws.com.cn" if project.region.startswith("cn-") else "amazonaws.com"
-    return f"https://{project.bucket}.s3.{project.region}.{suffix}/{key}"
+    return f"https://{project.bucket}.s3.{project.region}.amazonaws.com/{key}"
 
 
 def _ensure_log_role(aws: Aws, on_event: OnEvent, sleep: Callable[[float], None]) -> None:

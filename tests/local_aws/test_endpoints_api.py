@@ -148,7 +148,7 @@ def test_an_endpoint_uses_archive_and_environment_of_its_model_package(cloud: Cl
     cloud.sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="m")
     settled(cloud)
     assert invoke(cloud)["answer"] == "packed"
-    # WHEN the model has an environment of its own, that replaces the package's: AWS does not say that it merges
+    # WHEN the model has an environment of its own, it replaces the package's
     configure(cloud, "n", {"ModelPackageName": arn, "Environment": {"MODEL_PACKAGE_VERSION": "1"}})
     cloud.sagemaker.update_endpoint(EndpointName="e", EndpointConfigName="n")
     assert "has no SAGEMAKER_PROGRAM in its Environment" in settled(cloud)["FailureReason"]

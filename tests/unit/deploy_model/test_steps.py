@@ -400,6 +400,36 @@ def test_a_package_without_its_contract_is_never_deployed(
     assert reconciler.step()["given_up"] == ["2"]
 
 
+@pytest.mark.parametrize(
+    ("operation", "code"),
+    [
+        ("create_endpoint_config", "ValidationException"),
+        ("create_endpoint", "ResourceLimitExceeded"),
+        ("update_endpoint", "ResourceLimitExceeded"),
+    ],
+)
+def test_an_instance_type_or_quota_that_the_account_lacks_is_noted_on_the_package(
+    aws: Aws, operation: str, code: str
+) -> None:
+    def refuse(called: str) -> None:
+        if called == operation:
+            raise error(code, "The account-level service limit is 0 Instances.", called)
+
+    reconciler = aws.reconciler()
+    version = aws.register()
+    if operation == "update_endpoint":
+        aws.run(reconciler)
+        version = aws.register()
+    aws.fail = refuse
+    for _ in range(3):
+        with pytest.raises(ClientError, match=code):
+            reconciler.step()
+    # After three attempts the version is given up, with the reason for the person who approved it.
+    assert reconciler.step()["given_up"] == [version]
+    metadata = aws.packages[version]["CustomerMetadataProperties"]
+    assert metadata["DeploymentFailedReason"] == "The account-level service limit is 0 Instances."
+
+
 class TestArchive:
     """The archive in S3 is not the one that was judged."""
 
