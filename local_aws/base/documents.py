@@ -52,6 +52,11 @@ def _member(value: Any, name: str) -> Any:
     return value[name]
 
 
+def filled(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the members that are neither None nor an empty structure or list, as AWS answers."""
+    return {key: value for key, value in values.items() if value is not None and value not in ({}, [])}
+
+
 def present(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the members whose value is not None."""
     return {key: value for key, value in values.items() if value is not None}

@@ -131,6 +131,7 @@ class Engine:
         return self._outputs(stack, plan) == stack.outputs
 
     def _create(self, stack: Stack, plan: Plan) -> None:
+        stack.tags = plan.tags
         try:
             self._apply(stack, plan, [])
             outputs = self._outputs(stack, plan)
@@ -146,11 +147,13 @@ class Engine:
     def _update(self, stack: Stack, plan: Plan) -> None:
         undo: list[Callable[[], None]] = []
         replaced: list[StackResource] = []
+        former_tags, stack.tags = stack.tags, plan.tags
         try:
             replaced = self._apply(stack, plan, undo)
             outputs = self._outputs(stack, plan)
         except FAILURES as error:
             self._status(stack, "UPDATE_ROLLBACK_IN_PROGRESS", _reason(error))
+            stack.tags = former_tags
             failed = None
             for step in reversed(undo):
                 try:
@@ -312,7 +315,7 @@ class Engine:
         return entry.physical.attributes[attribute]
 
     def _context(self, stack: Stack, name: str) -> Context:
-        return Context(self.clients, ACCOUNT, self.clients.region, stack.name, name)
+        return Context(self.clients, ACCOUNT, self.clients.region, stack.name, name, stack.tags)
 
     def _status(self, stack: Stack, status: str, reason: str | None = None) -> None:
         # The event comes first, so that a client that sees the final status also sees all events.

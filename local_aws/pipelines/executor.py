@@ -271,5 +271,6 @@ def retry(executor: Executor, execution: Execution) -> None:
 
 
 def can_be_retried(execution: Execution) -> bool:
-    """Return whether an execution has ended as Failed or Stopped."""
-    return execution.status in ENDED and execution.status != "Succeeded"
+    """Return whether an execution has ended as Failed or Stopped, but not in a Fail step."""
+    failed_on_purpose = any(step.kind == "Fail" for step in execution.steps.values())
+    return execution.status in ENDED and execution.status != "Succeeded" and not failed_on_purpose

@@ -6,6 +6,7 @@ import copy
 import logging
 import threading
 from collections.abc import Mapping
+from operator import itemgetter
 from typing import Any
 
 from moto.core.responses import ActionResult, EmptyResult
@@ -14,11 +15,19 @@ from moto.sagemaker.models import FakeEndpoint
 from moto.sagemaker.responses import SageMakerResponse
 
 from local_aws.base.clock import now
-from local_aws.base.documents import present
+from local_aws.base.documents import filled, present
 from local_aws.base.ids import sagemaker_arn
 from local_aws.endpoints.host import EndpointError
 from local_aws.sagemaker import autoscaling
-from local_aws.sagemaker.plane import Plane, ValidationError, backend_of, event_times, model_spec
+from local_aws.sagemaker.plane import (
+    Plane,
+    ValidationError,
+    aware,
+    backend_of,
+    event_times,
+    model_spec,
+    page,
+)
 
 LOGGER = logging.getLogger(__name__)
 
@@ -50,6 +59,32 @@ class EndpointActions(SageMakerResponse):  # type: ignore[misc]
                     )
             return super().create_model()
 
+    def describe_model(self) -> ActionResult:
+        """Describe a model."""
+        model = self.sagemaker_backend.describe_model(self._get_param("ModelName"))
+        return ActionResult(filled(model.response_object))
+
+    def list_models(self) -> ActionResult:
+        """List models, newest first by default; moto ignores the request's filters and order."""
+        text, after, before = (
+            self._get_param(name) for name in ("NameContains", "CreationTimeAfter", "CreationTimeBefore")
+        )
+        models = [
+            {"ModelName": each.model_name, "ModelArn": each.arn, "CreationTime": aware(each.creation_time)}
+            for each in self.sagemaker_backend.list_models()
+        ]
+        models = [
+            each
+            for each in models
+            if (not text or text in each["ModelName"])
+            and (after is None or each["CreationTime"] > aware(after))
+            and (before is None or each["CreationTime"] < aware(before))
+        ]
+        key = "ModelName" if self._get_param("SortBy") == "Name" else "CreationTime"
+        models.sort(key=itemgetter(key), reverse=self._get_param("SortOrder") != "Ascending")
+        found, token = page(models, self.params)
+        return ActionResult(present({"Models": found, "NextToken": token}))
+
     def create_endpoint_config(self) -> ActionResult:
         """Create an endpoint configuration; its name must be new."""
         name = self._get_param("EndpointConfigName")
@@ -58,6 +93,16 @@ class EndpointActions(SageMakerResponse):  # type: ignore[misc]
                 arn = self._arn("endpoint-config", name)
                 raise ValidationError(f'Cannot create already existing endpoint configuration "{arn}".')
             return super().create_endpoint_config()
+
+    def describe_endpoint_config(self) -> ActionResult:
+        """Describe an endpoint configuration."""
+        name = self._get_param("EndpointConfigName")
+        return ActionResult(filled(self.sagemaker_backend.describe_endpoint_config(name)))
+
+    def describe_endpoint(self) -> ActionResult:
+        """Describe an endpoint."""
+        name = self._get_param("EndpointName")
+        return ActionResult(filled(self.sagemaker_backend.describe_endpoint(name)))
 
     def create_endpoint(self) -> ActionResult:
         """Create an endpoint and deploy its configuration in the background."""

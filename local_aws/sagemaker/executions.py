@@ -116,8 +116,8 @@ class PipelineActions(SageMakerResponse):  # type: ignore[misc]
                 return ActionResult({"PipelineExecutionArn": execution.arn})
             if not can_be_retried(execution):
                 raise ValidationError(
-                    f"Pipeline execution {execution.arn} is {execution.status}; "
-                    "only one that is Failed or Stopped can be retried."
+                    f"Pipeline execution {execution.arn} is {execution.status}; only one that is Failed or "
+                    "Stopped can be retried, and not after a Fail step."
                 )
             execution.retry_token = token
             execution.parallelism = self._get_param("ParallelismConfiguration") or execution.parallelism

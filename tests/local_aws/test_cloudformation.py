@@ -90,6 +90,36 @@ def test_resources_are_created_in_order_and_outputs_refer_to_them(stacks: Stacks
     assert done == ["Queue", "Parameter", "s"]
 
 
+def test_resources_get_the_tags_of_their_stack(stacks: Stacks) -> None:
+    bucket = {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "tagged"}}
+    group = {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": "tagged"}}
+    topic = {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "tagged"}}
+    resources = {"Bucket": bucket, "Queue": QUEUE, "Group": group, "Topic": topic, "Parameter": PARAMETER}
+    body = stacks.body(resources)
+    stacks.api.create_stack(StackName="s", TemplateBody=body, Tags=[{"Key": "Project", "Value": "risk"}])
+    assert stacks.wait()["StackStatus"] == "CREATE_COMPLETE", stacks.events()
+
+    cloud, pair = stacks.cloud, [{"Key": "Project", "Value": "risk"}]
+    account = f"{cloud.aws.region}:123456789012"
+    queue = cloud.sqs.get_queue_url(QueueName="first")["QueueUrl"]
+    assert cloud.s3.get_bucket_tagging(Bucket="tagged")["TagSet"] == pair
+    assert cloud.sqs.list_queue_tags(QueueUrl=queue)["Tags"] == {"Project": "risk"}
+    arn = f"arn:aws:logs:{account}:log-group:tagged"
+    assert cloud.logs.list_tags_for_resource(resourceArn=arn)["tags"] == {"Project": "risk"}
+    assert cloud.sns.list_tags_for_resource(ResourceArn=f"arn:aws:sns:{account}:tagged")["Tags"] == pair
+    listed = cloud.ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId="/p")
+    assert listed["TagList"] == pair
+
+
+def test_a_new_alarm_has_insufficient_data(stacks: Stacks) -> None:
+    metric = {"MetricName": "Errors", "Namespace": "N", "Period": 60, "Statistic": "Sum"}
+    rule = {"ComparisonOperator": "GreaterThanThreshold", "EvaluationPeriods": 1, "Threshold": 0}
+    alarm = {"Type": "AWS::CloudWatch::Alarm", "Properties": {"AlarmName": "errors", **metric, **rule}}
+    stacks.create({"Alarm": alarm})
+    (found,) = stacks.cloud.cloudwatch.describe_alarms(AlarmNames=["errors"])["MetricAlarms"]
+    assert found["StateValue"] == "INSUFFICIENT_DATA"
+
+
 def test_an_unknown_type_is_rejected_before_anything_is_created(stacks: Stacks) -> None:
     with pytest.raises(ClientError) as error:
         stacks.create({"Queue": QUEUE, "Odd": {"Type": "AWS::Odd::Thing"}})

@@ -129,6 +129,15 @@ class _LogGroup(ResourceType):
         return resource
 
 
+class _Alarm(ResourceType):
+    def create(self, context: Context, properties: Properties) -> PhysicalResource:
+        """Create the alarm in the state that AWS gives it before the first evaluation."""
+        alarm = super().create(context, properties)
+        state = {"StateValue": "INSUFFICIENT_DATA", "StateReason": "Unchecked: Initial alarm creation"}
+        context.call("cloudwatch", "set_alarm_state", AlarmName=alarm.physical_id, **state)
+        return alarm
+
+
 class _Dashboard(ResourceType):
     def check(self, properties: Properties) -> None:
         """Raise ResourceError for an unsupported property or a body that is not JSON."""
@@ -207,7 +216,7 @@ TYPES: tuple[ResourceType, ...] = (
         attributes={"Arn": "arn:aws:logs:{region}:{account}:log-group:{physical_id}:*"},
         ids={"logGroupName": "{physical_id}"},
     ),
-    ResourceType(
+    _Alarm(
         name="AWS::CloudWatch::Alarm",
         schema="AlarmName! ComparisonOperator* EvaluationPeriods* ActionsEnabled AlarmActions"
         " AlarmDescription DatapointsToAlarm Dimensions ExtendedStatistic MetricName Metrics Namespace"

@@ -38,6 +38,8 @@ class Context:
         Name of the stack.
     logical_id
         Name of the resource in the template.
+    tags
+        Tags of the stack, which its resources get when they are created.
     """
 
     clients: Clients
@@ -45,6 +47,7 @@ class Context:
     region: str
     stack: str
     logical_id: str
+    tags: Mapping[str, str] = field(default_factory=dict)
     incomplete: list[PhysicalResource] = field(default_factory=list)
 
     def call(self, service: str, operation: str, /, **arguments: Any) -> Any:
@@ -53,12 +56,25 @@ class Context:
         Numbers from template parameters are text, properties like `RestApiId` are called `restApiId` in the
         API, and documents like policies are sent as JSON text. Arguments that are None are omitted.
         """
-        client = self.clients.get(service)
-        shape = client.meta.service_model.operation_model(
-            client.meta.method_to_api_mapping[operation]
-        ).input_shape
         present = {name: value for name, value in arguments.items() if value is not None}
-        return getattr(client, operation)(**_shaped(present, shape))
+        shaped = _shaped(present, self._input(service, operation))
+        return getattr(self.clients.get(service), operation)(**shaped)
+
+    def tag_argument(self, service: str, operation: str) -> dict[str, Any]:
+        """Return the argument of an operation that sets the stack's tags; empty if it has none."""
+        members = self._input(service, operation).members
+        name = next((name for name in ("Tags", "tags") if name in members), None)
+        if name is None or not self.tags:
+            return {}
+        if isinstance(members[name], MapShape):
+            return {name: dict(self.tags)}
+        return {name: [{"Key": key, "Value": value} for key, value in self.tags.items()]}
+
+    def _input(self, service: str, operation: str) -> StructureShape:
+        client = self.clients.get(service)
+        action = client.meta.method_to_api_mapping[operation]
+        shape: StructureShape = client.meta.service_model.operation_model(action).input_shape
+        return shape
 
     def generated_name(self, longest: int = 64) -> str:
         """Return a unique name for a resource that the template does not name."""
@@ -156,8 +172,11 @@ class ResourceType:
             raise ResourceError(f"{kind} {values[self.name_property]} already exists")
         first = self.created_with.split() or values
         sent = {key: value for key, value in values.items() if key in first}
-        request = {**self.request(context, sent), **self.create_with}
-        answer = context.call(self.service, self.calls.split()[0], **request)
+        operation = self.calls.split()[0]
+        tags = context.tag_argument(self.service, operation)
+        answer = context.call(
+            self.service, operation, **self.request(context, sent), **self.create_with, **tags
+        )
         resource = self.describe(context, {**values, **answer})
         if not self.created_with:
             return resource

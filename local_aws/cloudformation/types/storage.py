@@ -31,7 +31,11 @@ class _Bucket(ResourceType):
     def create(self, context: Context, properties: Properties) -> PhysicalResource:
         """Create the bucket with its configuration; generated names are in lower case."""
         generated = {"BucketName": context.generated_name(63).lower()}
-        return super().create(context, {**generated, **properties})
+        bucket = super().create(context, {**generated, **properties})
+        if context.tags:
+            tags = [{"Key": key, "Value": value} for key, value in context.tags.items()]
+            context.call("s3", "put_bucket_tagging", Bucket=bucket.physical_id, Tagging={"TagSet": tags})
+        return bucket
 
     def request(self, context: Context, properties: Properties) -> dict[str, Any]:
         """Return the arguments of create_bucket."""

@@ -128,6 +128,14 @@ def test_a_retry_runs_failed_steps_and_keeps_successful_ones(cloud: Cloud) -> No
         cloud.sagemaker.retry_pipeline_execution(PipelineExecutionArn=execution)
 
 
+def test_an_execution_that_ended_in_a_fail_step_cannot_be_retried(cloud: Cloud) -> None:
+    execution = cloud.start([{"Name": "No", "Type": "Fail", "Arguments": {"ErrorMessage": "no"}}])
+    assert cloud.finish(execution)["PipelineExecutionStatus"] == "Failed"
+    with pytest.raises(ClientError, match="not after a Fail step") as caught:
+        cloud.sagemaker.retry_pipeline_execution(PipelineExecutionArn=execution)
+    assert caught.value.response["Error"]["Code"] == "ValidationException"
+
+
 def test_stopping_an_execution_stops_its_job_and_starts_no_other_step(cloud: Cloud) -> None:
     slow = cloud.put_script("slow", "import time; time.sleep(60)")
     steps = [processing("Slow", slow), processing("After", slow, inputs={"x": out_uri("Slow")})]

@@ -21,9 +21,7 @@ def test_names_at_the_limits_are_valid(name: str) -> None:
     assert Project(name, "123456789012", "eu-west-1").pipeline == name
 
 
-@pytest.mark.parametrize(
-    "name", ["", "ab", "a" * 25, "1st", "Bankruptcy", "risk-", "aws-risk", "ssm1", "risk_model", "risk\n"]
-)
+@pytest.mark.parametrize("name", ["", "ab", "a" * 25, "1st", "Bankruptcy", "risk-", "risk_model", "risk\n"])
 def test_other_names_are_rejected_with_the_rule(name: str) -> None:
     with pytest.raises(ValueError, match="3 to 24 lowercase letters, digits and hyphens"):
         Project(name, "123456789012", "eu-west-1")

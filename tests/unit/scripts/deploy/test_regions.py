@@ -49,6 +49,6 @@ def test_the_default_instance_type_exists_in_every_supported_region(region: str)
 
 def test_an_instance_type_that_a_region_lacks_is_refused() -> None:
     assert default_instance_type("eu-north-1") == "ml.m5.large"
-    with pytest.raises(DeploymentError, match="eu-north-1 has no instances of the family ml.t2") as refused:
+    with pytest.raises(DeploymentError, match="eu-north-1 has no instances of the family ml") as refused:
         check_instance_type("eu-north-1", "ml.t2.medium")
     assert refused.value.hint == "Choose another with `-p InstanceType=ml.m5.large`."
