@@ -33,6 +33,11 @@ def sklearn_image(region: str) -> str:
     return uri
 
 
+def image_account(region: str) -> str:
+    """Return the AWS account that owns the scikit-learn image in a region."""
+    return sklearn_image(region).partition(".")[0]
+
+
 def step_retries() -> list[Any]:
     """Return the retry policy for throttled requests and service faults."""
     from sagemaker.mlops.workflow.retry import StepExceptionTypeEnum, StepRetryPolicy

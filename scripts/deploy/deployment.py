@@ -79,6 +79,8 @@ def deploy(
     DeploymentError
         If the region lacks something, a stack failed, a parameter is unknown, or a change was not confirmed.
     """
+    from pipeline.jobs import image_account
+
     project = aws.project
     check_region(project.region)
     service_template = read_template("service.yaml")
@@ -107,6 +109,7 @@ def deploy(
     values = {
         "ProjectName": project.name,
         "Commit": current_commit(),
+        "ImageAccount": image_account(project.region),
         **_upload_functions(aws, on_event),
         # This release belongs to the code, so that an earlier deployment's value is never kept. Local AWS
         # has the library installed and needs no layer.

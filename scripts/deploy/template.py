@@ -15,7 +15,7 @@ _API_TYPES = {
     for name in ("GatewayResponse", "Method", "RequestValidator", "Resource", "RestApi")
 }
 # Parameters of service.yaml that `deploy` sets itself.
-_INTERNAL = {"Commit", "DeployModelCodeKey", "PredictApiCodeKey", "ProjectName"}
+_INTERNAL = {"Commit", "DeployModelCodeKey", "ImageAccount", "PredictApiCodeKey", "ProjectName"}
 
 
 class _Loader(yaml.CSafeLoader):

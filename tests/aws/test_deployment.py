@@ -435,8 +435,8 @@ def test_destroying_keeps_the_data_and_lists_it(deployed: Deployment, aws: Aws, 
     assert gone.removed == [
         "endpoint credit-risk",
         "endpoint configuration credit-risk-v1-0a1b2c3d",
-        "model credit-risk-v1-0a1b2c3d",
         "model credit-risk-score-20261123-101500-0a1b",
+        "model credit-risk-v1-0a1b2c3d",
         "pipeline credit-risk",
         "stack credit-risk-service",
     ]

@@ -130,6 +130,19 @@ def test_each_role_is_assumed_by_one_service_of_this_account() -> None:
     }
 
 
+def test_deploy_model_cannot_approve_a_version() -> None:
+    (update,) = (s for _, s in statements() if "sagemaker:UpdateModelPackage" in listed(s["Action"]))
+    # A request that sets the approval status has this key.
+    assert update["Condition"] == {"Null": {"sagemaker:ModelApprovalStatus": "true"}}
+
+
+def test_buckets_of_other_accounts_cannot_be_reached_by_name() -> None:
+    reading = [s for _, s in statements() if str(listed(s["Action"])[0]).startswith("s3:")]
+    assert len(reading) == 13
+    own = {"s3:ResourceAccount": {"Ref": "AWS::AccountId"}}
+    assert all(s["Condition"]["StringEquals"] == own for s in reading)
+
+
 def test_no_job_endpoint_or_function_can_write_code() -> None:
     for role, statement in statements():
         if {"s3:PutObject", "s3:DeleteObject"} & set(listed(statement["Action"])):
@@ -192,6 +205,7 @@ def refusal(**parameters: str) -> str | None:
     given = {
         "PredictApiCodeKey": f"code/{'0' * 64}/predict_api.zip",
         "DeployModelCodeKey": f"code/{'0' * 64}/deploy_model.zip",
+        "ImageAccount": "123456789012",
         **parameters,
     }
     try:
