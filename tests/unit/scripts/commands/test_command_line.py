@@ -222,9 +222,7 @@ def test_local_alone_means_the_default_region(
 def test_local_start_shows_how_to_use_it(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     server = SimpleNamespace(url=f"http://127.0.0.1:{port}", start=lambda: None, stop=lambda: None)
     monkeypatch.setattr("local_aws.server.LocalAws", lambda **_: server)
-    ended = SimpleNamespace(wait=lambda: None)
-    monkeypatch.setattr("scripts.commands.local.threading", SimpleNamespace(Event=lambda: ended))
-    monkeypatch.setattr("scripts.commands.local.signal.signal", lambda *_: None)
+    monkeypatch.setattr("scripts.commands.local.wait_for_interruption", lambda: None)
 
     result = RUNNER.invoke(app, ["local", "start", "--port", str(port)])
 
