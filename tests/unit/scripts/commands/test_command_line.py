@@ -196,6 +196,20 @@ def test_local_together_with_an_endpoint_url_means_that_address(monkeypatch: pyt
 
 
 @pytest.mark.parametrize(
+    "url", ["127.0.0.1:4600", "http://", "http://[::1", "http://127.0.0.1:46000000", "http://local host", "x"]
+)
+@pytest.mark.parametrize("local", [[], ["--local"]])
+def test_an_endpoint_url_that_is_none_is_named(
+    url: str, local: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+    result = RUNNER.invoke(app, ["status", *local])
+    assert result.exit_code == 2
+    assert f"AWS_ENDPOINT_URL is {url!r}; it must be a URL like http://127.0.0.1:4600." in result.stderr
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize(
     ("url", "given", "expected"),
     [
         (None, None, LOCAL_REGION),

@@ -39,7 +39,7 @@ def test_ctrl_c_does_not_stop_the_execution(monkeypatch: pytest.MonkeyPatch) -> 
 
     assert result.exit_code == 130
     assert result.stderr.splitlines() == [
-        "Execution abcdefghijkl continues. `bankruptcy pipeline status --local` shows it, "
+        "Execution abcdefghijkl continues. `bankruptcy pipeline status --wait --local` waits for it, "
         "`bankruptcy pipeline stop --local` stops it."
     ]
 
@@ -51,6 +51,20 @@ def test_a_successful_execution_shows_the_next_commands(monkeypatch: pytest.Monk
     result = RUNNER.invoke(app, ["pipeline", "start", "--wait", "--local"])
 
     assert result.exit_code == 0, result.output
+    expected = "Next  `bankruptcy report --local`, then `bankruptcy model approve --wait --local`"
+    assert result.stdout.splitlines()[-1] == expected
+
+
+@pytest.mark.usefixtures("_started")
+def test_status_can_wait_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    followed: list[str] = []
+    monkeypatch.setattr("scripts.operate.executions.resolve_execution", lambda *_: ARN)
+    monkeypatch.setattr("scripts.terminal.progress.follow", lambda _, arn: followed.append(arn))
+
+    result = RUNNER.invoke(app, ["pipeline", "status", "--wait", "--local"])
+
+    assert result.exit_code == 0, result.output
+    assert followed == [ARN]
     expected = "Next  `bankruptcy report --local`, then `bankruptcy model approve --wait --local`"
     assert result.stdout.splitlines()[-1] == expected
 
