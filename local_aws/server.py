@@ -13,9 +13,9 @@ from types import TracebackType
 from typing import Any
 
 from moto.core.base_backend import BackendDict
-from moto.core.model_instances import reset_model_data
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
+from local_aws import untracked
 from local_aws.base.clients import Clients, client_environment
 from local_aws.base.folders import make_folder
 from local_aws.cloudformation import api as cloudformation_api
@@ -153,6 +153,7 @@ class LocalAws:
         )
         self._invoker = functions_api.install(self._functions, self._clients)
         self._gateway = Gateway(url, region, self._invoker.invoke_arn)
+        untracked.install()
         sagemaker_api.install(self._plane)
         events_api.install(self._delivery)
         cloudformation_api.install(self._stacks)
@@ -199,7 +200,6 @@ def _backend_app(service: str) -> Any:
 
 def _clear_moto() -> None:
     BackendDict.reset()
-    reset_model_data()
 
 
 def _listen(port: int) -> socket.socket:
