@@ -18,6 +18,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from local_aws import untracked
 from local_aws.base.clients import Clients, client_environment
 from local_aws.base.folders import make_folder
+from local_aws.base.memory import limit_arenas
 from local_aws.cloudformation import api as cloudformation_api
 from local_aws.cloudformation.engine import Engine
 from local_aws.endpoints.host import EndpointHost
@@ -96,6 +97,7 @@ class LocalAws:
 
     def start(self) -> None:
         """Start serving; return as soon as requests are answered."""
+        limit_arenas()
         gc.set_threshold(*gc.get_threshold()[:2], COLLECTIONS_BETWEEN_FULL_ONES)
         listener = _listen(self._port)
         with listener:
