@@ -36,9 +36,9 @@ class Interruptions:
         raise KeyboardInterrupt
 
     def _check(self, *_: object) -> None:
-        """Interrupt again, unless the interrupted code is cleaning up because of the first interruption."""
+        """Interrupt again, unless the command cleans up because of the first interruption, or ends anyway."""
         handled = sys.exception()
-        while handled is not None and not isinstance(handled, KeyboardInterrupt):
+        while handled is not None and not isinstance(handled, KeyboardInterrupt | SystemExit):
             handled = handled.__context__
         if handled is None:
             raise KeyboardInterrupt
