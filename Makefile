@@ -17,8 +17,8 @@ COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate
 	--no-emit-find-links --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format pages golden audit lock sbom clean test-browser test-toolkit test-mutants test-chaos test-faults test-api-schema \
-	test-api-inputs bench-quality bench-judge model-card bench-serving bench-explain bench-api bench-functions \
+.PHONY: help demo test check format pages golden audit lock sbom clean test-browser test-toolkit test-mutants test-chaos test-faults test-signals \
+	test-soak test-executions test-api-schema test-api-inputs bench-quality bench-judge model-card bench-serving bench-explain bench-api bench-functions \
 	bench-batch bench-scale
 
 help:  ## show this list; `make TARGET PYTHON=python3.12` chooses the interpreter
@@ -112,6 +112,15 @@ test-chaos: $(DEV)  ## send 2,000 requests while models change, the endpoint com
 
 test-faults: $(DEV)  ## interrupt deploy and destroy at each of their requests and run them again (15 minutes)
 	$(BIN)/python -m pytest tests/campaigns/every_fault.py
+
+test-signals: $(DEV)  ## end demo, score and deploy at random moments with SIGKILL, SIGTERM and SIGINT (Linux, 40 minutes)
+	$(BIN)/python -m pytest -s tests/campaigns/signals.py
+
+test-soak: $(DEV)  ## use local AWS for ten minutes, and measure whether it grows (Linux)
+	$(BIN)/python -m pytest -s tests/campaigns/soak.py
+
+test-executions: $(DEV)  ## start 50 executions at once, and measure the memory of local AWS (Linux, 20 minutes)
+	$(BIN)/python -m pytest -s tests/campaigns/executions.py
 
 test-api-schema: $(DEV)  ## run Schemathesis against the REST API on local AWS: all checks, over 2,000 requests
 	PYTHONPATH=.:lambda:tests $(BIN)/python tests/campaigns/schema_check.py

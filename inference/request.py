@@ -22,6 +22,8 @@ MEDIA_TYPES: Final = (JSON, CSV, LINES)
 MAX_ROWS: Final = 100_000
 # Cells of one CSV line; models have about a hundred features. Longer lines are rejected without parsing.
 MAX_CELLS: Final = 10_000
+# Lists and objects of a JSON body. A company has at most two; a wrong one can have more.
+MAX_CONTAINERS: Final = 2 * MAX_ROWS + MAX_CELLS
 SINGLE_KEYS: Final = ("data", "features")
 FORM_KEYS: Final = (*SINGLE_KEYS, "instances")
 FORMS: Final = (
@@ -111,6 +113,7 @@ def _text(body: str | bytes, media_type: str) -> str:
 
 
 def _decode_json(text: str) -> Request:
+    _check_containers(text)
     document = _loads(text, ())
     if isinstance(document, list):
         if document and not any(isinstance(instance, list | dict) for instance in document):
@@ -146,6 +149,7 @@ def _decode_json(text: str) -> Request:
 
 
 def _decode_lines(text: str) -> Request:
+    _check_containers(text)
     return Request(LINES, [_loads(line, (position,)) for position, line in enumerate(_lines(text))])
 
 
@@ -206,6 +210,18 @@ def _lines(text: str) -> list[str]:
     last = len(text) if end < 0 else end
     _check_rows(text.count("\n", 0, last) + 1 if content else 0, ())
     return text[:last].split("\n")
+
+
+def _check_containers(text: str) -> None:
+    """Reject JSON with millions of lists, objects or values before it is parsed, which would take seconds."""
+    containers = text.count("[") + text.count("{")
+    if containers > MAX_CONTAINERS:
+        message = f"{containers} lists and objects are too many; {MAX_ROWS} companies have at most 2 each."
+        raise invalid([Problem((), f"{message} Send fewer companies at once.")])
+    values = text.count(",") + 1
+    if values > MAX_CELLS * max(containers, 1):
+        message = f"{values} values are too many for {containers} lists and objects"
+        raise invalid([Problem((), f"{message}; at most {MAX_CELLS} are allowed in each.")])
 
 
 def _limited(rows: list[Any], loc: Loc) -> list[Any]:

@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 # moto, Flask and werkzeug are untyped for mypy, hence Any.
 WsgiApp = Callable[[dict[str, Any], Any], Any]
-_INVOCATION = re.compile(r"/endpoints/[^/]+/invocations")
+_RUNTIME = re.compile(r"/endpoints/[^/]+/[^/]+")
 
 
 def action_of(environ: dict[str, Any], body: bytes) -> str:
@@ -71,7 +71,7 @@ class Front:
         environ["wsgi.input"] = io.BytesIO(body)
         if is_stage(environ):
             return self._guarded(self._stages, environ, start_response, body)
-        if _INVOCATION.fullmatch(path):
+        if _RUNTIME.fullmatch(path):
             return self._guarded(self._invocations, environ, start_response, body)
         try:
             return self._guarded(self._moto, environ, start_response, body)

@@ -13,11 +13,12 @@ from types import TracebackType
 from typing import Any
 
 from moto.core.base_backend import BackendDict
-from moto.core.model_instances import reset_model_data
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
+from local_aws import untracked
 from local_aws.base.clients import Clients, client_environment
 from local_aws.base.folders import make_folder
+from local_aws.base.memory import limit_arenas
 from local_aws.cloudformation import api as cloudformation_api
 from local_aws.cloudformation.engine import Engine
 from local_aws.endpoints.host import EndpointHost
@@ -96,6 +97,7 @@ class LocalAws:
 
     def start(self) -> None:
         """Start serving; return as soon as requests are answered."""
+        limit_arenas()
         gc.set_threshold(*gc.get_threshold()[:2], COLLECTIONS_BETWEEN_FULL_ONES)
         listener = _listen(self._port)
         with listener:
@@ -153,6 +155,7 @@ class LocalAws:
         )
         self._invoker = functions_api.install(self._functions, self._clients)
         self._gateway = Gateway(url, region, self._invoker.invoke_arn)
+        untracked.install()
         sagemaker_api.install(self._plane)
         events_api.install(self._delivery)
         cloudformation_api.install(self._stacks)
@@ -199,7 +202,6 @@ def _backend_app(service: str) -> Any:
 
 def _clear_moto() -> None:
     BackendDict.reset()
-    reset_model_data()
 
 
 def _listen(port: int) -> socket.socket:

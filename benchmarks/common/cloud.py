@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,11 +27,11 @@ START_SECONDS = 60
 
 
 @contextmanager
-def local_aws() -> Iterator[int]:
+def local_aws(program: Sequence[str] = BANKRUPTCY) -> Iterator[int]:
     """Run local AWS while the block runs, point this process at it, and yield its process id."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    command = [*BANKRUPTCY, "local", "start", "--port", str(port)]
+    command = [*program, "local", "start", "--port", str(port)]
     server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
     try:
         _wait_for(port)

@@ -1,10 +1,11 @@
-"""Unpacks .tar.gz archives, and rejects those that are unsafe to unpack."""
+"""Unpacks .tar.gz archives, and rejects archives that are unsafe to unpack."""
 
 from __future__ import annotations
 
 import gzip
 import io
 import tarfile
+import zipfile
 import zlib
 from pathlib import Path
 from posixpath import normpath
@@ -16,6 +17,9 @@ MAX_ENTRIES: Final = 100_000
 # Real files seldom compress more than 50 times; gzip reaches 1,000 with zeros.
 MAX_RATIO: Final = 200
 RATIO_FREE_BYTES: Final = 100_000_000
+# Reading the directory of a zip takes a second for 40,000 entries.
+MAX_ZIP_ENTRIES: Final = 20_000
+_ZIP_ENTRY: Final = b"PK\x01\x02"
 
 
 class ArchiveError(Exception):
@@ -40,6 +44,24 @@ def unpack(packed: bytes, folder: Path) -> None:
     except (tarfile.TarError, EOFError, OSError, KeyError, zlib.error) as error:
         # A damaged .gz raises EOFError, OSError or zlib.error, and a link to a missing entry KeyError.
         raise ArchiveError(str(error)) from error
+
+
+def unzipped_size(packed: bytes) -> int:
+    """Return the number of bytes that a zip archive says it has unpacked.
+
+    Raises
+    ------
+    ArchiveError
+        If it is not a zip archive, or has too many entries.
+    """
+    # Counted here, because the count that the archive states is not what `zipfile` reads.
+    if packed.count(_ZIP_ENTRY) > MAX_ZIP_ENTRIES:
+        raise ArchiveError(f"It has more than {MAX_ZIP_ENTRIES:,} entries. Pack fewer files.")
+    try:
+        with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+            return sum(entry.file_size for entry in archive.infolist())
+    except (ValueError, NotImplementedError, zipfile.BadZipFile) as error:
+        raise ArchiveError("It is not a zip archive.") from error
 
 
 class _Capped:

@@ -1,4 +1,4 @@
-"""Returns freed memory to the system."""
+"""Returns freed memory to the system, as far as the C library can."""
 
 from __future__ import annotations
 
@@ -7,19 +7,32 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+_ARENA_MAX = -8  # M_ARENA_MAX in malloc.h
+_ARENAS = 2
+
+
+def limit_arenas() -> None:
+    """Make all threads share a few pools of memory; call this before they are started.
+
+    glibc has up to eight for each core, and keeps in each what a large body once needed.
+    """
+    _function("mallopt")(_ARENA_MAX, _ARENAS)
+
 
 def release_memory() -> None:
-    """Return memory that is free but still allocated; do nothing where the C library can't.
-
-    After large bodies in several threads, glibc keeps tens of megabytes a time in its arenas.
-    """
-    _trim()(0)
+    """Return memory that is free but still allocated."""
+    _function("malloc_trim")(0)
 
 
 @functools.cache
-def _trim() -> Callable[[int], Any]:
+def _function(name: str) -> Callable[..., Any]:
     try:
-        trim: Callable[[int], Any] = ctypes.CDLL(None).malloc_trim
-    except (OSError, AttributeError):  # not glibc
-        return lambda _: None
-    return trim
+        # Only glibc has malloc_trim; elsewhere mallopt has other parameters.
+        library = ctypes.CDLL(None)
+        return getattr(library, name) if hasattr(library, "malloc_trim") else _ignore
+    except OSError:
+        return _ignore
+
+
+def _ignore(*_: int) -> None:
+    """Stand in for a function that the C library does not have."""

@@ -1,4 +1,4 @@
-"""SageMaker Runtime: InvokeEndpoint as a WSGI app over the endpoint host."""
+"""SageMaker Runtime as a WSGI app over the endpoint host: InvokeEndpoint, and errors for other actions."""
 
 import json
 import uuid
@@ -14,13 +14,30 @@ from local_aws.endpoints.host import VARIANT, EndpointHost, log_group
 
 LARGEST_BODY = 6_291_456
 CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
+TARGET_VARIANT = "X-Amzn-SageMaker-Target-Variant"
+# Members of InvokeEndpoint that choose between models or change the answer, by their header.
+UNSUPPORTED = {
+    f"X-Amzn-SageMaker-{header}": member
+    for header, member in {
+        "Target-Model": "TargetModel",
+        "Target-Container-Hostname": "TargetContainerHostname",
+        "Enable-Explanations": "EnableExplanations",
+        "Inference-Component": "InferenceComponentName",
+        "Session-Id": "SessionId",
+        "Prefix-Aware-Id": "PrefixAwareId",
+    }.items()
+}
+OTHER_ACTIONS = {
+    "async-invocations": "InvokeEndpointAsync",
+    "invocations-response-stream": "InvokeEndpointWithResponseStream",
+}
 PASSED_TO_CONTAINER = ("Content-Type", "Accept", CUSTOM_ATTRIBUTES, "X-Amzn-SageMaker-Inference-Id")
 
 
 def invocations_app(
     host: EndpointHost, describe: Callable[[str], Mapping[str, Any] | None]
 ) -> WSGIApplication:
-    """Return the WSGI app of `POST /endpoints/<name>/invocations`.
+    """Return the WSGI app of `POST /endpoints/<name>/<action>`.
 
     Parameters
     ----------
@@ -34,7 +51,9 @@ def invocations_app(
     def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         request = Request(environ)
         parts = request.path.split("/")
-        if len(parts) != 4 or parts[1] != "endpoints" or parts[3] != "invocations":
+        if len(parts) == 4 and parts[3] in OTHER_ACTIONS:
+            response = _not_implemented(OTHER_ACTIONS[parts[3]])
+        elif len(parts) != 4 or parts[1] != "endpoints" or parts[3] != "invocations":
             response = _error(
                 404, "UnknownOperationException", {"message": f"No operation at {request.path}."}
             )
@@ -60,12 +79,14 @@ def _invoke(
         return _unknown(name)
     variants = description.get("ProductionVariants") or [{"VariantName": VARIANT}]
     variant = variants[0]["VariantName"]
+    problem = _problem_of(request, name, variant)
+    if problem is not None:
+        return problem
     body = request.get_data()
-    if len(body) > LARGEST_BODY:
-        return _model_error(host, name, EndpointAnswer(413, b"", ""))
     headers = {key: request.headers[key] for key in PASSED_TO_CONTAINER if key in request.headers}
     try:
-        answer = host.invoke(name, body, headers)
+        too_large = len(body) > LARGEST_BODY
+        answer = EndpointAnswer(413, b"", "") if too_large else host.invoke(name, body, headers)
     except KeyError:  # the endpoint was stopped after it was described
         return _unknown(name)
     if not 200 <= answer.status < 300:
@@ -77,8 +98,22 @@ def _invoke(
     return response
 
 
+def _problem_of(request: Request, name: str, variant: str) -> Response | None:
+    """Return the error for a request to something that the endpoint does not have, else None."""
+    target = request.headers.get(TARGET_VARIANT, variant)
+    if target != variant:
+        message = f"Endpoint {name} of account {ACCOUNT} has no variant {target}; it has {variant}."
+        return _error(400, "ValidationError", {"message": message})
+    members = [member for header, member in UNSUPPORTED.items() if header in request.headers]
+    return _not_implemented(f"{members[0]} of InvokeEndpoint") if members else None
+
+
 def _unknown(name: str) -> Response:
     return _error(400, "ValidationError", {"message": f"Endpoint {name} of account {ACCOUNT} not found."})
+
+
+def _not_implemented(what: str) -> Response:
+    return _error(501, "NotImplemented", {"message": f"Local AWS does not implement {what}."})
 
 
 def _model_error(host: EndpointHost, name: str, answer: EndpointAnswer) -> Response:

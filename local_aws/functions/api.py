@@ -1,12 +1,10 @@
 """Replaces moto's Lambda `Invoke` with one that runs the function, synchronously or as an event."""
 
 import base64
-import io
 import json
 import logging
 import threading
 import uuid
-import zipfile
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar
@@ -19,8 +17,12 @@ from moto.awslambda.models import LambdaFunction
 from moto.awslambda.responses import LambdaResponse
 from moto.awslambda_simple.models import lambda_simple_backends
 from moto.core.config import default_user_config
+from moto.s3.exceptions import S3ClientError
+from moto.s3.models import s3_backends
+from moto.utilities.utils import get_partition
 
 from local_aws.base import validation
+from local_aws.base.archives import ArchiveError, unzipped_size
 from local_aws.base.clients import Clients
 from local_aws.functions.runtime import FunctionNotFoundError, FunctionSpec, Invocation, LambdaRuntime
 
@@ -142,13 +144,40 @@ class LocalLambda(LambdaResponse):  # type: ignore[misc]
         problems = validation.problems("lambda", "CreateFunction", self.json_body)
         if problems:
             raise LambdaClientError("ValidationException", validation.error_message(problems))
-        _check_code(self.json_body["Code"])
+        self._check_code(self.json_body["Code"])
         return super().create_function()
 
     def update_function_code(self) -> Any:
         """Update the code of a function."""
-        _check_code(self.json_body)
+        self._check_code(self.json_body)
         return super().update_function_code()
+
+    def _check_code(self, code: Mapping[str, Any]) -> None:
+        """Raise unless the code in a request, or in S3, is a zip archive within Lambda's limit."""
+        try:
+            packed = self._packed(code)
+            size = 0 if packed is None else unzipped_size(packed)
+        except (ValueError, ArchiveError) as error:
+            raise LambdaClientError(
+                "InvalidParameterValueException",
+                "Could not unzip uploaded file. Please check your file, then try to upload again."
+                + (f" {error}" if isinstance(error, ArchiveError) else ""),
+            ) from error
+        if size >= LARGEST_CODE:
+            raise LambdaClientError(
+                "InvalidParameterValueException", f"Unzipped size must be smaller than {LARGEST_CODE} bytes"
+            )
+
+    def _packed(self, code: Mapping[str, Any]) -> bytes | None:
+        """Return the archive in a request or in S3; None if S3 has none, which moto reports."""
+        if "ZipFile" in code:
+            return base64.b64decode(code["ZipFile"], validate=True)
+        backend = s3_backends[self.current_account][get_partition(self.region)]
+        try:
+            found = backend.get_object(code.get("S3Bucket"), code.get("S3Key"))
+        except S3ClientError:
+            return None
+        return None if found is None else bytes(found.value)
 
     def invoke(self) -> tuple[int, dict[str, str], bytes]:
         """Answer Invoke for invocation types RequestResponse, Event and DryRun."""
@@ -209,25 +238,6 @@ def _spec(function: LambdaFunction) -> FunctionSpec:
         memory=int(function.memory_size),
         environment={key: str(value) for key, value in function.environment_vars.items()},
     )
-
-
-def _check_code(code: Mapping[str, Any]) -> None:
-    """Raise unless code in the request is a zip archive within Lambda's limit; code in S3 is not read."""
-    packed = code.get("ZipFile")
-    if packed is None:
-        return
-    try:
-        with zipfile.ZipFile(io.BytesIO(base64.b64decode(packed, validate=True))) as archive:
-            size = sum(entry.file_size for entry in archive.infolist())
-    except (ValueError, zipfile.BadZipFile) as error:
-        raise LambdaClientError(
-            "InvalidParameterValueException",
-            "Could not unzip uploaded file. Please check your file, then try to upload again.",
-        ) from error
-    if size >= LARGEST_CODE:
-        raise LambdaClientError(
-            "InvalidParameterValueException", f"Unzipped size must be smaller than {LARGEST_CODE} bytes"
-        )
 
 
 def _check_payload(payload: bytes, kind: str) -> None:

@@ -168,6 +168,11 @@ class ExecutionStore:
         with self.lock:
             return [each for each in self._executions.values() if each.pipeline_arn == pipeline_arn]
 
+    def all(self) -> list[Execution]:
+        """Return all executions, oldest first."""
+        with self.lock:
+            return list(self._executions.values())
+
     def drop(self, pipeline_arn: str) -> None:
         """Drop the executions of a deleted pipeline."""
         with self.lock:

@@ -15,7 +15,10 @@ from local_aws.pipelines.executions import Execution, StepRecord
 from local_aws.pipelines.retries import delays, exception_type
 
 _FIRST_POLL_SECONDS = 0.05
-_SLOWEST_POLL_SECONDS = 0.2
+_SLOWEST_POLL_SECONDS = 2.0
+# The longer a job has run or waited for its turn, the less often it is looked at: fifty executions that all
+# ask several times a second would take a core.
+_POLL_SHARE = 0.05
 _LONGEST_JOB_NAME = 63
 
 
@@ -124,7 +127,7 @@ def _run_job(context: StepContext, kind: _JobKind) -> Outcome:
 
 def _await_job(context: StepContext, kind: _JobKind, name: str) -> dict[str, Any]:
     sagemaker = context.clients.get("sagemaker")
-    interval = _FIRST_POLL_SECONDS
+    began = time.monotonic()
     stopped = False
     while True:
         job: dict[str, Any] = getattr(sagemaker, f"describe_{kind.operation}")(**{f"{kind.prefix}Name": name})
@@ -138,8 +141,8 @@ def _await_job(context: StepContext, kind: _JobKind, name: str) -> dict[str, Any
         if stopped:
             time.sleep(_FIRST_POLL_SECONDS)
         else:
-            context.execution.stopping.wait(interval)
-        interval = min(interval * 1.2, _SLOWEST_POLL_SECONDS)
+            share = (time.monotonic() - began) * _POLL_SHARE
+            context.execution.stopping.wait(min(max(share, _FIRST_POLL_SECONDS), _SLOWEST_POLL_SECONDS))
 
 
 def _stop_job(sagemaker: Any, kind: _JobKind, name: str) -> None:

@@ -16,6 +16,7 @@ from local_aws.sagemaker.executions import PipelineActions
 from local_aws.sagemaker.jobs import JobActions
 from local_aws.sagemaker.plane import Plane
 from local_aws.sagemaker.registry import RegistryActions
+from local_aws.sagemaker.search import SearchActions
 
 # moto's own actions that the workflow needs. The others are rejected: many only pretend to run something.
 MOTO_ACTIONS = frozenset(
@@ -30,7 +31,6 @@ MOTO_ACTIONS = frozenset(
         "ListPipelines",
         "ListProcessingJobs",
         "ListTrainingJobs",
-        "Search",
     }
 )
 
@@ -41,7 +41,7 @@ def install(plane: Plane) -> None:
     urls.url_paths["{0}/$"] = LocalSageMaker.dispatch
 
 
-class LocalSageMaker(PipelineActions, JobActions, EndpointActions, RegistryActions):
+class LocalSageMaker(PipelineActions, JobActions, EndpointActions, RegistryActions, SearchActions):
     """The SageMaker API of local AWS."""
 
     @classmethod

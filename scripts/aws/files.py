@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from scripts.aws.session import Aws
 from scripts.errors import ScriptError
+from scripts.scratch import written_whole
 
 SCHEME = "s3://"
 
@@ -121,12 +122,8 @@ def deliver(aws: Aws, path: Path, location: str) -> None:
             bucket, key = split_uri(location)
             aws.client("s3").upload_file(str(path), bucket, key)
             return
-        partial = Path(f"{location}.partial")
-        try:
+        with written_whole(Path(location)) as partial:
             shutil.copyfile(path, partial)
-            partial.replace(location)
-        finally:
-            partial.unlink(missing_ok=True)
 
 
 def deliver_or_keep(aws: Aws, finished: Mapping[str, Path]) -> None:

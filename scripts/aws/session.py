@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -67,7 +68,7 @@ def connect(project: str, *, local: bool = False, region: str | None = None) -> 
     Raises
     ------
     UsageError
-        If the project's name or the region is malformed.
+        If the project's name, the region or AWS_ENDPOINT_URL is malformed.
     ConnectionFailedError
         If credentials or the region are missing, or AWS does not answer.
     """
@@ -76,7 +77,7 @@ def connect(project: str, *, local: bool = False, region: str | None = None) -> 
 
     from pipeline.project import Project
 
-    url = os.environ.get("AWS_ENDPOINT_URL")
+    url = _given_url()
     if local:
         if url:
             use_local_aws(url, region)
@@ -127,6 +128,24 @@ def local_environment(url: str, region: str = LOCAL_REGION) -> dict[str, str]:
     variables = {"AWS_ENDPOINT_URL": url, **credentials, "AWS_DEFAULT_REGION": region}
     # AWS clients send even requests to this machine through a proxy.
     return {**variables, "NO_PROXY": _no_proxy()} if getproxies() else variables
+
+
+def _given_url() -> str | None:
+    """Return AWS_ENDPOINT_URL if it is set, and check that it is a URL."""
+    url = os.environ.get("AWS_ENDPOINT_URL")
+    if not url:
+        return None
+    try:
+        parts = urlsplit(url)
+        is_url = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # an address or port that is no number
+        is_url = False
+    if not is_url or re.search(r"\s", url):
+        raise UsageError(
+            f"AWS_ENDPOINT_URL is {url!r}; it must be a URL like http://127.0.0.1:{LOCAL_PORT}.",
+            "Correct the variable, or unset it.",
+        )
+    return url
 
 
 def _no_proxy() -> str:

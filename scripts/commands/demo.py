@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from scripts.aws.session import LOCAL_REGION, Aws, connect, local_environment, use_local_aws
 from scripts.terminal.console import console, show
+from scripts.terminal.interrupts import wait_for_interruption
 from scripts.terminal.options import DataOption
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def demo(
             _run(aws, file)
             if keep:
                 _show_settings(server.url)
-                _wait_for_interrupt()
+                wait_for_interruption()
             else:
                 _show_next_steps()
     except KeyboardInterrupt:
@@ -104,9 +104,3 @@ def _run(aws: Aws, file: DataFile) -> None:
     show(f"\n[bold]POST[/] {client.url}/predict  ({_described(file)}; {len(names)} numbers)")
     console().print_json(json.dumps(answer))
     show(f"\nFrom the start of the execution to this answer: [bold]{seconds:.1f} s[/]")
-
-
-def _wait_for_interrupt() -> None:
-    with suppress(KeyboardInterrupt):
-        while True:
-            time.sleep(3600)

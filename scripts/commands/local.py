@@ -1,7 +1,5 @@
 """`bankruptcy local`: AWS on this machine."""
 
-import signal
-import threading
 from typing import Annotated
 
 import typer
@@ -9,6 +7,7 @@ import typer
 from scripts.aws.session import LOCAL_PORT, LOCAL_REGION, ConnectionFailedError, local_environment
 from scripts.errors import UsageError
 from scripts.terminal.console import show
+from scripts.terminal.interrupts import wait_for_interruption
 
 app = typer.Typer(name="local", no_args_is_help=True)
 
@@ -40,22 +39,22 @@ def start(
             "If local AWS already runs in another terminal, use that one or stop it with Ctrl-C. "
             "`bankruptcy local start --port N` uses another port.",
         ) from error
-    stopped = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopped.set())
-    show(f"[bold green]Local AWS[/] runs at [bold]{server.url}[/] (in memory; Ctrl-C stops it)\n")
+    try:
+        _show_settings(server.url, region, is_default=(port, region) == (LOCAL_PORT, LOCAL_REGION))
+        wait_for_interruption()
+    finally:
+        server.stop()
+        show("\nLocal AWS has stopped.")
+
+
+def _show_settings(url: str, region: str, *, is_default: bool) -> None:
+    show(f"[bold green]Local AWS[/] runs at [bold]{url}[/] (in memory; Ctrl-C stops it)\n")
     show("To use it in another terminal, with [bold]bankruptcy[/] or any AWS client:\n")
-    for name, value in local_environment(server.url, region).items():
+    for name, value in local_environment(url, region).items():
         show(f"  export {name}={value}", wrap=False)
     # Without the variables, --local means the default port and region.
-    is_default = (port, region) == (LOCAL_PORT, LOCAL_REGION)
     if is_default:
         show("\nor, for bankruptcy alone, pass [bold]--local[/] to each command.")
     option = " --local" if is_default else ""
     steps = (f"`bankruptcy {words}{option}`" for words in ("deploy", "data upload", "pipeline start --wait"))
     show(f"\nFor example: {', then '.join(steps)}")
-    try:
-        stopped.wait()
-    finally:
-        server.stop()
-        show("\nLocal AWS has stopped.")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scripts.terminal.console import console, plain, show
+from scripts.terminal.console import ask, console, plain, show
 from scripts.terminal.options import Settings, with_settings
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def approve(
     change = contract_change(aws, package)
     if change is not None:
         _show_change(number, change)
-        if not yes and not typer.confirm("Approve it?"):
+        if not yes and not ask("Approve it?"):
             raise typer.Abort
     set_approval(aws, package, "Approved", note)
     show(f"Version {number} is approved; its deployment has been requested.")
@@ -109,7 +109,7 @@ def reject(
             else f"version {other} will replace it"
         )
         show(f"[yellow]Version {number} is in service;[/] {effect}.")
-        if not yes and not typer.confirm("Reject it?"):
+        if not yes and not ask("Reject it?"):
             raise typer.Abort
     set_approval(aws, package, "Rejected", note)
     show(f"Version {number} is rejected.")

@@ -14,6 +14,8 @@ ExecutionArgument = Annotated[
     str | None, typer.Argument(help="Id or ARN of the execution. Default: the newest one.")
 ]
 
+WaitOption = Annotated[bool, typer.Option("--wait", help="Show live progress until the execution ends.")]
+
 
 @app.callback()
 @with_settings
@@ -44,9 +46,7 @@ def start(
         list[str] | None,
         typer.Option("--parameter", "-p", help="Pipeline parameter, as Name=Value; can be repeated."),
     ] = None,
-    wait: Annotated[
-        bool, typer.Option("--wait", help="Show live progress until the execution ends.")
-    ] = False,
+    wait: WaitOption = False,
 ) -> None:
     """Start an execution."""
     from scripts.operate.executions import start_execution
@@ -64,14 +64,15 @@ def start(
 
 
 def _wait(settings: Settings, aws: Aws, arn: str) -> None:
+    """Show an execution until it ends, then the next commands."""
     from scripts.terminal.progress import follow
 
     try:
         follow(aws, arn)
     except KeyboardInterrupt:
-        watch, stop = settings.command("pipeline status"), settings.command("pipeline stop")
+        watch, stop = settings.command("pipeline status --wait"), settings.command("pipeline stop")
         name = arn.rpartition("/")[2]
-        show(f"Execution {name} continues. `{watch}` shows it, `{stop}` stops it.", stderr=True)
+        show(f"Execution {name} continues. `{watch}` waits for it, `{stop}` stops it.", stderr=True)
         raise
     report, approve = settings.command("report"), settings.command("model approve --wait")
     show(f"Next  `{report}`, then `{approve}`")
@@ -79,14 +80,18 @@ def _wait(settings: Settings, aws: Aws, arn: str) -> None:
 
 @app.command()
 @with_settings
-def status(settings: Settings, execution: ExecutionArgument = None) -> None:
+def status(settings: Settings, execution: ExecutionArgument = None, wait: WaitOption = False) -> None:
     """Show an execution's steps and figures."""
     from pipeline.service import describe
     from scripts.operate.executions import resolve_execution
     from scripts.terminal.progress import show_execution
 
     aws = settings.connect()
-    show_execution(aws, describe(aws.client("sagemaker"), resolve_execution(aws, execution)))
+    arn = resolve_execution(aws, execution)
+    if wait:
+        _wait(settings, aws, arn)
+    else:
+        show_execution(aws, describe(aws.client("sagemaker"), arn))
 
 
 @app.command("list")

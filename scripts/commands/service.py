@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scripts.aws.session import Aws
-from scripts.terminal.console import show
+from scripts.terminal.console import ask, show
 from scripts.terminal.events import EventLog
 from scripts.terminal.options import Settings, parse_parameters, with_settings
 
@@ -66,7 +66,7 @@ def destroy(
     aws = settings.connect()
     extent = "the service, its data and its models" if delete_data else "the service (not data and models)"
     question = f"Remove {extent} of {settings.project} from account {aws.project.account}?"
-    if not yes and not typer.confirm(question):
+    if not yes and not ask(question):
         raise typer.Abort
     with EventLog(verbose=verbose) as log:
         teardown = destroy_all(aws, delete_data=delete_data, on_event=log)

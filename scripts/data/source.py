@@ -3,7 +3,6 @@
 import http.client
 import io
 import os
-import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +17,7 @@ from scripts.data.data_file import (
     read_data_file,
     unzip_csv,
 )
+from scripts.scratch import written_whole
 
 UCI_URL = "https://archive.ics.uci.edu/static/public/572/taiwanese+bankruptcy+prediction.zip"
 UCI_FILE_NAME = "taiwanese-bankruptcy.csv"
@@ -118,10 +118,8 @@ def _write(path: Path, content: bytes) -> None:
     """Write a file in one step, so that an interruption leaves no partial file."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-            partial = Path(folder) / path.name
+        with written_whole(path) as partial:
             partial.write_bytes(content)
-            partial.replace(path)
     except OSError as error:
         raise DataError(
             f"{path} can't be written ({error}).", "Set BANKRUPTCY_HOME to a writable folder."

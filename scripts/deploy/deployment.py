@@ -21,6 +21,7 @@ from scripts.deploy.template import (
     settings_of,
     template_parameters,
 )
+from scripts.errors import UsageError
 
 NO_CHAMPION = "champion/none.txt"
 LOG_ROLE = "ApiGatewayLogs"
@@ -77,7 +78,9 @@ def deploy(
     Raises
     ------
     DeploymentError
-        If the region lacks something, a stack failed, a parameter is unknown, or a change was not confirmed.
+        If the region lacks something, a stack failed, or a change was not confirmed.
+    UsageError
+        If a parameter is unknown, or MinInstances is larger than MaxInstances.
     """
     from pipeline.jobs import image_account
 
@@ -89,7 +92,7 @@ def deploy(
     allowed = settings_of(service_template)
     if unknown := sorted(set(parameters or {}) - set(allowed)):
         known = ", ".join(allowed)
-        raise DeploymentError(f"The service has no parameter {', '.join(unknown)}. It has: {known}.")
+        raise UsageError(f"The service has no parameter {', '.join(unknown)}. It has: {known}.")
 
     stack = Stack(aws, project.service_stack, on_event, sleep)
     chosen = {
@@ -152,7 +155,7 @@ def _check_bounds(parameters: Mapping[str, str]) -> None:
     least, most = parameters["MinInstances"], parameters["MaxInstances"]
     # CloudFormation rejects values that are not numbers.
     if least.isdecimal() and most.isdecimal() and int(least) > int(most):
-        raise DeploymentError(
+        raise UsageError(
             f"MinInstances is {least}, but MaxInstances is only {most}.", "MaxInstances must not be smaller."
         )
 

@@ -9,6 +9,7 @@ from scripts.aws.files import FileError, open_stream
 from scripts.aws.session import Aws
 from scripts.data.source import cache_folder
 from scripts.operate.executions import ExecutionError, resolve_execution
+from scripts.scratch import written_whole
 
 if TYPE_CHECKING:
     from pipeline.service import Execution
@@ -71,7 +72,8 @@ def save_report(aws: Aws, execution: Execution, path: Path | None = None) -> Pat
         if path is None:
             path = cache_folder() / "reports" / f"{execution.id}.html"
             path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(page)
+        with written_whole(path) as partial:
+            partial.write_bytes(page)
     except OSError as error:
         raise FileError(
             f"{path} can't be written ({error.strerror}).", "Choose another file with --output."

@@ -23,7 +23,7 @@ from scripts.score.model import Model, ScoringError
 from scripts.score.parts import Parts
 from scripts.score.portfolio import BadLine, Company, Row, open_text, read
 from scripts.score.results import errors_location, form_of, open_for_writing, result_writer
-from scripts.score.scratch import make_folder
+from scripts.scratch import make_folder
 from scripts.text import counted
 
 

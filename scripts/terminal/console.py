@@ -6,6 +6,8 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING
 
+from scripts.errors import UsageError
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -59,6 +61,26 @@ def show_error(text: str) -> None:
 def show_warning(text: str) -> None:
     """Print a warning."""
     show(f"[yellow]Warning:[/] {plain(text)}", stderr=True)
+
+
+def ask(question: str) -> bool:
+    """Ask a question; return whether the answer is yes.
+
+    Raises
+    ------
+    UsageError
+        If nobody can answer, because standard input has ended.
+    """
+    import typer
+
+    try:
+        return typer.confirm(question)
+    except typer.Abort as error:
+        if not isinstance(error.__context__, EOFError):
+            raise
+        raise UsageError(
+            "There is no terminal to answer this question.", "Pass --yes to go on without it."
+        ) from error
 
 
 def plain(text: str) -> str:

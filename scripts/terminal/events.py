@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
-import typer
-
-from scripts.terminal.console import console, plain, show
+from scripts.terminal.console import ask, console, plain, show
 
 if TYPE_CHECKING:
     from scripts.aws.stacks import Event
@@ -60,10 +58,10 @@ class EventLog:
     def ask(self, question: str) -> bool:
         """Ask the user a question; hide the live line, which would overwrite the answer."""
         if self._status is None:
-            return typer.confirm(question)
+            return ask(question)
         self._status.stop()
         try:
-            return typer.confirm(question)
+            return ask(question)
         finally:
             self._status.start()
 

@@ -13,6 +13,7 @@ from scripts.aws.session import Aws
 from scripts.aws.stacks import DeploymentError, Event, Stack
 from scripts.deploy.deployment import deploy
 from scripts.deploy.outputs import read_outputs
+from scripts.errors import UsageError
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def test_a_missing_deployment_names_deploy(aws: Aws) -> None:
 
 
 def test_unknown_and_invalid_parameters_are_rejected(aws: Aws) -> None:
-    with pytest.raises(DeploymentError, match=r"has no parameter Colour\. It has: PowertoolsVersion, "):
+    with pytest.raises(UsageError, match=r"has no parameter Colour\. It has: PowertoolsVersion, "):
         deploy(aws, confirm=accept, parameters={"Colour": "red"})
     with pytest.raises(DeploymentError, match="A serverless endpoint has no instances"):
         deploy(
@@ -34,7 +35,7 @@ def test_unknown_and_invalid_parameters_are_rejected(aws: Aws) -> None:
             confirm=accept,
             parameters={"EndpointMode": "serverless", "MaxInstances": "2"},
         )
-    with pytest.raises(DeploymentError, match="MinInstances is 2, but MaxInstances is only 1"):
+    with pytest.raises(UsageError, match="MinInstances is 2, but MaxInstances is only 1"):
         deploy(aws, confirm=accept, parameters={"MinInstances": "2"})
     with pytest.raises(DeploymentError, match="'LogRetentionDays' failed to satisfy constraint"):
         deploy(aws, confirm=accept, parameters={"LogRetentionDays": "2"})

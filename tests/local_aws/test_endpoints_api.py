@@ -105,6 +105,25 @@ def test_an_endpoint_is_created_updated_and_deleted(cloud: Cloud) -> None:
         invoke(cloud)
 
 
+def test_the_runtime_api_refuses_what_the_endpoint_does_not_have(cloud: Cloud) -> None:
+    configure_answer(cloud, "one")
+    cloud.sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="one")
+    assert settled(cloud)["EndpointStatus"] == "InService"
+    runtime, request = cloud.sagemaker_runtime, {"EndpointName": "e", "Body": b"{}"}
+
+    assert runtime.invoke_endpoint(**request, TargetVariant="AllTraffic")["ResponseMetadata"]
+    with pytest.raises(ClientError, match="has no variant no-such; it has AllTraffic") as caught:
+        runtime.invoke_endpoint(**request, TargetVariant="no-such")
+    assert caught.value.response["Error"]["Code"] == "ValidationError"
+    for member, value in {"TargetModel": "m.tar.gz", "SessionId": "NEW_SESSION"}.items():
+        with pytest.raises(ClientError, match=f"does not implement {member} of InvokeEndpoint"):
+            runtime.invoke_endpoint(**request, **{member: value})
+    with pytest.raises(ClientError, match="does not implement InvokeEndpointAsync"):
+        runtime.invoke_endpoint_async(EndpointName="e", InputLocation="s3://bucket/key")
+    with pytest.raises(ClientError, match="does not implement InvokeEndpointWithResponseStream"):
+        runtime.invoke_endpoint_with_response_stream(**request)
+
+
 def test_a_failed_update_keeps_the_old_model_in_service(cloud: Cloud) -> None:
     configure_answer(cloud, "one")
     configure_answer(cloud, "broken")

@@ -463,6 +463,39 @@ def test_code_that_is_not_a_zip_archive_is_refused(url: str, functions: Any, cod
     assert functions.invoke(FunctionName=name, Payload=b"{}")["StatusCode"] == 200
 
 
+def test_code_of_very_many_files_is_refused_at_once(url: str, functions: Any) -> None:
+    create(url, "many")
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for number in range(100_000):
+            archive.writestr(str(number), b"")
+    started = time.process_time()
+    with pytest.raises(ClientError, match="It has more than 20,000 entries"):
+        functions.update_function_code(FunctionName="many", ZipFile=packed.getvalue())
+    assert time.process_time() - started < 1.0
+
+
+@pytest.mark.parametrize("action", ["create_function", "update_function_code"])
+def test_code_in_s3_is_checked_as_well(url: str, functions: Any, action: str) -> None:
+    create(url, f"checked-{action}")
+    s3, bucket = client(url, "s3"), f"code-of-{action.replace('_', '-')}"
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+    s3.put_object(Bucket=bucket, Key="code.zip", Body=b"not a zip")
+    code = {"S3Bucket": bucket, "S3Key": "code.zip"}
+    request = {
+        "create_function": {
+            "FunctionName": "from-s3",
+            "Role": "arn:aws:iam::123456789012:role/role-of-invoked",
+            "Runtime": "python3.13",
+            "Handler": "a.b",
+            "Code": code,
+        },
+        "update_function_code": {"FunctionName": f"checked-{action}", **code},
+    }[action]
+    with pytest.raises(ClientError, match="Could not unzip uploaded file"):
+        getattr(functions, action)(**request)
+
+
 def test_code_that_unpacks_to_more_than_lambda_allows_is_refused(url: str, functions: Any) -> None:
     create(url, "bomb")
     packed = io.BytesIO()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from local_aws.base import folders as local_folders
-from scripts.score import scratch
+from scripts import scratch
 
 
 @pytest.mark.parametrize("module", [local_folders, scratch], ids=["local AWS", "scoring"])

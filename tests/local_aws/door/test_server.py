@@ -7,7 +7,9 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from moto.logs.models import LogEvent
 from moto.moto_server.werkzeug_app import BackendRequest
+from moto.s3.models import FakeKey
 from support.local_cloud import BUCKET, Cloud, eventually
 
 from local_aws.base.logs import MOST_WAITING, LogShipper
@@ -47,6 +49,30 @@ def test_a_log_stream_keeps_its_newest_events_and_a_group_its_newest_streams(
     assert [each["logStreamName"] for each in streams] == ["stream-2", "stream-3", "stream-4"]
     kept = cloud.logs.get_log_events(logGroupName="group", logStreamName="stream-4", startFromHead=True)
     assert sorted(each["message"] for each in kept["events"]) == ["0", "1", "2", "3", "3"]
+    # A newer stream takes the place of the events of the older one.
+    newer = [{"timestamp": moment + 10, "message": "newer"}] * 3
+    cloud.logs.put_log_events(logGroupName="group", logStreamName="stream-2", logEvents=newer)
+    found = cloud.logs.filter_log_events(logGroupName="group")["events"]
+    assert sorted(each["message"] for each in found) == ["2", "3", "newer", "newer", "newer"]
+
+
+def test_dropped_resources_are_released_from_memory(cloud: Cloud) -> None:
+    def count() -> int:
+        gc.collect()
+        return sum(isinstance(each, (FakeKey, LogEvent)) for each in gc.get_objects())
+
+    before = count()
+    for _ in range(3):
+        cloud.s3.put_object(Bucket=BUCKET, Key="object", Body=b"x")
+    assert count() > before
+    cloud.s3.delete_object(Bucket=BUCKET, Key="object")
+    cloud.logs.create_log_group(logGroupName="group")
+    cloud.logs.create_log_stream(logGroupName="group", logStreamName="stream")
+    event = {"timestamp": time.time_ns() // 1_000_000, "message": "x"}
+    cloud.logs.put_log_events(logGroupName="group", logStreamName="stream", logEvents=[event])
+    cloud.logs.delete_log_group(logGroupName="group")
+
+    eventually(lambda: count() <= before)
 
 
 def test_a_process_that_floods_its_log_waits_and_loses_no_line(cloud: Cloud, local_aws: LocalAws) -> None:

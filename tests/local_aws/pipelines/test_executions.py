@@ -310,3 +310,30 @@ def test_the_number_of_parallel_steps_is_limited(cloud: Cloud) -> None:
     cloud.finish(execution)
     first, second = sorted(cloud.steps(execution).values(), key=lambda each: each["StartTime"])
     assert first["EndTime"] <= second["StartTime"]
+
+
+def test_search_finds_the_executions_that_are_listed(cloud: Cloud) -> None:
+    fail = [{"Name": "End", "Type": "Fail", "Arguments": {"ErrorMessage": "no"}}]
+    started = [cloud.start(fail) for _ in range(3)]
+    for execution in started:
+        cloud.finish(execution)
+
+    def search(**request: Any) -> list[str]:
+        found = cloud.sagemaker.search(Resource="PipelineExecution", **request)["Results"]
+        return [each["PipelineExecution"]["PipelineExecutionArn"] for each in found]
+
+    def where(name: str, value: str, operator: str = "Equals") -> dict[str, Any]:
+        return {"Filters": [{"Name": name, "Operator": operator, "Value": value}]}
+
+    listed = cloud.sagemaker.list_pipeline_executions(PipelineName="p")["PipelineExecutionSummaries"]
+    assert sorted(search()) == sorted(each["PipelineExecutionArn"] for each in listed) == sorted(started)
+    assert search(SortBy="CreationTime", SortOrder="Ascending", MaxResults=2) == started[:2]
+    assert search(SearchExpression=where("PipelineExecutionArn", started[1])) == [started[1]]
+    assert search(SearchExpression=where("PipelineExecutionStatus", "Succeeded")) == []
+    assert len(search(SearchExpression=where("PipelineExecutionStatus", "Succeeded,Failed", "In"))) == 3
+    with pytest.raises(ClientError, match="Unknown property name: Colour"):
+        search(SearchExpression=where("Colour", "red"))
+    with pytest.raises(ClientError, match="with the operator GreaterThan"):
+        search(SearchExpression=where("CreationTime", "2026-01-01", "GreaterThan"))
+    with pytest.raises(ClientError, match=r"sagemaker: Search .*for the resource Endpoint"):
+        cloud.sagemaker.search(Resource="Endpoint")

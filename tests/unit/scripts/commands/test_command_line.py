@@ -196,6 +196,20 @@ def test_local_together_with_an_endpoint_url_means_that_address(monkeypatch: pyt
 
 
 @pytest.mark.parametrize(
+    "url", ["127.0.0.1:4600", "http://", "http://[::1", "http://127.0.0.1:46000000", "http://local host", "x"]
+)
+@pytest.mark.parametrize("local", [[], ["--local"]])
+def test_an_endpoint_url_that_is_none_is_named(
+    url: str, local: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+    result = RUNNER.invoke(app, ["status", *local])
+    assert result.exit_code == 2
+    assert f"AWS_ENDPOINT_URL is {url!r}; it must be a URL like http://127.0.0.1:4600." in result.stderr
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize(
     ("url", "given", "expected"),
     [
         (None, None, LOCAL_REGION),
@@ -222,9 +236,7 @@ def test_local_alone_means_the_default_region(
 def test_local_start_shows_how_to_use_it(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     server = SimpleNamespace(url=f"http://127.0.0.1:{port}", start=lambda: None, stop=lambda: None)
     monkeypatch.setattr("local_aws.server.LocalAws", lambda **_: server)
-    ended = SimpleNamespace(wait=lambda: None)
-    monkeypatch.setattr("scripts.commands.local.threading", SimpleNamespace(Event=lambda: ended))
-    monkeypatch.setattr("scripts.commands.local.signal.signal", lambda *_: None)
+    monkeypatch.setattr("scripts.commands.local.wait_for_interruption", lambda: None)
 
     result = RUNNER.invoke(app, ["local", "start", "--port", str(port)])
 

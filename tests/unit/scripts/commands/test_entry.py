@@ -10,7 +10,18 @@ from pathlib import Path
 
 import pytest
 
-START = "from scripts.entry import main; print('ready', flush=True); main()"
+# Prints a line when the command begins to import its own code. Until then, Python itself handles signals.
+START = """
+import sys
+from scripts.entry import main
+
+def show_start(event, details):
+    if event == "import" and details[0] == "scripts.cli":
+        print("ready", flush=True)
+
+sys.addaudithook(show_start)
+main()
+"""
 
 
 def start(tmp_path: Path, *arguments: str) -> subprocess.Popen[str]:
@@ -37,3 +48,96 @@ def test_an_early_interruption_shows_no_traceback(tmp_path: Path, number: int, s
     assert "Traceback" not in errors
     assert process.returncode in {0, 130}
     assert list(tmp_path.glob("local-aws-*")) == []
+
+
+# Commands that lose the exception of an interruption, as Python and libraries do now and then, and go on.
+LOSING = {
+    "destructor": """
+class Dropped:
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+
+def command():
+    Dropped()
+    time.sleep(20)
+    open(result, "w").close()
+""",
+    "weak reference": """
+class Dropped:
+    pass
+
+def command():
+    dropped = Dropped()
+    reference = weakref.ref(dropped, lambda _: signal.raise_signal(signal.SIGTERM))
+    del dropped
+    time.sleep(20)
+    open(result, "w").close()
+""",
+    "handler": """
+def command():
+    try:
+        signal.raise_signal(signal.SIGINT)
+    except BaseException:
+        pass
+    time.sleep(20)
+    open(result, "w").close()
+""",
+    "last moment": """
+def command():
+    try:
+        signal.raise_signal(signal.SIGINT)
+    except BaseException:
+        pass
+""",
+}
+RUN = """
+import signal, sys, time, types, weakref
+result = sys.argv[1]
+{command}
+sys.modules["scripts.cli"] = types.SimpleNamespace(app=lambda: sys.exit(command()))
+from scripts.entry import main
+main()
+"""
+
+
+def run(tmp_path: Path, command: str) -> int:
+    """Run the command line with a command of Python code in place of the real ones; return its exit code."""
+    code = RUN.format(command=command)
+    return subprocess.run([sys.executable, "-c", code, str(tmp_path / "result")], check=False).returncode
+
+
+@pytest.mark.parametrize("command", LOSING.values(), ids=LOSING)
+def test_an_interruption_that_gets_lost_still_ends_the_command(tmp_path: Path, command: str) -> None:
+    started = time.monotonic()
+    assert run(tmp_path, command) == 130
+    assert time.monotonic() - started < 15
+    assert not (tmp_path / "result").exists()
+
+
+def test_cleaning_up_after_an_interruption_is_not_interrupted_again(tmp_path: Path) -> None:
+    command = """
+import contextlib
+
+def generator():
+    try:
+        yield
+    finally:
+        time.sleep(0.5)
+
+@contextlib.contextmanager
+def cleaned_up():
+    try:
+        yield
+    finally:
+        for _ in generator():
+            time.sleep(0.5)
+        with contextlib.closing(generator()) as started:
+            next(started)
+        open(result, "w").close()
+
+def command():
+    with cleaned_up():
+        signal.raise_signal(signal.SIGINT)
+"""
+    assert run(tmp_path, command) == 130
+    assert (tmp_path / "result").exists()

@@ -51,9 +51,9 @@ def test_rejecting_the_version_in_service_must_be_confirmed(registry: Registry) 
     registry.metadata["arn:of:2"] = {FAILED_ATTEMPTS: str(MAX_ATTEMPTS)}
     registry.metadata["arn:of:1"] = {FAILED_ATTEMPTS: str(MAX_ATTEMPTS - 1)}
     # WHEN nobody answers, or the answer is no, THEN it is not rejected
-    for answer in (None, "n\n"):
+    for answer, status in ((None, 2), ("n\n", 1)):
         code, output = run("reject", answer=answer)
-        assert (code, registry.rejected) == (1, [])
+        assert (code, registry.rejected) == (status, [])
         assert "Version 3 is in service; version 1 will replace it." in output
     # WHEN it is confirmed, either way, THEN it is rejected
     assert run("reject", answer="y\n")[0] == 0

@@ -6,8 +6,11 @@ import io
 
 import pytest
 from rich.console import Console
+from support.service_fakes import Client, connected
+from typer.testing import CliRunner
 
 from scripts.aws.stacks import Event
+from scripts.cli import app
 from scripts.terminal.events import EventLog
 
 EVENTS = [
@@ -90,3 +93,17 @@ def test_the_live_line_is_hidden_while_a_question_is_asked(monkeypatch: pytest.M
         assert out._live_stack
     assert live == [False]
     assert not out._live_stack
+
+
+def test_destroy_without_a_terminal_names_the_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scripts.terminal.options.Settings.connect", lambda _: connected(Client()))
+    result = CliRunner().invoke(app, ["destroy"], input="")
+    assert result.exit_code == 2
+    assert "There is no terminal to answer this question. Pass --yes to go on without it." in result.stderr
+
+
+def test_destroy_ends_on_no(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scripts.terminal.options.Settings.connect", lambda _: connected(Client()))
+    result = CliRunner().invoke(app, ["destroy"], input="n\n")
+    assert result.exit_code == 1
+    assert "--yes" not in result.stderr

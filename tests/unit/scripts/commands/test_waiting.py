@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -35,7 +39,7 @@ def test_ctrl_c_does_not_stop_the_execution(monkeypatch: pytest.MonkeyPatch) -> 
 
     assert result.exit_code == 130
     assert result.stderr.splitlines() == [
-        "Execution abcdefghijkl continues. `bankruptcy pipeline status --local` shows it, "
+        "Execution abcdefghijkl continues. `bankruptcy pipeline status --wait --local` waits for it, "
         "`bankruptcy pipeline stop --local` stops it."
     ]
 
@@ -47,6 +51,20 @@ def test_a_successful_execution_shows_the_next_commands(monkeypatch: pytest.Monk
     result = RUNNER.invoke(app, ["pipeline", "start", "--wait", "--local"])
 
     assert result.exit_code == 0, result.output
+    expected = "Next  `bankruptcy report --local`, then `bankruptcy model approve --wait --local`"
+    assert result.stdout.splitlines()[-1] == expected
+
+
+@pytest.mark.usefixtures("_started")
+def test_status_can_wait_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    followed: list[str] = []
+    monkeypatch.setattr("scripts.operate.executions.resolve_execution", lambda *_: ARN)
+    monkeypatch.setattr("scripts.terminal.progress.follow", lambda _, arn: followed.append(arn))
+
+    result = RUNNER.invoke(app, ["pipeline", "status", "--wait", "--local"])
+
+    assert result.exit_code == 0, result.output
+    assert followed == [ARN]
     expected = "Next  `bankruptcy report --local`, then `bankruptcy model approve --wait --local`"
     assert result.stdout.splitlines()[-1] == expected
 
@@ -84,13 +102,32 @@ def test_the_demo_ends_with_the_next_steps(shown: list[str]) -> None:
     assert shown[-1] == "stopped"
 
 
-@pytest.mark.parametrize(("during", "status"), [("_run", 130), ("time.sleep", 0)])
-def test_ctrl_c_stops_local_aws_and_the_demo(
-    during: str, status: int, shown: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(f"scripts.commands.demo.{during}", interrupt)
+def test_ctrl_c_stops_local_aws_and_the_demo(shown: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scripts.commands.demo._run", interrupt)
 
     result = RUNNER.invoke(app, ["demo", "--keep"])
 
-    assert result.exit_code == status
+    assert result.exit_code == 130
+    assert [line.strip() for line in shown[-2:]] == ["stopped", "Local AWS has stopped."]
+
+
+@pytest.fixture
+def _handlers() -> Iterator[None]:
+    """Restore the signal handlers that a command replaces."""
+    replaced = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in replaced.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("_handlers")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_ends_a_demo_that_keeps_running(shown: list[str], number: int) -> None:
+    sender = threading.Timer(0.5, os.kill, [os.getpid(), number])
+    sender.start()
+
+    result = RUNNER.invoke(app, ["demo", "--keep"])
+    sender.join()
+
+    assert result.exit_code == 0
     assert [line.strip() for line in shown[-2:]] == ["stopped", "Local AWS has stopped."]
