@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -95,6 +96,7 @@ class Service:
                 "SupportedContentTypes": ["application/json"],
                 "SupportedResponseMIMETypes": ["application/json"],
             },
+            CustomerMetadataProperties={"ArchiveSha256": hashlib.sha256(archive.getvalue()).hexdigest()},
         )["ModelPackageArn"]
         return arn
 
