@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import socket
 import subprocess
@@ -60,7 +61,10 @@ def register(aws: Aws, archive: Path, contract: Mapping[str, Any], media_type: s
             "SupportedContentTypes": [media_type],
             "SupportedResponseMIMETypes": [media_type],
         },
-        CustomerMetadataProperties={"ContractUri": f"s3://{bucket}/models/bench/contract.json"},
+        CustomerMetadataProperties={
+            "ArchiveSha256": hashlib.sha256(archive.read_bytes()).hexdigest(),
+            "ContractUri": f"s3://{bucket}/models/bench/contract.json",
+        },
     )
 
 
