@@ -1,6 +1,8 @@
 """The columns of the data file: the target and the 95 ratios of UCI 572, with names stripped of spaces."""
 
 TARGET = "Bankrupt?"
+# Optional: text that names the firm of a company. It is never a feature.
+FIRM_ID = "firm_id"
 # How many ratios SelectFeatures selects unless the parameter FeatureCount says otherwise.
 FEATURE_COUNT = 50
 # Far above any ratio, and small enough that the squares in scaling stay finite.

@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from steps.dataset.columns import LARGEST, RATIOS, TARGET
+from steps.dataset.columns import FIRM_ID, LARGEST, RATIOS, TARGET
 from steps.job import DataError
 
 Floats = NDArray[np.float64]
@@ -67,24 +67,25 @@ def read_data(path: Path) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        The target (int8) and all ratios (float64). Names are stripped of spaces. Columns are in the order of
-        `steps.dataset.columns`, whatever their order in the file. Values are finite and within ±`LARGEST`.
+        The target (int8), all ratios (float64), and `firm_id` (text) if the file has it. Names are stripped
+        of spaces. Columns are in the order of `steps.dataset.columns`, whatever their order in the file.
+        Values are finite and within ±`LARGEST`.
 
     Raises
     ------
     DataError
         With every problem of the header, and the row and column of every invalid cell.
     """
-    table = _read_fast(path)
-    if table is None:
-        table = _read_cell_by_cell(path)
+    table, firm_ids = _read_fast(path) or _read_cell_by_cell(path)
     frame = pd.DataFrame(table[:, 1:], columns=list(RATIOS))
     frame.insert(0, TARGET, table[:, 0].astype(np.int8))
+    if firm_ids:
+        frame[FIRM_ID] = firm_ids
     return frame
 
 
-def _read_fast(path: Path) -> Floats | None:
-    """Return the table of a valid file, or None for any file that needs a look at each cell.
+def _read_fast(path: Path) -> tuple[Floats, list[str]] | None:
+    """Return the table and the firm ids of a valid file, or None for any file that needs a look at each cell.
 
     Both readers round to the nearest float64, so they return the same numbers.
     """
@@ -97,35 +98,37 @@ def _read_fast(path: Path) -> Floats | None:
             header = [name.strip() for name in stream.readline().decode("utf-8-sig").split(",")]
             if _header_problems(header):
                 return None
+            texts = [FIRM_ID] if FIRM_ID in header else []
             columns = arrow_csv.read_csv(
                 pa.PythonFile(stream, mode="r"),
                 read_options=arrow_csv.ReadOptions(column_names=header),
                 convert_options=arrow_csv.ConvertOptions(
-                    column_types=dict.fromkeys(header, pa.float64()),
-                    include_columns=[TARGET, *RATIOS],
+                    column_types=dict.fromkeys(header, pa.float64()) | dict.fromkeys(texts, pa.string()),
+                    include_columns=[TARGET, *RATIOS, *texts],
                     null_values=[],
                 ),
             )
     except (*_DAMAGED, UnicodeDecodeError, pa.ArrowException):
         return None
-    table = np.empty((len(columns), len(columns.column_names)))
-    for index, column in enumerate(columns.itercolumns()):
-        table[:, index] = column.to_numpy()
-    if not len(table) or not np.isin(table[:, 0], (0.0, 1.0)).all():
+    firm_ids = [text.strip() for text in columns[FIRM_ID].to_pylist()] if texts else []
+    table = np.empty((len(columns), 1 + len(RATIOS)))
+    for index, name in enumerate((TARGET, *RATIOS)):
+        table[:, index] = columns[name].to_numpy()
+    if not len(table) or not all(firm_ids) or not np.isin(table[:, 0], (0.0, 1.0)).all():
         return None
     # A NaN makes the maximum NaN, and NaN <= LARGEST is false.
-    return table if all(np.abs(column).max() <= LARGEST for column in table.T) else None
+    return (table, firm_ids) if all(np.abs(column).max() <= LARGEST for column in table.T) else None
 
 
-def _read_cell_by_cell(path: Path) -> Floats:
-    """Return the table of a file, or raise a `DataError` that lists every problem."""
+def _read_cell_by_cell(path: Path) -> tuple[Floats, list[str]]:
+    """Return the table and the firm ids of a file, or raise a `DataError` that lists every problem."""
     rows = _numbered_rows(path)
     _, first = next(rows, (1, []))
     header = [name.strip() for name in first]
     problems = _header_problems(header)
     # With a wrong header, the columns whose names are known are still checked.
     positions = {name: header.index(name) for name in (TARGET, *RATIOS) if name in header}
-    numbers = array("d")
+    numbers, firm_ids = array("d"), []
     for row, cells in rows:
         if not cells:
             continue
@@ -135,11 +138,15 @@ def _read_cell_by_cell(path: Path) -> Floats:
         values, row_problems = _read_row(row, cells, positions)
         problems.extend(row_problems)
         numbers.extend(values)
+        if FIRM_ID in header:
+            firm_ids.append(cells[header.index(FIRM_ID)].strip())
+            if not firm_ids[-1]:
+                problems.append(f"row {row}, column {FIRM_ID!r}: is empty")
     if not numbers and not problems:
         problems.append("the file has a header but no rows")
     if problems:
         raise _invalid_file(path.name, problems)
-    return np.array(numbers, dtype=np.float64).reshape(-1, len(positions))
+    return np.array(numbers, dtype=np.float64).reshape(-1, len(positions)), firm_ids
 
 
 def _numbered_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
@@ -197,7 +204,7 @@ def _header_problems(header: Sequence[str]) -> list[str]:
     counts = Counter(header)
     return [
         *(f"header: column {name!r} is missing" for name in expected if name not in counts),
-        *(f"header: column {name!r} is unknown" for name in counts if name not in expected),
+        *(f"header: column {name!r} is unknown" for name in counts if name not in (*expected, FIRM_ID)),
         *(f"header: column {name!r} occurs {n} times" for name, n in counts.items() if n > 1),
     ]
 
