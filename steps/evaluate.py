@@ -88,7 +88,8 @@ def _evaluate(
 ) -> Evaluation:
     """Judge the candidates and the champion on the test companies."""
     seed = settings.random_seed
-    test = read_frame(test_folder, "test.parquet", [TARGET])
+    test = read_frame(test_folder, "test.parquet", [TARGET, "firm"])
+    facts = read_features(features)
     with TemporaryDirectory() as folder, one_thread():
         scratch = Path(folder)
         candidates: dict[str, JudgedModel] = {}
@@ -96,15 +97,18 @@ def _evaluate(
             candidates[name] = judge(tar, scratch / name, test, seed, name)
             require_parity(candidates[name], name)
         champion = judge_champion(
-            champion_folder, scratch / "champion", test, seed, settings.compare_with_champion
+            champion_folder,
+            scratch / "champion",
+            test,
+            seed,
+            settings.compare_with_champion,
+            facts["split"]["rule"],
         )
         selected_name = choose(candidates, settings.register_candidate)
         selected = candidates[selected_name]
         names = [feature["name"] for feature in selected.facts["features"]]
         importance = permutation_importance(selected.predict_proba, selected.X, target(test), names, seed)
-    return Evaluation(
-        test, read_features(features), candidates, selected_name, champion, importance, settings
-    )
+    return Evaluation(test, facts, candidates, selected_name, champion, importance, settings)
 
 
 def _write_json(path: Path, contents: dict[str, Any]) -> None:

@@ -40,3 +40,8 @@ def values(frame: pd.DataFrame, names: Sequence[str]) -> np.ndarray[tuple[int, i
 def target(frame: pd.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.int8]]:
     """Return the target of a frame, shape (rows,): 1 for bankrupt."""
     return frame[TARGET].to_numpy(dtype=np.int8)
+
+
+def firms(frame: pd.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """Return the number of each row's firm, which SelectFeatures assigned, shape (rows,)."""
+    return frame["firm"].to_numpy(dtype=np.int64)

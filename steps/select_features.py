@@ -24,7 +24,7 @@ from steps.job import (
     processing_output,
     run,
 )
-from steps.split import FOLDS, RULE, split
+from steps.split import FOLDS, split, split_rule
 
 Floats = NDArray[np.float64]
 
@@ -50,10 +50,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise ParameterError(problem)
 
     path = find_data_file(args.data)
-    train, test = split(read_data(path), args.random_seed)
+    frame = read_data(path)
+    train, test = split(frame, args.random_seed)
     facts = {
         "data": {"file": path.name, "sha256": csv_sha256(path), "companies": len(train) + len(test)},
-        "split": _split_facts(train, test),
+        "split": {"rule": split_rule(frame), **_split_facts(train, test)},
         "feature_count": args.feature_count,
         "random_seed": args.random_seed,
         "candidates": select(train, args.feature_count, args.random_seed),
@@ -142,10 +143,13 @@ def _f_scores(X: Floats, y: NDArray[np.int8]) -> Floats:
 
 def _split_facts(train: pd.DataFrame, test: pd.DataFrame) -> dict[str, Any]:
     def counts(part: pd.DataFrame) -> dict[str, int]:
-        return {"companies": len(part), "bankruptcies": int(target(part).sum())}
+        return {
+            "companies": len(part),
+            "firms": part["firm"].nunique(),
+            "bankruptcies": int(target(part).sum()),
+        }
 
     return {
-        "rule": RULE,
         "train": counts(train),
         "test": counts(test),
         "folds": [counts(train[train["fold"] == number]) for number in range(FOLDS)],

@@ -1,64 +1,97 @@
-"""Splits companies into training and test companies, and training companies into folds."""
+"""Splits firms into training and test firms, and training firms into folds."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from steps.dataset.columns import RATIOS
+from steps.dataset.columns import FIRM_ID, RATIOS
 from steps.frames import target
 from steps.job import DataError
 
 TEST_SHARE = 0.2
 FOLDS = 5
 MINIMUM = 10
-RULE = "companies whose ratios (float64, in the order of their names) have a SHA-256 in the lowest 20 %"
+BY_FIRM_ID = "firms whose firm_id (UTF-8) has a SHA-256 in the lowest 20 %"
+BY_RATIOS = "companies whose ratios (float64, in the order of their names) have a SHA-256 in the lowest 20 %"
+
+
+def split_rule(frame: pd.DataFrame) -> str:
+    """Return which companies are test companies, in words; models of different rules cannot be compared."""
+    return BY_FIRM_ID if FIRM_ID in frame else BY_RATIOS
+
+
+def firm_hashes(frame: pd.DataFrame) -> NDArray[np.uint64]:
+    """Return a hash of each company's firm, shape (rows,).
+
+    Rows with the same `firm_id` are one firm. Without that column, every row is a firm of its own, except
+    that rows with identical ratios are one firm.
+    """
+    heads = (hashlib.sha256(key).digest()[:8] for key in _keys(frame))
+    return np.fromiter((int.from_bytes(head, "big") for head in heads), dtype=np.uint64, count=len(frame))
 
 
 def is_test(frame: pd.DataFrame) -> NDArray[np.bool_]:
     """Return which companies are test companies, shape (rows,).
 
-    This depends only on a company's own ratios, not on the seed or on other rows. So a company stays on its
-    side as the data grows, and identical rows are on the same side. About 20 % are test companies.
+    This depends only on a company's own firm, not on the seed or on other rows. So a firm stays on its side
+    as the data grows, as long as it keeps its `firm_id`. About 20 % of the firms are test firms.
     """
-    names = sorted(RATIOS)
-    # -0.0 and 0.0 are the same number but not the same bytes; adding 0.0 turns both into 0.0.
-    table = np.ascontiguousarray(frame[names].to_numpy(dtype="<f8") + 0.0)
-    limit = int(TEST_SHARE * 2**64)
-    heads = (hashlib.sha256(row.tobytes()).digest()[:8] for row in table)
-    return np.array([int.from_bytes(head, "big") < limit for head in heads], dtype=bool)
+    return _on_test_side(firm_hashes(frame))
 
 
 def split(frame: pd.DataFrame, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the training companies, with a `fold` column (int8, 0 to 4), and the test companies.
+    """Return the training companies and the test companies.
 
-    Folds are stratified by the target and drawn with the seed.
+    Both have a column `firm` (int64, the number of the firm) in place of `firm_id`. Training companies also
+    have a column `fold` (int8, 0 to 4). Folds are drawn firm by firm with the seed, and stratified by whether
+    a firm has a bankrupt company.
     """
     # Imported here so that an invalid file is rejected before scikit-learn loads.
     from sklearn.model_selection import StratifiedKFold  # noqa: PLC0415
 
-    test_side = is_test(frame)
-    train = frame[~test_side].reset_index(drop=True)
-    test = frame[test_side].reset_index(drop=True)
+    hashes, rule = firm_hashes(frame), split_rule(frame)
+    test_side, firm = _on_test_side(hashes), np.unique(hashes, return_inverse=True)[1]
+    numbered = frame.drop(columns=FIRM_ID, errors="ignore").assign(firm=firm)
+    train = numbered[~test_side].reset_index(drop=True)
+    test = numbered[test_side].reset_index(drop=True)
     for side, part in (("training", train), ("test", test)):
-        _require_both_classes(side, target(part), len(frame))
-    fold = np.empty(len(train), dtype=np.int8)
+        _require_both_classes(side, part, rule, len(frame))
+    of_row, firms = pd.factorize(train["firm"])
+    has_bankruptcy = np.bincount(of_row, target(train)) > 0
+    fold_of_firm = np.empty(len(firms), dtype=np.int8)
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
-    for number, (_, held_out) in enumerate(folds.split(train, target(train))):
-        fold[held_out] = number
-    return train.assign(fold=fold), test
+    for number, (_, held_out) in enumerate(folds.split(firms, has_bankruptcy)):
+        fold_of_firm[held_out] = number
+    return train.assign(fold=fold_of_firm[of_row]), test
 
 
-def _require_both_classes(side: str, y: NDArray[np.int8], companies: int) -> None:
-    bankrupt = int(y.sum())
-    for count, what in ((bankrupt, "bankrupt"), (len(y) - bankrupt, "not bankrupt")):
+def _on_test_side(hashes: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    return hashes < np.uint64(TEST_SHARE * 2**64)
+
+
+def _keys(frame: pd.DataFrame) -> Iterator[bytes]:
+    """Yield the bytes that identify each company's firm."""
+    if FIRM_ID in frame:
+        yield from (str(firm_id).encode() for firm_id in frame[FIRM_ID])
+        return
+    # -0.0 and 0.0 are the same number but not the same bytes; adding 0.0 turns both into 0.0.
+    table = np.ascontiguousarray(frame[sorted(RATIOS)].to_numpy(dtype="<f8") + 0.0)
+    yield from (row.tobytes() for row in table)
+
+
+def _require_both_classes(side: str, part: pd.DataFrame, rule: str, companies: int) -> None:
+    noun = "firms with companies" if rule == BY_FIRM_ID else "companies"
+    for label, what in ((1, "bankrupt"), (0, "not bankrupt")):
+        count = part["firm"][target(part) == label].nunique()
         if count < MINIMUM:
             raise DataError(
-                f"The data has too few companies that are {what}: {count} on the {side} side; at least "
-                f"{MINIMUM} are needed to train and judge a model.\n"
-                f"The file holds {companies:,} companies. The test side: {RULE}.",
+                f"The data has too few {noun} that are {what}: {count} on the {side} side; at least "
+                f"{MINIMUM} are needed to train and judge a model. Rows of one firm, or with identical "
+                f"ratios, count once.\nThe file holds {companies:,} companies. The test side: {rule}.",
                 "Use a file with more companies of this class.",
             )

@@ -76,6 +76,7 @@ def read_training_set(train: Path, features: Path, candidate: str) -> TrainingSe
     names = feature_names(features, candidate)
     facts = read_features(features)
     origin = {name: facts[name] for name in ("data", "feature_count", "random_seed")}
+    origin["split_rule"] = facts["split"]["rule"]
     frame: pd.DataFrame = read_frame(train, "train.parquet", [*names, TARGET, "fold"])
     fold = frame["fold"].to_numpy(dtype=np.int8)
     return TrainingSet(names, values(frame, names), target(frame), fold, origin)

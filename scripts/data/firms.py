@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import argparse
 import gzip
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +30,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scripts.data.sample_statistics import repair_units
+from steps.dataset.columns import FIRM_ID
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +39,6 @@ Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.intp]
 
 FIRMS_PATH = Path(__file__).with_name("uci_firms.csv.gz")
-FIRM_ID = "firm_id"
 
 # The next row of a firm is searched for among so many rows below. The longest list has about 210.
 REACH = 300
@@ -67,7 +68,7 @@ class Discriminant:
     middle: float
 
     def scores(self, ranked: Floats) -> Floats:
-        """Return the scores of all pairs, as `_distances` orders them; positive if they look like one firm."""
+        """Return the scores of all pairs, in the order of `_distances`; positive for one firm."""
         return np.float32(self.middle) - _distances(ranked, self.weights)
 
 
@@ -217,7 +218,7 @@ def _mutual(values: Floats) -> tuple[Rows, Rows]:
 
 
 def shuffled_nearby(rows: int, window: int, seed: int = 0) -> Rows:
-    """Return an order of the rows that is random within each window of rows: years stay, the order is lost."""
+    """Return an order of the rows that is random within each window; industries and years stay."""
     generator = np.random.default_rng(seed)
     return np.argsort(np.arange(rows) // window + generator.random(rows), kind="stable")
 
@@ -270,7 +271,7 @@ def main() -> None:
     parser.add_argument("path", type=Path, help="the real data file (CSV, compressed or not)")
     firms, facts = evidence(pd.read_csv(parser.parse_args().path))
     for label, fact in facts.items():
-        print(f"{label}: {fact}")
+        sys.stdout.write(f"{label}: {fact}\n")
     text = "\n".join([FIRM_ID, *firm_ids(firms)]) + "\n"
     FIRMS_PATH.write_bytes(gzip.compress(text.encode(), mtime=0))
 

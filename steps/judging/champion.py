@@ -9,6 +9,7 @@ import pandas as pd
 
 from steps.job import JobError
 from steps.judging.judged_model import JudgedModel, judge
+from steps.split import BY_RATIOS
 
 COMPARE_CHOICES = ("yes", "no")
 
@@ -22,7 +23,7 @@ class Champion:
 
 
 def judge_champion(
-    folder: Path, scratch: Path, test: pd.DataFrame, seed: int, choice: str
+    folder: Path, scratch: Path, test: pd.DataFrame, seed: int, choice: str, rule: str
 ) -> Champion | None:
     """Judge the champion, or say why that is impossible.
 
@@ -42,6 +43,9 @@ def judge_champion(
         Seed of the bootstrap.
     choice
         The parameter CompareWithChampion: "no" skips the champion.
+    rule
+        The rule that chose the test companies. A champion of another rule is left out, too: it was trained on
+        some of them, and would look better than it is.
 
     Returns
     -------
@@ -54,6 +58,15 @@ def judge_champion(
     if choice == "no":
         return Champion(None, "CompareWithChampion is no")
     try:
-        return Champion(judge(tar, scratch, test, seed, "champion"))
+        champion = judge(tar, scratch, test, seed, "champion")
     except JobError as error:
         return Champion(None, error.problem.rstrip("."))
+    # Models without this fact are from versions of this code that knew one rule.
+    trained_by = champion.facts.get("training", {}).get("split_rule", BY_RATIOS)
+    if trained_by != rule:
+        return Champion(
+            None,
+            "it was trained on some of the companies that judge here: its unseen companies were "
+            f"{trained_by}; now they are {rule}",
+        )
+    return Champion(champion)

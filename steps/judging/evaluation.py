@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from steps.frames import target, values
+from steps.frames import firms, target, values
 from steps.judging.champion import Champion
 from steps.judging.gate import Comparison, compare, gate
 from steps.judging.judged_model import JudgedModel
@@ -82,7 +83,7 @@ class Evaluation:
     def comparisons(self) -> dict[str, Comparison]:
         """The selected candidate compared with each other model, by the other's name."""
         return {
-            name: compare(self.y, self.selected, model, self.settings.random_seed)
+            name: compare(self.y, self.selected, model, firms(self.test), self.settings.random_seed)
             for name, model in self.models.items()
             if name != self.selected_name
         }
@@ -112,7 +113,12 @@ class Evaluation:
             "candidates": {name: self._candidate(name) for name in self.candidates},
             "champion": self._champion(),
             "risk_levels": [_observed(level, y, selected.probability) for level in facts["risk_levels"]],
-            "test": {"companies": len(y), "bankruptcies": int(y.sum())},
+            "test": {
+                "companies": len(y),
+                "firms": len(np.unique(firms(self.test))),
+                "bankruptcies": int(y.sum()),
+            },
+            "split_rule": self.features["split"]["rule"],
             "execution_id": settings.execution_id,
             "data": self.features["data"],
             "importance": [asdict(feature) for feature in self.importance],

@@ -7,7 +7,7 @@ from typing import Any
 
 from steps.judging.champion import Champion
 from steps.judging.judged_model import JudgedModel
-from steps.measures.intervals import Interval, log_loss_increase, roc_auc_difference
+from steps.measures.intervals import Firms, Interval, log_loss_increase, roc_auc_difference
 from steps.measures.metrics import Labels
 
 # Another seed or a few more companies can raise the log loss by this much although the model is no worse.
@@ -51,6 +51,17 @@ class Comparison:
             f"log loss {value:+.1f} %, 95 % interval {low:+.1f} to {high:+.1f} %"
         )
 
+    def smallest_detectable(self) -> dict[str, float]:
+        """Return the smallest loss of ROC-AUC and increase of log loss that would have been significant.
+
+        An interval of the same width would then just exclude what `significantly_worse` allows.
+        """
+        auc, loss = self.roc_auc, self.log_loss
+        return {
+            "roc_auc_loss": auc.high - auc.value,
+            "log_loss_increase": LOG_LOSS_MARGIN + loss.value - loss.low,
+        }
+
     def as_dict(self) -> dict[str, Any]:
         """Return the comparison as in evaluation.json."""
         return {
@@ -58,13 +69,16 @@ class Comparison:
             "log_loss_increase": self.log_loss.as_dict(),
             "significantly_worse": self.significantly_worse(),
             "verdict": self.verdict().rpartition(" ")[0],
+            "smallest_detectable": self.smallest_detectable(),
         }
 
 
-def compare(y: Labels, selected: JudgedModel, other: JudgedModel, seed: int) -> Comparison:
-    """Compare two models on the test companies, with the same bootstrap resamples for both."""
+def compare(y: Labels, selected: JudgedModel, other: JudgedModel, firm: Firms, seed: int) -> Comparison:
+    """Compare two models on the test companies, with the same bootstrap resamples of firms for both."""
     mine, theirs = selected.probability, other.probability
-    return Comparison(roc_auc_difference(y, mine, theirs, seed), log_loss_increase(y, mine, theirs, seed))
+    return Comparison(
+        roc_auc_difference(y, mine, theirs, firm, seed), log_loss_increase(y, mine, theirs, firm, seed)
+    )
 
 
 def gate(
@@ -95,7 +109,13 @@ def gate(
     if out_of_fold < minimum:
         first += f"; {_rounded(out_of_fold, minimum)} out of fold, on the training companies, is below it"
     if comparison is not None:
-        second = f"it is {comparison.verdict()} the champion ({comparison.summary()})"
+        smallest = comparison.smallest_detectable()
+        smallest = comparison.smallest_detectable()
+        second = (
+            f"it is {comparison.verdict()} the champion ({comparison.summary()}); a loss of less than "
+            f"{smallest['roc_auc_loss']:.3f} in ROC-AUC, or "
+            f"{100 * smallest['log_loss_increase']:.0f} % in log loss, cannot be seen on these companies"
+        )
     elif champion is not None:
         second = f"it was NOT compared with the champion ({champion.why_not})"
     else:

@@ -13,10 +13,10 @@ import pandas as pd
 
 import inference
 from steps.export.archive import unpack_model
-from steps.frames import target, values
+from steps.frames import firms, target, values
 from steps.job import JobError, require_file
 from steps.measures.intervals import Interval, metric_intervals
-from steps.measures.metrics import Floats, expected_calibration_error
+from steps.measures.metrics import Floats, calibration_noise_floor, expected_calibration_error
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,8 @@ class JudgedModel:
         Metrics by name, each with its bootstrap interval.
     ece
         The expected calibration error.
+    ece_noise_floor
+        The expected calibration error that perfect probabilities would have on average.
     """
 
     folder: Path
@@ -51,6 +53,7 @@ class JudgedModel:
     probability: Floats
     intervals: dict[str, Interval]
     ece: float
+    ece_noise_floor: float
 
     @property
     def roc_auc(self) -> Interval:
@@ -61,7 +64,8 @@ class JudgedModel:
     def metrics(self) -> dict[str, Any]:
         """The metrics as in contract.json: ROC-AUC with its interval, the others without."""
         metrics = {name: interval.value for name, interval in self.intervals.items()}
-        return {**metrics, "roc_auc": self.roc_auc.as_dict(), "ece": self.ece}
+        calibration = {"ece": self.ece, "ece_noise_floor": self.ece_noise_floor}
+        return {**metrics, "roc_auc": self.roc_auc.as_dict(), **calibration}
 
 
 def judge(tar: Path, folder: Path, test: pd.DataFrame, seed: int, name: str) -> JudgedModel:
@@ -107,9 +111,10 @@ def judge(tar: Path, folder: Path, test: pd.DataFrame, seed: int, name: str) -> 
             "numbers overflow its arithmetic.",
             "Check the data for values far outside the training range.",
         )
-    intervals = metric_intervals(y, probability, seed)
+    intervals = metric_intervals(y, probability, firms(test), seed)
     ece = expected_calibration_error(y, probability)
     with tar.open("rb") as archive:
         sha256 = hashlib.file_digest(archive, "sha256").hexdigest()
     facts = dict(model.contract.facts)
-    return JudgedModel(folder, sha256, facts, model.predict_proba, X, probability, intervals, ece)
+    floor = calibration_noise_floor(probability, seed)
+    return JudgedModel(folder, sha256, facts, model.predict_proba, X, probability, intervals, ece, floor)

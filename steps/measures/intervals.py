@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,10 +20,11 @@ from steps.measures.metrics import (
 
 RESAMPLES = 2000
 LEVEL = 0.95
-# Companies drawn at a time. This keeps memory use independent of the size of the data.
-DRAWN_AT_ONCE = 1_000_000
+# Companies counted at a time. This keeps memory use independent of the size of the data.
+COUNTED_AT_ONCE = 1_000_000
 
-Drawn = tuple[NDArray[np.int64], NDArray[np.int64]]
+# The number of each company's firm.
+Firms = NDArray[np.integer]
 
 
 @dataclass(frozen=True)
@@ -40,56 +41,62 @@ class Interval:
         return {"value": self.value, "low": self.low, "high": self.high}
 
 
-def metric_intervals(y: Labels, probability: Floats, seed: int) -> dict[str, Interval]:
-    """Return the metrics of a model's probabilities by name, each with its interval."""
+def metric_intervals(y: Labels, probability: Floats, firm: Firms, seed: int) -> dict[str, Interval]:
+    """Return the metrics of a model's probabilities by name, each with its interval.
+
+    Parameters
+    ----------
+    y, probability : arrays of shape (n,)
+        The labels of companies that the model has not seen, and their probabilities.
+    firm : array of shape (n,)
+        The firm of each company. Firms are resampled whole, because the rows of one firm are alike and so
+        count for less than as many rows of different firms.
+    seed
+        Seed of the resamples.
+    """
     ranking = _Ranking(y, probability)
     error = (probability - y) ** 2
 
-    def metrics(drawn: Drawn) -> dict[str, Floats]:
-        found, wrong = (ranking.counts(companies) for companies in drawn)
-        errors = sum(np.sum(error[companies], axis=-1) for companies in drawn)
+    def metrics(weights: Floats) -> dict[str, Floats]:
+        found, wrong = ranking.counts(weights)
         return {
             "roc_auc": area_under_roc(found, wrong),
             "pr_auc": area_under_steps(found, wrong),
-            "brier": np.asarray(errors / len(y)),
+            "brier": np.sum(weights * error, axis=-1) / np.sum(weights, axis=-1),
             "recall_at_1_percent_fpr": recall_within(found, wrong, 0.01),
             "recall_at_5_percent_fpr": recall_within(found, wrong, 0.05),
             "recall_at_10_percent_fpr": recall_within(found, wrong, 0.10),
         }
 
     original = metrics(_all_once(y))
-    parts = [metrics(drawn) for drawn in _resamples(y, seed)]
+    parts = [metrics(weights) for weights in _resamples(y, firm, seed)]
     return {
         name: _interval(float(value[0]), np.concatenate([part[name] for part in parts]))
         for name, value in original.items()
     }
 
 
-def roc_auc_difference(y: Labels, score: Floats, other: Floats, seed: int) -> Interval:
-    """Return the ROC-AUC of `score` minus that of `other`, with the same resamples for both."""
+def roc_auc_difference(y: Labels, score: Floats, other: Floats, firm: Firms, seed: int) -> Interval:
+    """Return the ROC-AUC of `score` minus that of `other`, with the same resamples of firms for both."""
     rankings = _Ranking(y, score), _Ranking(y, other)
 
-    def difference(drawn: Drawn) -> Floats:
-        first, second = (
-            area_under_roc(*(ranking.counts(companies) for companies in drawn)) for ranking in rankings
-        )
+    def difference(weights: Floats) -> Floats:
+        first, second = (area_under_roc(*ranking.counts(weights)) for ranking in rankings)
         gain: Floats = first - second
         return gain
 
-    value = float(difference(_all_once(y))[0])
-    return _interval(value, np.concatenate([difference(drawn) for drawn in _resamples(y, seed)]))
+    return _bootstrapped(difference, y, firm, seed)
 
 
-def log_loss_increase(y: Labels, probability: Floats, other: Floats, seed: int) -> Interval:
-    """Return the log loss of `probability` divided by that of `other`, minus 1, with the same resamples."""
+def log_loss_increase(y: Labels, probability: Floats, other: Floats, firm: Firms, seed: int) -> Interval:
+    """Return the log loss of `probability` divided by that of `other`, minus 1; resampled alike."""
     losses = log_losses(y, probability), log_losses(y, other)
 
-    def increase(drawn: Drawn) -> Floats:
-        one, base = (sum(np.sum(loss[companies], axis=-1) for companies in drawn) for loss in losses)
+    def increase(weights: Floats) -> Floats:
+        one, base = (np.sum(weights * loss, axis=-1) for loss in losses)
         return np.asarray(one / base - 1)
 
-    value = float(increase(_all_once(y))[0])
-    return _interval(value, np.concatenate([increase(drawn) for drawn in _resamples(y, seed)]))
+    return _bootstrapped(increase, y, firm, seed)
 
 
 class _Ranking:
@@ -103,38 +110,50 @@ class _Ranking:
         thresholds, found, _ = curve(y, score)
         finds = np.diff(found, prepend=0.0) > 0
         starts_group = finds | np.append(True, finds[:-1])
-        group = np.cumsum(starts_group) - 1
-        self._group = group[np.searchsorted(-thresholds, -score)]
-        self._groups = int(group[-1]) + 1
+        group = (np.cumsum(starts_group) - 1)[np.searchsorted(-thresholds, -score)]
+        self._order = np.argsort(group, kind="stable")
+        self._last = np.flatnonzero(np.diff(group[self._order], append=-1))
+        self._y = y[self._order]
 
-    def counts(self, companies: NDArray[np.int64]) -> Floats:
-        """Return how many of the companies are in each group or above, shape (rows, m) to (rows, groups)."""
-        rows = len(companies)
-        first = self._groups * np.arange(rows)[:, None]
-        counted = np.bincount((self._group[companies] + first).ravel(), minlength=rows * self._groups)
-        return np.cumsum(counted.reshape(rows, self._groups), axis=-1).astype(np.float64)
-
-
-def _all_once(y: Labels) -> Drawn:
-    return np.flatnonzero(y == 1)[None], np.flatnonzero(y == 0)[None]
+    def counts(self, weights: Floats) -> tuple[Floats, Floats]:
+        """Count the bankrupt and the other companies in each group or above, (rows, n) to (rows, groups)."""
+        weights = weights[:, self._order]
+        counted = np.cumsum(weights, axis=-1)[:, self._last]
+        found = np.cumsum(weights * self._y, axis=-1)[:, self._last]
+        return found, counted - found
 
 
-def _resamples(y: Labels, seed: int) -> Iterator[Drawn]:
-    """Yield bankrupt and other companies drawn with replacement, one resample per row, `RESAMPLES` in all.
+def _bootstrapped(figure: Callable[[Floats], Floats], y: Labels, firm: Firms, seed: int) -> Interval:
+    resampled = [figure(weights) for weights in _resamples(y, firm, seed)]
+    return _interval(float(figure(_all_once(y))[0]), np.concatenate(resampled))
 
-    The classes are resampled separately, so their sizes do not change.
+
+def _all_once(y: Labels) -> Floats:
+    if not 0 < np.sum(y == 1) < len(y):
+        raise ValueError("A bootstrap needs companies of both classes.")
+    return np.ones((1, len(y)))
+
+
+def _resamples(y: Labels, firm: Firms, seed: int) -> Iterator[Floats]:
+    """Yield how often each company is drawn, one resample per row, `RESAMPLES` in all.
+
+    Firms are drawn with replacement: separately those with only bankrupt companies, those with both kinds,
+    and those with no bankruptcy. So every resample has both classes.
     """
     generator = np.random.default_rng(seed)
-    bankrupt, other = (companies[0] for companies in _all_once(y))
-    if not len(bankrupt) or not len(other):
-        raise ValueError("A bootstrap needs companies of both classes.")
-    at_once = max(1, DRAWN_AT_ONCE // len(y))
+    firms, number = np.unique(firm, return_inverse=True)
+    bankrupt, other = (np.bincount(number, y == label) > 0 for label in (1, 0))
+    kind = other.astype(np.int8) + ~bankrupt
+    at_once = max(1, COUNTED_AT_ONCE // len(y))
     for start in range(0, RESAMPLES, at_once):
         rows = min(at_once, RESAMPLES - start)
-        yield (
-            bankrupt[generator.integers(len(bankrupt), size=(rows, len(bankrupt)))],
-            other[generator.integers(len(other), size=(rows, len(other)))],
-        )
+        drawn = np.empty((rows, len(firms)))
+        for members in (np.flatnonzero(kind == each) for each in np.unique(kind)):
+            chosen = generator.integers(len(members), size=(rows, len(members)))
+            first = len(members) * np.arange(rows)[:, None]
+            counts = np.bincount((chosen + first).ravel(), minlength=rows * len(members))
+            drawn[:, members] = counts.reshape(rows, len(members))
+        yield drawn[:, number]
 
 
 def _interval(value: float, resampled: Floats) -> Interval:

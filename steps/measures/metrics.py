@@ -144,5 +144,16 @@ def expected_calibration_error(y: Labels, probability: Floats, bins: int = 10) -
     return float(sum(errors) / len(y))
 
 
+def calibration_noise_floor(probability: Floats, seed: int, repeats: int = 200) -> float:
+    """Return the expected calibration error that these probabilities would have if they were exactly right.
+
+    It is not 0, because few companies go bankrupt: outcomes are drawn from the probabilities, and the errors
+    averaged. An error near this value is no evidence of wrong probabilities.
+    """
+    generator = np.random.default_rng(seed)
+    drawn = generator.random((repeats, len(probability))) < probability
+    return float(np.mean([expected_calibration_error(y.astype(np.int8), probability) for y in drawn]))
+
+
 def _share(part: float, whole: float) -> float:
     return part / whole if whole else float("nan")

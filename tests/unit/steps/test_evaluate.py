@@ -23,6 +23,7 @@ from steps.export.files import write_model
 from steps.export.served import export_pipeline
 from steps.job import JobError
 from steps.measures.metrics import roc_auc
+from steps.split import BY_FIRM_ID, BY_RATIOS
 
 
 class Execution:
@@ -75,7 +76,12 @@ def execution(trained: Any, tmp_path: Path) -> Execution:
 def test_the_evaluation_has_all_parts(execution: Execution) -> None:
     evaluation = execution.run("--execution-id", "abc123")
     test = pd.read_parquet(execution.root / "test" / "test.parquet")
-    assert evaluation["test"] == {"companies": len(test), "bankruptcies": int(test[TARGET].sum())}
+    assert evaluation["test"] == {
+        "companies": len(test),
+        "firms": len(test),
+        "bankruptcies": int(test[TARGET].sum()),
+    }
+    assert evaluation["split_rule"] == BY_RATIOS
     assert set(evaluation["candidates"]) == {"baseline", "recommended"}
     for candidate in evaluation["candidates"].values():
         assert set(candidate) == {
@@ -85,6 +91,7 @@ def test_the_evaluation_has_all_parts(execution: Execution) -> None:
             "pr_auc",
             "brier",
             "ece",
+            "ece_noise_floor",
             "recall_at_1_percent_fpr",
             "recall_at_5_percent_fpr",
             "recall_at_10_percent_fpr",
@@ -250,7 +257,8 @@ def test_a_model_trained_on_shuffled_labels_fails_even_with_a_low_minimum(
     # GIVEN a good champion, many unseen companies, and a model trained on the champion's companies with a
     # third of the labels shuffled
     execution.make_champion("recommended")
-    companies(rows=2000, bankrupt=400, seed=1).to_parquet(execution.root / "test" / "test.parquet")
+    unseen = companies(rows=2000, bankrupt=400, seed=1).assign(firm=range(2000))
+    unseen.to_parquet(execution.root / "test" / "test.parquet")
     train = pd.read_parquet(execution.space.folder("train") / "train.parquet")
     generator = np.random.default_rng(0)
     third = generator.permutation(len(train))[: len(train) // 3]
@@ -274,7 +282,9 @@ def test_a_model_trained_on_shuffled_labels_fails_even_with_a_low_minimum(
     assert re.search(
         r"reaches MinRocAuc 0\.6; it is significantly worse than the champion "
         r"\(ROC-AUC difference -0\.\d{4}, 95 % interval -0\.\d{4} to -0\.\d{4}; "
-        r"log loss \+\d+\.\d %, 95 % interval \+\d+\.\d to \+\d+\.\d %\)\.$",
+        r"log loss \+\d+\.\d %, 95 % interval \+\d+\.\d to \+\d+\.\d %\); "
+        r"a loss of less than 0\.\d{3} in ROC-AUC, or \d+ % in log loss, cannot be seen on these "
+        r"companies\.$",
         gate["reason"],
     )
     # AND passes without the comparison
@@ -362,6 +372,27 @@ def test_a_champion_without_training_facts_is_compared(execution: Execution) -> 
     assert evaluation["drift"] is None
     report = (execution.root / "evaluation" / "report.html").read_text(encoding="utf-8")
     assert "The champion has no profile of its training data." in report
+
+
+def test_a_champion_of_another_split_rule_is_not_compared(execution: Execution) -> None:
+    # GIVEN a champion whose unseen companies were chosen in another way than those that judge here
+    execution.make_champion("recommended")
+    folder = execution.root / "other"
+    unpack_model(execution.root / "champion" / "model.tar.gz", folder)
+    description = json.loads((folder / "model.json").read_text())
+    assert description["contract"]["training"]["split_rule"] == BY_RATIOS
+    description["contract"]["training"]["split_rule"] = BY_FIRM_ID
+    (folder / "model.json").write_text(json.dumps(description))
+    pack_model(folder, execution.root / "champion" / "model.tar.gz")
+    # WHEN a model is judged
+    evaluation = execution.run()
+    # THEN the champion is left out, and the reason names both rules
+    assert evaluation["champion"] == {
+        "compared": False,
+        "reason": "it was trained on some of the companies that judge here: its unseen companies were "
+        f"{BY_FIRM_ID}; now they are {BY_RATIOS}",
+    }
+    assert evaluation["gate"]["not_worse_than_champion"] == 1
 
 
 def test_comparing_can_be_switched_off(execution: Execution) -> None:

@@ -21,7 +21,7 @@ def model(probability: Any = (), *, auc: float = 0.9, out_of_fold: float = 0.9) 
     intervals = {"roc_auc": Interval(auc, auc - 0.05, auc + 0.05, 0.02)}
     facts = {"out_of_fold": {"roc_auc": out_of_fold}}
     scores = np.asarray(probability, dtype=np.float64)
-    return JudgedModel(Path(), "", facts, lambda X: X[:, 0], np.empty((0, 1)), scores, intervals, 0.0)
+    return JudgedModel(Path(), "", facts, lambda X: X[:, 0], np.empty((0, 1)), scores, intervals, 0.0, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -59,6 +59,10 @@ def test_better_ranking_does_not_excuse_much_worse_probabilities() -> None:
         "log_loss_increase": {"value": 0.5, "low": 0.4, "high": 0.6},
         "significantly_worse": True,
         "verdict": "significantly worse",
+        "smallest_detectable": {
+            "roc_auc_loss": pytest.approx(0.2),
+            "log_loss_increase": pytest.approx(0.12),
+        },
     }
     assert comparison.summary() == (
         "ROC-AUC difference +0.3000, 95 % interval +0.2000 to +0.5000; "
@@ -70,13 +74,14 @@ def test_the_comparison_is_that_of_the_selected_candidate_with_the_other_model()
     generator = np.random.default_rng(0)
     y = (np.arange(200) < 40).astype(int)
     good = np.clip(0.2 + 0.5 * y + generator.normal(0, 0.2, 200), 0.01, 0.99)
+    firm = np.arange(200) // 3
     poor = np.clip(0.2 + 0.1 * y + generator.normal(0, 0.2, 200), 0.01, 0.99)
-    comparison = compare(y, model(good), model(poor), seed=3)
-    assert comparison.roc_auc == roc_auc_difference(y, good, poor, 3)
-    assert comparison.log_loss == log_loss_increase(y, good, poor, 3)
+    comparison = compare(y, model(good), model(poor), firm, seed=3)
+    assert comparison.roc_auc == roc_auc_difference(y, good, poor, firm, 3)
+    assert comparison.log_loss == log_loss_increase(y, good, poor, firm, 3)
     assert comparison.roc_auc.low > 0
     assert comparison.verdict() == "significantly better than"
-    assert compare(y, model(poor), model(good), seed=3).verdict() == "significantly worse than"
+    assert compare(y, model(poor), model(good), firm, seed=3).verdict() == "significantly worse than"
 
 
 @pytest.mark.parametrize(
@@ -103,7 +108,21 @@ def test_a_model_worse_than_the_champion_fails(worse: bool) -> None:
     result = gate(model(), 0.8, champion, comparison)
     assert result["passed"] is not worse
     assert result["not_worse_than_champion"] == (0 if worse else 1)
-    assert result["reason"].endswith(f"; it is {comparison.verdict()} the champion ({comparison.summary()}).")
+    assert result["reason"].endswith(
+        f"; it is {comparison.verdict()} the champion ({comparison.summary()}); a loss of less than 0.100 in "
+        f"ROC-AUC, or {49 if worse else 50} % in log loss, cannot be seen on these companies."
+    )
+
+
+def test_the_smallest_detectable_loss_is_where_the_decision_changes() -> None:
+    comparison = Comparison(Interval(0.01, -0.02, 0.04, 0.015), Interval(0.03, -0.05, 0.12, 0.04))
+    smallest = comparison.smallest_detectable()
+    for beyond, worse in ((-TINY, False), (TINY, True)):
+        auc = -smallest["roc_auc_loss"] - beyond
+        assert Comparison(Interval(auc, auc - 0.03, auc + 0.03, 0.015), EQUAL).significantly_worse() is worse
+        loss = smallest["log_loss_increase"] + beyond
+        moved = Interval(loss, loss - 0.08, loss + 0.09, 0.04)
+        assert Comparison(EQUAL, moved).significantly_worse() is worse
 
 
 @pytest.mark.parametrize(

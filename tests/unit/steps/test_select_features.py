@@ -15,6 +15,7 @@ from sklearn.feature_selection import SelectKBest, f_classif
 from steps import select_features
 from steps.dataset.columns import RATIOS, TARGET
 from steps.job import JobError
+from steps.split import BY_RATIOS, is_test
 
 Companies = Callable[..., pd.DataFrame]
 
@@ -97,14 +98,16 @@ def test_the_outputs_of_select_features(trained: Any) -> None:
     train = pd.read_parquet(trained.folder("train") / "train.parquet")
     test = pd.read_parquet(trained.folder("test") / "test.parquet")
     facts = json.loads((trained.folder("features") / "features.json").read_text())
-    assert list(test.columns) == [TARGET, *RATIOS]
-    assert list(train.columns) == [TARGET, *RATIOS, "fold"]
+    assert list(test.columns) == [TARGET, *RATIOS, "firm"]
+    assert list(train.columns) == [TARGET, *RATIOS, "firm", "fold"]
     assert train[RATIOS[0]].dtype == np.float64
     assert train[TARGET].dtype == test[TARGET].dtype == train["fold"].dtype == np.int8
     assert facts["data"]["companies"] == 600
     assert len(facts["data"]["sha256"]) == 64
-    assert facts["split"]["train"] == {"companies": len(train), "bankruptcies": int(train[TARGET].sum())}
-    assert facts["split"]["test"] == {"companies": len(test), "bankruptcies": int(test[TARGET].sum())}
+    for name, side in (("train", train), ("test", test)):
+        counts = {"companies": len(side), "firms": len(side), "bankruptcies": int(side[TARGET].sum())}
+        assert facts["split"][name] == counts
+    assert facts["split"]["rule"] == BY_RATIOS
     assert sum(fold["companies"] for fold in facts["split"]["folds"]) == len(train)
     assert facts["feature_count"] == 20
     assert {name: len(c["features"]) for name, c in facts["candidates"].items()} == {
@@ -117,8 +120,6 @@ def test_test_companies_do_not_influence_the_selection(
     companies: Companies, data_file: Any, tmp_path: Path
 ) -> None:
     # GIVEN two files that only differ in the labels of test companies
-    from steps.split import is_test
-
     frame = companies()
     other = frame.copy()
     other.loc[is_test(frame), TARGET] = 1 - other.loc[is_test(frame), TARGET]

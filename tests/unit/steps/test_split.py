@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from steps.dataset.columns import RATIOS, TARGET
+from steps.dataset.columns import FIRM_ID, RATIOS, TARGET
 from steps.job import DataError
-from steps.split import is_test, split
+from steps.split import BY_FIRM_ID, BY_RATIOS, is_test, split, split_rule
 
 Companies = Callable[..., pd.DataFrame]
 
@@ -51,8 +51,8 @@ def test_folds_are_stratified_and_depend_only_on_the_seed(companies: Companies) 
     frame = companies()
     train, test = split(frame, seed=7)
     assert len(train) + len(test) == 600
-    assert list(train.columns) == [*frame.columns, "fold"]
-    assert list(test.columns) == list(frame.columns)
+    assert list(train.columns) == [*frame.columns, "firm", "fold"]
+    assert list(test.columns) == [*frame.columns, "firm"]
     assert list(train.index) == list(range(len(train)))
     assert list(test.index) == list(range(len(test)))
     assert train["fold"].dtype == np.int8
@@ -61,6 +61,58 @@ def test_folds_are_stratified_and_depend_only_on_the_seed(companies: Companies) 
     assert (counts.max() - counts.min() <= 1).all()
     pd.testing.assert_frame_equal(split(frame, seed=7)[0], train)
     assert not np.array_equal(split(frame, seed=8)[0]["fold"], train["fold"])
+
+
+def with_firms(frame: pd.DataFrame, rows: int) -> pd.DataFrame:
+    """Return the companies with a firm_id that so many rows, far from each other, share."""
+    return frame.assign(**{FIRM_ID: [f"No. {row % (len(frame) // rows)}" for row in range(len(frame))]})
+
+
+def test_side_of_a_given_firm_is_decided_by_its_id_alone(companies: Companies) -> None:
+    frame = with_firms(companies(), 4)
+    sides = is_test(frame)
+    for row, firm_id in enumerate(frame[FIRM_ID]):
+        assert sides[row] == (int(hashlib.sha256(firm_id.encode()).hexdigest(), 16) / 2**256 < 0.2)
+    # Other figures of the same firms, in another order, are on the same side.
+    later = companies(seed=9).assign(**{FIRM_ID: frame[FIRM_ID].to_numpy()})[::-1]
+    assert is_test(later)[::-1].tolist() == sides.tolist()
+    assert (split_rule(frame), split_rule(companies())) == (BY_FIRM_ID, BY_RATIOS)
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_no_firm_is_in_two_folds_or_on_both_sides(companies: Companies, given: bool) -> None:
+    # GIVEN companies with four rows each: of one firm_id, or identical
+    frame = companies(rows=1200, bankrupt=240)
+    repeated = pd.concat([frame[: 1200 // 4]] * 4, ignore_index=True)
+    frame = with_firms(frame, 4) if given else repeated
+    key = frame[FIRM_ID] if given else frame[RATIOS[0]]
+    numbered = frame.assign(key=key)
+    # WHEN they are split
+    train, test = split(numbered, seed=3)
+    # THEN each firm is whole, and folds are balanced
+    assert set(train["key"]).isdisjoint(test["key"])
+    assert (train.groupby("key")["fold"].nunique() == 1).all()
+    for side in (train, test):
+        assert (side.groupby("key")["firm"].nunique() == 1).all()
+        assert (side.groupby("firm")["key"].nunique() == 1).all()
+    assert set(train["firm"]).isdisjoint(test["firm"])
+    assert FIRM_ID not in train
+    sizes = train["fold"].value_counts()
+    assert sizes.max() - sizes.min() <= 4
+    with_bankruptcy = train[train[TARGET] == 1].groupby("fold")["key"].nunique()
+    assert with_bankruptcy.max() - with_bankruptcy.min() <= 1
+
+
+def test_firms_are_counted_rather_than_rows_when_there_are_too_few(companies: Companies) -> None:
+    # GIVEN 60 bankrupt companies of nine firms
+    frame = companies(rows=600, bankrupt=60)
+    y = frame[TARGET].to_numpy()
+    firm_id = np.where(y == 1, np.arange(600) % 9, np.arange(600))
+    with pytest.raises(
+        DataError, match=r"too few firms with companies that are bankrupt: [0-9] on the"
+    ) as error:
+        split(frame.assign(**{FIRM_ID: firm_id.astype(str)}), seed=42)
+    assert "Rows of one firm, or with identical ratios, count once." in str(error.value)
 
 
 def labeled(

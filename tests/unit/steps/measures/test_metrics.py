@@ -16,6 +16,11 @@ Y = np.array([0, 0, 1, 0, 1])
 P = np.array([0.1, 0.4, 0.4, 0.2, 0.9])
 
 
+def own_firms(y: metrics.Labels) -> intervals.Firms:
+    """Return a firm of its own for each company."""
+    return np.arange(len(y))
+
+
 @pytest.fixture
 def noisy() -> tuple[metrics.Labels, metrics.Floats]:
     generator = np.random.default_rng(3)
@@ -69,13 +74,13 @@ def test_interval_covers_the_value_and_repeats_with_the_seed(
     noisy: tuple[metrics.Labels, metrics.Floats],
 ) -> None:
     y, p = noisy
-    interval = intervals.metric_intervals(y, p, seed=1)["roc_auc"]
+    interval = intervals.metric_intervals(y, p, own_firms(y), seed=1)["roc_auc"]
     assert interval.value == metrics.roc_auc(y, p)
     assert interval.low < interval.value < interval.high
     # The interval is about ± 1.96 standard deviations wide.
     assert interval.high - interval.low == pytest.approx(3.92 * interval.standard_deviation, rel=0.1)
-    assert interval == intervals.metric_intervals(y, p, seed=1)["roc_auc"]
-    assert interval != intervals.metric_intervals(y, p, seed=2)["roc_auc"]
+    assert interval == intervals.metric_intervals(y, p, own_firms(y), seed=1)["roc_auc"]
+    assert interval != intervals.metric_intervals(y, p, own_firms(y), seed=2)["roc_auc"]
 
 
 def test_intervals_equal_a_simple_bootstrap(
@@ -99,7 +104,7 @@ def test_intervals_equal_a_simple_bootstrap(
         for name, figure in figures.items():
             slow[name].append(figure(y[drawn], p[drawn]))
     # WHEN all are computed at once
-    found = intervals.metric_intervals(y, p, seed=1)
+    found = intervals.metric_intervals(y, p, own_firms(y), seed=1)
     # THEN values are equal, and intervals are equal except for random differences
     assert set(found) == set(figures)
     for name, figure in figures.items():
@@ -108,6 +113,50 @@ def test_intervals_equal_a_simple_bootstrap(
         assert spread == pytest.approx(np.std(slow[name]), rel=0.25), name
         assert found[name].low == pytest.approx(np.quantile(slow[name], 0.025), abs=0.5 * spread), name
         assert found[name].high == pytest.approx(np.quantile(slow[name], 0.975), abs=0.5 * spread), name
+
+
+def test_repeated_rows_of_a_firm_do_not_narrow_an_interval(
+    noisy: tuple[metrics.Labels, metrics.Floats],
+) -> None:
+    # GIVEN every company five times, as rows of one firm
+    y, p = noisy
+    once = intervals.metric_intervals(y, p, own_firms(y), seed=1)
+    five = np.repeat(np.arange(len(y)), 5)
+    # THEN intervals are those of the firms
+    firms = intervals.metric_intervals(y[five], p[five], five, seed=1)
+    for name, interval in once.items():
+        assert firms[name].value == pytest.approx(interval.value), name
+        assert firms[name].standard_deviation == pytest.approx(interval.standard_deviation, rel=0.1), name
+    # AND rows that count as firms of their own would seem to be more evidence
+    rows = intervals.metric_intervals(y[five], p[five], own_firms(five), seed=1)
+    assert rows["roc_auc"].standard_deviation < 0.6 * once["roc_auc"].standard_deviation
+    # AND the same holds for differences
+    other = np.clip(p + np.random.default_rng(1).normal(0, 0.1, len(y)), 0.01, 0.99)
+    for difference in (intervals.roc_auc_difference, intervals.log_loss_increase):
+        expected = difference(y, p.clip(0.01), other, own_firms(y), 1)
+        repeated = difference(y[five], p[five].clip(0.01), other[five], five, 1)
+        assert repeated.value == pytest.approx(expected.value)
+        assert repeated.standard_deviation == pytest.approx(expected.standard_deviation, rel=0.1)
+
+
+def test_every_resample_has_both_classes() -> None:
+    # GIVEN one firm with a healthy company, among many with bankruptcies only
+    y = np.array([0, *[1] * 40])
+    interval = intervals.metric_intervals(y, 0.5 + y / 4, np.arange(41) // 2, seed=1)["roc_auc"]
+    assert interval.as_dict() == {"value": 1.0, "low": 1.0, "high": 1.0}
+    with pytest.raises(ValueError, match="both classes"):
+        intervals.metric_intervals(np.ones(3), P[:3], np.arange(3), seed=1)
+
+
+def test_the_noise_floor_is_the_error_of_perfect_probabilities() -> None:
+    generator = np.random.default_rng(4)
+    p = generator.beta(0.3, 9, size=1300)
+    floor = metrics.calibration_noise_floor(p, seed=1)
+    outcomes = [(generator.random(len(p)) < p).astype(int) for _ in range(200)]
+    errors = [metrics.expected_calibration_error(y, p) for y in outcomes]
+    assert floor == pytest.approx(np.mean(errors), rel=0.1)
+    # More companies have a lower floor.
+    assert metrics.calibration_noise_floor(np.repeat(p, 9), seed=1) == pytest.approx(floor / 3, rel=0.15)
 
 
 def test_memory_does_not_grow_with_the_pairs_of_companies() -> None:
@@ -122,18 +171,18 @@ def test_memory_does_not_grow_with_the_pairs_of_companies() -> None:
 
 
 def test_the_interval_of_a_perfect_ranking_has_no_width() -> None:
-    interval = intervals.metric_intervals(Y, Y.astype(float), seed=1)["roc_auc"]
+    interval = intervals.metric_intervals(Y, Y.astype(float), own_firms(Y), seed=1)["roc_auc"]
     assert interval.as_dict() == {"value": 1.0, "low": 1.0, "high": 1.0}
 
 
 def test_the_paired_difference_of_two_rankings(noisy: tuple[metrics.Labels, metrics.Floats]) -> None:
     y, p = noisy
-    same = intervals.roc_auc_difference(y, p, p, seed=1)
+    same = intervals.roc_auc_difference(y, p, p, own_firms(y), seed=1)
     assert same.as_dict() == {"value": 0.0, "low": 0.0, "high": 0.0}
     random = np.random.default_rng(5).random(len(y))
-    better = intervals.roc_auc_difference(y, y + 0.1 * random, random, seed=1)
+    better = intervals.roc_auc_difference(y, y + 0.1 * random, random, own_firms(y), seed=1)
     assert better.low > 0
-    worse = intervals.roc_auc_difference(y, random, y + 0.1 * random, seed=1)
+    worse = intervals.roc_auc_difference(y, random, y + 0.1 * random, own_firms(y), seed=1)
     assert worse.value == pytest.approx(-better.value)
     assert worse.high < 0
 
@@ -144,7 +193,7 @@ def test_log_loss_increase(noisy: tuple[metrics.Labels, metrics.Floats]) -> None
     assert np.mean(metrics.log_losses(y, p)) == pytest.approx(sklearn.metrics.log_loss(y, p))
     assert np.all(np.isfinite(metrics.log_losses(Y, np.array([1.0, 1.0, 0.0, 0.0, 0.0]))))
     rate = np.full(len(y), np.mean(y))
-    increase = intervals.log_loss_increase(y, p, rate, seed=1)
+    increase = intervals.log_loss_increase(y, p, rate, own_firms(y), seed=1)
     expected = sklearn.metrics.log_loss(y, p) / sklearn.metrics.log_loss(y, rate) - 1
     assert increase.value == pytest.approx(expected)
     assert increase.low < increase.value < increase.high
@@ -165,7 +214,7 @@ def test_confusion_and_rates() -> None:
 
 def test_model_quality_layout(noisy: tuple[metrics.Labels, metrics.Floats]) -> None:
     y, p = noisy
-    quality = model_quality(y, p, 0.5, intervals.metric_intervals(y, p, seed=1))
+    quality = model_quality(y, p, 0.5, intervals.metric_intervals(y, p, own_firms(y), seed=1))
     counts = sklearn.metrics.confusion_matrix(y, p >= 0.5)
     assert quality["confusion_matrix"] == {str(i): {str(j): counts[i, j] for j in (0, 1)} for i in (0, 1)}
     assert quality["f1"]["value"] == pytest.approx(sklearn.metrics.f1_score(y, p >= 0.5))
@@ -177,7 +226,7 @@ def test_model_quality_layout(noisy: tuple[metrics.Labels, metrics.Floats]) -> N
 
 def test_curves_keep_their_shape_with_few_points(noisy: tuple[metrics.Labels, metrics.Floats]) -> None:
     y, p = noisy
-    quality = model_quality(y, p, 0.5, intervals.metric_intervals(y, p, seed=1))
+    quality = model_quality(y, p, 0.5, intervals.metric_intervals(y, p, own_firms(y), seed=1))
     roc = quality["receiver_operating_characteristic_curve"]
     area = np.trapezoid(roc["true_positive_rates"], roc["false_positive_rates"])
     assert area == pytest.approx(metrics.roc_auc(y, p))
