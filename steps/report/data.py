@@ -12,11 +12,16 @@ from steps.report import charts
 from steps.report.markup import Markup, element, join, lead, note, pair, panel, percent
 from steps.report.subject import Subject
 from steps.report.tables import Row, table
+from steps.split import BY_FIRM_ID
 
 _SHOWN = 12
 _DRIFTING_SHOWN = 8
 # Siddiqi (2006): below the first a distribution is stable, above the second it has shifted.
 _WATCH, _SHIFT = 0.1, 0.25
+_NO_FIRMS = (
+    "The data file has no column firm_id. If a firm has several rows, for example one for each year, some of "
+    "them can be in training and others among the unseen companies. Then all figures here are too good."
+)
 
 
 def features(subject: Subject) -> Markup:
@@ -57,8 +62,9 @@ def data(subject: Subject) -> Markup:
             pair(
                 element(
                     "div",
-                    table(["", "companies", "bankrupt", "share"], rows, kind="scroll"),
+                    table(["", "companies", "firms", "bankrupt", "share"], rows, kind="scroll"),
                     note(f"Unseen companies: {split['rule']}."),
+                    None if split["rule"] == BY_FIRM_ID else element("p", _NO_FIRMS, class_="banner"),
                 ),
                 panel(
                     f"{used} features are used",
@@ -195,4 +201,5 @@ def _why_no_drift(subject: Subject) -> str:
 
 def _counts_row(name: str, counts: Mapping[str, Any]) -> Row:
     share = percent(counts["bankruptcies"] / counts["companies"], 2)
-    return Row(name, [f"{counts['companies']:,}", f"{counts['bankruptcies']:,}", share])
+    numbers = [f"{counts[kind]:,}" for kind in ("companies", "firms", "bankruptcies")]
+    return Row(name, [*numbers, share])

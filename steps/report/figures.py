@@ -52,7 +52,8 @@ def headline(subject: Subject) -> Markup:
             element("div"),
             element(
                 "div",
-                "expected calibration error: mean gap between predicted and observed rates; 0 is perfect",
+                "expected calibration error: mean gap between predicted and observed rates; with so many "
+                f"companies, perfect probabilities have {subject.selected.ece_noise_floor:.4f}",
                 class_="note",
             ),
             class_="tile",
@@ -62,8 +63,8 @@ def headline(subject: Subject) -> Markup:
     words = (
         f"Measured on {test['companies']:,} unseen companies, which were never used for training; "
         f"{test['bankruptcies']} of them went bankrupt. With so few bankruptcies, one split can be lucky or "
-        "unlucky. Each bar shows the 95 % bootstrap interval on a scale from no skill (left) to perfect "
-        "(right)."
+        "unlucky. Each bar shows the 95 % bootstrap interval, with firms resampled whole, on a scale "
+        "from no skill (left) to perfect (right)."
     )
     return join([lead(words), element("div", tiles, class_="tiles")])
 

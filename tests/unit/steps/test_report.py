@@ -24,6 +24,7 @@ from steps.report.page import render
 from steps.report.plot import Axis, Plot, log_odds
 from steps.report.style import STYLE
 from steps.report.subject import Subject
+from steps.split import BY_FIRM_ID
 
 HOSTILE = '</title></style><script>alert("1")</script><img src=x onerror=alert(2)>\'&'
 
@@ -96,6 +97,28 @@ def evaluated(trained: Any, tmp_path_factory: pytest.TempPathFactory) -> Evaluat
     evaluate.main([*shared, *own, "--execution-id", "exec1"])
     evaluation = json.loads((root / "evaluation" / "evaluation.json").read_text())
     return Evaluated(root, (root / "evaluation" / "report.html").read_text(encoding="utf-8"), evaluation)
+
+
+def test_the_report_warns_that_rows_of_one_firm_can_be_on_both_sides(
+    evaluated: Evaluated, trained: Any
+) -> None:
+    warning = "The data file has no column firm_id."
+    assert warning in Page(evaluated.html).words
+    # GIVEN a file that names the firms
+    subject = evaluated.subject(trained)
+    split = {**subject.features["split"], "rule": BY_FIRM_ID}
+    named = dataclasses.replace(subject, features={**subject.features, "split": split})
+    # THEN there is no warning, and the rule is shown
+    words = Page(render(named)).words
+    assert warning not in words
+    assert f"Unseen companies: {BY_FIRM_ID}." in words
+
+
+def test_the_calibration_error_stands_beside_that_of_perfect_probabilities(evaluated: Evaluated) -> None:
+    selected = evaluated.evaluation["candidates"][evaluated.evaluation["selected"]["candidate"]]
+    floor = selected["ece_noise_floor"]
+    assert 0 < floor < 0.1
+    assert f"with so many companies, perfect probabilities have {floor:.4f}" in Page(evaluated.html).words
 
 
 def test_the_report_is_one_self_contained_page(evaluated: Evaluated) -> None:
