@@ -4,6 +4,7 @@ import typer
 
 from scripts.terminal.console import console, show
 from scripts.terminal.options import DataOption, Settings, with_settings
+from steps.dataset.columns import FIRM_ID
 
 app = typer.Typer(name="data", no_args_is_help=True)
 
@@ -22,6 +23,7 @@ def fetch() -> None:
 
     file = fetch_uci(cache_folder())
     show(f"The UCI file is at [bold]{file.path}[/]; its hash is correct.")
+    show(f"The column {FIRM_ID} was added to it. It is inferred from the order of the rows, not known.")
 
 
 @app.command()
@@ -50,4 +52,9 @@ def upload(settings: Settings, data: DataOption = None) -> None:
     check(file)
     uri = upload_file(aws, file)
     show(file.description, stderr=True)
+    if not file.names_firms:
+        show(
+            f"No column {FIRM_ID}: rows of one firm can be in training and among the unseen companies.",
+            stderr=True,
+        )
     print(uri)  # noqa: T201 - the only line on stdout, for scripts

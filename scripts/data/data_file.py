@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from scripts.companies.header import separator_of, wrong_separator
 from scripts.errors import ScriptError
-from steps.dataset.columns import TARGET
+from steps.dataset.columns import FIRM_ID, TARGET
+from steps.dataset.known_files import UCI_WITH_FIRMS_SHA256
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,9 +64,14 @@ class DataFile:
         return hashlib.sha256(self.content).hexdigest()
 
     @property
-    def is_uci(self) -> bool:
-        """Whether this is the UCI file, byte for byte."""
+    def is_original(self) -> bool:
+        """Whether this is the file that UCI distributes, byte for byte except for its line ends."""
         return self.sha256 in UCI_SHA256
+
+    @property
+    def has_inferred_firms(self) -> bool:
+        """Whether this is the UCI file with the inferred column firm_id."""
+        return self.sha256 == UCI_WITH_FIRMS_SHA256
 
     @property
     def is_sample(self) -> bool:
@@ -76,14 +82,22 @@ class DataFile:
     def origin(self) -> str:
         """Where the data comes from."""
         sample = "sample data (generated: invented companies)"
-        return UCI_NAME if self.is_uci else sample if self.is_sample else "not the UCI file"
+        if self.has_inferred_firms:
+            return f"{UCI_NAME}, with inferred firms"
+        return UCI_NAME if self.is_original else sample if self.is_sample else "not the UCI file"
 
     @property
     def description(self) -> str:
         """What to call this data wherever its figures are shown."""
-        if not (self.is_uci or self.is_sample):
+        if not (self.is_original or self.has_inferred_firms or self.is_sample):
             return str(self.path)
         return f"{self.origin}. {self.note}" if self.note else f"{self.origin}, {self.path}"
+
+    @property
+    def names_firms(self) -> bool:
+        """Whether the header has the column firm_id."""
+        header = self.content.partition(b"\n")[0].decode("utf-8-sig", "replace")
+        return FIRM_ID in (name.strip() for name in header.split(","))
 
     @property
     def separator(self) -> str:
@@ -109,7 +123,7 @@ class DataFile:
         return table.rename(columns=str.strip)
 
     def company(self, row: int) -> dict[str, float]:
-        """Return the ratios of a company by name, without the target.
+        """Return the ratios of a company by name, without the target and the firm.
 
         Parameters
         ----------
@@ -124,7 +138,7 @@ class DataFile:
         if not 0 <= row < len(self.table):
             raise DataError(f"{self.path} has rows 0 to {len(self.table) - 1}; given {row}.")
         try:
-            company = self.table.drop(columns=TARGET, errors="ignore").iloc[row].astype(float)
+            company = self.table.drop(columns=[TARGET, FIRM_ID], errors="ignore").iloc[row].astype(float)
         except ValueError as error:
             raise DataError(f"Row {row} of {self.path} can't be used: {error}.") from error
         return {str(name): float(value) for name, value in company.items()}

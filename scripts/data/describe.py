@@ -3,7 +3,7 @@
 from scripts.companies.header import wrong_separator
 from scripts.data.data_file import DataFile
 from scripts.text import counted
-from steps.dataset.columns import TARGET
+from steps.dataset.columns import FIRM_ID, TARGET
 
 SHOWN_CHARACTERS = 60  # of a column's name; no name in the UCI file is longer
 
@@ -18,7 +18,7 @@ def describe(file: DataFile) -> dict[str, str]:
     """
     import pandas as pd
 
-    table = file.table
+    table = file.table.drop(columns=FIRM_ID, errors="ignore")
     numbers = table.apply(pd.to_numeric, errors="coerce").astype(float)
     missing = int(table.isna().to_numpy().sum())
     constant, duplicates = [], []
@@ -38,6 +38,7 @@ def describe(file: DataFile) -> dict[str, str]:
     return facts | {
         "companies": f"{len(table):,}",
         "columns": f"{len(table.columns)}, including the target",
+        "firms": _firms(file),
         "bankrupt": f"no column {TARGET!r}" if bankrupt is None else f"{bankrupt:,}{share}",
         "constant": ", ".join(constant) or "none",
         "duplicates": ", ".join(duplicates) or "none",
@@ -48,6 +49,13 @@ def describe(file: DataFile) -> dict[str, str]:
         "sha256": file.sha256,
         "origin": file.origin,
     }
+
+
+def _firms(file: DataFile) -> str:
+    """Return the number of firms, or what it means that the file does not name them."""
+    if file.names_firms:
+        return f"{file.table[FIRM_ID].nunique():,}, by the column {FIRM_ID!r}"
+    return f"no column {FIRM_ID!r}: rows of one firm can be in training and among the unseen companies"
 
 
 def _shortened(name: str) -> str:

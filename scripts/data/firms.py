@@ -105,6 +105,13 @@ def stored_firm_ids() -> list[str]:
     return gzip.decompress(FIRMS_PATH.read_bytes()).decode().split()[1:]
 
 
+def with_firm_ids(original: bytes) -> bytes:
+    """Return the UCI file with the column `firm_id` at its end, and with Unix line ends."""
+    lines = original.decode().splitlines()
+    cells = [FIRM_ID, *stored_firm_ids()]
+    return "".join(f"{line},{cell}\n" for line, cell in zip(lines, cells, strict=True)).encode()
+
+
 def _ranked(ratios: npt.NDArray[np.float64]) -> Floats:
     """Return the rank of each value in its column, shape (n, k)."""
     return np.column_stack([_ranks(column) for column in ratios.T])

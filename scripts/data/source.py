@@ -1,4 +1,4 @@
-"""Finds the data to work with: the user's file, the UCI file, or generated sample data."""
+"""Finds the data to work with: the user's file, the UCI file with its inferred firms, or sample data."""
 
 import http.client
 import io
@@ -46,7 +46,7 @@ def fetched() -> Path | None:
 
 
 def fetch(folder: Path, opener: Opener = urlopen) -> DataFile:
-    """Return the UCI file in a folder; download it if it is missing or damaged.
+    """Return the UCI file with inferred firms in a folder; download it if it is missing or damaged.
 
     Raises
     ------
@@ -56,22 +56,23 @@ def fetch(folder: Path, opener: Opener = urlopen) -> DataFile:
         If the archive contains another file, or the folder can't be written.
     """
     path = folder / UCI_FILE_NAME
-    if path.is_file() and (known := read_data_file(path)).is_uci:
+    if path.is_file() and (known := read_data_file(path)).has_inferred_firms:
         return known
     name, content = unzip_csv(_download(opener), "The archive from UCI")
     found = DataFile(path, UCI_FILE_NAME, content)
-    if not found.is_uci:
+    if not found.is_original:
         raise DataError(
             f"The file {name} from {UCI_URL} is not the file that this project was written for: "
             f"given sha256 {found.sha256}, expected {' or '.join(UCI_SHA256)}.",
             "Look at the file first; then pass it with --data PATH.",
         )
-    _write(path, content)
-    return found
+    return _with_firms(folder, content)
 
 
 def resolve(path: Path | None, opener: Opener = urlopen) -> DataFile:
     """Return the data to work with: the given file, else the UCI file, else the sample if UCI is unreachable.
+
+    The UCI file gets its inferred firms, wherever it comes from: it is stored with them in the cache.
 
     Raises
     ------
@@ -79,11 +80,20 @@ def resolve(path: Path | None, opener: Opener = urlopen) -> DataFile:
         If the given file can't be read, or UCI's archive contains another file.
     """
     if path is not None:
-        return read_data_file(path)
+        given = read_data_file(path)
+        return _with_firms(cache_folder(), given.content) if given.is_original else given
     try:
         return fetch(cache_folder(), opener)
     except DataUnavailableError as error:
         return read_data_file(_cached_sample(), note=str(error))
+
+
+def _with_firms(folder: Path, original: bytes) -> DataFile:
+    from scripts.data.firms import with_firm_ids
+
+    file = DataFile(folder / UCI_FILE_NAME, UCI_FILE_NAME, with_firm_ids(original))
+    _write(file.path, file.content)
+    return file
 
 
 def _cached_sample() -> Path:
