@@ -7,15 +7,18 @@ from collections.abc import Sequence
 import numpy as np
 
 from benchmarks.common.figures import Document
+from benchmarks.quality.table import Result, of_way
 from steps.report.markup import Markup, element
 
-# Label, start of the protocol's name, recipe, number of columns
+# Label, start of the protocol's name, recipe
 BARS = (
-    ("Baseline, resampled before the split", "published protocol", "baseline", 50),
-    ("Baseline, split first", "cross-validation", "baseline", 50),
-    ("Logistic regression, split first", "cross-validation", "logistic", 50),
-    ("Blend (our default), split first", "cross-validation", "blend", 50),
+    ("Baseline, resampled before the split", "published protocol", "baseline"),
+    ("Baseline, split first: random rows", "random rows", "baseline"),
+    ("Blend (our default): random rows", "random rows", "blend"),
+    ("Blend: firms apart", "firms apart", "blend"),
+    ("Blend: blocks apart", "blocks apart", "blend"),
 )
+COLUMNS = 50
 LOW, HIGH = 0.84, 1.0
 WIDTH, LEFT, RIGHT = 760, 270, 30
 TOP, ROW = 16, 44
@@ -33,7 +36,7 @@ svg { font-family: system-ui, sans-serif; --ink: #1b2430; --muted: #5b6675; --gr
 
 
 def draw(document: Document) -> Markup:
-    """Return an SVG of ROC-AUC by recipe: the mean of the fits, and a bar of ± one standard deviation."""
+    """Return an SVG of ROC-AUC by recipe and way to judge, with its interval as a bar."""
     bottom = TOP + ROW * len(BARS)
     ticks = [
         (
@@ -50,7 +53,7 @@ def draw(document: Document) -> Markup:
         [_bar(document, position) for position in range(len(BARS))],
         element(
             "text",
-            "ROC-AUC; bars show ± one standard deviation of single fits",
+            "ROC-AUC; bars show 95 % intervals, for which blocks of the file are resampled",
             x=_x((LOW + HIGH) / 2),
             y=bottom + 38,
             text_anchor="middle",
@@ -61,29 +64,20 @@ def draw(document: Document) -> Markup:
     )
 
 
-def roc_aucs(document: Document, protocol: str, recipe: str, columns: int) -> list[float]:
-    """Return the ROC-AUC of every fit of a recipe."""
-    return [
-        figures["ROC-AUC"]
-        for result in document["results"]
-        if result["protocol"].startswith(protocol)
-        and (result["recipe"], result["columns"]) == (recipe, columns)
-        for figures in result["figures"]
-    ]
-
-
 def _bar(document: Document, position: int) -> Sequence[Markup]:
-    label, protocol, recipe, columns = BARS[position]
-    fits = roc_aucs(document, protocol, recipe, columns)
-    mean, spread = float(np.mean(fits)), float(np.std(fits, ddof=1)) if len(fits) > 1 else 0.0
+    label, way, recipe = BARS[position]
+    chosen = of_way([Result(**result) for result in document["results"]], way, recipe, COLUMNS)
+    value = float(np.mean([result.figures["ROC-AUC"] for result in chosen]))
+    bounds = [result.intervals["ROC-AUC"] for result in chosen if result.intervals]
+    low, high = np.mean(bounds, axis=0) if bounds else (value, value)
     y = TOP + ROW * position + ROW / 2
-    class_ = "leak" if protocol != "cross-validation" else "honest"
-    value = f"{mean:.3f} ± {spread:.3f}" if spread else f"{mean:.3f} (one split)"
+    class_ = "honest" if bounds else "leak"
+    text = f"{value:.3f} ({low:.3f} to {high:.3f})" if bounds else f"{value:.3f} (one split)"
     return [
         element("text", label, x=LEFT - 14, y=y + 5, text_anchor="end", class_="name"),
-        element("line", x1=_x(mean - spread), x2=_x(mean + spread), y1=y, y2=y, class_=f"bar {class_}"),
-        element("circle", cx=_x(mean), cy=y, r=5, class_=class_),
-        element("text", value, x=min(_x(mean), WIDTH - 80), y=y - 11, text_anchor="middle", class_="value"),
+        element("line", x1=_x(low), x2=_x(high), y1=y, y2=y, class_=f"bar {class_}"),
+        element("circle", cx=_x(value), cy=y, r=5, class_=class_),
+        element("text", text, x=min(_x(value), WIDTH - 80), y=y - 11, text_anchor="middle", class_="value"),
     ]
 
 

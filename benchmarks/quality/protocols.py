@@ -24,6 +24,7 @@ Parts = NDArray[np.intp]
 Firms = NDArray[np.intp]
 
 # Numbers of blocks, and by which share of a block their borders are shifted.
+BLOCKS_APART = "blocks apart"
 BLOCKS = ((10, 0.0), (10, 0.5), (17, 0.0), (17, 0.5))
 
 
@@ -37,10 +38,13 @@ class Protocol:
         `random rows`, `firms apart` or `blocks apart`, and which blocks.
     part : array of shape (n,)
         The part that each company is in, from 0.
+    block : array of shape (n,)
+        The block of the file that each company is in; for the figures within blocks.
     """
 
     name: str
     part: Parts
+    block: Parts
 
     def folds(self) -> Iterator[tuple[Parts, Parts]]:
         """Yield the indexes of the companies to fit on and of those to judge, part by part."""
@@ -63,17 +67,16 @@ def protocols(y: Labels, firm: Firms, folds: int, seed: int) -> list[Protocol]:
     seed
         Draws these parts; blocks have no randomness.
     """
-    return [
-        Protocol("random rows", random_rows(y, folds, seed)),
-        Protocol("firms apart", firms_apart(y, firm, folds, seed)),
-        *(
-            Protocol(
-                f"blocks apart ({count} blocks{', borders shifted' if shift else ''})",
-                blocks_apart(firm, count, shift),
-            )
-            for count, shift in BLOCKS
-        ),
+    first = blocks_apart(firm, *BLOCKS[0])
+    found = [
+        Protocol("random rows", random_rows(y, folds, seed), first),
+        Protocol("firms apart", firms_apart(y, firm, folds, seed), first),
     ]
+    for count, shift in BLOCKS:
+        block = blocks_apart(firm, count, shift)
+        name = f"{BLOCKS_APART}: {count}{', borders shifted' if shift else ''}"
+        found.append(Protocol(name, block, block))
+    return found
 
 
 def random_rows(y: Labels, folds: int, seed: int) -> Parts:
@@ -108,10 +111,11 @@ def blocks_apart(firm: Firms, count: int, shift: float = 0.0) -> Parts:
     return moved
 
 
-def figures(y: Labels, probability: Floats) -> dict[str, float]:
-    """Return the pooled figures of judged companies, by name."""
+def figures(y: Labels, probability: Floats, block: Parts) -> dict[str, float]:
+    """Return the figures of judged companies, by name: pooled, except for the ROC-AUC within blocks."""
     return {
         "ROC-AUC": roc_auc(y, probability),
+        "ROC-AUC within blocks": roc_auc_within(y, probability, block),
         "PR-AUC": average_precision(y, probability),
         "log loss": float(np.mean(log_losses(y, probability))),
         "Brier": brier_score(y, probability),
@@ -121,14 +125,14 @@ def figures(y: Labels, probability: Floats) -> dict[str, float]:
     }
 
 
-def roc_auc_within(y: Labels, probability: Floats, part: Parts) -> float:
-    """Return the ROC-AUC within the parts: how often a bankrupt company scores above another of its part.
+def roc_auc_within(y: Labels, probability: Floats, block: Parts) -> float:
+    """Return the ROC-AUC within blocks: how often a bankrupt company scores above another of its block.
 
-    Each part counts by its number of such pairs, so that one with a single bankruptcy counts little.
+    Each block counts by its number of such pairs, so that one with a single bankruptcy counts little.
     """
     areas, pairs = [], []
-    for number in np.unique(part):
-        inside = part == number
+    for number in np.unique(block):
+        inside = block == number
         bankrupt = int(y[inside].sum())
         if 0 < bankrupt < inside.sum():
             areas.append(roc_auc(y[inside], probability[inside]))

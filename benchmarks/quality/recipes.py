@@ -1,11 +1,8 @@
 """Measures how well each recipe ranks companies: `make bench-quality`.
 
-Protocols:
-
-- 3-fold cross-validation, repeated three times for each seed. Everything (columns, quantiles, resampling,
-  calibration) is fitted on the training folds alone.
-- The published protocol, with its leak.
-- Later rows judged by a model of the earlier ones, and the reverse.
+Three protocols (`benchmarks.quality.protocols`) judge each part of the companies by a fit on the others:
+random rows, firms apart, blocks apart. Everything (columns, quantiles, resampling) is fitted on the other
+parts alone. The published protocol, with its leak, is measured for comparison.
 
 With `--write` the figures go to benchmarks/results/quality.json, docs/honest-figures.md and its plot.
 """
@@ -15,7 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -25,7 +22,7 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_selection import SelectKBest, f_classif
-from sklearn.model_selection import RepeatedStratifiedKFold, StratifiedKFold, train_test_split
+from sklearn.model_selection import train_test_split
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -33,7 +30,8 @@ from benchmarks.common.figures import DOCS, RESULTS, store
 from benchmarks.common.models import fit_baseline
 from benchmarks.common.pages import put
 from benchmarks.quality.plot import draw
-from benchmarks.quality.table import Figures, Result, chapter, results_table
+from benchmarks.quality.protocols import Protocol, blocks_apart, figures, protocols
+from benchmarks.quality.table import MINUS_RANDOM, Result, chapter, results_table
 from scripts.data.data_file import DataError
 from scripts.data.source import resolve
 from steps.dataset.columns import RATIOS
@@ -42,16 +40,12 @@ from steps.estimators.recipes import ESTIMATORS
 from steps.frames import target, values
 from steps.job import log, one_thread
 from steps.measures.calibration import Calibration, fit_calibration
+from steps.measures.intervals import metric_intervals, roc_auc_difference
 from steps.measures.logits import pipeline_logit
-from steps.measures.metrics import (
-    average_precision,
-    brier_score,
-    expected_calibration_error,
-    recall_at,
-    roc_auc,
-)
+from steps.measures.metrics import calibration_noise_floor
 from steps.resample import resample
 from steps.select_features import select
+from steps.split import firm_hashes
 from steps.train_baseline import baseline_network
 from steps.training import available_cores
 
@@ -63,12 +57,16 @@ Labels = NDArray[np.int8]
 Rows = NDArray[np.intp]
 
 SELECTED = 50
-FOLDS = 3
-# Splits the training companies for the out-of-fold predictions that calibration is fitted to.
-CALIBRATION_FOLDS = 3
-EARLIER = 0.7
+# Parts for random rows and for firms apart: as many as there are blocks in the first layout.
+FOLDS = 10
+# Intervals resample this many blocks of the file, since rows of one industry are alike.
+CLUSTERS = 20
+# The figures that have intervals, and their names in `metric_intervals`.
+INTERVALS = {"ROC-AUC": "roc_auc", "PR-AUC": "pr_auc", "Brier": "brier"}
 UNCALIBRATED = Calibration(slope=1.0, intercept=0.0)
 
+# Protocol, recipe, number of columns, seed.
+Key = tuple[str, str, int, int]
 # Takes training companies, their labels, the columns' names, companies to judge, and a seed. Returns the
 # logits of the companies to judge, by recipe.
 Predict = Callable[[Floats, Labels, Sequence[str], Floats, int], dict[str, Floats]]
@@ -76,12 +74,11 @@ Predict = Callable[[Floats, Labels, Sequence[str], Floats, int], dict[str, Float
 
 @dataclass(frozen=True)
 class Task:
-    """One fit of a candidate's recipes: the companies to train on and to judge, and the number of columns."""
+    """The fits on all companies outside one part: the recommended recipes with each number of columns."""
 
-    protocol: str
-    candidate: str
-    predict: Predict
-    columns: int
+    protocol: Protocol
+    recommended: Predict
+    columns: Sequence[int]
     seed: int
     inside: Rows
     outside: Rows
@@ -92,12 +89,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="benchmarks.quality.recipes", description=__doc__)
     parser.add_argument("data", type=Path, nargs="?", help="the data file (default: UCI 572, downloaded)")
     parser.add_argument(
-        "--seeds", type=int, nargs="+", default=[21, 22], help="seeds of the folds and the fits"
+        "--seeds", type=int, nargs="+", default=[21, 22], help="seeds of the parts and the fits"
     )
     parser.add_argument(
-        "--repeats", type=int, default=3, help="repeats of 3-fold cross-validation (default: 3)"
+        "--columns",
+        type=int,
+        nargs="*",
+        default=[20, 30, SELECTED, len(RATIOS)],
+        help=f"numbers of columns to try on random rows; other protocols use {SELECTED}",
     )
-    parser.add_argument("--columns", type=int, nargs="*", default=[20, 30, SELECTED, len(RATIOS)])
     parser.add_argument("--estimators", nargs="*", choices=list(ESTIMATORS), default=list(ESTIMATORS))
     parser.add_argument("--processes", type=int, default=available_cores())
     parser.add_argument(
@@ -105,19 +105,27 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     args = parser.parse_args(argv)
     frame = read_data(real_data(args.data))
+    y, firm = target(frame), firm_numbers(frame)
     with one_thread():
         results = [with_leak(frame)]
-    tasks = list(tasks_of(frame, args.seeds, args.repeats, args.columns, args.estimators))
-    measured: dict[tuple[str, str, int, int], list[Figures]] = {}
+    tasks = list(tasks_of(y, firm, args.seeds, args.columns, args.estimators))
+    logits: dict[Key, Floats] = {}
     running = Parallel(n_jobs=args.processes, return_as="generator")(
-        delayed(measure)(frame, task) for task in tasks
+        delayed(predict)(frame, task) for task in tasks
     )
-    for number, (task, figures) in enumerate(zip(tasks, running, strict=True), start=1):
-        for recipe, figure in figures.items():
-            key = (task.protocol, recipe, task.columns, task.seed)
-            measured.setdefault(key, []).append(figure)
-        log(f"{number} of {len(tasks)} fits: {task.protocol}, {task.candidate}, {task.columns} columns")
-    results += [Result(*key, figures) for key, figures in measured.items()]
+    for number, (task, predicted) in enumerate(zip(tasks, running, strict=True), start=1):
+        for (recipe, columns), logit in predicted.items():
+            key = (task.protocol.name, recipe, columns, task.seed)
+            logits.setdefault(key, np.full(len(y), np.nan))[task.outside] = logit
+        log(f"{number} of {len(tasks)} parts: {task.protocol.name}")
+    cluster = blocks_apart(firm, CLUSTERS)
+    for seed in args.seeds:
+        known = {protocol.name: protocol for protocol in protocols(y, firm, FOLDS, seed)}
+        of_seed = {key: logit for key, logit in logits.items() if key[3] == seed}
+        probability = {key: calibrated(logit, y, known[key[0]].part) for key, logit in of_seed.items()}
+        for key, judged in probability.items():
+            random = probability["random rows", *key[1:]]
+            results.append(judge(key, judged, random, known[key[0]].block, y, cluster))
     log(results_table(results))
     if args.write:
         document = store(QUALITY, {"results": [asdict(result) for result in results]})
@@ -140,68 +148,79 @@ def real_data(path: Path | None) -> Path:
     return source.path
 
 
+def firm_numbers(frame: pd.DataFrame) -> Rows:
+    """Return the number of each company's firm, shape (n,)."""
+    numbers: Rows = np.unique(firm_hashes(frame), return_inverse=True)[1]
+    return numbers
+
+
 def tasks_of(
-    frame: pd.DataFrame,
-    seeds: Sequence[int],
-    repeats: int,
-    columns: Sequence[int],
-    estimators: Sequence[str],
+    y: Labels, firm: Rows, seeds: Sequence[int], columns: Sequence[int], estimators: Sequence[str]
 ) -> Iterator[Task]:
-    """Yield the fits to make: by order of the rows, and for each fold of each seed's cross-validation."""
+    """Yield the fits to make, for each part of each protocol."""
     recommended = Recommended(estimators)
-    cut = round(EARLIER * len(frame))
-    rows = np.arange(len(frame))
-    for protocol, inside, outside in (
-        ("later rows by earlier", rows[:cut], rows[cut:]),
-        ("earlier rows by later", rows[-cut:], rows[:-cut]),
-    ):
-        yield Task(protocol, "baseline", predict_baseline, SELECTED, seeds[0], inside, outside)
-        yield Task(protocol, "recommended", recommended, SELECTED, seeds[0], inside, outside)
     for seed in seeds:
-        folds = RepeatedStratifiedKFold(n_splits=FOLDS, n_repeats=repeats, random_state=seed)
-        for inside, outside in folds.split(frame, target(frame)):
-            protocol = "cross-validation"
-            yield Task(protocol, "baseline", predict_baseline, SELECTED, seed, inside, outside)
-            for count in columns:
-                yield Task(protocol, "recommended", recommended, count, seed, inside, outside)
+        for protocol in protocols(y, firm, FOLDS, seed):
+            counts = columns if protocol.name == "random rows" else [SELECTED]
+            for inside, outside in protocol.folds():
+                yield Task(protocol, recommended, counts, seed, inside, outside)
 
 
-def measure(frame: pd.DataFrame, task: Task) -> dict[str, Figures]:
-    """Fit and calibrate a task's recipes on its training companies, and judge the others."""
+def predict(frame: pd.DataFrame, task: Task) -> dict[tuple[str, int], Floats]:
+    """Fit a task's recipes; return the logits of the held-out companies by recipe and number of columns."""
     train, test = frame.iloc[task.inside], frame.iloc[task.outside]
+    y = target(train)
+    found: dict[tuple[str, int], Floats] = {}
     with warnings.catch_warnings(), one_thread():
         # Some networks stop after few epochs by design.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        names = select(train, task.columns, task.seed)[task.candidate]["features"]
-        X, y = values(train, names), target(train)
-        predicted = task.predict(X, y, names, values(test, names), task.seed)
-        calibration = calibrate(X, y, names, task.predict, task.seed)
-    return {
-        recipe: figures(target(test), calibration[recipe].apply(logit)) for recipe, logit in predicted.items()
+        for columns in task.columns:
+            selected = select(train, columns, task.seed)
+            recipes = {"recommended": task.recommended}
+            if columns == SELECTED:
+                recipes["baseline"] = predict_baseline
+            for candidate, fit_and_predict in recipes.items():
+                names = selected[candidate]["features"]
+                logits = fit_and_predict(values(train, names), y, names, values(test, names), task.seed)
+                found |= {(recipe, columns): logit for recipe, logit in logits.items()}
+    return found
+
+
+def judge(key: Key, probability: Floats, random: Floats, block: Rows, y: Labels, cluster: Rows) -> Result:
+    """Return the figures of a recipe.
+
+    Parameters
+    ----------
+    key
+        The protocol, recipe, number of columns and seed.
+    probability, random
+        Probabilities of fits without the company's part: with this protocol, and with random rows.
+    block
+        The blocks for the figures within blocks.
+    y
+        The labels.
+    cluster
+        The blocks that are resampled for the intervals.
+    """
+    seed = key[3]
+    resampled = metric_intervals(y, probability, cluster, seed)
+    intervals = {name: resampled[metric] for name, metric in INTERVALS.items()}
+    intervals[MINUS_RANDOM] = roc_auc_difference(y, probability, random, cluster, seed)
+    found = {
+        **figures(y, probability, block),
+        "ECE noise floor": calibration_noise_floor(probability, seed),
+        MINUS_RANDOM: intervals[MINUS_RANDOM].value,
     }
+    return Result(*key, found, {name: (item.low, item.high) for name, item in intervals.items()})
 
 
-def calibrate(
-    X: Floats, y: Labels, names: Sequence[str], predict: Predict, seed: int
-) -> Mapping[str, Calibration]:
-    """Fit each recipe's calibration to out-of-fold predictions of the training companies."""
-    logits: dict[str, Floats] = {}
-    folds = StratifiedKFold(CALIBRATION_FOLDS, shuffle=True, random_state=seed)
-    for inside, outside in folds.split(X, y):
-        for recipe, logit in predict(X[inside], y[inside], names, X[outside], seed).items():
-            logits.setdefault(recipe, np.empty(len(y)))[outside] = logit
-    return {recipe: fit_calibration(logit, y) for recipe, logit in logits.items()}
-
-
-def figures(y: Labels, probability: Floats) -> Figures:
-    """Return the figures of one fit."""
-    return {
-        "ROC-AUC": roc_auc(y, probability),
-        "PR-AUC": average_precision(y, probability),
-        "Brier": brier_score(y, probability),
-        "ECE": expected_calibration_error(y, probability),
-        "recall at 5 % FPR": recall_at(y, probability, 0.05),
-    }
+def calibrated(logit: Floats, y: Labels, part: Rows) -> Floats:
+    """Return probabilities: each part's logits, calibrated on the logits of the other parts."""
+    probability = np.empty(len(y))
+    for number in np.unique(part):
+        judged = part == number
+        probability[judged] = fit_calibration(logit[~judged], y[~judged]).apply(logit[judged])
+    return probability
 
 
 class Recommended:
@@ -251,7 +270,8 @@ def with_leak(frame: pd.DataFrame) -> Result:
     pipeline = Pipeline([("scale", StandardScaler()), ("mlp", baseline_network(42))]).fit(X_train, y_train)
     probability = UNCALIBRATED.apply(pipeline_logit(pipeline, X_test))
     protocol = f"published protocol, which leaks ({len(X):,} rows after resampling)"
-    return Result(protocol, "baseline", SELECTED, 42, [figures(y_test, probability)])
+    everyone = np.zeros(len(y_test), dtype=np.intp)
+    return Result(protocol, "baseline", SELECTED, 42, figures(y_test, probability, everyone), {})
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Shows the figures of the quality benchmark as a Markdown table."""
+"""Shows the figures of the quality benchmark as Markdown tables."""
 
 from __future__ import annotations
 
@@ -9,27 +9,40 @@ import numpy as np
 
 from benchmarks.common.figures import Document, source_line
 from benchmarks.common.pages import table
+from benchmarks.quality.protocols import BLOCKS_APART
 from steps.dataset.columns import RATIOS
 
-# The figures of one fit, by name.
-Figures = dict[str, float]
-
-DIGITS = {"ROC-AUC": 4, "PR-AUC": 3, "Brier": 4, "ECE": 4, "recall at 5 % FPR": 3}
+MINUS_RANDOM = "ROC-AUC minus that of random rows"
+DIGITS = {
+    "ROC-AUC": 4,
+    "ROC-AUC within blocks": 4,
+    MINUS_RANDOM: 4,
+    "PR-AUC": 3,
+    "log loss": 4,
+    "Brier": 4,
+    "ECE": 4,
+    "ECE noise floor": 4,
+    "recall at 5 % FPR": 3,
+    "recall at 1 % FPR": 3,
+}
+SHOWN = ("ROC-AUC", MINUS_RANDOM, "ROC-AUC within blocks", "PR-AUC", "Brier", "ECE", "recall at 5 % FPR")
+WAYS = ("random rows", "firms apart", BLOCKS_APART)
 
 
 @dataclass(frozen=True)
 class Result:
-    """The figures of every fit of a recipe, with one protocol, number of columns and seed."""
+    """The figures of a recipe with one protocol, number of columns and seed; some with a 95 % interval."""
 
     protocol: str
     recipe: str
     columns: int
     seed: int
-    figures: list[Figures]
+    figures: dict[str, float]
+    intervals: dict[str, tuple[float, float]]
 
 
 def results_table(results: Sequence[Result]) -> str:
-    """Return a row per protocol, recipe and number of columns: mean ± standard deviation over the fits."""
+    """Return a row per protocol, recipe and number of columns: the mean over the seeds."""
     groups: dict[tuple[str, str, int], list[Result]] = {}
     for result in results:
         groups.setdefault((result.protocol, result.recipe, result.columns), []).append(result)
@@ -37,12 +50,32 @@ def results_table(results: Sequence[Result]) -> str:
     return table([heading, *(_row(*key, of_seeds) for key, of_seeds in groups.items())])
 
 
+def ways_table(results: Sequence[Result], recipes: Sequence[str], columns: int) -> str:
+    """Return a row per recipe and way to judge: means over seeds and layouts of blocks, with intervals."""
+    rows = [["recipe", "judged on", *SHOWN]]
+    for recipe in recipes:
+        for way in WAYS:
+            chosen = of_way(results, way, recipe, columns)
+            rows.append([recipe, way, *(_with_interval(chosen, name) for name in SHOWN)])
+    return table(rows)
+
+
+def of_way(results: Sequence[Result], way: str, recipe: str, columns: int) -> list[Result]:
+    """Return the results of a recipe for a way to judge: those of all its seeds and layouts."""
+    return [
+        result
+        for result in results
+        if result.protocol.startswith(way) and (result.recipe, result.columns) == (recipe, columns)
+    ]
+
+
 def chapter(document: Document) -> str:
-    """Return the stored figures as docs/honest-figures.md shows them, folded."""
+    """Return the stored figures as docs/honest-figures.md shows them; all but the main ones are folded."""
     results = [Result(**result) for result in document["results"]]
     return "\n\n".join(
         [
             source_line(document, "make bench-quality"),
+            ways_table(results, ["blend", "logistic", "baseline"], 50),
             "<details>\n<summary>Every protocol, recipe and number of columns</summary>",
             results_table(results),
             "</details>",
@@ -51,14 +84,21 @@ def chapter(document: Document) -> str:
 
 
 def _row(protocol: str, recipe: str, columns: int, of_seeds: Sequence[Result]) -> list[str]:
-    fits = [figures for result in of_seeds for figures in result.figures]
-    cells = [_cell([fit[name] for fit in fits], digits) for name, digits in DIGITS.items()]
-    by_seed = [f"{np.mean([fit['ROC-AUC'] for fit in result.figures]):.4f}" for result in of_seeds]
+    cells = [_mean(of_seeds, name) for name in DIGITS]
+    by_seed = [f"{result.figures['ROC-AUC']:.4f}" for result in of_seeds]
     # "all" columns, because constant and duplicate ones are dropped from the 95.
     count = str(columns) if columns < len(RATIOS) else "all"
     return [protocol, recipe, count, *cells, ", ".join(by_seed)]
 
 
-def _cell(values: Sequence[float], digits: int) -> str:
-    mean = f"{np.mean(values):.{digits}f}"
-    return mean if len(values) == 1 else f"{mean} ± {np.std(values, ddof=1):.{digits}f}"
+def _mean(results: Sequence[Result], name: str) -> str:
+    found = [result.figures[name] for result in results if name in result.figures]
+    return f"{np.mean(found):.{DIGITS[name]}f}" if found else "–"
+
+
+def _with_interval(results: Sequence[Result], name: str) -> str:
+    bounds = [result.intervals[name] for result in results if name in result.intervals]
+    if not bounds:
+        return _mean(results, name)
+    low, high = np.mean(bounds, axis=0)
+    return f"{_mean(results, name)} ({low:.{DIGITS[name] - 1}f} to {high:.{DIGITS[name] - 1}f})"

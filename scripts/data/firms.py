@@ -59,6 +59,10 @@ class Links:
     earlier: Rows
     later: Rows
 
+    def pairs(self) -> set[tuple[int, int]]:
+        """Return the links as pairs."""
+        return set(zip(self.earlier.tolist(), self.later.tolist(), strict=True))
+
 
 @dataclass(frozen=True)
 class Discriminant:
@@ -67,9 +71,9 @@ class Discriminant:
     weights: Floats
     middle: float
 
-    def scores(self, ranked: Floats) -> Floats:
+    def scores(self, ranks: Floats) -> Floats:
         """Return the scores of all pairs, in the order of `_distances`; positive for one firm."""
-        return np.float32(self.middle) - _distances(ranked, self.weights)
+        return np.float32(self.middle) - _distances(ranks, self.weights)
 
 
 def infer_links(ratios: npt.NDArray[np.float64]) -> Links:
@@ -80,8 +84,8 @@ def infer_links(ratios: npt.NDArray[np.float64]) -> Links:
     ratios : array of shape (n, k)
         The ratios in the order of the file, n > `REACH`, in its units.
     """
-    ranked = _ranked(ratios)
-    return _linked(_learnt(ranked).scores(ranked))
+    ranks = rank_columns(ratios)
+    return link(learn(ranks).scores(ranks))
 
 
 def firm_numbers(links: Links, rows: int) -> Rows:
@@ -112,7 +116,7 @@ def with_firm_ids(original: bytes) -> bytes:
     return "".join(f"{line},{cell}\n" for line, cell in zip(lines, cells, strict=True)).encode()
 
 
-def _ranked(ratios: npt.NDArray[np.float64]) -> Floats:
+def rank_columns(ratios: npt.NDArray[np.float64]) -> Floats:
     """Return the rank of each value in its column, shape (n, k)."""
     return np.column_stack([_ranks(column) for column in ratios.T])
 
@@ -125,36 +129,36 @@ def _ranks(column: npt.NDArray[np.float64]) -> Floats:
     return (middle[group] / len(column)).astype(np.float32)
 
 
-def _distances(ranked: Floats, weights: Floats) -> Floats:
+def _distances(ranks: Floats, weights: Floats) -> Floats:
     """Return the weighted sum of rank differences of each row and the rows below, shape (n, `REACH`).
 
     Column k - 1 is for the row k further down. Pairs beyond the end of the file are infinitely far apart.
     """
-    rows = len(ranked)
+    rows = len(ranks)
     distances = np.full((rows, REACH), np.inf, dtype=np.float32)
     for offset in range(1, REACH + 1):
-        distances[: rows - offset, offset - 1] = np.abs(ranked[:-offset] - ranked[offset:]) @ weights
+        distances[: rows - offset, offset - 1] = np.abs(ranks[:-offset] - ranks[offset:]) @ weights
     return distances
 
 
-def _learnt(ranked: Floats) -> Discriminant:
+def learn(ranks: Floats) -> Discriminant:
     """Learn the discriminant from links, and find the links with it, `ROUNDS` times."""
-    links = _neighbouring(-_distances(ranked, np.ones(ranked.shape[1], dtype=np.float32)))
+    links = _neighbouring(-_distances(ranks, np.ones(ranks.shape[1], dtype=np.float32)))
     for _ in range(ROUNDS - 1):
-        links = _linked(_discriminant(ranked, links).scores(ranked))
-    return _discriminant(ranked, links)
+        links = link(_discriminant(ranks, links).scores(ranks))
+    return _discriminant(ranks, links)
 
 
-def _discriminant(ranked: Floats, links: Links) -> Discriminant:
+def _discriminant(ranks: Floats, links: Links) -> Discriminant:
     """Learn to tell the rows of one firm from rows of two firms in the same industry and years."""
-    same = np.abs(ranked[links.earlier] - ranked[links.later])
+    same = np.abs(ranks[links.earlier] - ranks[links.later])
     # The rows near the later one are other firms of its industry and year.
     nearby = [links.later + step for step in (-8, -7, -6, -5, 5, 6, 7, 8)]
-    valid = [(rows >= 0) & (rows < len(ranked)) & (rows != links.earlier) for rows in nearby]
+    valid = [(rows >= 0) & (rows < len(ranks)) & (rows != links.earlier) for rows in nearby]
     other = np.concatenate(
-        [np.abs(ranked[links.earlier[k]] - ranked[rows[k]]) for rows, k in zip(nearby, valid, strict=True)]
+        [np.abs(ranks[links.earlier[k]] - ranks[rows[k]]) for rows, k in zip(nearby, valid, strict=True)]
     )
-    covariance = (np.cov(same.T) + np.cov(other.T)) / 2 + RIDGE * np.eye(ranked.shape[1])
+    covariance = (np.cov(same.T) + np.cov(other.T)) / 2 + RIDGE * np.eye(ranks.shape[1])
     gap = other.mean(axis=0) - same.mean(axis=0)
     weights = np.linalg.solve(covariance, gap)
     weights /= np.sqrt(gap @ weights)
@@ -192,7 +196,7 @@ def _mirrored(pairs: Floats) -> Floats:
     return mirrored
 
 
-def _linked(pairs: Floats) -> Links:
+def link(pairs: Floats) -> Links:
     """Return the pairs with strong evidence that are each other's best and themselves look like one firm."""
     evidence = _through(pairs)
     earlier, later = _mutual(evidence)
@@ -234,10 +238,11 @@ def evidence(table: pd.DataFrame) -> tuple[Rows, dict[str, str]]:
     """Infer the firms of a table of the real file and return them, with the evidence as text by its label."""
     target, ratios = table.iloc[:, 0].to_numpy(), table.iloc[:, 1:].to_numpy(dtype=np.float64)
     rows = len(ratios)
-    ranked = _ranked(ratios)
-    discriminant = _learnt(ranked)
-    links = _linked(discriminant.scores(ranked))
-    by_chance = len(_linked(discriminant.scores(ranked[shuffled_nearby(rows, SHUFFLED)])).earlier)
+    ranks = rank_columns(ratios)
+    discriminant = learn(ranks)
+    links = link(discriminant.scores(ranks))
+    halves = [link(learn(half).scores(half)).pairs() for half in (ranks[:, 0::2], ranks[:, 1::2])]
+    by_chance = len(link(discriminant.scores(ranks[shuffled_nearby(rows, SHUFFLED)])).earlier)
     firms = firm_numbers(links, rows)
     sizes = np.bincount(firms)
     known = sizes[firms] > 1
@@ -249,6 +254,8 @@ def evidence(table: pd.DataFrame) -> tuple[Rows, dict[str, str]]:
     bankrupt = target == 1
     return firms, {
         "links": f"{len(links.earlier):,}",
+        "links by every second column": " and ".join(f"{len(half):,}" for half in halves)
+        + f"; {len(halves[0] & halves[1]):,} by either half",
         f"links if each {SHUFFLED} rows are shuffled": f"{by_chance:,}",
         "firms": f"{len(sizes):,}, of which {int((sizes > 1).sum()):,} have several rows",
         "rows by size of their firm": ", ".join(

@@ -14,7 +14,7 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 
 from benchmarks.common.figures import load
-from benchmarks.quality import plot
+from benchmarks.quality import plot, protocols
 from benchmarks.quality import recipes as quality
 from benchmarks.quality import table as quality_table
 from benchmarks.quality.table import DIGITS, Result
@@ -26,21 +26,22 @@ SVG = "{http://www.w3.org/2000/svg}"
 Companies = Callable[..., pd.DataFrame]
 
 
-def test_the_table_has_a_line_per_protocol_estimator_and_number_of_columns(
+def test_every_recipe_is_judged_in_three_ways(
     companies: Companies,
     data_file: Callable[[Path, pd.DataFrame], Path],
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # GIVEN fits that return at once
-    def measure(_: pd.DataFrame, task: quality.Task) -> dict[str, quality_table.Figures]:
-        recipe = "baseline" if task.candidate == "baseline" else "logistic"
-        return {recipe: dict.fromkeys(DIGITS, task.columns / 100)}
+    # GIVEN fits that return at once, and rank every part perfectly
+    def predict(frame: pd.DataFrame, task: quality.Task) -> dict[tuple[str, int], quality.Floats]:
+        logit = frame["Bankrupt?"].to_numpy()[task.outside] - 0.5
+        found = {("logistic", columns): logit for columns in task.columns}
+        return found | ({("baseline", 50): logit} if 50 in task.columns else {})
 
-    monkeypatch.setattr(quality, "measure", measure)
+    monkeypatch.setattr(quality, "predict", predict)
     data = data_file(tmp_path / "companies.csv", companies())
-    options = ["--repeats", "1", "--seeds", "5", "6", "--estimators", "logistic", "--columns", "8", "95"]
+    options = ["--seeds", "5", "6", "--estimators", "logistic", "--columns", "50", "95"]
     quality.main([str(data), *options, "--processes", "1"])
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
     header, _, leak, *rest = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines]
@@ -48,15 +49,15 @@ def test_the_table_has_a_line_per_protocol_estimator_and_number_of_columns(
     # THEN the leak was measured: SMOTE brings both classes to 480, before Tomek links are removed
     assert leak[0].startswith("published protocol, which leaks (9")
     assert float(leak[3]) > 0.8
-    assert [[*line[:4], line[-1]] for line in rest] == [
-        ["later rows by earlier", "baseline", "50", "0.5000", "0.5000"],
-        ["later rows by earlier", "logistic", "50", "0.5000", "0.5000"],
-        ["earlier rows by later", "baseline", "50", "0.5000", "0.5000"],
-        ["earlier rows by later", "logistic", "50", "0.5000", "0.5000"],
-        ["cross-validation", "baseline", "50", "0.5000 ± 0.0000", "0.5000, 0.5000"],
-        ["cross-validation", "logistic", "8", "0.0800 ± 0.0000", "0.0800, 0.0800"],
-        ["cross-validation", "logistic", "all", "0.9500 ± 0.0000", "0.9500, 0.9500"],
-    ]
+    # AND each protocol judged every company, with one figure per seed
+    blocks = ["10", "10, borders shifted", "17", "17, borders shifted"]
+    ways = ["random rows", "firms apart", *(f"blocks apart: {layout}" for layout in blocks)]
+    expected = [("random rows", "logistic", "all")]
+    expected += [(way, recipe, "50") for way in ways for recipe in ("logistic", "baseline")]
+    assert sorted(tuple(line[:3]) for line in rest) == sorted(expected)
+    for line in rest:
+        assert line[3:5] == ["1.0000", "1.0000"]
+        assert line[-1] == "1.0000, 1.0000"
 
 
 def test_the_baseline_ranks_companies_that_it_was_not_trained_on(companies: Companies) -> None:
@@ -67,44 +68,66 @@ def test_the_baseline_ranks_companies_that_it_was_not_trained_on(companies: Comp
     assert found[y[~seen] == 1].mean() > found[y[~seen] == 0].mean() + 1
 
 
-def prior(
+def memory(
     X: np.ndarray, y: np.ndarray, names: Sequence[str], judged: np.ndarray, seed: int
 ) -> dict[str, quality.Floats]:
-    """Return the training companies' base rate, as log-odds, for every company."""
+    """Return a logit that knows the training companies: 9 for each of them, -9 for others."""
     assert X.shape[1] == judged.shape[1] == len(names) == 5
-    assert set(X[:, 0]).isdisjoint(judged[:, 0])
-    share = y.mean()
-    return {"prior": np.full(len(judged), np.log(share / (1 - share)))}
+    known = set(X[:, 0])
+    return {"memory": np.array([9.0 if first in known else -9.0 for first in judged[:, 0]])}
 
 
-def test_each_fold_is_judged_by_a_fit_of_the_other_folds(companies: Companies) -> None:
+def test_each_part_is_judged_by_fits_on_the_others(companies: Companies) -> None:
     frame = companies(rows=300, bankrupt=60)
-    # GIVEN a model that returns the base rate for every company
-    inside, outside = np.arange(300) % 3 > 0, np.arange(300) % 3 == 0
-    task = quality.Task(
-        "cross-validation", "recommended", prior, 5, 1, np.flatnonzero(inside), np.flatnonzero(outside)
-    )
-    figures = quality.measure(frame, task)["prior"]
-    y = frame["Bankrupt?"].to_numpy()
-    expected = np.mean((y[outside] - y[inside].mean()) ** 2)
-    # THEN it ranks by chance: precision is the base rate; its probability is the training companies' rate
-    assert figures["ROC-AUC"] == 0.5
-    assert figures["PR-AUC"] == pytest.approx(y[outside].mean())
-    assert figures["Brier"] == pytest.approx(expected)
+    part = np.arange(300) % 3
+    for inside, outside in protocols.Protocol("random rows", part, part).folds():
+        assert set(part[inside]).isdisjoint(part[outside])
+        task = quality.Task(protocols.Protocol("random rows", part, part), memory, [5], 1, inside, outside)
+        assert set(quality.predict(frame, task)["memory", 5]) == {-9.0}
 
 
-def test_the_folds_of_a_seed_cover_each_company_once_per_repeat(companies: Companies) -> None:
-    frame = companies(rows=300, bankrupt=60)
-    tasks = [
-        task
-        for task in quality.tasks_of(frame, [1, 2], 2, [7], ["logistic"])
-        if task.protocol == "cross-validation" and task.candidate == "recommended"
-    ]
-    assert [task.seed for task in tasks] == [1] * 6 + [2] * 6
-    for number in (1, 2):
-        judged = np.concatenate([task.outside for task in tasks if task.seed == number])
-        np.testing.assert_array_equal(np.sort(judged), np.repeat(np.arange(300), 2))
-    assert all(set(task.inside).isdisjoint(task.outside) for task in tasks)
+def test_each_part_is_calibrated_on_the_others() -> None:
+    # GIVEN logits without information, and parts with other rates
+    part = np.repeat([0, 1], 100)
+    y = np.r_[np.arange(100) < 10, np.arange(100) < 30].astype(np.int8)
+    probability = quality.calibrated(np.zeros(200), y, part)
+    # THEN each company has the rate of the other part
+    assert probability[:100] == pytest.approx(np.full(100, 0.3))
+    assert probability[100:] == pytest.approx(np.full(100, 0.1))
+
+
+def test_parts_of_firms_and_blocks_keep_firms_whole() -> None:
+    # GIVEN a file of firms with three rows each, 40 rows apart
+    rows = np.arange(1200)
+    firm = rows // 120 * 40 + rows % 40
+    y = (rows % 25 == 0).astype(np.int8)
+    found = {protocol.name: protocol for protocol in protocols.protocols(y, firm, 10, seed=3)}
+    assert list(found)[:2] == ["random rows", "firms apart"]
+    for name, protocol in found.items():
+        parts_of_firm = [len(set(protocol.part[firm == number])) for number in np.unique(firm)]
+        assert max(parts_of_firm) == (3 if name == "random rows" else 1), name
+        sizes = np.bincount(protocol.part)
+        assert (sizes.max() < 1.5 * 1200 / 10) or "17" in name, name
+        held_out = np.concatenate([outside for _, outside in protocol.folds()])
+        assert sorted(held_out) == list(range(1200)), name
+    # AND blocks are contiguous, except for firms that are moved across a border as a whole
+    ten = found["blocks apart: 10"].part
+    assert ten.tolist() == (rows // 120).tolist()
+    shifted = found["blocks apart: 10, borders shifted"].part
+    assert len(set(shifted)) == 11
+    assert shifted[0] == 0
+    assert np.all(np.abs(shifted - (rows / 120 + 0.5)) <= 1.4)
+
+
+def test_within_blocks_the_level_of_a_block_does_not_count() -> None:
+    # GIVEN a score that ranks within blocks, and is higher in the block with fewer bankruptcies
+    block = np.repeat([0, 1], 50)
+    y = np.r_[np.arange(50) < 20, np.arange(50) < 2].astype(np.int8)
+    score = 0.1 + 0.2 * y + 0.5 * block
+    assert protocols.roc_auc_within(y, score, block) == 1
+    assert protocols.figures(y, score, block)["ROC-AUC"] < 0.6
+    # A block without bankruptcies has no ranking.
+    assert protocols.roc_auc_within(np.r_[y, 0], np.r_[score, 0.9], np.r_[block, 2]) == 1
 
 
 def test_the_blend_in_the_table_equals_the_fitted_blend(
@@ -129,32 +152,49 @@ def test_the_blend_in_the_table_equals_the_fitted_blend(
     np.testing.assert_allclose(found["blend"], expected, rtol=1e-12)
 
 
-def test_the_chapter_shows_means_deviations_and_seeds() -> None:
-    # GIVEN two seeds of two fits each
-    fits = [dict.fromkeys(DIGITS, value) for value in (0.5, 0.7, 0.8, 0.8)]
+def result(protocol: str, recipe: str, roc_auc: float, columns: int = 50, seed: int = 1) -> Result:
+    figures = {**dict.fromkeys(DIGITS, 0.5), "ROC-AUC": roc_auc}
+    return Result(protocol, recipe, columns, seed, figures, {"ROC-AUC": (roc_auc - 0.01, roc_auc + 0.01)})
+
+
+def test_the_chapter_shows_means_over_seeds_and_layouts() -> None:
+    # GIVEN two seeds, and two layouts of blocks
     results = [
-        Result("cross-validation", "blend", 95, seed, fits[at : at + 2]) for seed, at in ((1, 0), (2, 2))
+        result("random rows", "blend", 0.95),
+        result("random rows", "blend", 0.96, seed=2),
+        result("random rows", "blend", 0.97, columns=95),
+        result("firms apart", "blend", 0.94),
+        result("blocks apart: 10", "blend", 0.92),
+        result("blocks apart: 17", "blend", 0.94),
+        *(
+            result(way, recipe, 0.8)
+            for way in ("random rows", "firms apart", "blocks apart: 10")
+            for recipe in ("logistic", "baseline")
+        ),
     ]
     document = {"measured": "2026-01-02", "machine": "2 cores", "results": [asdict(each) for each in results]}
     # WHEN they are shown
     lines = quality_table.chapter(document).splitlines()
-    # THEN the table is folded and has one row for the recipe
+    # THEN the three ways come first, and everything else is folded
     assert lines[0] == "Measured on 2026-01-02 by `make bench-quality` (2 cores)."
-    assert "<details>" in lines
-    (row,) = [
-        line for line in lines if line.startswith("| cross-validation | blend | all | 0.7000 ± 0.1414 |")
-    ]
-    assert row.endswith("| 0.6000, 0.8000 |")
+    start = {line.split("|")[2].strip(): line for line in lines if line.startswith("| blend | ")}
+    assert start["random rows"].startswith("| blend | random rows | 0.9550 (0.945 to 0.965) | 0.5000 |")
+    assert start["blocks apart"].startswith("| blend | blocks apart | 0.9300 (0.920 to 0.940) |")
+    assert lines.index("<details>") > lines.index(start["blocks apart"])
+    assert any(line.startswith("| random rows | blend | all | 0.9700 |") for line in lines)
+    assert any(line.endswith("| 0.9500, 0.9600 |") for line in lines)
 
 
 def test_the_plot_shows_the_leak_beside_the_honest_figures() -> None:
     drawing = ElementTree.fromstring(plot.draw(load(quality.QUALITY)))  # noqa: S314 - our own
     circles = [float(each.get("cx", 0)) for each in drawing.iter(f"{SVG}circle")]
-    texts = {each.text for each in drawing.iter(f"{SVG}text")}
-    # The leak lies to the right of all honest figures, and the blend to the right of the baseline.
+    # The leak lies to the right of all honest figures, the baseline to the left of all.
     assert circles[0] == max(circles)
     assert circles[1] == min(circles)
-    assert {"0.993 (one split)", "0.879 ± 0.020", "0.951 ± 0.010"} <= texts
+    # The more is kept apart, the lower the blend's figure.
+    assert circles[2] > circles[4]
+    texts = {each.text for each in drawing.iter(f"{SVG}text")}
+    assert "0.993 (one split)" in texts
 
 
 def test_without_real_data_the_message_says_where_to_get_it(

@@ -30,6 +30,7 @@ def test_describe_finds_constant_duplicate_and_mixed_columns(tmp_path: Path) -> 
     assert describe(write(tmp_path, CSV)) == {
         "companies": "4",
         "columns": "5, including the target",
+        "firms": "no column 'firm_id': rows of one firm can be in training and among the unseen companies",
         "bankrupt": "1 (25.00%)",
         "constant": "Always one",
         "duplicates": "Copy of A = Ratio A",
@@ -39,6 +40,14 @@ def test_describe_finds_constant_duplicate_and_mixed_columns(tmp_path: Path) -> 
         "sha256": hashlib.sha256(CSV.encode()).hexdigest(),
         "origin": "not the UCI file",
     }
+
+
+def test_describe_counts_the_firms_that_a_file_names(tmp_path: Path) -> None:
+    facts = describe(write(tmp_path, "Bankrupt?,A, firm_id\n0,0.1,x\n0,0.2,y\n1,0.3,x\n"))
+
+    assert facts["firms"] == "2, by the column 'firm_id'"
+    assert facts["columns"] == "2, including the target"
+    assert facts["non-numeric"] == "0 cells"
 
 
 def test_describe_counts_text_and_empty_cells(tmp_path: Path) -> None:

@@ -16,11 +16,14 @@ from typing import Any
 
 import pytest
 
-from scripts.data import data_file, source
+from scripts.data import data_file, firms, source
 from scripts.data.data_file import DataError, read_data_file
 from scripts.data.source import DataUnavailableError, fetch, resolve
 
 CSV = b"Bankrupt?, Ratio A, Ratio B\r\n1,0.25,4980000000\r\n0,0.5,0.75\r\n"
+
+
+WITH_FIRMS = b"Bankrupt?, Ratio A, Ratio B,firm_id\n1,0.25,4980000000,F0001\n0,0.5,0.75,F0002\n"
 
 
 def archive(content: bytes = CSV, name: str = "data.csv") -> bytes:
@@ -71,14 +74,17 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def known(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let CSV count as the UCI file."""
     monkeypatch.setattr(data_file, "UCI_SHA256", (hashlib.sha256(CSV).hexdigest(),))
+    monkeypatch.setattr(data_file, "UCI_WITH_FIRMS_SHA256", hashlib.sha256(WITH_FIRMS).hexdigest())
+    monkeypatch.setattr(firms, "stored_firm_ids", lambda: ["F0001", "F0002"])
 
 
 @pytest.mark.usefixtures("known")
-def test_fetch_downloads_the_csv_once(tmp_path: Path) -> None:
+def test_fetch_downloads_the_csv_once_and_adds_the_firms(tmp_path: Path) -> None:
     with server(archive()) as opener:
         file = fetch(tmp_path / "cache", opener)
 
-    assert file.path.read_bytes() == file.content == CSV
+    assert file.path.read_bytes() == file.content == WITH_FIRMS
+    assert (file.has_inferred_firms, file.is_original, file.names_firms) == (True, False, True)
     assert list(file.path.parent.iterdir()) == [file.path]
     assert fetch(tmp_path / "cache", unreachable) == file
 
@@ -87,7 +93,7 @@ def test_fetch_downloads_the_csv_once(tmp_path: Path) -> None:
 def test_fetch_replaces_a_damaged_copy(tmp_path: Path) -> None:
     (tmp_path / source.UCI_FILE_NAME).write_bytes(CSV[:20])
     with server(archive()) as opener:
-        assert fetch(tmp_path, opener).path.read_bytes() == CSV
+        assert fetch(tmp_path, opener).path.read_bytes() == WITH_FIRMS
 
 
 def test_fetch_rejects_another_file_and_shows_both_hashes(tmp_path: Path) -> None:
@@ -150,6 +156,20 @@ def test_resolve_reads_the_given_file(tmp_path: Path, home: Path) -> None:
 
     assert (found.path, found.is_sample, found.description) == (path, False, str(path))
     assert not home.exists()
+
+
+@pytest.mark.usefixtures("known")
+def test_a_given_uci_file_gets_its_firms(tmp_path: Path, home: Path) -> None:
+    given = tmp_path / "mine.csv.gz"
+    given.write_bytes(gzip.compress(CSV))
+
+    found = resolve(given, unreachable)
+
+    assert found.path == home / source.UCI_FILE_NAME
+    assert found.path.read_bytes() == found.content == WITH_FIRMS
+    assert "with inferred firms" in found.description
+    assert gzip.decompress(given.read_bytes()) == CSV
+    assert found.company(0) == {"Ratio A": 0.25, "Ratio B": 4980000000.0}
 
 
 @pytest.mark.usefixtures("known")
