@@ -1,7 +1,8 @@
 """Generates sample data: invented companies whose ratios are distributed like those of the real file.
 
 Each class is drawn from a Gaussian copula over the aggregates in ``sample_statistics.npz``, which contain
-no real company.
+no real company. Like the real file, the sample lists the firms of one industry after those of another, and
+the firms of an industry once for each year. Rows of one firm are alike, and rows of one industry a little.
 """
 
 import hashlib
@@ -12,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scripts.data.sample_statistics import STATISTICS_PATH
+from steps.dataset.columns import FIRM_ID
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,10 +21,17 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 
 ROWS = 6819  # as in the real file
+INDUSTRIES = 20
+YEARS = 5
+# The shares of a row's variance, in normal scores, that it has in common with its industry and its firm.
+SHARED_BY_INDUSTRY = 0.05
+SHARED_BY_FIRM = 0.55
+# The spread of the industries' bankruptcy rates: the standard deviation of their logarithm.
+RATE_SPREAD = 0.7
 
 
 def generate(rows: int = ROWS, seed: int = 0) -> "pd.DataFrame":
-    """Return invented companies with the columns of the real file in its order, the target first.
+    """Return invented companies with the columns of the real file in its order, and their `firm_id`.
 
     Parameters
     ----------
@@ -47,11 +56,15 @@ def generate(rows: int = ROWS, seed: int = 0) -> "pd.DataFrame":
     bankrupt = max(1, round(rows * int(counts[1]) / int(counts.sum())))
 
     rng = np.random.default_rng(seed)
-    classes = ((0, rows - bankrupt), (1, bankrupt))
-    drawn = np.concatenate([_draw(statistics, label, count, rng) for label, count in classes], axis=1)
-    order = rng.permutation(rows)
-    target = (order >= rows - bankrupt).astype(np.int64)
-    drawn = drawn[:, order]
+    industry = np.arange(rows) * INDUSTRIES // rows
+    weight = np.exp(RATE_SPREAD * rng.standard_normal(INDUSTRIES))[industry]
+    target = np.zeros(rows, dtype=np.int64)
+    target[rng.choice(rows, bankrupt, replace=False, p=weight / weight.sum())] = 1
+    firm = _firms(industry, target)
+    noise = _noise(len(statistics["factors"][0]), industry, firm, rng)
+    drawn = np.empty_like(noise)
+    for label in (0, 1):
+        drawn[:, target == label] = _draw(statistics, label, noise[:, target == label])
 
     columns: dict[str, npt.NDArray[Any]] = {str(statistics["target"]): target}
     sources = statistics["sources"]
@@ -60,7 +73,7 @@ def generate(rows: int = ROWS, seed: int = 0) -> "pd.DataFrame":
         values = drawn[position[int(source)]] if source >= 0 else np.full(rows, constant)
         whole = constant % 1 == 0 if source < 0 else statistics["whole"][position[int(source)]]
         columns[str(name)] = values.astype(np.int64) if whole else values
-    return pd.DataFrame(columns)
+    return pd.DataFrame({**columns, FIRM_ID: [f"S{seed}-{number:04d}" for number in firm]})
 
 
 def csv_bytes(rows: int = ROWS, seed: int = 0) -> bytes:
@@ -75,12 +88,43 @@ def version() -> str:
     return digest.hexdigest()[:12]
 
 
-def _draw(
-    statistics: dict[str, npt.NDArray[Any]], label: int, count: int, rng: np.random.Generator
+def _firms(industry: npt.NDArray[np.int64], target: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the number of each row's firm: each industry lists its firms in the same order for each year.
+
+    Another firm takes the place of one that went bankrupt.
+    """
+    firm = np.empty(len(industry), dtype=np.int64)
+    firms = 0
+    for number in range(INDUSTRIES):
+        rows = np.flatnonzero(industry == number)
+        listed = -(-len(rows) // YEARS)
+        for position, row in enumerate(rows):
+            last_year = rows[position - listed] if position >= listed else None
+            if last_year is None or target[last_year]:
+                firm[row], firms = firms, firms + 1
+            else:
+                firm[row] = firm[last_year]
+    return firm
+
+
+def _noise(
+    columns: int,
+    industry: npt.NDArray[np.int64],
+    firm: npt.NDArray[np.int64],
+    rng: np.random.Generator,
 ) -> Floats:
-    """Return the values of one class, columns × companies."""
+    """Return independent normal scores, columns × rows, in which rows share those of industry and firm."""
+    own = 1 - SHARED_BY_INDUSTRY - SHARED_BY_FIRM
+    noise = rng.standard_normal((columns, len(firm)))
+    noise *= np.sqrt(own)
+    noise += np.sqrt(SHARED_BY_INDUSTRY) * rng.standard_normal((columns, INDUSTRIES))[:, industry]
+    noise += np.sqrt(SHARED_BY_FIRM) * rng.standard_normal((columns, int(firm.max()) + 1))[:, firm]
+    return noise
+
+
+def _draw(statistics: dict[str, npt.NDArray[Any]], label: int, noise: Floats) -> Floats:
+    """Return the values of one class, columns × companies, from independent normal scores."""
     factor = statistics["factors"][label].astype(np.float64)
-    noise = rng.standard_normal((*factor.shape[:1], count))
     latent = np.zeros_like(noise)
     # The last bits of a matrix product depend on the BLAS library, so the file would, too.
     for column, row in enumerate(noise):

@@ -11,6 +11,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import QuantileTransformer
 
+from scripts.data.firms import infer_links
 from scripts.data.sample import csv_bytes, generate
 from scripts.data.sample_statistics import STATISTICS_PATH, averaged_quantiles, make_statistics, repair_units
 
@@ -21,16 +22,16 @@ def sample() -> pd.DataFrame:
 
 
 def test_the_sample_has_the_shape_of_the_real_file(sample: pd.DataFrame) -> None:
-    assert sample.shape == (6819, 96)
-    assert sample.columns[0] == "Bankrupt?"
-    assert all(name.startswith(" ") for name in sample.columns[1:])
+    assert sample.shape == (6819, 97)
+    assert (sample.columns[0], sample.columns[-1]) == ("Bankrupt?", "firm_id")
+    assert all(name.startswith(" ") for name in sample.columns[1:-1])
     assert sample.columns.is_unique
     assert sample["Bankrupt?"].value_counts().to_dict() == {0: 6599, 1: 220}
-    assert np.isfinite(sample.to_numpy()).all()
+    assert np.isfinite(sample.iloc[:, :-1].to_numpy()).all()
 
 
 def test_the_sample_has_the_oddities_of_the_real_file(sample: pd.DataFrame) -> None:
-    ratios = sample.iloc[:, 1:]
+    ratios = sample.iloc[:, 1:-1]
     assert (ratios[" Net Income Flag"] == 1).all()
     assert ratios.columns[ratios.nunique() == 1].tolist() == [" Net Income Flag"]
     for copy, original in (
@@ -52,9 +53,32 @@ def test_the_sample_ranks_companies_about_as_well_as_the_real_file(sample: pd.Da
     )
     target = sample["Bankrupt?"]
     folds = StratifiedKFold(3, shuffle=True, random_state=0)
-    scores = cross_val_predict(model, sample.iloc[:, 1:], target, cv=folds, method="predict_proba")[:, 1]
+    scores = cross_val_predict(model, sample.iloc[:, 1:-1], target, cv=folds, method="predict_proba")[:, 1]
 
     assert 0.90 < roc_auc_score(target, scores) < 0.97
+
+
+def test_the_sample_lists_the_firms_of_an_industry_once_a_year(sample: pd.DataFrame) -> None:
+    links = infer_links(sample.iloc[:, 1:-1].to_numpy(dtype=float))
+    firm = sample["firm_id"].to_numpy()
+    right = firm[links.earlier] == firm[links.later]
+    # The firms can be inferred from the order of the rows, as in the real file.
+    assert right.mean() > 0.97
+    assert right.sum() > 2000
+    sizes = sample.groupby("firm_id").size()
+    assert (sizes.max(), sizes.median()) == (5, 5)
+
+
+def test_a_firm_that_went_bankrupt_has_no_later_row(sample: pd.DataFrame) -> None:
+    last = sample.groupby("firm_id").tail(1)
+    assert last["Bankrupt?"].sum() == sample["Bankrupt?"].sum() == 220
+
+
+def test_industries_have_other_bankruptcy_rates(sample: pd.DataFrame) -> None:
+    industry = np.arange(len(sample)) * 20 // len(sample)
+    bankrupt = sample["Bankrupt?"].groupby(industry).sum()
+    # With equal rates, the variance would be about the mean, 11.
+    assert bankrupt.var() > 3 * bankrupt.mean()
 
 
 def test_the_same_seed_gives_the_same_bytes() -> None:
@@ -77,7 +101,7 @@ def test_too_few_rows_is_an_error() -> None:
 
 
 def test_the_statistics_of_the_sample_match_those_that_it_was_drawn_from(sample: pd.DataFrame) -> None:
-    again = make_statistics(sample)
+    again = make_statistics(sample.iloc[:, :-1])
     with np.load(STATISTICS_PATH, allow_pickle=False) as stored:
         assert again["columns"].tolist() == stored["columns"].tolist()
         assert again["sources"].tolist() == stored["sources"].tolist()
