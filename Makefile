@@ -18,7 +18,7 @@ COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check format pages golden audit lock sbom clean test-browser test-toolkit test-mutants test-chaos test-faults test-signals \
-	test-soak test-executions test-api-schema test-api-inputs bench-quality bench-judge model-card bench-serving bench-explain bench-api bench-functions \
+	test-soak test-executions test-api-schema test-api-inputs bench-quality bench-judge firms model-card bench-serving bench-explain bench-api bench-functions \
 	bench-batch bench-scale
 
 help:  ## show this list; `make TARGET PYTHON=python3.12` chooses the interpreter
@@ -139,11 +139,14 @@ $(TOOLKIT)/.ready: tests/toolkit/requirements.lock | $(UV)
 
 ## Benchmarks: the figures in the docs
 
-bench-quality: $(RUN)  ## measure every recipe, and the leak (DATA=path unless UCI can be reached; 30 minutes)
+bench-quality: $(RUN)  ## judge every recipe in three ways, and the leak (DATA=path unless UCI can be reached; an hour)
 	$(BIN)/python -m benchmarks.quality.recipes $(if $(DATA),"$(DATA)") --write
 
 bench-judge: $(RUN)  ## compare served with audited probabilities, and try the gate on worse models (DATA=path)
 	$(BIN)/python -m benchmarks.quality.judge $(if $(DATA),"$(DATA)")
+
+firms: $(RUN)  ## infer the firms of the real file again and compare them with the stored ones (DATA=path)
+	$(BIN)/python -m benchmarks.quality.firms $(if $(DATA),"$(DATA)")
 
 model-card: $(RUN)  ## measure the figures of docs/model-card.md on the real file (DATA=path)
 	$(BIN)/python -m benchmarks.quality.model_card $(if $(DATA),"$(DATA)")

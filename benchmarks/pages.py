@@ -10,7 +10,7 @@ from benchmarks.api import functions, latency
 from benchmarks.api import tables as api_tables
 from benchmarks.common.figures import Document, load
 from benchmarks.common.pages import put
-from benchmarks.quality import judge, model_card, plot, recipes
+from benchmarks.quality import firms, judge, model_card, plot, recipes
 from benchmarks.quality import table as quality_table
 from benchmarks.scale import batch, learning_curve, tomek_links, workflow
 from benchmarks.scale import page as scale_page
@@ -30,6 +30,7 @@ class Chapter:
 
 CHAPTERS = (
     Chapter(recipes.QUALITY, recipes.PAGE, "make bench-quality", quality_table.chapter),
+    Chapter(firms.FIRMS, firms.PAGE, "make firms", firms.chapter),
     Chapter(judge.RESULTS, judge.PAGE, "make bench-judge", judge.chapter),
     Chapter(model_card.RESULTS, model_card.PAGE, "make model-card", model_card.chapter),
     Chapter(workflow.RESULTS, scale_page.PAGE, "make bench-scale", scale_page.chapter),
@@ -42,6 +43,7 @@ CHAPTERS = (
     Chapter(functions.RESULTS, functions.PAGE, "make bench-functions", functions.chapter),
 )
 DRAWINGS = (
+    (firms.FIRMS, firms.PAGE.with_suffix(".svg"), firms.draw),
     (recipes.QUALITY, recipes.PAGE.with_suffix(".svg"), plot.draw),
     (workflow.RESULTS, scale_page.PAGE.with_suffix(".svg"), scale_page.curves),
 )
