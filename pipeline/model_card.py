@@ -25,10 +25,11 @@ _CONTENT = {
             "standards without a new evaluation on their data; or for trading."
         ),
         "factors_affecting_model_efficiency": (
-            "Ratios must be computed and scaled as in the training data. The base rate drifts: in the "
-            "training data about 6 percent of the first rows are bankrupt, and under 2 percent of the last "
-            "ones. The ranking stays valid, but probabilities must be recalibrated. Predictions are less "
-            "reliable for values far outside the training range."
+            "Ratios must be computed and scaled as in the training data. The base rate differs "
+            "between groups of firms in the training data, probably industries, from under 1 to over 10 "
+            "percent. For a group that the model has not seen, the ranking stays valid, but probabilities "
+            "can be half or twice the real rate. Predictions are less reliable for values far outside the "
+            "training range."
         ),
         "risk_rating": "High",
         "explanations_for_risk_rating": (
@@ -67,10 +68,11 @@ _CONTENT = {
             "creditors, so people who act on a score should be able to explain it."
         ),
         "caveats_and_recommendations": (
-            "The data has no company identifier, so one company can be on both sides of the split, and all "
-            "metrics are somewhat optimistic. Values above 1 in 24 columns are treated as being in another "
-            "unit, which no documentation confirms. Read the report before approving a version. Recalibrate "
-            "yearly, or when the base rate changes."
+            "The UCI data names no firms. The project infers them from the order of the rows and keeps the "
+            "rows of a firm on one side of the split; without the column firm_id, metrics are somewhat "
+            "optimistic. Values above 1 in 24 columns are treated as being in another unit, which no "
+            "documentation confirms. Read the report before approving a version. Compare the mean "
+            "probability of a portfolio with its known rate of bankruptcies."
         ),
         "custom_details": {"Documentation": "docs/model-card.md"},
     },
