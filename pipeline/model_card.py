@@ -27,9 +27,9 @@ _CONTENT = {
         "factors_affecting_model_efficiency": (
             "Ratios must be computed and scaled as in the training data. The base rate differs "
             "between groups of firms in the training data, probably industries, from under 1 to over 10 "
-            "percent. For a group that the model has not seen, the ranking stays valid, but probabilities "
-            "can be half or twice the real rate. Predictions are less reliable for values far outside the "
-            "training range."
+            "percent. For a group that the model has not seen, the ranking is a little worse, and "
+            "probabilities can be half or twice the real rate. Predictions are less reliable for values "
+            "far outside the training range."
         ),
         "risk_rating": "High",
         "explanations_for_risk_rating": (

@@ -67,6 +67,8 @@ def draw(document: Document) -> Markup:
 def _bar(document: Document, position: int) -> Sequence[Markup]:
     label, way, recipe = BARS[position]
     chosen = of_way([Result(**result) for result in document["results"]], way, recipe, COLUMNS)
+    if not chosen:
+        return []
     value = float(np.mean([result.figures["ROC-AUC"] for result in chosen]))
     bounds = [result.intervals["ROC-AUC"] for result in chosen if result.intervals]
     low, high = np.mean(bounds, axis=0) if bounds else (value, value)

@@ -122,13 +122,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     for seed in args.seeds:
         known = {protocol.name: protocol for protocol in protocols(y, firm, FOLDS, seed)}
         of_seed = {key: logit for key, logit in logits.items() if key[3] == seed}
-        probability = {key: calibrated(logit, y, known[key[0]].part) for key, logit in of_seed.items()}
+        # One sigmoid for all parts: it keeps the ranking between them.
+        probability = {key: fit_calibration(logit, y).apply(logit) for key, logit in of_seed.items()}
         for key, judged in probability.items():
             random = probability["random rows", *key[1:]]
             results.append(judge(key, judged, random, known[key[0]].block, y, cluster))
     log(results_table(results))
     if args.write:
-        document = store(QUALITY, {"results": [asdict(result) for result in results]})
+        document = store(
+            QUALITY,
+            {"data": f"UCI 572, seeds {args.seeds}", "results": [asdict(result) for result in results]},
+        )
         put(PAGE, "make bench-quality", chapter(document))
         PAGE.with_suffix(".svg").write_text(draw(document) + "\n", encoding="utf-8")
 
@@ -212,15 +216,6 @@ def judge(key: Key, probability: Floats, random: Floats, block: Rows, y: Labels,
         MINUS_RANDOM: intervals[MINUS_RANDOM].value,
     }
     return Result(*key, found, {name: (item.low, item.high) for name, item in intervals.items()})
-
-
-def calibrated(logit: Floats, y: Labels, part: Rows) -> Floats:
-    """Return probabilities: each part's logits, calibrated on the logits of the other parts."""
-    probability = np.empty(len(y))
-    for number in np.unique(part):
-        judged = part == number
-        probability[judged] = fit_calibration(logit[~judged], y[~judged]).apply(logit[judged])
-    return probability
 
 
 class Recommended:

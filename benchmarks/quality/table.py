@@ -25,7 +25,16 @@ DIGITS = {
     "recall at 5 % FPR": 3,
     "recall at 1 % FPR": 3,
 }
-SHOWN = ("ROC-AUC", MINUS_RANDOM, "ROC-AUC within blocks", "PR-AUC", "Brier", "ECE", "recall at 5 % FPR")
+SHOWN = (
+    "ROC-AUC",
+    MINUS_RANDOM,
+    "ROC-AUC within blocks",
+    "PR-AUC",
+    "Brier",
+    "ECE",
+    "ECE noise floor",
+    "recall at 5 % FPR",
+)
 WAYS = ("random rows", "firms apart", BLOCKS_APART)
 
 
@@ -54,9 +63,11 @@ def ways_table(results: Sequence[Result], recipes: Sequence[str], columns: int) 
     """Return a row per recipe and way to judge: means over seeds and layouts of blocks, with intervals."""
     rows = [["recipe", "judged on", *SHOWN]]
     for recipe in recipes:
-        for way in WAYS:
-            chosen = of_way(results, way, recipe, columns)
-            rows.append([recipe, way, *(_with_interval(chosen, name) for name in SHOWN)])
+        rows += [
+            [recipe, way, *(_with_interval(chosen, name) for name in SHOWN)]
+            for way in WAYS
+            if (chosen := of_way(results, way, recipe, columns))
+        ]
     return table(rows)
 
 

@@ -112,7 +112,7 @@ def test_changed_code_reruns_its_step_and_the_later_ones(
     [
         (text_cell, ["Cash/Total Assets", "6", "n/a"]),
         (missing_column, ["Cash/Total Assets"]),
-        (one_class, ["too few companies that are bankrupt: 0"]),
+        (one_class, ["too few firms with companies that are bankrupt: 0"]),
     ],
 )
 def test_invalid_data_fails_the_first_step_with_its_location(

@@ -13,7 +13,6 @@ import pandas as pd
 import pytest
 from sklearn.exceptions import ConvergenceWarning
 
-from benchmarks.common.figures import load
 from benchmarks.quality import plot, protocols
 from benchmarks.quality import recipes as quality
 from benchmarks.quality import table as quality_table
@@ -84,16 +83,6 @@ def test_each_part_is_judged_by_fits_on_the_others(companies: Companies) -> None
         assert set(part[inside]).isdisjoint(part[outside])
         task = quality.Task(protocols.Protocol("random rows", part, part), memory, [5], 1, inside, outside)
         assert set(quality.predict(frame, task)["memory", 5]) == {-9.0}
-
-
-def test_each_part_is_calibrated_on_the_others() -> None:
-    # GIVEN logits without information, and parts with other rates
-    part = np.repeat([0, 1], 100)
-    y = np.r_[np.arange(100) < 10, np.arange(100) < 30].astype(np.int8)
-    probability = quality.calibrated(np.zeros(200), y, part)
-    # THEN each company has the rate of the other part
-    assert probability[:100] == pytest.approx(np.full(100, 0.3))
-    assert probability[100:] == pytest.approx(np.full(100, 0.1))
 
 
 def test_parts_of_firms_and_blocks_keep_firms_whole() -> None:
@@ -186,15 +175,24 @@ def test_the_chapter_shows_means_over_seeds_and_layouts() -> None:
 
 
 def test_the_plot_shows_the_leak_beside_the_honest_figures() -> None:
-    drawing = ElementTree.fromstring(plot.draw(load(quality.QUALITY)))  # noqa: S314 - our own
+    leak = Result("published protocol, which leaks", "baseline", 50, 42, {"ROC-AUC": 0.993}, {})
+    ways = [("random rows", 0.95), ("firms apart", 0.945), ("blocks apart: 10", 0.94)]
+    results = [leak, result("random rows", "baseline", 0.88), *(result(way, "blend", at) for way, at in ways)]
+    drawing = ElementTree.fromstring(plot.draw({"results": [asdict(each) for each in results]}))  # noqa: S314
     circles = [float(each.get("cx", 0)) for each in drawing.iter(f"{SVG}circle")]
-    # The leak lies to the right of all honest figures, the baseline to the left of all.
-    assert circles[0] == max(circles)
-    assert circles[1] == min(circles)
-    # The more is kept apart, the lower the blend's figure.
-    assert circles[2] > circles[4]
+    # In the order of the bars: the leak, the baseline, and the blend in three ways.
+    assert [sorted(circles).index(each) for each in circles] == [4, 0, 3, 2, 1]
     texts = {each.text for each in drawing.iter(f"{SVG}text")}
-    assert "0.993 (one split)" in texts
+    assert {"0.993 (one split)", "0.940 (0.930 to 0.950)"} <= texts
+
+
+def test_recipes_that_were_not_measured_are_left_out() -> None:
+    results = [asdict(result("random rows", "logistic", 0.94))]
+    document = {"measured": "2026-01-02", "machine": "2 cores", "results": results}
+    assert "| logistic | random rows | 0.9400 (0.930 to 0.950) |" in quality_table.chapter(document)
+    assert "blend" not in quality_table.chapter(document)
+    drawing = ElementTree.fromstring(plot.draw(document))  # noqa: S314 - our own
+    assert not list(drawing.iter(f"{SVG}circle"))
 
 
 def test_without_real_data_the_message_says_where_to_get_it(
