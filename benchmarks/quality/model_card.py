@@ -30,6 +30,7 @@ _FIGURES = (
     ("pr_auc", "PR-AUC", 3),
     ("brier", "Brier score", 4),
     ("ece", "calibration error (ECE)", 4),
+    ("ece_noise_floor", "ECE of perfect probabilities", 4),
     ("recall_at_1_percent_fpr", "recall at 1 % false positives", 2),
     ("recall_at_5_percent_fpr", "recall at 5 % false positives", 2),
     ("recall_at_10_percent_fpr", "recall at 10 % false positives", 2),
