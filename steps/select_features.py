@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from steps.dataset.columns import FEATURE_COUNT, RATIOS
-from steps.dataset.reader import csv_sha256, find_data_file, read_data
+from steps.dataset.reader import csv_sha256, find_data_file, read_data, unused_columns
 from steps.frames import target, values
 from steps.job import (
     Arguments,
@@ -65,6 +65,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     text = json.dumps(facts, indent=1, ensure_ascii=False, allow_nan=False)
     (args.features / "features.json").write_text(text, encoding="utf-8")
     log(f"{len(train):,} training and {len(test):,} test companies from {path.name}")
+    if unused := unused_columns(path):
+        log(f"Columns that are passed over: {unused}")
 
 
 def select(train: pd.DataFrame, count: int, seed: int) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from math import isfinite
 
-from steps.dataset.columns import LARGEST
+from inference.numbers import LARGEST
 
 
 def number_problem(text: str) -> str:

@@ -16,7 +16,7 @@ from scripts.companies.header import CompanyFileError, header_problem, picker, u
 from scripts.companies.numbers import number_problem
 from scripts.score.results import LINE, RESULT, Form
 from scripts.text import counted
-from steps.dataset.columns import LARGEST
+from inference.numbers import LARGEST
 
 BLOCK_LINES = 4000
 _UNWRITABLE = "contains half a character (a lone surrogate), which can't be written to a file"

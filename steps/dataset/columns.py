@@ -1,10 +1,10 @@
 """The columns of the data file: the target and the 95 ratios of UCI 572, with names stripped of spaces."""
 
 TARGET = "Bankrupt?"
+# An optional column: which rows are of one firm. It is never a feature.
+FIRM_ID = "firm_id"
 # How many ratios SelectFeatures selects unless the parameter FeatureCount says otherwise.
 FEATURE_COUNT = 50
-# Far above any ratio, and small enough that the squares in scaling stay finite.
-LARGEST = 1e150
 
 # In the order of the file, with its misspelling. Everything that orders columns uses this order.
 RATIOS = (

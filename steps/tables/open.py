@@ -1,0 +1,206 @@
+"""Opens tables: decompresses them, decodes their text, and recognizes files that are not tables."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import lzma
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from shutil import copyfileobj
+from typing import IO, Any, Protocol
+
+from steps.job import DataError
+
+CHUNK_BYTES = 1 << 22
+_HEAD_BYTES = 4096
+# zipfile raises RuntimeError for an encrypted member, and NotImplementedError for an unknown compression.
+_DAMAGED = (EOFError, OSError, RuntimeError, lzma.LZMAError, zipfile.BadZipFile, zlib.error)
+_GZIP, _XZ, _ZIP = b"\x1f\x8b", b"\xfd7zXZ\x00", b"PK"
+# What files that are not tables start with.
+_OTHERS = {
+    b"version https://git-lfs": "a Git LFS pointer, not the file itself; fetch the file with `git lfs pull`",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook (.xls)",
+    b"PAR1": "a Parquet file",
+    b"ARROW1": "an Arrow file",
+    b"\x89HDF": "an HDF5 file",
+    b"SQLite format 3": "an SQLite database",
+    b"%PDF": "a PDF document",
+    b"{\\rtf": "an RTF document",
+    b"\x89PNG": "a PNG image",
+    b"BZh": "compressed with bzip2",
+    b"\x28\xb5\x2f\xfd": "compressed with Zstandard",
+    b"7z\xbc\xaf": "a 7-Zip archive",
+    b"Rar!": "a RAR archive",
+    _GZIP: "compressed twice",
+    _XZ: "compressed twice",
+    _ZIP: "a zip archive inside of another file",
+}
+_MARKUP = {
+    b"<!doctype html": "an HTML page, perhaps the sign-in page of a web site",
+    b"<html": "an HTML page, perhaps the sign-in page of a web site",
+    b"<table": "an HTML page",
+    b"<?xml": "an XML document",
+}
+_EXPORT = "Export it as CSV in UTF-8."
+_NUL = "it contains NUL bytes"
+
+
+class Readable(Protocol):
+    """A stream of bytes of which only `read` is used."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return up to `size` bytes; none at the end."""
+        ...
+
+
+@contextmanager
+def open_plain(raw: IO[bytes], name: str, extension: str = ".csv") -> Iterator[Readable]:
+    """Open the contents of a file, decompressed. The contents decide about the compression, not the name.
+
+    Parameters
+    ----------
+    raw
+        The file.
+    name
+        The file's name, for messages.
+    extension
+        What the only file of interest in a zip archive ends in.
+
+    Raises
+    ------
+    DataError
+        If the file is damaged, or a zip archive does not hold exactly one such file.
+    """
+    start = raw.read(_HEAD_BYTES)
+    stream: Any = _Rejoined(start, raw)
+    with ExitStack() as stack:
+        try:
+            if start.startswith(_GZIP):
+                stream = stack.enter_context(gzip.GzipFile(fileobj=stream))
+            elif start.startswith(_XZ):
+                stream = stack.enter_context(lzma.LZMAFile(stream))
+            elif start.startswith(_ZIP):
+                archive = stack.enter_context(zipfile.ZipFile(_seekable(stream, stack)))
+                stream = stack.enter_context(archive.open(_member(archive, name, extension)))
+        except _DAMAGED as error:
+            raise damaged(name, error) from error
+        yield _Checked(stream, name)
+
+
+class _Rejoined:
+    """A stream whose start has already been read."""
+
+    def __init__(self, start: bytes, rest: IO[bytes]) -> None:
+        self._start = start
+        self._rest = rest
+
+    def read(self, size: int = -1, /) -> bytes:
+        if not self._start:
+            return self._rest.read(size)
+        if size < 0:
+            found, self._start = self._start + self._rest.read(), b""
+        else:
+            found, self._start = self._start[:size], self._start[size:]
+        return found
+
+    # LZMAFile asks for these.
+    def seekable(self) -> bool:
+        return False
+
+    def seek(self, *_: Any) -> int:
+        raise OSError("The stream can't be read twice.")
+
+
+class _Checked:
+    """A decompressed stream that reports damage as a `DataError`."""
+
+    def __init__(self, stream: Readable, name: str) -> None:
+        self._stream = stream
+        self._name = name
+
+    def read(self, size: int = -1, /) -> bytes:
+        try:
+            return self._stream.read(size)
+        except _DAMAGED as error:
+            raise damaged(self._name, error) from error
+
+
+def damaged(name: str, error: Exception) -> DataError:
+    """Return the error for a file that can't be read to its end."""
+    reason = str(error).rstrip(".") or type(error).__name__
+    return DataError(f"{name} can't be decompressed ({reason}).", "Check that the file is complete.")
+
+
+def _seekable(stream: Readable, stack: ExitStack) -> IO[bytes]:
+    """Return a copy on disk: the directory of a zip archive is at its end."""
+    copy: Any = stack.enter_context(tempfile.TemporaryFile())
+    copyfileobj(stream, copy)
+    return copy  # type: ignore[no-any-return]
+
+
+def _member(archive: zipfile.ZipFile, name: str, extension: str) -> str:
+    names = archive.namelist()
+    if "[Content_Types].xml" in names or "mimetype" in names:
+        raise DataError(f"{name} is a spreadsheet or another office document, not text.", _EXPORT)
+    members = [each for each in names if each.lower().endswith(extension) and "__MACOSX/" not in each]
+    if len(members) != 1:
+        found = ", ".join((members or names)[:10]) or "nothing"
+        raise DataError(f"{name} must hold exactly one {extension} file, but it holds {found}.")
+    return members[0]
+
+
+def decode(stream: Readable, name: str) -> Iterator[str]:
+    """Yield the text of a file in pieces: UTF-8, with or without a byte order mark, or UTF-16 with one.
+
+    Raises
+    ------
+    DataError
+        If the file is empty, has another encoding, or is not text; the message says what it looks like.
+    """
+    chunk = stream.read(CHUNK_BYTES)
+    if not chunk:
+        raise DataError(f"{name} is empty.")
+    encoding = _encoding(chunk, name)
+    decoder = codecs.getincrementaldecoder(encoding)()
+    line, is_first = 1, True
+    while True:
+        try:
+            text = decoder.decode(chunk, final=not chunk)
+        except UnicodeDecodeError as error:
+            line += error.object[: error.start].count(b"\n")
+            raise DataError(
+                f"{name} is not UTF-8 text: line {line} has the byte 0x{error.object[error.start]:02X}. "
+                + ("It is cut off." if encoding == "utf-16" or not chunk else "It may be Windows-1252 or Latin-1."),
+                _EXPORT,
+            ) from error
+        line += text.count("\n")
+        yield text.removeprefix("\ufeff") if is_first else text
+        is_first = is_first and not text
+        if not chunk:
+            return
+        chunk = stream.read(CHUNK_BYTES)
+
+
+def _encoding(start: bytes, name: str) -> str:
+    """Return the encoding of a file that starts so."""
+    head = start[:_HEAD_BYTES]
+    if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        raise DataError(f"{name} is not UTF-8 text: it is UTF-32.", _EXPORT)
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    text = head.lstrip(codecs.BOM_UTF8).lstrip().lower()
+    found = next((what for start, what in _OTHERS.items() if head.startswith(start)), None)
+    found = found or next((what for start, what in _MARKUP.items() if text.startswith(start)), None)
+    if found is None and head[257:262] == b"ustar":
+        found = "a tar archive"
+    if found is not None:
+        raise DataError(f"{name} is {found}.", "" if "`" in found else _EXPORT)
+    if b"\0" in head:
+        of_two = {head[0::2].count(0) * 4 > len(head), head[1::2].count(0) * 4 > len(head)}
+        reason = f"{_NUL} and looks like UTF-16 without a byte order mark" if len(of_two) == 2 else _NUL
+        raise DataError(f"{name} is not UTF-8 text: {reason}.", _EXPORT)
+    return "utf-8"

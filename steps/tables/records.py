@@ -1,0 +1,178 @@
+"""Splits the text of a table into records, and finds the lines that are not records."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, chain
+from typing import NamedTuple
+
+# A quoted cell that does not end within this many lines or characters has a mark that is never closed.
+MOST_LINES = 100
+MOST_CHARACTERS = 1_000_000
+csv.field_size_limit(max(csv.field_size_limit(), MOST_CHARACTERS))
+
+
+class Record(NamedTuple):
+    """A record: the number of its first line, from 1, and its cells."""
+
+    line: int
+    cells: list[str]
+
+
+class BadRecord(NamedTuple):
+    """A line that can't be read: its number, and the problem as the rest of a sentence."""
+
+    line: int
+    problem: str
+
+
+@dataclass(frozen=True)
+class Block:
+    """Consecutive lines of a table.
+
+    Attributes
+    ----------
+    first_line
+        The number of the first line.
+    text
+        The lines, if none has a quotation mark: then each line is a record. Otherwise empty.
+    parsed
+        The records, if there is a quotation mark.
+    """
+
+    first_line: int
+    text: str
+    parsed: Sequence[Record | BadRecord] = ()
+
+    def records(self, width: int | None = None) -> Iterator[Record | BadRecord]:
+        """Yield the records; those with another number of cells than `width` are bad. Skip blank lines."""
+        for record in self.parsed or self._plain_records():
+            if isinstance(record, BadRecord) or width is None or len(record.cells) == width:
+                yield record
+            else:
+                cells = f"{len(record.cells)} cell{'' if len(record.cells) == 1 else 's'}"
+                yield BadRecord(record.line, f"has {cells} instead of {width}")
+
+    def _plain_records(self) -> Iterator[Record | BadRecord]:
+        lines = self.text
+        if "\r" in lines:
+            lines = lines.replace("\r\n", "\n").replace("\r", "\n")
+        for number, line in enumerate(lines.split("\n"), start=self.first_line):
+            if line and not line.isspace():
+                yield _record(number, line)
+
+
+def split(texts: Iterable[str]) -> Iterator[Block]:
+    """Split a text that comes in pieces into blocks; the first record begins a block.
+
+    Commas separate cells. A quoted cell can contain commas, line breaks and doubled quotation marks, as in
+    RFC 4180. Lines end in LF, CRLF or CR. After a line that can't be read, reading resumes on the next line.
+    """
+    rest, number, has_header = "", 1, False
+    for text in chain(texts, (None,)):
+        at_end = text is None
+        rest += text or ""
+        while end := len(rest) if at_end else _last_line_end(rest):
+            # The header is a block of its own, so that the others contain only rows.
+            first = 0 if has_header else _first_line_end(rest)
+            if first and '"' not in rest[:first]:
+                end = first
+            whole, rest = rest[:end], rest[end:]
+            block, used, left = _block(whole, number, at_end=at_end and not rest)
+            if block.text.strip() or block.parsed:
+                yield block
+                has_header = True
+            number += used
+            rest = left + rest
+            if left:  # a quoted cell goes on in the next piece
+                break
+        last = _last_line_end(rest)
+        if len(rest) - last > MOST_CHARACTERS:
+            rest = rest[: last + MOST_CHARACTERS + 1]  # still too long, which is an error
+
+
+def _block(whole: str, number: int, *, at_end: bool) -> tuple[Block, int, str]:
+    """Return a block of whole lines, how many lines it has, and the text of a record that is incomplete."""
+    if '"' not in whole and not _has_long_line(whole):
+        lines = whole.count("\n")
+        if "\r" in whole:
+            lines += whole.count("\r") - whole.count("\r\n")
+        return Block(number, whole), lines, ""
+    lines_of = list(io.StringIO(whole, newline=""))
+    parsed: list[Record | BadRecord] = []
+    index = 0
+    while index < len(lines_of):
+        record, used = _parse(lines_of, index, number + index, at_end=at_end)
+        if not used:
+            break
+        if record is not None:
+            parsed.append(record)
+        index += used
+    return Block(number, "", parsed), index, "".join(lines_of[index:])
+
+
+def _parse(lines: list[str], index: int, number: int, *, at_end: bool) -> tuple[Record | BadRecord | None, int]:
+    """Return the record that begins at a line (None for a blank line), and how many lines it has.
+
+    It has no lines if it may go on in the next piece of the text.
+    """
+    line = lines[index]
+    if len(line) > MOST_CHARACTERS:
+        return BadRecord(number, f"has more than {MOST_CHARACTERS:,} characters"), 1
+    if '"' not in line:
+        text = line.rstrip("\r\n")
+        return (_record(number, text) if text and not text.isspace() else None), 1
+    # Most records have one line, so that is tried first.
+    window = [line]
+    for window in ([line], _window(lines, index)):
+        reader = csv.reader(window, strict=True)
+        try:
+            return Record(number, next(reader)), reader.line_num
+        except csv.Error as error:
+            if not str(error).startswith("unexpected end"):
+                return BadRecord(number, "has text after a closing quotation mark"), 1
+    reaches_end = index + len(window) == len(lines)
+    if reaches_end and not at_end and len(window) < MOST_LINES:
+        return None, 0
+    return BadRecord(number, "has a quotation mark that is never closed"), 1
+
+
+def _window(lines: list[str], index: int) -> list[str]:
+    """Return the lines that a record may have."""
+    window = lines[index : index + MOST_LINES]
+    ends = accumulate(map(len, window))
+    return window[: sum(end <= MOST_CHARACTERS for end in ends)]
+
+
+def _record(number: int, line: str) -> Record | BadRecord:
+    if not line.strip(","):
+        return BadRecord(number, "has only empty cells; remove the line")
+    return Record(number, line.split(","))
+
+
+def _first_line_end(text: str) -> int:
+    """Return the index after the first line; 0 if it may go on."""
+    ends = [end for end in (text.find("\n"), text.find("\r")) if end >= 0]
+    if not ends:
+        return 0
+    end = min(ends)
+    return end + 2 if text[end : end + 2] == "\r\n" else end + 1
+
+
+def _last_line_end(text: str) -> int:
+    """Return the index after the last whole line. A CR at the end may be the first half of a CRLF."""
+    return max(text.rfind("\n"), text.rfind("\r", 0, -1)) + 1
+
+
+def _has_long_line(text: str) -> bool:
+    position = 0
+    while len(text) - position > MOST_CHARACTERS:
+        end = position + MOST_CHARACTERS + 1
+        found = max(text.rfind("\n", position, end), text.rfind("\r", position, end))
+        if found < 0:
+            return True
+        position = found + 1
+    return False
