@@ -1,8 +1,9 @@
-"""Decides which texts and values are numbers; company files, the container and the API follow this one rule."""
+"""Decides which texts and values are numbers: one rule for company files, the container and the API."""
 
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Sequence
 from math import isfinite
 from typing import Final
@@ -37,8 +38,8 @@ def number_problem(text: str) -> str:
     try:
         value = float(text)
     except ValueError:
-        return _not_a_number(text.strip())
-    return value_problem(value) if is_plain(text) else _not_a_number(text.strip())
+        return _not_a_number(text)
+    return value_problem(value) if is_plain(text) else _not_a_number(text)
 
 
 def value_problem(value: float) -> str:
@@ -60,16 +61,16 @@ def is_plain(text: str) -> bool:
 
 
 def _not_a_number(text: str) -> str:
-    if text.casefold() in ("true", "false"):
-        return "is true or false, not a number; write 1 or 0"
-    if text.endswith("%"):
-        return "is a percentage, not a number; write 12% as 0.12"
-    if _THOUSANDS.fullmatch(text):
-        return "is not a number: it has commas between its digits; write 1,234.5 as 1234.5"
-    if _DECIMAL_COMMA.fullmatch(text):
-        return "is not a number: it has a decimal comma; write 1,5 as 1.5"
-    if any(blank in text for blank in _BLANKS):
-        return "is not a number: it contains a no-break space; remove it"
-    if not text.isascii() and any(character.isdigit() for character in text):
-        return "is not a number: its digits or signs are not those of ASCII; write 0 to 9"
-    return "is not a number"
+    text = text.strip(string.whitespace)
+    is_usual = {
+        "is true or false, not a number; write 1 or 0": text.casefold() in ("true", "false"),
+        "is a percentage, not a number; write 12% as 0.12": text.endswith("%"),
+        "is not a number: it has commas between its digits; write 1,234.5 as 1234.5": bool(
+            _THOUSANDS.fullmatch(text)
+        ),
+        "is not a number: it has a decimal comma; write 1,5 as 1.5": bool(_DECIMAL_COMMA.fullmatch(text)),
+        "is not a number: it contains a no-break space; remove it": any(blank in text for blank in _BLANKS),
+        "is not a number: its digits or signs are not those of ASCII; write 0 to 9": not text.isascii()
+        and any(map(str.isdigit, text)),
+    }
+    return next((problem for problem, is_it in is_usual.items() if is_it), "is not a number")

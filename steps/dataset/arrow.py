@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,7 +13,7 @@ from inference.numbers import LARGEST
 Floats = NDArray[np.float64]
 
 
-def read_numbers(text: str, header: Sequence[str], names: Sequence[str]) -> Floats | None:
+def read_numbers(text: bytes, lines: int, header: Sequence[str], names: Sequence[str]) -> Floats | None:
     """Return columns of a block of CSV as numbers; None if each cell must be looked at.
 
     Arrow only accepts a block that would otherwise be read alike: its lines are its records, and each cell is
@@ -21,7 +22,9 @@ def read_numbers(text: str, header: Sequence[str], names: Sequence[str]) -> Floa
     Parameters
     ----------
     text
-        Lines without quotation marks.
+        Lines as UTF-8, without quotation marks.
+    lines
+        How many lines it has.
     header, names
         The names of all columns, and of those to return.
     """
@@ -29,11 +32,11 @@ def read_numbers(text: str, header: Sequence[str], names: Sequence[str]) -> Floa
     import pyarrow as pa  # noqa: PLC0415
     from pyarrow import csv  # noqa: PLC0415
 
-    if text.startswith("\ufeff"):
+    if text.startswith(codecs.BOM_UTF8):
         return None  # Arrow would skip it
     try:
         table = csv.read_csv(
-            pa.py_buffer(text.encode()),
+            pa.py_buffer(text),
             read_options=csv.ReadOptions(column_names=header, block_size=1 << 20),
             parse_options=csv.ParseOptions(quote_char=False),
             convert_options=csv.ConvertOptions(
@@ -42,10 +45,9 @@ def read_numbers(text: str, header: Sequence[str], names: Sequence[str]) -> Floa
         )
     except pa.ArrowException:
         return None
-    rows = text.count("\n") + (not text.endswith("\n"))
-    if len(table) != rows:
-        return None  # it has blank lines, which Arrow skips, or other line ends
-    numbers = np.empty((rows, len(names)))
+    if len(table) != lines:
+        return None  # Arrow skips blank lines
+    numbers = np.empty((lines, len(names)))
     for index, column in enumerate(table.itercolumns()):
         numbers[:, index] = column.to_numpy()
     # A NaN makes the maximum NaN, and NaN <= LARGEST is false.

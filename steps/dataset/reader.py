@@ -107,22 +107,20 @@ class _Columns:
 
     def add(self, block: Block) -> None:
         """Add the rows of a block."""
-        if self._problems or not block.text or not self._add_fast(block.text):
+        if self._problems or not block.text or not self._add_fast(block):
             rows: list[list[float]] = []
             for record in block.records(len(self._header)):
                 self._add_record(record, rows)
             if rows and not self._problems:
                 self._tables.append(np.array(rows, dtype=np.float64))
 
-    def _add_fast(self, text: str) -> bool:
-        table = read_numbers(text, self._header, NAMES)
+    def _add_fast(self, block: Block) -> bool:
+        table = read_numbers(block.text, block.lines, self._header, NAMES)
         if table is None or not np.isin(table[:, 0], (0.0, 1.0)).all():
             return False
         if self._has_ids:
             column = self._header.index(FIRM_ID)
-            # Arrow has found one row in each line, so none is blank.
-            lines = text.replace("\r\n", "\n").removesuffix("\n").split("\n")
-            ids = [line.split(",", column + 1)[column].strip() for line in lines]
+            ids = [record.cells[column].strip() for record in block.records() if isinstance(record, Record)]
             if not all(ids):
                 return False
             self._ids += ids

@@ -75,7 +75,7 @@ def picker(indexes: Sequence[int]) -> Callable[[list[str]], tuple[str, ...]]:
 
 
 def near_name(name: str, others: Iterable[str]) -> str | None:
-    """Return the name that differs from a name only in case, spaces or signs, or else the most similar one."""
+    """Return the name that is most similar to a name, apart from case, spaces and signs."""
     by_form = {_plain(other): other for other in others}
     near = get_close_matches(_plain(name), by_form, n=1, cutoff=0.75)
     return by_form[near[0]] if near else None

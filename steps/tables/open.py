@@ -15,7 +15,7 @@ from typing import IO, Any, Protocol
 
 from steps.job import DataError
 
-CHUNK_BYTES = 1 << 22
+CHUNK_BYTES = 1 << 21
 _HEAD_BYTES = 4096
 # zipfile raises RuntimeError for an encrypted member, and NotImplementedError for an unknown compression.
 _DAMAGED = (EOFError, OSError, RuntimeError, lzma.LZMAError, zipfile.BadZipFile, zlib.error)
@@ -135,11 +135,11 @@ def damaged(name: str, error: Exception) -> DataError:
     return DataError(f"{name} can't be decompressed ({reason}).", "Check that the file is complete.")
 
 
-def _seekable(stream: Readable, stack: ExitStack) -> IO[bytes]:
+def _seekable(stream: Readable, stack: ExitStack) -> Any:
     """Return a copy on disk: the directory of a zip archive is at its end."""
-    copy: Any = stack.enter_context(tempfile.TemporaryFile())
+    copy = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack closes it
     copyfileobj(stream, copy)
-    return copy  # type: ignore[no-any-return]
+    return copy
 
 
 def _member(archive: zipfile.ZipFile, name: str, extension: str) -> str:
@@ -153,8 +153,8 @@ def _member(archive: zipfile.ZipFile, name: str, extension: str) -> str:
     return members[0]
 
 
-def decode(stream: Readable, name: str) -> Iterator[str]:
-    """Yield the text of a file in pieces: UTF-8, with or without a byte order mark, or UTF-16 with one.
+def read_utf8(stream: Readable, name: str) -> Iterator[bytes]:
+    """Yield a text in pieces of UTF-8 without a byte order mark; UTF-16 needs such a mark, and is converted.
 
     Raises
     ------
@@ -166,22 +166,28 @@ def decode(stream: Readable, name: str) -> Iterator[str]:
         raise DataError(f"{name} is empty.")
     encoding = _encoding(chunk, name)
     decoder = codecs.getincrementaldecoder(encoding)()
-    line, is_first = 1, True
+    chunk = chunk.removeprefix(codecs.BOM_UTF8)
+    line, is_whole = 1, True
     while True:
         try:
-            text = decoder.decode(chunk, final=not chunk)
+            if encoding != "utf-8":
+                chunk = decoder.decode(chunk, final=not chunk).encode()
+            elif not (is_whole and chunk.isascii()):
+                decoder.decode(chunk, final=not chunk)
+                is_whole = not decoder.getstate()[0]
         except UnicodeDecodeError as error:
             line += error.object[: error.start].count(b"\n")
-            raise DataError(
-                f"{name} is not UTF-8 text: line {line} has the byte 0x{error.object[error.start]:02X}. "
-                + ("It is cut off." if encoding == "utf-16" or not chunk else "It may be Windows-1252 or Latin-1."),
-                _EXPORT,
-            ) from error
-        line += text.count("\n")
-        yield text.removeprefix("\ufeff") if is_first else text
-        is_first = is_first and not text
+            cause = (
+                "It is cut off"
+                if error.reason == "unexpected end of data"
+                else "It may be Windows-1252 or Latin-1"
+            )
+            problem = f"line {line} has the byte 0x{error.object[error.start]:02X}. {cause}."
+            raise DataError(f"{name} is not UTF-8 text: {problem}", _EXPORT) from error
         if not chunk:
             return
+        yield chunk
+        line += chunk.count(b"\n")
         chunk = stream.read(CHUNK_BYTES)
 
 

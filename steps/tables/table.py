@@ -8,7 +8,7 @@ from itertools import chain
 from typing import IO
 
 from steps.job import DataError
-from steps.tables.open import decode, open_plain
+from steps.tables.open import open_plain, read_utf8
 from steps.tables.records import BadRecord, Block, Record, split
 
 
@@ -17,8 +17,8 @@ class Table:
 
     Parameters
     ----------
-    texts
-        The text, in pieces.
+    pieces
+        The text as UTF-8, in pieces.
     name
         The file's name, for messages.
 
@@ -33,9 +33,9 @@ class Table:
         If there is no header.
     """
 
-    def __init__(self, texts: Iterator[str], name: str) -> None:
+    def __init__(self, pieces: Iterator[bytes], name: str) -> None:
         self.name = name
-        self._blocks = split(texts)
+        self._blocks = split(pieces)
         first = next(self._blocks, None)
         if first is None:
             raise DataError(f"{name} is empty.")
@@ -43,7 +43,7 @@ class Table:
         if isinstance(header, BadRecord):
             raise DataError(f"The header of {name}, line {header.line}, {header.problem}.")
         self.header = tuple(cell.strip() for cell in header.cells)
-        self._first_rows = Block(header.line + 1, "", rows)
+        self._first_rows = Block(header.line + 1, parsed=rows)
 
     def blocks(self) -> Iterator[Block]:
         """Yield the blocks after the header."""
@@ -65,4 +65,4 @@ def open_table(raw: IO[bytes], name: str) -> Iterator[Table]:
         If it is damaged, not a table, empty, or in another encoding. Also raised while it is read.
     """
     with open_plain(raw, name) as stream:
-        yield Table(decode(stream, name), name)
+        yield Table(read_utf8(stream, name), name)

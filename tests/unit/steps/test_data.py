@@ -194,8 +194,8 @@ def test_header_and_cells_are_reported_together(good: Path) -> None:
         read_data(good)
     assert str(error.value).splitlines()[:3] == [
         "The data file companies.csv cannot be used: it has 2 problems:",
-        "header: it lacks 1 of the 96 columns: 'Cash flow rate' (the file has 'Cash flow rat'). The first line "
-        "must name the columns; it has 96 columns.",
+        "header: it lacks 1 of the 96 columns: 'Cash flow rate' (the file has 'Cash flow rat'). The first "
+        "line must name the columns; it has 96 columns.",
         "row 4, column 'Tax rate (A)': 'high' is not a number",
     ]
 
@@ -228,7 +228,7 @@ def test_an_unclosed_quotation_mark_is_reported(good: Path) -> None:
 @pytest.mark.parametrize("content", ["", "\n"])
 def test_an_empty_file_is_reported(tmp_path: Path, content: str) -> None:
     (tmp_path / "data.csv").write_text(content)
-    with pytest.raises(DataError, match="The data file data.csv is empty"):
+    with pytest.raises(DataError, match=r"The data file data\.csv is empty"):
         read_data(tmp_path / "data.csv")
 
 
