@@ -28,6 +28,8 @@ from steps.split import FOLDS, RULE, split
 
 Floats = NDArray[np.float64]
 
+LARGEST_SEED = 2**32 - 1
+
 METHODS = {
     "baseline": "f_classif (ANOVA F) on the unchanged columns",
     "recommended": "backward elimination in a logistic regression on normal scores of columns and derived "
@@ -48,6 +50,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     if not 1 <= args.feature_count <= len(RATIOS):
         problem = f"FeatureCount is {args.feature_count}; it must be between 1 and {len(RATIOS)}."
         raise ParameterError(problem)
+    if not 0 <= args.random_seed <= LARGEST_SEED:
+        raise ParameterError(f"RandomSeed is {args.random_seed}; it must be between 0 and {LARGEST_SEED}.")
 
     path = find_data_file(args.data)
     train, test = split(read_data(path), args.random_seed)
@@ -69,6 +73,14 @@ def main(argv: Sequence[str] | None = None) -> None:
         log(f"Columns that are passed over: {unused}")
 
 
+def check(path: Path) -> pd.DataFrame:
+    """Read a data file; raise a `DataError` if this step would reject it, whatever its parameters."""
+    companies = read_data(path)
+    train, _ = split(companies, seed=0)
+    usable_columns(train)
+    return companies
+
+
 def select(train: pd.DataFrame, count: int, seed: int) -> dict[str, Any]:
     """Select each candidate's columns, using only the training companies.
 
@@ -81,9 +93,7 @@ def select(train: pd.DataFrame, count: int, seed: int) -> dict[str, Any]:
         resamples that would select each column.
     """
     rejected = unusable(train)
-    usable = [name for name in RATIOS if name not in rejected]
-    if not usable:
-        raise DataError("Every ratio is constant over the training companies, so no model can be trained.")
+    usable = usable_columns(train)
     X, y = values(train, usable), target(train)
     from steps.selection import elimination_order  # noqa: PLC0415 (An invalid file fails before this slow import.)
 
@@ -97,6 +107,15 @@ def select(train: pd.DataFrame, count: int, seed: int) -> dict[str, Any]:
             "stability": dict(zip(usable, stability.tolist(), strict=True)),
         },
     }
+
+
+def usable_columns(train: pd.DataFrame) -> list[str]:
+    """Return the columns that can be selected; raise a `DataError` if there are none."""
+    rejected = unusable(train)
+    usable = [name for name in RATIOS if name not in rejected]
+    if not usable:
+        raise DataError("Every ratio is constant over the training companies, so no model can be trained.")
+    return usable
 
 
 def unusable(train: pd.DataFrame) -> dict[str, str]:

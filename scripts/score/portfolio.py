@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import IO, Any, NamedTuple, TextIO
 
+from inference.numbers import LARGEST
 from scripts.companies.header import CompanyFileError, header_problem, picker, unknown_name
 from scripts.companies.numbers import number_problem
 from scripts.score.results import LINE, RESULT, Form
 from scripts.text import counted
-from inference.numbers import LARGEST
 
 BLOCK_LINES = 4000
 _UNWRITABLE = "contains half a character (a lone surrogate), which can't be written to a file"

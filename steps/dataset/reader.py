@@ -138,7 +138,7 @@ class _Columns:
                 self._add_problem(record.line, FIRM_ID, firm, "is empty")
             self._ids.append(firm.strip())
         values = numbers(cells)
-        if values is not None and values[0] in (0.0, 1.0):
+        if values and values[0] in (0.0, 1.0):
             rows.append(values)
             return
         for name, cell in zip(self._names, cells, strict=False):

@@ -33,17 +33,23 @@ def header_problem(
     present = set(header)
     missing = [name for name in names if name not in present]
     if missing:
-        separator = separator_of(",".join(header))
-        if separator != ",":
-            return f"seems to be separated by {_named(separator)}; use commas."
-        if header[0].startswith(("{", "[")):
-            return "seems to be JSON; give it a name that ends in .json or .jsonl."
-        return _missing_columns(header, names, missing, of)
+        return form_problem(header) or _missing_columns(header, names, missing, of)
     for name in (*names, *keep):
         if header.count(name) > 1:
             return f"has more than one column {name!r}; each name must be unique."
         if name not in present:
             return unknown_name(name, header, names)
+    return ""
+
+
+def form_problem(header: Sequence[str]) -> str:
+    """Return what a header looks like if not like CSV, as the rest of a sentence; empty if it does."""
+    separator = max(_SEPARATORS, key=",".join(header).count)
+    if separator != ",":
+        named = "tabs" if separator == "\t" else repr(separator)
+        return f"seems to be separated by {named}; use commas."
+    if header[0].startswith(("{", "[")):
+        return "seems to be JSON; give it a name that ends in .json or .jsonl."
     return ""
 
 
@@ -60,11 +66,6 @@ def passed_over(header: Sequence[str], known: Collection[str]) -> str:
     """
     extra = [name or "(unnamed)" for name in header if name not in known]
     return listed(extra, _LISTED_NAMES) if extra else ""
-
-
-def separator_of(header: str) -> str:
-    """Return the separator that occurs most often in a header line."""
-    return max(_SEPARATORS, key=header.count)
 
 
 def picker(indexes: Sequence[int]) -> Callable[[list[str]], tuple[str, ...]]:
@@ -107,10 +108,6 @@ def _missing_columns(header: Sequence[str], names: Sequence[str], missing: Seque
         f"{', …' if len(missing) > _LISTED else ''}. The first line must name the columns; it has "
         f"{count:,} column{'' if count == 1 else 's'}."
     )
-
-
-def _named(separator: str) -> str:
-    return "tabs" if separator == "\t" else repr(separator)
 
 
 def _plain(name: str) -> str:

@@ -20,6 +20,7 @@ _HEAD_BYTES = 4096
 # zipfile raises RuntimeError for an encrypted member, and NotImplementedError for an unknown compression.
 _DAMAGED = (EOFError, OSError, RuntimeError, lzma.LZMAError, zipfile.BadZipFile, zlib.error)
 _GZIP, _XZ, _ZIP = b"\x1f\x8b", b"\xfd7zXZ\x00", b"PK"
+_COMPRESSIONS = {".gz": _GZIP, ".xz": _XZ, ".zip": _ZIP}
 # What files that are not tables start with.
 _OTHERS = {
     b"version https://git-lfs": "a Git LFS pointer, not the file itself; fetch the file with `git lfs pull`",
@@ -57,16 +58,40 @@ class Readable(Protocol):
         ...
 
 
+class Plain:
+    """The contents of a file, decompressed.
+
+    Attributes
+    ----------
+    name
+        The file's name, for messages.
+    member
+        The path of the file inside of a zip archive; empty if there is none.
+    """
+
+    def __init__(self, stream: Readable, name: str, member: str) -> None:
+        self._stream = stream
+        self.name = name
+        self.member = member
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return up to `size` bytes, or all; raise a `DataError` if the file is damaged."""
+        try:
+            return self._stream.read(size)
+        except _DAMAGED as error:
+            raise _damaged(self.name, error) from error
+
+
 @contextmanager
-def open_plain(raw: IO[bytes], name: str, extension: str = ".csv") -> Iterator[Readable]:
-    """Open the contents of a file, decompressed. The contents decide about the compression, not the name.
+def open_plain(raw: IO[bytes], name: str, extension: str = ".csv") -> Iterator[Plain]:
+    """Open the contents of a file, decompressed; what it starts with tells gzip, xz and zip apart.
 
     Parameters
     ----------
     raw
         The file.
     name
-        The file's name, for messages.
+        The file's name, for messages. If it ends as those of compressed files do, the file must be one.
     extension
         What the only file of interest in a zip archive ends in.
 
@@ -77,18 +102,23 @@ def open_plain(raw: IO[bytes], name: str, extension: str = ".csv") -> Iterator[R
     """
     start = raw.read(_HEAD_BYTES)
     stream: Any = _Rejoined(start, raw)
+    member = ""
     with ExitStack() as stack:
         try:
+            for ending, signature in _COMPRESSIONS.items():
+                if name.lower().endswith(ending) and not start.startswith(signature):
+                    raise EOFError(f"it is not a {ending} file")
             if start.startswith(_GZIP):
                 stream = stack.enter_context(gzip.GzipFile(fileobj=stream))
             elif start.startswith(_XZ):
                 stream = stack.enter_context(lzma.LZMAFile(stream))
             elif start.startswith(_ZIP):
                 archive = stack.enter_context(zipfile.ZipFile(_seekable(stream, stack)))
-                stream = stack.enter_context(archive.open(_member(archive, name, extension)))
+                member = _member(archive, name, extension)
+                stream = stack.enter_context(archive.open(member))
         except _DAMAGED as error:
-            raise damaged(name, error) from error
-        yield _Checked(stream, name)
+            raise _damaged(name, error) from error
+        yield Plain(stream, name, member)
 
 
 class _Rejoined:
@@ -115,21 +145,7 @@ class _Rejoined:
         raise OSError("The stream can't be read twice.")
 
 
-class _Checked:
-    """A decompressed stream that reports damage as a `DataError`."""
-
-    def __init__(self, stream: Readable, name: str) -> None:
-        self._stream = stream
-        self._name = name
-
-    def read(self, size: int = -1, /) -> bytes:
-        try:
-            return self._stream.read(size)
-        except _DAMAGED as error:
-            raise damaged(self._name, error) from error
-
-
-def damaged(name: str, error: Exception) -> DataError:
+def _damaged(name: str, error: Exception) -> DataError:
     """Return the error for a file that can't be read to its end."""
     reason = str(error).rstrip(".") or type(error).__name__
     return DataError(f"{name} can't be decompressed ({reason}).", "Check that the file is complete.")
@@ -153,7 +169,7 @@ def _member(archive: zipfile.ZipFile, name: str, extension: str) -> str:
     return members[0]
 
 
-def read_utf8(stream: Readable, name: str) -> Iterator[bytes]:
+def read_utf8(stream: Plain) -> Iterator[bytes]:
     """Yield a text in pieces of UTF-8 without a byte order mark; UTF-16 needs such a mark, and is converted.
 
     Raises
@@ -161,6 +177,7 @@ def read_utf8(stream: Readable, name: str) -> Iterator[bytes]:
     DataError
         If the file is empty, has another encoding, or is not text; the message says what it looks like.
     """
+    name = stream.name
     chunk = stream.read(CHUNK_BYTES)
     if not chunk:
         raise DataError(f"{name} is empty.")

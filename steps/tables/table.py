@@ -65,4 +65,4 @@ def open_table(raw: IO[bytes], name: str) -> Iterator[Table]:
         If it is damaged, not a table, empty, or in another encoding. Also raised while it is read.
     """
     with open_plain(raw, name) as stream:
-        yield Table(read_utf8(stream, name), name)
+        yield Table(read_utf8(stream), name)

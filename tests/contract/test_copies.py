@@ -44,6 +44,8 @@ COPIES: dict[str, list[Any]] = {
         deployment.NO_CHAMPION.rpartition("/")[0],
     ],
     "default of FeatureCount": [parameters.FEATURE_COUNT, columns.FEATURE_COUNT],
+    "largest FeatureCount": [parameters.RANGES["FeatureCount"][1], len(columns.RATIOS)],
+    "largest RandomSeed": [parameters.RANGES["RandomSeed"][1], select_features.LARGEST_SEED],
     "values of Estimator": [parameters.ESTIMATORS, list(recipes.ESTIMATORS)],
     "values of Resampler": [parameters.RESAMPLERS, list(resample.RESAMPLERS)],
     "values of RegisterCandidate": [parameters.CANDIDATES, list(evaluate.CHOICES)],

@@ -205,10 +205,10 @@ def test_every_format_is_decompressed(tmp_path: Path, name: str, content: bytes)
     [
         ("a.parquet", b"PAR1", r"must end in one of \.csv, \.csv\.gz, \.csv\.xz, \.zip"),
         ("a.csv", None, "does not exist"),
-        ("a.csv.gz", gzip.compress(CSV, mtime=0)[:30], "Is the file complete"),
-        ("a.csv.xz", b"text", "Is the file complete"),
-        ("a.zip", b"text", "Is the file complete"),
-        ("a.zip", archive(name="readme.txt"), r"exactly one \.csv file; it contains 0"),
+        ("a.csv.gz", gzip.compress(CSV, mtime=0)[:30], "Check that the file is complete"),
+        ("a.csv.xz", b"text", "Check that the file is complete"),
+        ("a.zip", b"text", "Check that the file is complete"),
+        ("a.zip", archive(name="readme.txt"), r"exactly one \.csv file, but it holds readme\.txt"),
     ],
 )
 def test_an_unreadable_file_is_an_error(

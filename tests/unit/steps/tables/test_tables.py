@@ -170,7 +170,7 @@ CELLS = st.lists(st.lists(st.text(alphabet='xy,"\n é', max_size=5), min_size=2,
 @given(
     rows=CELLS,
     quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
-    end=st.sampled_from(["\n", "\r\n", "\r"]),
+    end=st.sampled_from(["\n", "\r\n"]),
 )
 def test_what_a_csv_writer_writes_is_read_back(
     rows: list[list[str]], quoting: Callable[..., int], end: str
@@ -178,7 +178,7 @@ def test_what_a_csv_writer_writes_is_read_back(
     written = io.StringIO()
     csv.writer(written, quoting=quoting, lineterminator=end).writerows([["a", "b"], *rows])  # type: ignore[arg-type]
     found = read(written.getvalue())
-    expected = [row for row in rows if any(row) or quoting == csv.QUOTE_ALL]
+    expected = [row for row in rows if any(row) or quoting == csv.QUOTE_ALL]  # a row of "," is a bad line
     assert [record.cells for record in found if isinstance(record, Record)] == expected
 
 
