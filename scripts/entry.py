@@ -1,5 +1,6 @@
 """Starts the `bankruptcy` command; interruptions end it quietly from the first moment on."""
 
+import io
 import signal
 import sys
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +13,7 @@ from scripts.companies.errors import table_errors
 from scripts.companies.ids import default_ids
 from scripts.errors import ScriptError
 from steps.dataset.columns import FIRM_ID, RATIOS, TARGET
-from steps.tables.header import header_problem, quoted
+from steps.tables.header import form_problem, header_problem, quoted
 from steps.tables.open import open_plain, read_utf8
 from steps.tables.records import BadRecord, Record
 from steps.tables.table import Table
@@ -104,13 +104,15 @@ class DataFile:
         with table_errors(DataError), open_plain(io.BytesIO(self.content), name) as stream:
             yield Table(read_utf8(stream), name)
 
-    def company(self, row: int) -> DataCompany:
+    def company(self, row: int, keep: Sequence[str] | None = None) -> DataCompany:
         """Return a company.
 
         Parameters
         ----------
         row
             Index of the company, from 0.
+        keep
+            The columns that identify it; None for those of `default_ids`.
 
         Raises
         ------
@@ -121,7 +123,7 @@ class DataFile:
         with self.open() as table:
             for count, record in enumerate(table.rows(), start=1):
                 if count - 1 == row:
-                    return self._company(table, record, row)
+                    return self._company(table, record, row, keep)
         raise DataError(f"{self.path} has rows 0 to {count - 1}; given {row}.")
 
     def first_company(self, *, bankrupt: bool) -> DataCompany:
@@ -145,11 +147,14 @@ class DataFile:
             f"{self.path} has no {kind} company: no row has {int(bankrupt)} in the column {TARGET!r}."
         )
 
-    def _company(self, table: Table, record: Record | BadRecord, row: int) -> DataCompany:
+    def _company(
+        self, table: Table, record: Record | BadRecord, row: int, keep: Sequence[str] | None = None
+    ) -> DataCompany:
         place = f"Row {row} of {self.path}, line {record.line},"
         if isinstance(record, BadRecord):
             raise DataError(f"{place} can't be used: it {record.problem}.")
-        problem = header_problem(table.header, [name for name in RATIOS if name in table.header])
+        present = [name for name in RATIOS if name in table.header]
+        problem = form_problem(table.header) or header_problem(table.header, present, keep or ())
         if problem:
             raise DataError(f"{self.path} {problem}")
         ratios = {}
@@ -159,7 +164,7 @@ class DataFile:
                 ratios[name] = float(cell)
             elif name in RATIOS:
                 raise DataError(f"{place} can't be used: {name!r} {problem} ({quoted(cell)}).")
-        ids = default_ids(table.header, (*RATIOS, TARGET))
+        ids = default_ids(table.header) if keep is None else keep
         return DataCompany(ratios, {name: record.cells[table.header.index(name)] for name in ids})
 
 

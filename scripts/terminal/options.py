@@ -27,6 +27,14 @@ DataOption = Annotated[
     ),
 ]
 DataArgument = Annotated[Path | None, typer.Argument(metavar="[FILE]", help="Data file; the same as --data.")]
+IdOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--id",
+        help="Column to copy to the result; can be repeated. Default: firm_id, or else the first column "
+        "unless it is a ratio or the target.",
+    ),
+]
 
 
 def chosen_data(argument: Path | None, option: Path | None) -> Path | None:
@@ -131,7 +139,7 @@ def parse_parameters(options: Sequence[str] | None, example: str) -> dict[str, s
     UsageError
         If one has no equals sign, or a name is given twice; the message shows the example.
     """
-    parameters = {}
+    parameters: dict[str, str] = {}
     for option in options or ():
         name, equals, value = option.partition("=")
         if not equals or not name:

@@ -46,6 +46,7 @@ _MARKUP = {
     b"<table": "an HTML page",
     b"<?xml": "an XML document",
 }
+_BINARY = (".xlsx", ".xlsm", ".xls", ".ods", ".numbers", ".parquet", ".feather")
 _EXPORT = "Export it as CSV in UTF-8."
 _NUL = "it contains NUL bytes"
 
@@ -100,6 +101,8 @@ def open_plain(raw: IO[bytes], name: str, extension: str = ".csv") -> Iterator[P
     DataError
         If the file is damaged, or a zip archive does not hold exactly one such file.
     """
+    if name.lower().endswith(_BINARY):
+        raise DataError(f"{name} is not text.", _EXPORT)
     start = raw.read(_HEAD_BYTES)
     stream: Any = _Rejoined(start, raw)
     member = ""

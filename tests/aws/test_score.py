@@ -25,7 +25,7 @@ from local_aws.server import LocalAws
 from scripts.aws.files import FileError
 from scripts.aws.session import Aws, connect, use_local_aws
 from scripts.cli import app
-from scripts.companies.header import CompanyFileError
+from scripts.companies.errors import CompanyFileError
 from scripts.deploy import outputs
 from scripts.deploy.teardown import destroy
 from scripts.model.archives import ArchiveError
@@ -146,14 +146,14 @@ def test_results_are_in_order_with_their_ids_and_bad_lines_are_listed(
     summary = run(aws, str(source), str(target), seen)
     # THEN each good line has its result, in order, with its kept value
     good = [number for number in range(100) if number not in (40, 70)]
-    expected = [f'{number + 2},"Ärzte, {number}",0,{number / 1000},low' for number in good]
+    expected = [f'{number + 2},"Ärzte, {number}",0,{number / 1000},low,1,' for number in good]
     assert target.read_text().splitlines() == [
-        "line,name,prediction,probability_bankrupt,risk_level",
+        "line,name,prediction,probability_bankrupt,risk_level,model_version,error",
         *expected,
     ]
     # AND the bad lines are listed next to the result
     assert (tmp_path / "out.errors.csv").read_text() == (
-        "line,column,problem\n42,a,is not a number\n72,,has 2 cells instead of 3\n"
+        "line,column,problem\n42,a,is not a number: 'much'\n72,,has 2 cells instead of 3\n"
     )
     assert (summary.scored, summary.bad, summary.levels) == (98, 2, {"low": 98})
     assert [step for step in seen if step[1] == step[2]][-1] == ("collect", 98, 98)
@@ -174,9 +174,10 @@ def test_json_lines_are_read_from_and_written_to_s3(aws: Aws, register: Callable
         "prediction": 1,
         "probability_bankrupt": 0.75,
         "risk_level": "high",
+        "model_version": "1",
     }
     errors = aws.client("s3").get_object(Bucket=bucket, Key="out/result.errors.csv")["Body"].read()
-    assert errors.decode().splitlines()[1] == "2,b,is missing (and 1 more column is missing)"
+    assert errors.decode().splitlines()[1] == "2,,'b' is missing (and 1 more)"
 
 
 @pytest.mark.parametrize(
