@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Sequence
-from math import isfinite
+from math import hypot, isfinite
 from typing import Final
 
 # Far above any ratio, and small enough that the squares in scaling stay finite.
@@ -51,8 +51,8 @@ def value_problem(value: float) -> str:
 
 def are_in_range(values: Sequence[float]) -> bool:
     """Return whether all numbers are finite and within ±`LARGEST`."""
-    # A NaN or infinity makes the sum not finite, and the sum of numbers in this range can't overflow.
-    return not values or (isfinite(sum(values)) and max(values) <= LARGEST and min(values) >= -LARGEST)
+    # The hypotenuse is the larger: if it is in the range, so is every number. Comparisons with NaN are false.
+    return hypot(*values) <= LARGEST or all(abs(value) <= LARGEST for value in values)
 
 
 def is_plain(text: str) -> bool:

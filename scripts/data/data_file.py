@@ -56,12 +56,20 @@ class DataFile:
         The CSV file, decompressed.
     note
         Why sample data is used, as a sentence; part of its description.
+    uri
+        Its S3 URI, if it was read from the bucket; then the path is only a name.
     """
 
-    path: Path | str
+    path: Path
     name: str
     content: bytes
     note: str = ""
+    uri: str = ""
+
+    @property
+    def place(self) -> str:
+        """Its S3 URI, or else its path."""
+        return self.uri or str(self.path)
 
     @cached_property
     def sha256(self) -> str:
@@ -88,8 +96,8 @@ class DataFile:
     def description(self) -> str:
         """What to call this data wherever its figures are shown."""
         if not (self.is_uci or self.is_sample):
-            return str(self.path)
-        return f"{self.origin}. {self.note}" if self.note else f"{self.origin}, {self.path}"
+            return self.place
+        return f"{self.origin}. {self.note}" if self.note else f"{self.origin}, {self.place}"
 
     @contextmanager
     def open(self) -> Iterator[Table]:
@@ -100,7 +108,7 @@ class DataFile:
         DataError
             If the content is not a table. Also raised while it is read.
         """
-        name = f"The data file {self.path}"
+        name = f"The data file {self.place}"
         with table_errors(DataError), open_plain(io.BytesIO(self.content), name) as stream:
             yield Table(read_utf8(stream), name)
 
@@ -124,7 +132,7 @@ class DataFile:
             for count, record in enumerate(table.rows(), start=1):
                 if count - 1 == row:
                     return self._company(table, record, row, keep)
-        raise DataError(f"{self.path} has rows 0 to {count - 1}; given {row}.")
+        raise DataError(f"{self.place} has rows 0 to {count - 1}; given {row}.")
 
     def first_company(self, *, bankrupt: bool) -> DataCompany:
         """Return the first company that went bankrupt, or that did not.
@@ -144,19 +152,19 @@ class DataFile:
                         return self._company(table, record, row)
         kind = "bankrupt" if bankrupt else "healthy"
         raise DataError(
-            f"{self.path} has no {kind} company: no row has {int(bankrupt)} in the column {TARGET!r}."
+            f"{self.place} has no {kind} company: no row has {int(bankrupt)} in the column {TARGET!r}."
         )
 
     def _company(
         self, table: Table, record: Record | BadRecord, row: int, keep: Sequence[str] | None = None
     ) -> DataCompany:
-        place = f"Row {row} of {self.path}, line {record.line},"
+        place = f"Row {row} of {self.place}, line {record.line},"
         if isinstance(record, BadRecord):
             raise DataError(f"{place} can't be used: it {record.problem}.")
         present = [name for name in RATIOS if name in table.header]
         problem = form_problem(table.header) or header_problem(table.header, present, keep or ())
         if problem:
-            raise DataError(f"{self.path} {problem}")
+            raise DataError(f"{self.place} {problem}")
         ratios = {}
         for name, cell in zip(table.header, record.cells, strict=True):
             problem = number_problem(cell)
@@ -186,7 +194,7 @@ def read_data_file(path: Path, note: str = "") -> DataFile:
         raise DataError(f"The data file {path} can't be read ({error.strerror}).") from error
 
 
-def plain_file(path: Path | str, content: bytes, name: str, note: str = "") -> DataFile:
+def plain_file(path: Path, content: bytes, name: str, note: str = "") -> DataFile:
     """Return a data file in memory, decompressed.
 
     Raises

@@ -111,7 +111,7 @@ def _read(file: DataFile) -> tuple[tuple[str, ...], list[_Column]]:
     if bad:
         count = counted(len(bad), "row")
         lines = [f"row {record.line}: {record.problem}" for record in bad[:SHOWN_PROBLEMS]]
-        raise DataError("\n".join([f"The data file {file.path} has {count} that can't be read:", *lines]))
+        raise DataError("\n".join([f"The data file {file.place} has {count} that can't be read:", *lines]))
     return table.header, columns
 
 

@@ -58,7 +58,7 @@ def fetch(folder: Path, opener: Opener = urlopen) -> DataFile:
     path = folder / UCI_FILE_NAME
     if path.is_file() and (known := read_data_file(path)).is_uci:
         return known
-    archived = plain_file("", _download(opener), "The archive from UCI")
+    archived = plain_file(path, _download(opener), "The archive from UCI")
     found = DataFile(path, UCI_FILE_NAME, archived.content)
     if not found.is_uci:
         raise DataError(

@@ -1,5 +1,6 @@
 """Checks data files, uploads them to the project's bucket, and finds uploaded files."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from botocore.exceptions import ClientError
@@ -29,8 +30,8 @@ def check(file: DataFile) -> list[str]:
     from steps.select_features import check as check_as_first_step
 
     try:
-        companies = check_as_first_step(Path(file.path))
-        unused = unused_columns(Path(file.path))
+        companies = check_as_first_step(file.path)
+        unused = unused_columns(file.path)
     except StepError as error:
         hint = error.hint
         if "\nheader: " in error.problem:
@@ -73,7 +74,9 @@ def read_newest_upload(aws: Aws) -> DataFile | None:
     """Return the data file that was uploaded last; None if there is none."""
     uri = newest_upload(aws)
     content = read_if_present(aws, uri) if uri else None
-    return plain_file(uri, content, uri) if uri and content is not None else None
+    if not uri or content is None:
+        return None
+    return replace(plain_file(Path(uri), content, uri), uri=uri)
 
 
 def exists(aws: Aws, uri: str) -> bool:

@@ -231,8 +231,8 @@ def test_a_result_that_can_not_be_delivered_is_kept_on_this_machine(
         score(aws, order, choose_model(aws, None), take)
     # THEN both are complete where the error says
     kept, kept_errors = (Path(found) for found in re.findall(r"It is kept as (\S+)\.", str(failed.value)))
-    assert kept.read_text().splitlines()[1:] == ["2,C1,1,0.75,high"]
-    assert kept_errors.read_text().splitlines()[1:] == ["3,a,is not a number"]
+    assert kept.read_text().splitlines()[1:] == ["2,C1,1,0.75,high,1,"]
+    assert kept_errors.read_text().splitlines()[1:] == ["3,a,is not a number: 'x'"]
     assert kept.parent.stat().st_mode & 0o077 == 0
     # AND there are no partial files, and nothing remains in the account
     assert list(tmp_path.glob("*.partial")) == []

@@ -177,8 +177,8 @@ CASES = [
     Case(
         415,
         "unsupported_media_type",
-        "The Content-Type is missing, not JSON or not UTF-8.",
-        "Send `Content-Type: application/json`.",
+        "The Content-Type is missing, not JSON or not UTF-8; or the body is compressed.",
+        "Send `Content-Type: application/json`, and no Content-Encoding.",
         body="0.5,0.25,1000,3",
         content_type="text/csv",
     ),
