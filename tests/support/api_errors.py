@@ -238,8 +238,8 @@ CASES = [
     Case(
         503,
         "endpoint_unavailable",
-        "The model is paused, or is being deployed for the first time.",
-        "Wait for the time in Retry-After.",
+        "The model is paused, is being deployed for the first time, or was withdrawn.",
+        "Wait for the time in Retry-After. If it lasts, ask the operator: no version may be approved.",
         arrange=_fails(client_error("ValidationError")),
         headers=("Retry-After",),
     ),
