@@ -138,6 +138,8 @@ class CsvCompanies(_File):
                     yield Company(record.line, ("",) * len(self.ids), ValueError(record.problem))
                 else:
                     yield Company(record.line, ids_of(record.cells), record.cells)
+        if not self.count:
+            raise CompanyFileError(f"{self._path} has a header but no rows.")
 
     def instance(self, cells: list[str], names: tuple[str, ...]) -> list[float]:
         """Return a company's numbers in the order of `names`.

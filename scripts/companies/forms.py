@@ -16,11 +16,15 @@ class Form(StrEnum):
 
 
 def find_form(name: str) -> Form | None:
-    """Return the format that a file's name ends in, apart from a compression; None if it is unknown."""
+    """Return the format that a file's name ends in, apart from a compression; None if it is unknown.
+
+    A zip archive holds CSV, unless its name says otherwise.
+    """
     plain = name.lower()
     for ending in _COMPRESSIONS:
         plain = plain.removesuffix(ending)
-    return next((form for form in Form if plain.endswith(f".{form}")), None)
+    found = (form for form in Form if plain.endswith(f".{form}"))
+    return next(found, Form.CSV if name.lower().endswith(".zip") else None)
 
 
 def form_of(name: str) -> Form:

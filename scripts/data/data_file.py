@@ -14,7 +14,7 @@ from scripts.companies.ids import default_ids
 from scripts.errors import ScriptError
 from steps.dataset.columns import FIRM_ID, RATIOS, TARGET
 from steps.tables.header import form_problem, header_problem, quoted
-from steps.tables.open import open_plain, read_utf8
+from steps.tables.open import Plain, open_plain, read_utf8
 from steps.tables.records import BadRecord, Record
 from steps.tables.table import Table
 
@@ -109,8 +109,8 @@ class DataFile:
             If the content is not a table. Also raised while it is read.
         """
         name = f"The data file {self.place}"
-        with table_errors(DataError), open_plain(io.BytesIO(self.content), name) as stream:
-            yield Table(read_utf8(stream), name)
+        with table_errors(DataError):
+            yield Table(read_utf8(Plain(io.BytesIO(self.content), name)), name)
 
     def company(self, row: int, keep: Sequence[str] | None = None) -> DataCompany:
         """Return a company.

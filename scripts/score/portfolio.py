@@ -110,8 +110,16 @@ def _read_csv(table: Table, features: Sequence[str], keep: Sequence[str] | None)
     if problem := header_problem(table.header, features, kept):
         raise CompanyFileError(f"{table.name} {problem}")
     reader = _BlockReader(table.header, features, kept)
-    rows = (row for block in table.blocks() for row in reader.rows(block))
-    return Portfolio(kept, passed_over(table.header, KNOWN.union(features, kept)), rows)
+
+    def rows() -> Iterator[Row]:
+        count = 0
+        for block in table.blocks():
+            for count, row in enumerate(reader.rows(block), start=count + 1):
+                yield row
+        if not count:
+            raise CompanyFileError(f"{table.name} has a header but no rows.")
+
+    return Portfolio(kept, passed_over(table.header, KNOWN.union(features, kept)), rows())
 
 
 class _BlockReader:

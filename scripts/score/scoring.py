@@ -156,8 +156,6 @@ class _Scoring:
             raise ScoringError(
                 f"No company can be scored: {counted(summary.bad, 'bad line')}, the first: "
                 f"{self._first_problem}."
-                if summary.bad
-                else f"{self._order.source} contains no companies."
             )
         with self._timed("transform"):
             self._transform()

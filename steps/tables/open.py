@@ -70,7 +70,7 @@ class Plain:
         The path of the file inside of a zip archive; empty if there is none.
     """
 
-    def __init__(self, stream: Readable, name: str, member: str) -> None:
+    def __init__(self, stream: Readable, name: str, member: str = "") -> None:
         self._stream = stream
         self.name = name
         self.member = member

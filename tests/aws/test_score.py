@@ -184,8 +184,11 @@ def test_json_lines_are_read_from_and_written_to_s3(aws: Aws, register: Callable
     ("content", "message"),
     [
         ("id,a,b\n1,0.5,500\n", "ended as Failed: AlgorithmError: See job logs"),
-        ("id,a,b\n1,0.5,x\n", "No company can be scored: 1 bad line, the first: line 2 b is not a number"),
-        ("id,a,b\n", "contains no companies"),
+        (
+            "id,a,b\n1,0.5,x\n",
+            "No company can be scored: 1 bad line, the first: line 2 b is not a number: 'x'",
+        ),
+        ("id,a,b\n", "has a header but no rows"),
     ],
 )
 def test_if_nothing_can_be_scored_nothing_is_left(
@@ -194,7 +197,7 @@ def test_if_nothing_can_be_scored_nothing_is_left(
     register("Approved")
     source, target = tmp_path / "in.csv", tmp_path / "out.csv"
     source.write_text(content)
-    with pytest.raises(ScoringError, match=message):
+    with pytest.raises((ScoringError, CompanyFileError), match=message):
         run(aws, str(source), str(target))
     assert left_over(aws) == ([], [])
     assert not target.exists()
