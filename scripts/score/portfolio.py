@@ -112,11 +112,12 @@ def _read_csv(table: Table, features: Sequence[str], keep: Sequence[str] | None)
     reader = _BlockReader(table.header, features, kept)
 
     def rows() -> Iterator[Row]:
-        count = 0
+        is_empty = True
         for block in table.blocks():
-            for count, row in enumerate(reader.rows(block), start=count + 1):
+            for row in reader.rows(block):
+                is_empty = False
                 yield row
-        if not count:
+        if is_empty:
             raise CompanyFileError(f"{table.name} has a header but no rows.")
 
     return Portfolio(kept, passed_over(table.header, KNOWN.union(features, kept)), rows())
