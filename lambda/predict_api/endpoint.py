@@ -158,8 +158,8 @@ def _unavailable() -> ApiError:
     return ApiError(
         503,
         "endpoint_unavailable",
-        "No model is in service: it is paused, being deployed or withdrawn. Try again later; if this lasts, ask "
-        "the operator.",
+        "No model is in service: it is paused, being deployed or withdrawn. Try again later; if this lasts, "
+        "ask the operator.",
         retry_after=30,
     )
 

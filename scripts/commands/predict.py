@@ -156,7 +156,7 @@ def _file(source: Path, keep: list[str] | None) -> Companies:
 
 def _row(aws: Aws, data: Path | None, number: int, keep: list[str] | None) -> Companies:
     """Return one company of a data file: of the given one, or else of the one that was uploaded last."""
-    from scripts.companies.company_file import ListedCompanies
+    from scripts.companies.json_companies import ListedCompanies
     from scripts.data.source import resolve
     from scripts.data.upload import read_newest_upload
 

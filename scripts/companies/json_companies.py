@@ -1,176 +1,220 @@
-"""Reads companies from JSON: the forms of POST /predict, and lists of records as pandas writes them."""
+"""Reads the companies of a JSON or JSON Lines file, or of a list in memory."""
 
-import json
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+from scripts.companies.company import Company, CompanyFile, opened
 from scripts.companies.errors import CompanyFileError
+from scripts.companies.ids import default_ids
+from scripts.companies.json_forms import (
+    companies_of,
+    id_values,
+    json_lines,
+    parse,
+    ratios,
+    require_writable,
+    within,
+)
+from scripts.companies.output import check_ids
 from steps.dataset.columns import RATIOS
-from steps.tables.header import near_name, quoted
-
-FORMS = ("data", "features", "instances")
-LONGEST_LINE = 16_000_000  # bytes
-_UNWRITABLE = "contains half a character (a lone surrogate), which can't be written to a file"
-# What pandas' to_json writes with each `orient` that names no companies.
-_ORIENTS = {"split": {"columns", "data"}, "table": {"schema", "data"}}
+from steps.tables.header import unknown_name
+from steps.tables.open import open_plain, read_utf8
 
 
-class JsonObject(dict[str, Any]):
-    """A JSON object that knows the names that it was given more than once."""
+class _JsonCompanies:
+    """What JSON and JSON Lines have in common: companies by name or by position."""
 
-    def __init__(self, pairs: Sequence[tuple[str, Any]]) -> None:
-        super().__init__(pairs)
-        counts = Counter(name for name, _ in pairs) if len(self) < len(pairs) else {}
-        self.repeated = [name for name, count in counts.items() if count > 1]
+    ids: tuple[str, ...] = ()
+    passed_over = ""
+
+    def __init__(self, contract: str | None) -> None:
+        self._contract = contract
+
+    def check(self, contract: str, _names: Sequence[str]) -> None:
+        """Check that lists of numbers were written for the contract in service.
+
+        Raises
+        ------
+        CompanyFileError
+            If they were written for another contract.
+        """
+        if self._contract is None:
+            self._contract = contract
+        if contract != self._contract and self._has_positions():
+            raise CompanyFileError(
+                f"The numbers are in the order of contract {self._contract}, but the champion has contract "
+                f"{contract}.",
+                "Give the numbers with their names, or in the order that GET /model lists.",
+            )
+
+    def _has_positions(self) -> bool:
+        """Return whether companies may be lists of numbers."""
+        return True
+
+    def instance(self, company: Any, names: tuple[str, ...]) -> Any:
+        """Return a company as the API takes it; the API validates its numbers.
+
+        Raises
+        ------
+        ValueError
+            If a name is missing, unknown or given more than once.
+        """
+        if not isinstance(company, dict):
+            return company
+        if "data" in company and "data" not in names:
+            return within(company, "data", self.ids)
+        return ratios(company, names, self.ids)
+
+    def _company(self, number: int, content: Any) -> Company:
+        try:
+            return Company(number, id_values(content, self.ids), content)
+        except ValueError as error:
+            return Company(number, (None,) * len(self.ids), error)
 
 
-def parse(text: bytes | str) -> Any:
-    """Parse JSON; raise a ValueError with the problem if it is not JSON."""
-    try:
-        return json.loads(text, object_pairs_hook=JsonObject)
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
+class ListedCompanies(_JsonCompanies):
+    """Companies in memory: each is a list of numbers in the model's order, or a mapping of names to numbers.
+
+    Parameters
+    ----------
+    companies
+        The companies.
+    contract
+        Hash of the contract that lists of numbers were written for; None for the champion's.
+    unit
+        What a company's number counts, such as ``row``.
+    first
+        The number of the first company.
+    keep
+        The names of the values that identify a company; None for those of `default_ids`.
+    """
+
+    def __init__(
+        self,
+        companies: Sequence[Any],
+        contract: str | None = None,
+        *,
+        unit: str = "position",
+        first: int = 0,
+        keep: Sequence[str] | None = None,
+    ) -> None:
+        super().__init__(contract)
+        self._companies = companies
+        self._first = first
+        self.unit = unit
+        self.size = len(companies)
+        self.count = 0
+        self.ids = json_ids(companies[0], keep) if companies else ()
+
+    @property
+    def position(self) -> int:
+        """How many of `size` companies have been read."""
+        return self.count
+
+    def _has_positions(self) -> bool:
+        return not all(isinstance(company, dict) and "data" not in company for company in self._companies)
+
+    def __iter__(self) -> Iterator[Company]:
+        """Yield the companies."""
+        for number, company in enumerate(self._companies, start=self._first):
+            self.count += 1
+            yield self._company(number, company)
 
 
-def companies_of(document: Any, name: str) -> tuple[list[Any], str | None]:
-    """Return the companies in a document, and the contract hash that it states.
+class LinesCompanies(_JsonCompanies, CompanyFile):
+    """The lines of a JSON Lines file; each is a company as in a list of JSON.
+
+    Parameters
+    ----------
+    path
+        The file.
+    keep
+        The names of the values that identify a company; None for those of `default_ids`.
 
     Raises
     ------
     CompanyFileError
-        If the document has none of the forms of POST /predict, and is no list of records.
+        If it can't be read, or is empty.
     """
-    if isinstance(document, list):
-        if document and not any(isinstance(company, list | dict) for company in document):
-            raise CompanyFileError(
-                f"{name} contains a list of single values.",
-                'For one company write {"data": [numbers]}, for several a list of such lists or of objects.',
-            )
-        return document, None
-    if not isinstance(document, JsonObject):
-        raise CompanyFileError(f"{name} must contain a list of companies, or an object with {_named(FORMS)}.")
-    if document.repeated:
-        raise CompanyFileError(f"{name}: {quoted(document.repeated[0])} is given more than once.")
-    if problem := _other_form(document):
-        raise CompanyFileError(f"{name} {problem}")
-    forms = [form for form in FORMS if form in document]
-    unknown = [key for key in document if key not in (*FORMS, "contract")]
-    if len(forms) != 1 or unknown:
-        found = _named(forms) if len(forms) != 1 else quoted(unknown[0])
-        raise CompanyFileError(
-            f"{name} must be a list of companies, or an object with exactly one of {_named(FORMS)}, and "
-            f"optionally 'contract'; it has {found or 'none of them'}."
-        )
-    contract = document.get("contract")
-    if contract is not None and not isinstance(contract, str):
-        raise CompanyFileError(f"{name}: 'contract' must be text.")
-    (form,) = forms
-    if form == "instances":
-        if not isinstance(document[form], list):
-            raise CompanyFileError(f"{name}: 'instances' must be a list of companies.")
-        return document[form], contract
-    return [JsonObject([(form, document[form])])], contract
+
+    def __init__(self, path: Path, keep: Sequence[str] | None = None) -> None:
+        CompanyFile.__init__(self, path)
+        _JsonCompanies.__init__(self, None)
+        with self._lines() as lines:
+            first = next(lines, None)
+        if first is None:
+            raise CompanyFileError(f"{path} is empty.")
+        self.ids = json_ids(parsed(first[1]), keep)
+
+    def __iter__(self) -> Iterator[Company]:
+        """Yield the companies."""
+        with self._lines() as lines:
+            for number, line in lines:
+                self.count += 1
+                content = parsed(line)
+                is_bad = isinstance(content, ValueError)
+                yield (
+                    Company(number, (None,) * len(self.ids), content)
+                    if is_bad
+                    else self._company(number, content)
+                )
+
+    @contextmanager
+    def _lines(self) -> Iterator[Iterator[tuple[int, bytes]]]:
+        with self.open() as raw, open_plain(raw, str(self._path), ".jsonl") as plain:
+            yield json_lines(read_utf8(plain), str(self._path))
 
 
-def json_lines(pieces: Iterable[bytes], name: str) -> Iterator[tuple[int, bytes]]:
-    """Yield the number and text of each line that is not blank."""
-    rest, number = b"", 0
-    for piece in pieces:
-        *lines, rest = (rest + piece).split(b"\n")
-        if len(rest) > LONGEST_LINE:
-            raise CompanyFileError(f"{name}, line {number + len(lines) + 1}: the line is too long.")
-        for line in lines:
-            number += 1
-            if line.strip():
-                yield number, line
-    if rest.strip():
-        yield number + 1, rest
-
-
-def ratios(company: dict[str, Any], names: Sequence[str], ids: Sequence[str] = ()) -> dict[str, Any]:
-    """Return a company's ratios by name: flat with others around them, or exactly the model's in `features`.
+def read_json(path: Path, keep: Sequence[str] | None = None) -> ListedCompanies:
+    """Read companies from a JSON file in the form of POST /predict, without its limit on their number.
 
     Raises
     ------
-    ValueError
-        With the problem: a name is missing, unknown or given more than once.
+    CompanyFileError
+        If it can't be read, or has another form.
     """
-    if "features" in company and "features" not in names:
-        named = within(company, "features", ids)
-        if not isinstance(named, JsonObject):
-            raise ValueError("'features' must be an object of names and numbers")
-        _require_unique(named)
-        if unknown := [name for name in named if name not in names]:
-            near = near_name(unknown[0], [name for name in names if name not in named])
-            raise ValueError(
-                f"{quoted(unknown[0])} is unknown" + (f"; did you mean {near!r}?" if near else "")
-            )
-    else:
-        named = stripped(company)
-    missing = [name for name in names if name not in named]
-    if missing:
-        more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
-        raise ValueError(f"{missing[0]!r} is missing{more}")
-    return {name: named[name] for name in names}
-
-
-def within(company: dict[str, Any], form: str, ids: Sequence[str]) -> Any:
-    """Return what a company has under a form's name; raise a ValueError unless only ids are beside it."""
-    for name in stripped(company):
-        if name != form and name not in ids:
-            raise ValueError(f"{quoted(name)} is not allowed next to {form!r}")
-    return company[form]
-
-
-def stripped(company: dict[str, Any]) -> dict[str, Any]:
-    """Return an object with the spaces around names removed; raise a ValueError if that makes two alike."""
-    _require_unique(company)
-    named = {name.strip(): value for name, value in company.items()}
-    if len(named) < len(company):
-        name, _ = Counter(name.strip() for name in company).most_common(1)[0]
-        raise ValueError(f"{quoted(name)} is given more than once")
-    return named
-
-
-def id_values(company: Any, ids: Sequence[str]) -> tuple[Any, ...]:
-    """Return a company's ids; raise a ValueError if one can't be written to a file."""
-    if not ids or not isinstance(company, dict):
-        return tuple(None for _ in ids)
-    named = stripped(company)
-    values = tuple(named.get(name) for name in ids)
-    for value in values:
-        require_writable(value)
-    return values
-
-
-def require_writable(value: Any) -> None:
-    """Raise a ValueError unless a value can be written to a file; JSON may contain lone surrogates."""
+    with opened(path) as raw, open_plain(raw, str(path), ".json") as plain:
+        text = b"".join(read_utf8(plain))
+    if not text.strip():
+        raise CompanyFileError(f"{path} is empty.")
     try:
-        json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        raise ValueError(_UNWRITABLE) from None
+        document = parse(text)
+    except ValueError as error:
+        raise CompanyFileError(f"{path} is not JSON: {error}.") from error
+    companies, contract = companies_of(document, str(path))
+    if not companies:
+        raise CompanyFileError(f"{path} has no companies.")
+    return ListedCompanies(companies, contract, keep=keep)
 
 
-def _require_unique(company: dict[str, Any]) -> None:
-    if isinstance(company, JsonObject) and company.repeated:
-        raise ValueError(f"{quoted(company.repeated[0])} is given more than once")
+def json_ids(company: Any, keep: Sequence[str] | None, features: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the names of the values to copy: those in `keep`, or those of `default_ids`.
+
+    Raises
+    ------
+    CompanyFileError
+        If the first company lacks a name in `keep`, or a name can't be written to a result.
+    """
+    check_ids(keep or ())
+    if not isinstance(company, dict):
+        return tuple(keep or ())
+    names = [name.strip() for name in company if name not in ("data", "features")]
+    for name in keep or ():
+        if name not in names:
+            raise CompanyFileError(f"The first company {unknown_name(name, names, features or RATIOS)}")
+    ids = default_ids(names, features) if keep is None else tuple(keep)
+    try:
+        require_writable(ids)
+    except ValueError as error:
+        raise CompanyFileError(f"The name {ids[0]!r} {error}.") from error
+    return ids
 
 
-def _other_form(document: JsonObject) -> str:
-    """Return which known form a document has that names no companies; empty if there is none."""
-    orient = next((orient for orient, keys in _ORIENTS.items() if keys <= document.keys()), "")
-    values = list(document.values())
-    if not orient and values and all(isinstance(value, dict) for value in values):
-        by_column = any(name.strip() in RATIOS for name in document)
-        by_row = all(name.isdecimal() for name in document)
-        orient = "columns" if by_column else "index" if by_row else ""
-    if orient:
-        return f"seems to be written by pandas with orient={orient!r}; use to_json(orient='records')."
-    if any(name.strip() in RATIOS for name in document):
-        return "has ratios at its top level; put them under 'features', or the object into a list."
-    return ""
-
-
-def _named(names: Sequence[str]) -> str:
-    return " and ".join(map(repr, names))
+def parsed(line: bytes) -> Any:
+    """Return a line's JSON, or the ValueError that says what is wrong with it."""
+    try:
+        return parse(line)
+    except ValueError as error:
+        return ValueError(f"is not JSON: {error}")

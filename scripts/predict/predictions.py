@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from scripts.companies.company_file import Companies, Company
+from scripts.companies.company import Company
+from scripts.companies.company_file import Companies
 from scripts.predict.client import ApiClient, ApiError
 
 CHUNK_ROWS = 1000  # the API's limit per request

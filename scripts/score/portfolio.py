@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import IO, Any, NamedTuple
 
 from inference.numbers import number_problem, value_problem
-from scripts.companies.company_file import KNOWN, json_ids, parsed
+from scripts.companies.csv_companies import KNOWN
 from scripts.companies.errors import CompanyFileError, table_errors
 from scripts.companies.forms import Form, form_of
 from scripts.companies.ids import default_ids
-from scripts.companies.json_companies import id_values, json_lines, ratios
+from scripts.companies.json_companies import json_ids, parsed
+from scripts.companies.json_forms import id_values, json_lines, ratios
 from scripts.companies.output import check_ids
 from scripts.text import counted
 from steps.dataset.arrow import read_numbers

@@ -15,9 +15,11 @@ import pytest
 from rich.console import Console
 
 from inference.numbers import number_problem
-from scripts.companies.company_file import CsvCompanies, ListedCompanies, read_companies, read_json
+from scripts.companies.company_file import read_companies
+from scripts.companies.csv_companies import CsvCompanies
 from scripts.companies.errors import CompanyFileError
 from scripts.companies.ids import default_ids
+from scripts.companies.json_companies import ListedCompanies, read_json
 from scripts.companies.output import safe_cell
 from scripts.operate.pausing import OperationError
 from scripts.predict import predictions

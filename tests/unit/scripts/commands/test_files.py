@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from scripts.cli import app
-from scripts.companies.company_file import CsvCompanies
+from scripts.companies.csv_companies import CsvCompanies
 from scripts.companies.errors import CompanyFileError
 
 
