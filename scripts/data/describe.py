@@ -2,7 +2,7 @@
 
 from array import array
 from collections.abc import Sequence
-from math import isnan, nan
+from math import nan
 
 from inference.numbers import number_problem, numbers
 from scripts.data.data_file import DataError, DataFile
@@ -24,7 +24,6 @@ class _Column:
         self.numbers = array("d")  # NaN for a cell that is not a number
         self.empty = 0
         self.invalid = 0
-        self._texts: set[str] = set()
 
     def add(self, cells: Sequence[str]) -> None:
         """Add cells."""
@@ -40,8 +39,6 @@ class _Column:
         is_empty = not cell.strip()
         self.empty += is_empty
         self.invalid += not is_empty
-        if len(self._texts) < 2:
-            self._texts.add(cell.strip())
         return nan
 
     @property
@@ -51,9 +48,8 @@ class _Column:
 
     @property
     def is_constant(self) -> bool:
-        """Whether all rows have the same value."""
-        values = {value for value in self.numbers if not isnan(value)}
-        return len(values) + len(self._texts) == 1
+        """Whether all rows have the same number."""
+        return not (self.empty or self.invalid) and len(set(self.numbers)) == 1
 
 
 def describe(file: DataFile) -> dict[str, str]:
