@@ -92,7 +92,7 @@ def test_utf16_is_read() -> None:
 
 def test_columns_that_no_model_uses_are_named() -> None:
     header = "id,Index,ROA(C),Debt ratio %,Bankrupt?,Tax rate (A),"
-    assert portfolio(f"{header}\n").passed_over == "'Index', '(unnamed)'"
+    assert portfolio(f"{header}\nA,1,2,3,0,4,\n").passed_over == "'Index', '(unnamed)'"
 
 
 @pytest.mark.parametrize(
