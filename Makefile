@@ -18,8 +18,8 @@ COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check format pages golden audit lock sbom clean test-browser test-toolkit test-mutants test-chaos test-faults test-signals \
-	test-soak test-executions test-api-schema test-api-inputs bench-quality bench-judge firms model-card bench-serving bench-explain bench-api bench-functions \
-	bench-batch bench-scale
+	test-soak test-executions test-api-schema test-api-inputs test-company-files bench-quality bench-judge firms model-card bench-serving \
+	bench-explain bench-api bench-functions bench-batch bench-scale
 
 help:  ## show this list; `make TARGET PYTHON=python3.12` chooses the interpreter
 	@awk -F ':.*## ' '/^## /{printf "\n%s\n", substr($$0, 4)} /^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' \
@@ -127,6 +127,9 @@ test-api-schema: $(DEV)  ## run Schemathesis against the REST API on local AWS: 
 
 test-api-inputs: $(DEV)  ## send 24,000 valid, nearly valid and absurd requests to the API's validation
 	SIZE=$(or $(SIZE),4000) $(BIN)/python -m pytest --hypothesis-seed=$(or $(SEED),0) tests/unit/predict_api/test_fuzz.py
+
+test-company-files: $(DEV)  ## read 20,000 random company files, half of them damaged, through every command
+	SIZE=$(or $(SIZE),10000) $(BIN)/python -m pytest tests/contract/test_random_company_files.py
 
 $(TOOLKIT)/.ready: tests/toolkit/requirements.lock | $(UV)
 	$(check-python)

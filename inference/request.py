@@ -9,10 +9,10 @@ from collections import Counter
 from collections.abc import Callable
 from functools import lru_cache
 from itertools import islice
-from math import inf, isfinite, nan
 from typing import Any, Final, NamedTuple
 
 from inference.errors import MAX_PROBLEMS, Loc, Problem, invalid, invalid_json, unsupported
+from inference.numbers import is_plain, value_problem
 
 JSON: Final = "application/json"
 CSV: Final = "text/csv"
@@ -30,9 +30,7 @@ FORMS: Final = (
     'send {"data": [numbers]} or {"features": {name: number}} for one company, {"instances": [...]} for many'
 )
 
-_NUMBER = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 _PLAIN_NUMBERS = re.compile(r"[-+.,eE\d \t]*", re.ASCII)
-_NOT_FINITE: Final = {"nan": nan, "inf": inf, "infinity": inf}
 
 
 class Request(NamedTuple):
@@ -160,7 +158,7 @@ def _decode_csv(text: str) -> Request:
         row = _parse_plain_line(line)
         if row is None:
             row = _parse_csv_line(line, position)
-            invalid_rows += not all(isinstance(cell, float) and isfinite(cell) for cell in row)
+            invalid_rows += not all(isinstance(cell, float) and not value_problem(cell) for cell in row)
         rows.append(row)
         # Each of these rows has a problem, so validation never looks beyond them.
         if invalid_rows == MAX_PROBLEMS:
@@ -262,9 +260,10 @@ def _parse_csv_line(line: str, position: int) -> list[Any]:
 
 
 def _parse_cell(cell: str) -> float | str:
-    if _NUMBER.fullmatch(cell):
-        return float(cell)
-    return _NOT_FINITE.get(cell.strip().lstrip("+-").lower(), cell)
+    try:
+        return float(cell) if is_plain(cell) else cell
+    except ValueError:
+        return cell
 
 
 def shorten(text: str) -> str:

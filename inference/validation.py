@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from inference.contract import Contract
 from inference.errors import MAX_PROBLEMS, Loc, Problem, RequestError, invalid
 from inference.forward.stage import Floats
+from inference.numbers import are_in_range, value_problem
 from inference.request import SINGLE_KEYS, Request, describe, shorten
 
 
@@ -139,10 +139,10 @@ class _Checker:
     def _value(self, value: object, loc: Loc, name: str) -> None:
         if not isinstance(value, float):
             self._add(loc, f"{name!r} is {describe(value)}; it must be a number.")
-        elif not isfinite(value):
-            self._add(loc, f"{name!r} is not finite: it is NaN, Infinity or too large for a 64-bit number.")
+        elif problem := value_problem(value):
+            self._add(loc, f"{name!r} {problem}.")
 
 
 def _all_numbers(values: list[Any]) -> bool:
-    """Return whether all values are floats with a finite sum; the sum of finite floats can overflow."""
-    return set(map(type, values)) <= {float} and isfinite(sum(values))
+    """Return whether all values are floats in the range of `inference.numbers`."""
+    return set(map(type, values)) <= {float} and are_in_range(values)

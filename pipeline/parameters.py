@@ -23,6 +23,13 @@ INSTANCE_TYPES = [
 # three standard deviations.
 MIN_ROC_AUC = 0.80
 
+# The smallest and largest value of each number. SageMaker knows no ranges, so these are checked at the start.
+RANGES: dict[str, tuple[float, float]] = {
+    "FeatureCount": (1, 95),
+    "MinRocAuc": (0, 1),
+    "RandomSeed": (0, 2**32 - 1),
+}
+
 
 class Parameters:
     """The parameters as the SDK's pipeline variables."""

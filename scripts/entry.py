@@ -1,5 +1,6 @@
 """Starts the `bankruptcy` command; interruptions end it quietly from the first moment on."""
 
+import io
 import signal
 import sys
 
@@ -49,6 +50,10 @@ def main() -> None:
     interruptions = Interruptions()
     interruptions.start()
     try:
+        # Where the terminal or pipe can't show a character, show a replacement instead of failing.
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="replace")
         from scripts.cli import app  # takes long enough for an interruption
 
         app()

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from steps.dataset.columns import FEATURE_COUNT, RATIOS
-from steps.dataset.reader import csv_sha256, find_data_file, read_data
+from steps.dataset.reader import csv_sha256, find_data_file, read_data, unused_columns
 from steps.frames import target, values
 from steps.job import (
     Arguments,
@@ -27,6 +27,8 @@ from steps.job import (
 from steps.split import FOLDS, split, split_rule
 
 Floats = NDArray[np.float64]
+
+LARGEST_SEED = 2**32 - 1
 
 METHODS = {
     "baseline": "f_classif (ANOVA F) on the unchanged columns",
@@ -48,6 +50,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     if not 1 <= args.feature_count <= len(RATIOS):
         problem = f"FeatureCount is {args.feature_count}; it must be between 1 and {len(RATIOS)}."
         raise ParameterError(problem)
+    if not 0 <= args.random_seed <= LARGEST_SEED:
+        raise ParameterError(f"RandomSeed is {args.random_seed}; it must be between 0 and {LARGEST_SEED}.")
 
     path = find_data_file(args.data)
     frame = read_data(path)
@@ -66,6 +70,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     text = json.dumps(facts, indent=1, ensure_ascii=False, allow_nan=False)
     (args.features / "features.json").write_text(text, encoding="utf-8")
     log(f"{len(train):,} training and {len(test):,} test companies from {path.name}")
+    if unused := unused_columns(path):
+        log(f"Columns that are passed over: {unused}")
+
+
+def check(path: Path) -> pd.DataFrame:
+    """Read a data file; raise a `DataError` if this step would reject it, whatever its parameters."""
+    companies = read_data(path)
+    train, _ = split(companies, seed=0)
+    usable_columns(train)
+    return companies
 
 
 def select(train: pd.DataFrame, count: int, seed: int) -> dict[str, Any]:
@@ -80,9 +94,7 @@ def select(train: pd.DataFrame, count: int, seed: int) -> dict[str, Any]:
         resamples that would select each column.
     """
     rejected = unusable(train)
-    usable = [name for name in RATIOS if name not in rejected]
-    if not usable:
-        raise DataError("Every ratio is constant over the training companies, so no model can be trained.")
+    usable = usable_columns(train)
     X, y = values(train, usable), target(train)
     from steps.selection import elimination_order  # noqa: PLC0415 (An invalid file fails before this slow import.)
 
@@ -96,6 +108,15 @@ def select(train: pd.DataFrame, count: int, seed: int) -> dict[str, Any]:
             "stability": dict(zip(usable, stability.tolist(), strict=True)),
         },
     }
+
+
+def usable_columns(train: pd.DataFrame) -> list[str]:
+    """Return the columns that can be selected; raise a `DataError` if there are none."""
+    rejected = unusable(train)
+    usable = [name for name in RATIOS if name not in rejected]
+    if not usable:
+        raise DataError("Every ratio is constant over the training companies, so no model can be trained.")
+    return usable
 
 
 def unusable(train: pd.DataFrame) -> dict[str, str]:

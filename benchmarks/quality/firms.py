@@ -16,9 +16,9 @@ import numpy as np
 from benchmarks.common.figures import DOCS, RESULTS, Document, source_line, store
 from benchmarks.common.pages import put, table
 from benchmarks.quality.recipes import real_data
-from scripts.data.data_file import read_data_file
 from scripts.data.firms import evidence, firm_ids, stored_firm_ids
 from steps.dataset.columns import FIRM_ID
+from steps.dataset.reader import read_data
 from steps.report.markup import Markup, element
 
 FIRMS = RESULTS / "firms.json"
@@ -38,8 +38,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Infer the firms, compare them with the stored ones, and write the page."""
     parser = argparse.ArgumentParser(prog="benchmarks.quality.firms", description=__doc__)
     parser.add_argument("data", type=Path, nargs="?", help="the data file (default: UCI 572, downloaded)")
-    file = read_data_file(real_data(parser.parse_args(argv).data))
-    firms, facts = evidence(file.table.drop(columns=FIRM_ID))
+    companies = read_data(real_data(parser.parse_args(argv).data))
+    firms, facts = evidence(companies.drop(columns=FIRM_ID))
     if firm_ids(firms) != stored_firm_ids():
         sys.exit(
             "The inferred firms are not those in scripts/data/uci_firms.csv.gz.\n"

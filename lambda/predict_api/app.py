@@ -100,7 +100,10 @@ def _add_routes(app: APIGatewayRestResolver, dependencies: Dependencies) -> None
         event = app.current_event
         explain = wants_explanation(event.resolved_query_string_parameters)
         body = read_json(
-            event.body, event.headers.get("Content-Type"), is_base64=bool(event.is_base64_encoded)
+            event.body,
+            event.headers.get("Content-Type"),
+            event.headers.get("Content-Encoding"),
+            is_base64=bool(event.is_base64_encoded),
         )
         prediction = predictor.predict(body, event.request_context.request_id, explain=explain)
         app.context["prediction"] = prediction

@@ -156,7 +156,11 @@ def _problems(message: Any) -> list[Problem]:
 
 def _unavailable() -> ApiError:
     return ApiError(
-        503, "endpoint_unavailable", "The model is paused or being deployed. Try again later.", retry_after=30
+        503,
+        "endpoint_unavailable",
+        "No model is in service: it is paused, being deployed or withdrawn. Try again later; if this lasts, "
+        "ask the operator.",
+        retry_after=30,
     )
 
 

@@ -40,7 +40,7 @@ ERRORS = {
     502: {"model_error": "The model could not answer."},
     503: {
         "no_model": "No model has been deployed yet.",
-        "endpoint_unavailable": "The model is paused or being deployed.",
+        "endpoint_unavailable": "The model is paused, being deployed or withdrawn.",
         "deploying": "A model with other features is being deployed.",
         "unavailable": "The model's contract cannot be read at the moment.",
     },

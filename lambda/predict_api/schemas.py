@@ -7,13 +7,14 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
+from predict_api.numbers import LARGEST
+
 
 class _Form(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-# A 64-bit number. Larger numbers are read as infinite and rejected.
-Number = Annotated[float, Field(json_schema_extra={"format": "double"})]
+Number = Annotated[float, Field(ge=-LARGEST, le=LARGEST, json_schema_extra={"format": "double"})]
 
 
 class Numbers(RootModel[list[Number]]):

@@ -9,12 +9,12 @@ import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import isfinite
 from operator import is_, le
 from typing import Any
 
 from predict_api.contract import Contract
 from predict_api.errors import MAX_DETAILS, ApiError, Loc, Problem, contract_mismatch, validation_failed
+from predict_api.numbers import LARGEST, are_in_range
 from predict_api.query import EXPLAIN
 
 # Enough for MAX_COMPANIES companies by name, and below Lambda's limit of 6 MB.
@@ -76,7 +76,9 @@ class _RepeatingObject(dict[str, Any]):
         self.repeated = [key for key, count in Counter(key for key, _ in pairs).items() if count > 1]
 
 
-def read_json(body: str | None, content_type: str | None, *, is_base64: bool) -> Body:
+def read_json(
+    body: str | None, content_type: str | None, content_encoding: str | None = None, *, is_base64: bool
+) -> Body:
     """Parse the body's JSON, with every number as a float and repeated keys recorded.
 
     Parameters
@@ -85,6 +87,8 @@ def read_json(body: str | None, content_type: str | None, *, is_base64: bool) ->
         The event's body.
     content_type
         The request's Content-Type.
+    content_encoding
+        The request's Content-Encoding.
     is_base64
         Whether API Gateway has encoded the body as base64.
 
@@ -94,6 +98,13 @@ def read_json(body: str | None, content_type: str | None, *, is_base64: bool) ->
         400, 413 or 415.
     """
     _check_content_type(content_type)
+    if (content_encoding or "").strip().lower() not in ("", "identity"):
+        raise ApiError(
+            415,
+            "unsupported_media_type",
+            f"The Content-Encoding {str(content_encoding)[:100]!r} is not supported. Send the body "
+            "uncompressed, without this header.",
+        )
     raw = _decode(body or "", is_base64=is_base64)
     if len(raw) > MAX_BYTES:
         raise ApiError(
@@ -181,11 +192,11 @@ class _Check:
 
     def request(self, document: Any) -> tuple[list[list[float]], Loc, bool]:
         """Return the rows, their location, and whether they are one company rather than a list."""
+        if problem := self._form_problem(document):
+            self._add((), problem)
+            return [], (), False
         if isinstance(document, list):
             return self._companies(document, ()), (), False
-        if not isinstance(document, dict):
-            self._add((), f'must be an object with "data", "features" or "instances", not {_kind(document)}')
-            return [], (), False
         self._keys(document, (), frozenset(_KEYS), nearest_among=_KEYS)
         if "contract" in document and not isinstance(document["contract"], str):
             self._add(("contract",), f"must be a string, not {_kind(document['contract'])}")
@@ -202,6 +213,17 @@ class _Check:
             self._add((form,), f"must be a list of companies, not {_kind(value)}")
             return [], (form,), False
         return [self._form(form, value, (form,))], (form,), True
+
+    def _form_problem(self, document: Any) -> str:
+        """Return what is wrong with a document that has none of the forms; empty if it may have one."""
+        if isinstance(document, list):
+            if document and not any(isinstance(company, list | dict) for company in document):
+                return 'is a list of single values; for one company send {"data": [numbers]}'
+        elif not isinstance(document, dict):
+            return f'must be an object with "data", "features" or "instances", not {_kind(document)}'
+        elif self._known.intersection(document) and self._known.isdisjoint(_KEYS):
+            return 'has features at its top level; put them under "features": {"features": {…}}'
+        return ""
 
     def explainable(self, count: int) -> None:
         if count > MAX_EXPLAINED:
@@ -299,8 +321,8 @@ class _Check:
         of = f" ({name})" if name and loc[-1] != name else ""
         if type(value) is not float:
             self._add(loc, f"must be a number, not {_kind(value)}{of}")
-        elif not isfinite(value):
-            self._add(loc, f"must be finite and within ±1.7976931348623157e308{of}")
+        elif not are_in_range([value]):
+            self._add(loc, f"must be finite and within ±{LARGEST:g}{of}")
 
     def _warn(self, row: list[float], loc: Loc, keys: Iterable[str | int]) -> None:
         lows, highs = self._contract.plausible
@@ -356,8 +378,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _all_numbers(values: list[Any]) -> bool:
-    # A finite sum proves that each number is finite. A sum of finite numbers can still overflow.
-    return set(map(type, values)) <= {float} and (isfinite(sum(values)) or all(map(isfinite, values)))
+    return set(map(type, values)) <= {float} and are_in_range(values)
 
 
 def _plain(name: str) -> str:

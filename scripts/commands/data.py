@@ -2,8 +2,8 @@
 
 import typer
 
-from scripts.terminal.console import console, show
-from scripts.terminal.options import DataOption, Settings, with_settings
+from scripts.terminal.console import console, show, show_warning
+from scripts.terminal.options import DataArgument, DataOption, Settings, chosen_data, with_settings
 from steps.dataset.columns import FIRM_ID
 
 app = typer.Typer(name="data", no_args_is_help=True)
@@ -27,13 +27,13 @@ def fetch() -> None:
 
 
 @app.command()
-def describe(data: DataOption = None) -> None:
+def describe(source: DataArgument = None, data: DataOption = None) -> None:
     """Show the contents of a data file: its size, its classes, and its unusual columns."""
     from scripts.data.describe import describe as describe_file
     from scripts.data.source import resolve
     from scripts.terminal.tables import facts_table
 
-    file = resolve(data)
+    file = resolve(chosen_data(source, data))
     facts = describe_file(file)
     show(f"[italic]{file.description}[/]")
     console().print(facts_table([("file", str(file.path)), *facts.items()]))
@@ -41,15 +41,17 @@ def describe(data: DataOption = None) -> None:
 
 @app.command()
 @with_settings
-def upload(settings: Settings, data: DataOption = None) -> None:
+def upload(settings: Settings, source: DataArgument = None, data: DataOption = None) -> None:
     """Check a data file, upload it, and print its URI."""
     from scripts.data.source import resolve
     from scripts.data.upload import check
     from scripts.data.upload import upload as upload_file
 
+    path = chosen_data(source, data)
     aws = settings.connect()
-    file = resolve(data)
-    check(file)
+    file = resolve(path)
+    for note in check(file):
+        show_warning(note)
     uri = upload_file(aws, file)
     show(file.description, stderr=True)
     if not file.names_firms:

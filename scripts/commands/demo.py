@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scripts.aws.session import LOCAL_REGION, Aws, connect, local_environment, use_local_aws
-from scripts.terminal.console import console, show
+from scripts.terminal.console import console, show, show_warning
 from scripts.terminal.interrupts import wait_for_interruption
 from scripts.terminal.options import DataOption
 
@@ -29,8 +29,10 @@ def demo(
     from scripts.data.upload import check
 
     file = resolve(data)
-    check(file)
+    notes = check(file)
     show(f"[bold]Data[/]       {file.description}")
+    for note in notes:
+        show_warning(note)
     began = time.monotonic()
     try:
         with LocalAws(region=LOCAL_REGION) as server:
@@ -97,7 +99,7 @@ def _run(aws: Aws, file: DataFile) -> None:
     wait_until_served(aws, version, waiting)
 
     client = client_of(aws)
-    company = file.first_company(bankrupt=True)
+    company = file.first_company(bankrupt=True).ratios
     names = [feature["name"] for feature in client.get("/model")["features"]]
     answer = client.predict({"data": [company[name] for name in names]})
     seconds = time.monotonic() - began

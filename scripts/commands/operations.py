@@ -73,8 +73,8 @@ def check(
     if path := data or fetched():
         file = read_data_file(path)
         companies = {
-            "healthy company": file.first_company(bankrupt=False),
-            "bankrupt company": file.first_company(bankrupt=True),
+            "healthy company": file.first_company(bankrupt=False).ratios,
+            "bankrupt company": file.first_company(bankrupt=True).ratios,
         }
     show(f"{api.url}{'  (paused)' if api.paused else ''}")
     checks = check_api(api, companies)

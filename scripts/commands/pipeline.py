@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from scripts.aws.session import Aws
+from scripts.errors import UsageError
 from scripts.terminal.console import console, show
 from scripts.terminal.options import Settings, parse_parameters, with_settings
 
@@ -53,6 +54,8 @@ def start(
 
     parameters = parse_parameters(parameter, example="MinRocAuc=0.9")
     if data_uri:
+        if "InputDataUri" in parameters:
+            raise UsageError("The data is given twice: as --data-uri and as --parameter InputDataUri.")
         parameters["InputDataUri"] = data_uri
     aws = settings.connect()
     arn, uri = start_execution(aws, parameters)

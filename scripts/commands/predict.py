@@ -13,8 +13,8 @@ import typer
 
 from scripts.aws.session import Aws
 from scripts.errors import UsageError
-from scripts.terminal.console import console, show
-from scripts.terminal.options import DataOption, Settings, with_settings
+from scripts.terminal.console import console, plain, show, utf8_output
+from scripts.terminal.options import DataOption, IdOption, Settings, with_settings
 
 if TYPE_CHECKING:
     from scripts.companies.company_file import Companies
@@ -31,12 +31,20 @@ def predict(
     settings: Settings,
     source: Annotated[
         Path | None,
-        typer.Argument(help="CSV file with a header, or a JSON file like the body of POST /predict."),
+        typer.Argument(
+            help="CSV with a header (.csv), JSON as in POST /predict (.json) or JSON Lines (.jsonl); also "
+            ".gz, .xz and .zip."
+        ),
     ] = None,
     row: Annotated[
-        int | None, typer.Option(min=0, help="Row of the data file to predict instead; the first is 0.")
+        int | None,
+        typer.Option(
+            min=0,
+            help="Row to predict instead, of the data that was uploaded last, or of --data; the first is 0.",
+        ),
     ] = None,
     data: DataOption = None,
+    keep: IdOption = None,
     form: Annotated[
         Form | None,
         typer.Option(
@@ -58,10 +66,13 @@ def predict(
             "Give either a file or --row N.",
             "Examples: `bankruptcy predict companies.csv`, `bankruptcy predict --row 0`.",
         )
+    if source is not None and data is not None:
+        raise UsageError("--data belongs to --row; give either a file or --row N.")
     chosen = form or _default_form(output)
     aws = settings.connect()
     try:
-        summary = _predict(aws, _companies(source, data, row), chosen, output, explain=explain)
+        companies = _row(aws, data, row or 0, keep) if source is None else _file(source, keep)
+        summary = _predict(aws, companies, chosen, output, explain=explain)
     except BrokenPipeError:
         # The reader of the output has closed the pipe; Python must not flush the rest when it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -90,8 +101,8 @@ def _predict(aws: Aws, companies: Companies, form: Form, path: Path | None, *, e
     # Lines that are printed on the same terminal would break a progress bar.
     has_bar = path is not None or form == "table" or not sys.stdout.isatty()
     summary = Summary(companies.unit)
-    with _open_output(path) as stream:
-        output = _output(form, stream, companies.unit, explain=explain)
+    with _open_output(path, form) as stream:
+        output = _output(form, stream, companies, explain=explain)
         for result in with_progress(predictions, companies, err) if has_bar else predictions:
             summary.add(result)
             output.add(result)
@@ -102,20 +113,23 @@ def _predict(aws: Aws, companies: Companies, form: Form, path: Path | None, *, e
     return summary
 
 
-def _output(form: Form, stream: TextIO, unit: str, *, explain: bool) -> CsvOutput | JsonOutput | TableOutput:
+def _output(
+    form: Form, stream: TextIO, companies: Companies, *, explain: bool
+) -> CsvOutput | JsonOutput | TableOutput:
     from scripts.predict.output import CsvOutput, JsonOutput
     from scripts.terminal.predictions import TableOutput
 
+    unit, ids = companies.unit, companies.ids
     if form == "csv":
-        return CsvOutput(stream, unit, explain=explain)
-    return JsonOutput(stream, unit) if form == "json" else TableOutput(stream, unit)
+        return CsvOutput(stream, unit, ids, explain=explain)
+    return JsonOutput(stream, unit, ids) if form == "json" else TableOutput(stream, unit, ids)
 
 
-def _open_output(path: Path | None) -> AbstractContextManager[TextIO]:
+def _open_output(path: Path | None, form: Form) -> AbstractContextManager[TextIO]:
     from scripts.aws.files import FileError
 
     if path is None:
-        return nullcontext(sys.stdout)
+        return nullcontext(sys.stdout) if form == "table" else utf8_output()
     try:
         return path.open("w", newline="", encoding="utf-8")
     except OSError as error:
@@ -131,14 +145,23 @@ def _default_form(output: Path | None) -> Form:
     return _FORMS[ending]
 
 
-def _companies(source: Path | None, data: Path | None, row: int | None) -> Companies:
-    from scripts.companies.company_file import CsvCompanies, ListedCompanies, read_json
-    from scripts.data.source import resolve
+def _file(source: Path, keep: list[str] | None) -> Companies:
+    from scripts.companies.company_file import read_companies
 
-    if source is not None:
-        return read_json(source) if source.suffix == ".json" else CsvCompanies(source)
-    number = row or 0
-    file = resolve(data)
-    company = file.company(number)
-    show(f"Row {number} of {file.description}", stderr=True)
-    return ListedCompanies([company], unit="row", first=number)
+    companies = read_companies(source, keep)
+    if companies.passed_over:
+        show(plain(f"Columns that are passed over: {companies.passed_over}."), stderr=True)
+    return companies
+
+
+def _row(aws: Aws, data: Path | None, number: int, keep: list[str] | None) -> Companies:
+    """Return one company of a data file: of the given one, or else of the one that was uploaded last."""
+    from scripts.companies.json_companies import ListedCompanies
+    from scripts.data.source import resolve
+    from scripts.data.upload import read_newest_upload
+
+    file = (read_newest_upload(aws) if data is None else None) or resolve(data)
+    company = file.company(number, keep)
+    ids = "".join(f", {name} {value}" for name, value in company.ids.items())
+    show(plain(f"Row {number} of {file.description}{ids}"), stderr=True)
+    return ListedCompanies([{**company.ratios, **company.ids}], unit="row", first=number, keep=[*company.ids])

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scripts.terminal.console import console, show, show_warning
-from scripts.terminal.options import Settings, with_settings
+from scripts.terminal.console import console, plain, show, show_warning
+from scripts.terminal.options import IdOption, Settings, with_settings
 from scripts.text import counted
 
 if TYPE_CHECKING:
@@ -22,17 +22,13 @@ _STAGES = {"prepare": "preparing", "transform": "scoring", "collect": "collectin
 def score(
     settings: Settings,
     source: Annotated[
-        str, typer.Argument(help="Portfolio: .csv with a header or .jsonl (also .gz), a path or S3 URI.")
+        str,
+        typer.Argument(
+            help="Portfolio: .csv with a header or .jsonl (also .gz, .xz, .zip), a path or S3 URI."
+        ),
     ],
     target: Annotated[str, typer.Argument(help="Result: .csv or .jsonl, a path or S3 URI.")],
-    keep: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--id",
-            help="Column to copy to the result; can be repeated. Default: the first column, "
-            "unless it is a feature.",
-        ),
-    ] = None,
+    keep: IdOption = None,
     version: Annotated[
         int | None,
         typer.Option(help="Version to use. Default: the champion, or else the newest approved version."),
@@ -80,6 +76,8 @@ def _show_summary(summary: Summary, target: str) -> None:
     rate = f"{summary.scored / seconds:,.0f} a second"
     show(f"{counted(summary.scored, 'company')} in {seconds:.1f} s ({rate}): {levels}")
     show(f"Result: [bold]{target}[/]")
+    if summary.passed_over:
+        show(plain(f"Columns that were passed over: {summary.passed_over}."))
     if summary.warning:
         show_warning(summary.warning)
     if summary.errors:

@@ -1,25 +1,23 @@
 """Loads a data file: a CSV file, compressed or not, of companies and whether they went bankrupt."""
 
-from __future__ import annotations
-
-import gzip
 import hashlib
 import io
-import lzma
-import zipfile
-import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
-from scripts.companies.header import separator_of, wrong_separator
+from inference.numbers import number_problem
+from scripts.companies.errors import table_errors
+from scripts.companies.ids import default_ids
 from scripts.errors import ScriptError
-from steps.dataset.columns import FIRM_ID, TARGET
+from steps.dataset.columns import FIRM_ID, RATIOS, TARGET
 from steps.dataset.known_files import UCI_WITH_FIRMS_SHA256
-
-if TYPE_CHECKING:
-    import pandas as pd
+from steps.tables.header import form_problem, header_problem, quoted
+from steps.tables.open import Plain, open_plain, read_utf8
+from steps.tables.records import BadRecord, Record
+from steps.tables.table import Table
 
 UCI_NAME = "UCI 572, Taiwanese Bankruptcy Prediction"
 # The UCI file's hash with the CRLF line ends of the archive, and with LF line ends.
@@ -38,6 +36,14 @@ class DataError(ScriptError):
 
 
 @dataclass(frozen=True)
+class DataCompany:
+    """One row of a data file: its ratios by name, and the cells that identify it, as text."""
+
+    ratios: dict[str, float]
+    ids: dict[str, str]
+
+
+@dataclass(frozen=True)
 class DataFile:
     """A data file in memory.
 
@@ -51,12 +57,20 @@ class DataFile:
         The CSV file, decompressed.
     note
         Why sample data is used, as a sentence; part of its description.
+    uri
+        Its S3 URI, if it was read from the bucket; then the path is only a name.
     """
 
     path: Path
     name: str
     content: bytes
     note: str = ""
+    uri: str = ""
+
+    @property
+    def place(self) -> str:
+        """Its S3 URI, or else its path."""
+        return self.uri or str(self.path)
 
     @cached_property
     def sha256(self) -> str:
@@ -90,74 +104,90 @@ class DataFile:
     def description(self) -> str:
         """What to call this data wherever its figures are shown."""
         if not (self.is_original or self.has_inferred_firms or self.is_sample):
-            return str(self.path)
-        return f"{self.origin}. {self.note}" if self.note else f"{self.origin}, {self.path}"
+            return self.place
+        return f"{self.origin}. {self.note}" if self.note else f"{self.origin}, {self.place}"
 
     @property
     def names_firms(self) -> bool:
         """Whether the header has the column firm_id."""
-        header = self.content.partition(b"\n")[0].decode("utf-8-sig", "replace")
-        return FIRM_ID in (name.strip() for name in header.split(","))
+        with self.open() as table:
+            return FIRM_ID in table.header
 
-    @property
-    def separator(self) -> str:
-        """The separator that the header seems to use."""
-        return separator_of(self.content.partition(b"\n")[0].decode("utf-8", "replace"))
-
-    @cached_property
-    def table(self) -> pd.DataFrame:
-        """The data as a table; column names are stripped.
+    @contextmanager
+    def open(self) -> Iterator[Table]:
+        """Open the table.
 
         Raises
         ------
         DataError
-            If the content is not CSV.
+            If the content is not a table. Also raised while it is read.
         """
-        import pandas as pd
+        name = f"The data file {self.place}"
+        with table_errors(DataError):
+            yield Table(read_utf8(Plain(io.BytesIO(self.content), name)), name)
 
-        try:
-            table = pd.read_csv(io.BytesIO(self.content), encoding="utf-8-sig", low_memory=False)
-        except ValueError as error:  # pandas' parser errors and Unicode errors are ValueErrors
-            hint = "" if self.separator == "," else f"The file {wrong_separator(self.separator)}"
-            raise DataError(f"The data file {self.path} can't be read as CSV ({error}).", hint) from error
-        return table.rename(columns=str.strip)
-
-    def company(self, row: int) -> dict[str, float]:
-        """Return the ratios of a company by name, without the target and the firm.
+    def company(self, row: int, keep: Sequence[str] | None = None) -> DataCompany:
+        """Return a company.
 
         Parameters
         ----------
         row
             Index of the company, from 0.
+        keep
+            The columns that identify it; None for those of `default_ids`.
 
         Raises
         ------
         DataError
-            If there is no such row, or it contains a value that is not a number.
+            If there is no such row, or its ratios can't be used.
         """
-        if not 0 <= row < len(self.table):
-            raise DataError(f"{self.path} has rows 0 to {len(self.table) - 1}; given {row}.")
-        try:
-            company = self.table.drop(columns=[TARGET, FIRM_ID], errors="ignore").iloc[row].astype(float)
-        except ValueError as error:
-            raise DataError(f"Row {row} of {self.path} can't be used: {error}.") from error
-        return {str(name): float(value) for name, value in company.items()}
+        count = 0
+        with self.open() as table:
+            for count, record in enumerate(table.rows(), start=1):
+                if count - 1 == row:
+                    return self._company(table, record, row, keep)
+        raise DataError(f"{self.place} has rows 0 to {count - 1}; given {row}.")
 
-    def first_company(self, *, bankrupt: bool) -> dict[str, float]:
-        """Return the ratios of the first company that went bankrupt, or that did not.
+    def first_company(self, *, bankrupt: bool) -> DataCompany:
+        """Return the first company that went bankrupt, or that did not.
 
         Raises
         ------
         DataError
             If there is no such company.
         """
-        label = int(bankrupt)
-        if TARGET not in self.table or not (self.table[TARGET] == label).any():
-            kind = "bankrupt" if bankrupt else "healthy"
-            raise DataError(
-                f"{self.path} has no {kind} company: no row has {label} in the column {TARGET!r}."
-            )
-        return self.company((self.table[TARGET] == label).tolist().index(True))
+        with self.open() as table:
+            if table.header.count(TARGET) == 1:
+                column = table.header.index(TARGET)
+                for row, record in enumerate(table.rows()):
+                    if isinstance(record, BadRecord) or number_problem(record.cells[column]):
+                        continue
+                    if float(record.cells[column]) == int(bankrupt):
+                        return self._company(table, record, row)
+        kind = "bankrupt" if bankrupt else "healthy"
+        raise DataError(
+            f"{self.place} has no {kind} company: no row has {int(bankrupt)} in the column {TARGET!r}."
+        )
+
+    def _company(
+        self, table: Table, record: Record | BadRecord, row: int, keep: Sequence[str] | None = None
+    ) -> DataCompany:
+        place = f"Row {row} of {self.place}, line {record.line},"
+        if isinstance(record, BadRecord):
+            raise DataError(f"{place} can't be used: it {record.problem}.")
+        present = [name for name in RATIOS if name in table.header]
+        problem = form_problem(table.header) or header_problem(table.header, present, keep or ())
+        if problem:
+            raise DataError(f"{self.place} {problem}")
+        ratios = {}
+        for name, cell in zip(table.header, record.cells, strict=True):
+            problem = number_problem(cell)
+            if not problem and name not in (TARGET, FIRM_ID, ""):
+                ratios[name] = float(cell)
+            elif name in RATIOS:
+                raise DataError(f"{place} can't be used: {name!r} {problem} ({quoted(cell)}).")
+        ids = default_ids(table.header) if keep is None else keep
+        return DataCompany(ratios, {name: record.cells[table.header.index(name)] for name in ids})
 
 
 def read_data_file(path: Path, note: str = "") -> DataFile:
@@ -168,37 +198,26 @@ def read_data_file(path: Path, note: str = "") -> DataFile:
     DataError
         If the file does not exist, is damaged, or does not end in one of `FORMATS`.
     """
-    name = path.name.lower()
-    if not name.endswith(FORMATS):
+    if not path.name.lower().endswith(FORMATS):
         raise DataError(f"The data file {path} must end in one of {', '.join(FORMATS)}.")
     if not path.is_file():
         raise DataError(f"The data file {path} does not exist.", f"Give a file ({', '.join(FORMATS)}).")
     try:
-        content = path.read_bytes()
-        if name.endswith(".zip"):
-            return DataFile(path, *unzip_csv(content, str(path)), note)
-        if decompress := {".gz": gzip.decompress, ".xz": lzma.decompress}.get(Path(name).suffix):
-            return DataFile(path, path.stem, decompress(content), note)
-    except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
-        raise DataError(f"The data file {path} can't be read ({error}).", "Is the file complete?") from error
-    return DataFile(path, path.name, content, note)
+        return plain_file(path, path.read_bytes(), f"The data file {path}", note)
+    except OSError as error:
+        raise DataError(f"The data file {path} can't be read ({error.strerror}).") from error
 
 
-def unzip_csv(content: bytes, source: str) -> tuple[str, bytes]:
-    """Return the name and content of the only CSV file in a zip archive.
+def plain_file(path: Path, content: bytes, name: str, note: str = "") -> DataFile:
+    """Return a data file in memory, decompressed.
 
     Raises
     ------
     DataError
-        If the archive is damaged, or does not contain exactly one CSV file; the message names `source`.
+        If it is damaged, or an archive without exactly one CSV file; the message begins with `name`.
     """
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            names = [
-                n for n in archive.namelist() if n.lower().endswith(".csv") and not n.startswith("__MACOSX/")
-            ]
-            if len(names) != 1:
-                raise DataError(f"{source} must contain exactly one .csv file; it contains {len(names)}.")
-            return PurePosixPath(names[0]).name, archive.read(names[0])
-    except (zipfile.BadZipFile, zlib.error, RuntimeError) as error:  # RuntimeError: it needs a password
-        raise DataError(f"{source} can't be unpacked ({error}).", "Is the file complete?") from error
+    with table_errors(DataError), open_plain(io.BytesIO(content), name) as stream:
+        inner = PurePosixPath(stream.member or path).name
+        if not stream.member and inner.lower().endswith((".gz", ".xz")):
+            inner = inner[:-3]
+        return DataFile(path, inner, stream.read(), note)

@@ -14,8 +14,8 @@ from scripts.data.data_file import (
     UCI_SHA256,
     DataError,
     DataFile,
+    plain_file,
     read_data_file,
-    unzip_csv,
 )
 from scripts.scratch import written_whole
 
@@ -58,15 +58,15 @@ def fetch(folder: Path, opener: Opener = urlopen) -> DataFile:
     path = folder / UCI_FILE_NAME
     if path.is_file() and (known := read_data_file(path)).has_inferred_firms:
         return known
-    name, content = unzip_csv(_download(opener), "The archive from UCI")
-    found = DataFile(path, UCI_FILE_NAME, content)
+    archived = plain_file(path, _download(opener), "The archive from UCI")
+    found = DataFile(path, UCI_FILE_NAME, archived.content)
     if not found.is_original:
         raise DataError(
-            f"The file {name} from {UCI_URL} is not the file that this project was written for: "
+            f"The file {archived.name} from {UCI_URL} is not the file that this project was written for: "
             f"given sha256 {found.sha256}, expected {' or '.join(UCI_SHA256)}.",
             "Look at the file first; then pass it with --data PATH.",
         )
-    return _with_firms(folder, content)
+    return _with_firms(folder, found.content)
 
 
 def resolve(path: Path | None, opener: Opener = urlopen) -> DataFile:

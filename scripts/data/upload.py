@@ -1,30 +1,49 @@
 """Checks data files, uploads them to the project's bucket, and finds uploaded files."""
 
+from dataclasses import replace
+from pathlib import Path
+
 from botocore.exceptions import ClientError
 
-from scripts.aws.files import SCHEME, list_objects, split_uri
+from scripts.aws.files import SCHEME, list_objects, read_if_present, split_uri
 from scripts.aws.session import Aws
-from scripts.data.data_file import DataError, DataFile
+from scripts.data.data_file import DataError, DataFile, plain_file
+from scripts.text import counted
 
 
-def check(file: DataFile) -> None:
+def check(file: DataFile) -> list[str]:
     """Check a data file like the pipeline's first step, which would only fail minutes later.
+
+    Returns
+    -------
+    list of str
+        What the user should know about a file that can be used, as sentences.
 
     Raises
     ------
     DataError
-        If the header or cells are wrong; the message lists all problems.
+        If the first step would reject the file; the message lists all problems.
     """
-    from steps.dataset.reader import read_data
+    from steps.dataset.columns import RATIOS
+    from steps.dataset.reader import unused_columns
     from steps.job import DataError as StepError
+    from steps.select_features import check as check_as_first_step
 
     try:
-        read_data(file.path)
+        companies = check_as_first_step(file.path)
+        unused = unused_columns(file.path)
     except StepError as error:
         hint = error.hint
         if "\nheader: " in error.problem:
             hint += " docs/your-own-data.md explains how to use another table."
         raise DataError(error.problem, hint) from error
+    notes = [f"Columns that are passed over: {unused}."] if unused else []
+    if repeated := int(companies.duplicated(list(RATIOS)).sum()):
+        notes.append(
+            f"{counted(repeated, 'row')} repeat the ratios of an earlier row. If the file was oversampled or "
+            "joined with itself, use the original: repeated companies make the figures look better."
+        )
+    return notes
 
 
 def upload(aws: Aws, file: DataFile) -> str:
@@ -49,6 +68,15 @@ def newest_upload(aws: Aws) -> str | None:
     objects = [item for item in list_objects(aws, "data/") if item["Key"].lower().endswith(".csv")]
     newest = max(objects, key=lambda item: item["LastModified"], default=None)
     return None if newest is None else f"{SCHEME}{aws.project.bucket}/{newest['Key']}"
+
+
+def read_newest_upload(aws: Aws) -> DataFile | None:
+    """Return the data file that was uploaded last; None if there is none."""
+    uri = newest_upload(aws)
+    content = read_if_present(aws, uri) if uri else None
+    if not uri or content is None:
+        return None
+    return replace(plain_file(Path(uri), content, uri), uri=uri)
 
 
 def exists(aws: Aws, uri: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
@@ -31,10 +32,11 @@ def start_execution(aws: Aws, parameters: Mapping[str, str]) -> tuple[str, str]:
     Raises
     ------
     ExecutionError
-        If there is no data, or SageMaker rejects the parameters.
+        If there is no data, or a parameter is out of its range, or SageMaker rejects the parameters.
     """
     from pipeline.service import start
 
+    _check_ranges(parameters)
     uri = parameters.get("InputDataUri") or newest_upload(aws)
     if uri is None:
         raise ExecutionError(
@@ -49,6 +51,18 @@ def start_execution(aws: Aws, parameters: Mapping[str, str]) -> tuple[str, str]:
             raise  # there is no pipeline; scripts.aws.failures explains it
         reason = error.response["Error"]["Message"]
         raise ExecutionError(f"The execution was not started: {reason}") from error
+
+
+def _check_ranges(parameters: Mapping[str, str]) -> None:
+    """Raise an error if a number is out of its range; the execution would only fail minutes later."""
+    from pipeline.parameters import RANGES
+
+    for name, (least, most) in RANGES.items():
+        value = parameters.get(name)
+        with suppress(ValueError):  # SageMaker rejects what is not a number
+            if value is not None and not least <= float(value) <= most:
+                problem = f"{name} is {value}; it must be between {least:.0f} and {most:.0f}."
+                raise ExecutionError(f"The execution was not started: {problem}")
 
 
 def _check_uri(aws: Aws, uri: str) -> None:

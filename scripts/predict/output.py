@@ -5,7 +5,10 @@ from __future__ import annotations
 import csv
 import json
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TextIO
+
+from scripts.companies.output import RESULT, safe_cell
 
 if TYPE_CHECKING:
     from scripts.predict.predictions import Result
@@ -21,26 +24,28 @@ class CsvOutput:
     ----------
     unit
         What a company's number counts, such as ``line``; the first column's name.
+    ids
+        The names of the values that identify a company; they follow.
     explain
         Whether to add a column with the explanation.
     """
 
-    def __init__(self, stream: TextIO, unit: str, *, explain: bool = False) -> None:
+    def __init__(self, stream: TextIO, unit: str, ids: Sequence[str] = (), *, explain: bool = False) -> None:
         self._writer = csv.writer(stream, lineterminator="\n")
-        header = (unit, "probability_bankrupt", "risk_level", "prediction", "model_version", "error")
-        self._header = (*header, "explanation") if explain else header
+        self._header = (unit, *map(safe_cell, ids), *RESULT, *(["explanation"] if explain else []))
         self._is_empty = True
 
     def add(self, result: Result) -> None:
         """Write one line, after the header if it is the first."""
         self.finish()
         answer = result.prediction
-        row: tuple[object, ...]
+        cells: tuple[object, ...]
         if answer is None:
-            row = (result.number, "", "", "", "", result.error, "")
+            cells = ("", "", "", "", safe_cell(result.error), "")
         else:
-            figures = (answer["probability"]["bankrupt"], answer["risk_level"], answer["prediction"])
-            row = (result.number, *figures, result.version, "", "; ".join(effects_of(answer)))
+            figures = (answer["prediction"], answer["probability"]["bankrupt"], answer["risk_level"])
+            cells = (*figures, result.version, "", safe_cell("; ".join(effects_of(answer))))
+        row = (result.number, *map(safe_cell, result.ids), *cells)
         self._writer.writerow(row[: len(self._header)])
 
     def finish(self) -> None:
@@ -53,18 +58,19 @@ class CsvOutput:
 class JsonOutput:
     """Writes one JSON object per company, each on a line, in order."""
 
-    def __init__(self, stream: TextIO, unit: str) -> None:
+    def __init__(self, stream: TextIO, unit: str, ids: Sequence[str] = ()) -> None:
         self._stream = stream
         self._unit = unit
+        self._ids = ids
 
     def add(self, result: Result) -> None:
         """Write one line."""
-        line: dict[str, Any] = {self._unit: result.number}
+        line: dict[str, Any] = {self._unit: result.number, **dict(zip(self._ids, result.ids, strict=True))}
         if result.prediction is None:
             line["error"] = result.error
         else:
             line |= {**result.prediction, "model_version": result.version}
-        self._stream.write(json.dumps(line) + "\n")
+        self._stream.write(json.dumps(line, ensure_ascii=False) + "\n")
 
     def finish(self) -> None:
         """Do nothing: every line has been written."""
@@ -110,5 +116,5 @@ class Summary:
 
 
 def effects_of(prediction: dict[str, Any]) -> list[str]:
-    """Return the effects of an explanation, such as ``+0.25 Debt ratio %``."""
-    return [f"{effect['effect']:+.2f} {effect['feature']}" for effect in prediction.get("explanation", [])]
+    """Return the effects of an explanation, such as ``Debt ratio % +0.25``."""
+    return [f"{effect['feature']} {effect['effect']:+.2f}" for effect in prediction.get("explanation", [])]

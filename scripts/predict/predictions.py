@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from scripts.companies.company import Company
 from scripts.companies.company_file import Companies
 from scripts.predict.client import ApiClient, ApiError
 
@@ -24,9 +25,6 @@ _FINAL_CODES = ("quota_exceeded",)  # a 429 that lasts until the next month
 # Errors specific to this request; other chunks may still succeed.
 _REQUEST_ERRORS = (400, 413, 422, 500, 502, 504)
 
-# A company with its number in the file.
-Numbered = tuple[int, Any]
-
 
 @dataclass(frozen=True)
 class Result:
@@ -35,17 +33,22 @@ class Result:
     Attributes
     ----------
     number
-        The line of a CSV file, or the position in a JSON list.
+        The first line in a file, or the position in a JSON list.
     prediction
         The API's answer for this company.
     version
         The version that answered.
+    error
+        Why there is no prediction.
+    ids
+        The values that identify the company.
     """
 
     number: int
     prediction: dict[str, Any] | None = None
     version: str | None = None
     error: str | None = None
+    ids: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,7 @@ class Predictions:
             self._stopped.set()
             pool.shutdown(cancel_futures=True)
 
-    def _predict(self, chunk: list[Numbered]) -> list[Result]:
+    def _predict(self, chunk: list[Company]) -> list[Result]:
         results: dict[int, Result] = {}
         pending = chunk
         contracts = 0
@@ -137,23 +140,25 @@ class Predictions:
                 pending = _without_rejected(error, sent, results)
                 continue
             version = answer["model"]["version"]
-            for (number, _), prediction in zip(sent, answer["predictions"], strict=True):
-                results[number] = Result(number, prediction, version)
+            for company, prediction in zip(sent, answer["predictions"], strict=True):
+                results[company.number] = Result(company.number, prediction, version, ids=company.ids)
             break
-        return [results[number] for number, _ in chunk]
+        return [results[company.number] for company in chunk]
 
     def _instances(
-        self, pending: list[Numbered], contract: _Contract, results: dict[int, Result]
-    ) -> tuple[list[Numbered], list[Any]]:
+        self, pending: list[Company], contract: _Contract, results: dict[int, Result]
+    ) -> tuple[list[Company], list[Any]]:
         """Return the valid companies, and what to send for them; note the errors of the others."""
         valid, instances = [], []
-        for number, company in pending:
+        for company in pending:
             try:
-                instances.append(self._companies.instance(company, contract.names))
+                if isinstance(company.content, ValueError):
+                    raise company.content
+                instances.append(self._companies.instance(company.content, contract.names))
             except ValueError as error:
-                results[number] = Result(number, error=str(error))
+                results[company.number] = Result(company.number, error=str(error), ids=company.ids)
             else:
-                valid.append((number, company))
+                valid.append(company)
         return valid, instances
 
     def _request(self, body: Any) -> dict[str, Any]:
@@ -195,7 +200,7 @@ class Predictions:
         return contract
 
 
-def _without_rejected(error: ApiError, sent: list[Numbered], results: dict[int, Result]) -> list[Numbered]:
+def _without_rejected(error: ApiError, sent: list[Company], results: dict[int, Result]) -> list[Company]:
     """Note the errors of the rejected companies and return the others; if none is named, all are rejected."""
     rejected: dict[int, str] = {}
     for detail in error.details:
@@ -206,6 +211,6 @@ def _without_rejected(error: ApiError, sent: list[Numbered], results: dict[int, 
     if not rejected:
         rejected = dict.fromkeys(range(len(sent)), str(error))
     for position, reason in rejected.items():
-        number = sent[position][0]
-        results[number] = Result(number, error=reason)
+        company = sent[position]
+        results[company.number] = Result(company.number, error=reason, ids=company.ids)
     return [company for position, company in enumerate(sent) if position not in rejected]

@@ -12,12 +12,14 @@ from scripts.aws.files import SCHEME, list_objects, remove_below
 from scripts.aws.session import Aws
 from scripts.score.model import ScoringError
 from scripts.score.portfolio import Company
-from scripts.score.results import RESULT
 from scripts.text import counted
 
 # An instance takes whole objects: many small ones keep several instances busy, and use little memory here.
 PART_BYTES = 32 * 1024 * 1024
 UPLOADS = 2
+
+# The cells of a result: the line number, the prediction, the probability of bankruptcy and the risk level.
+RESULT_CELLS = 4
 
 # A company's line number and kept values.
 Kept = tuple[int, list[Any]]
@@ -54,13 +56,13 @@ class Parts:
         """Upload companies with their line numbers; yield their number after each part."""
         with self._kept_file.open("w", encoding="utf-8") as kept, ThreadPoolExecutor(UPLOADS) as pool:
             pending: deque[Future[None]] = deque()
-            for part in _split(companies):
+            for lines, kept_of_part in _split(companies):
                 if len(pending) >= UPLOADS:
                     pending.popleft().result()
-                body = "".join(_line(company) for company in part).encode()
+                body = "".join(lines).encode()
                 pending.append(pool.submit(self._put, f"{self._key('in', len(self._counts))}.csv", body))
-                kept.write(json.dumps([(company.line, company.kept) for company in part]) + "\n")
-                self._counts.append(len(part))
+                kept.write(json.dumps(kept_of_part) + "\n")
+                self._counts.append(len(lines))
                 yield self.companies
             for upload in pending:
                 upload.result()
@@ -100,27 +102,26 @@ class Parts:
         self._aws.client("s3").put_object(Bucket=self._aws.project.bucket, Key=key, Body=body)
 
 
-def _split(companies: Iterable[Company]) -> Iterator[list[Company]]:
-    part: list[Company] = []
+def _split(companies: Iterable[Company]) -> Iterator[tuple[list[str], list[Kept]]]:
+    """Yield the lines of each part, and its companies' line numbers and kept values."""
+    lines: list[str] = []
+    kept: list[Kept] = []
     size = 0
-    for company in companies:
-        part.append(company)
-        size += len(_line(company))
+    for line, numbers, values in companies:
+        lines.append(f"{line},{numbers}\n")
+        kept.append((line, list(values)))
+        size += len(lines[-1])
         if size >= PART_BYTES:
-            yield part
-            part, size = [], 0
-    if part:
-        yield part
-
-
-def _line(company: Company) -> str:
-    return f"{company.line},{company.numbers}\n"
+            yield lines, kept
+            lines, kept, size = [], [], 0
+    if lines:
+        yield lines, kept
 
 
 def _line_number(cells: list[str]) -> float | None:
     """Return the line number that a result starts with; None if the result is incomplete."""
     try:
-        return float(cells[0]) if len(cells) == len(RESULT) + 1 else None
+        return float(cells[0]) if len(cells) == RESULT_CELLS else None
     except ValueError:
         return None
 

@@ -1,35 +1,37 @@
-"""Reads a portfolio, a file of companies that may be larger than memory, and finds its bad lines."""
+"""Reads a portfolio, a company file that may be larger than memory, and finds its bad lines."""
 
-import codecs
-import csv
-import gzip
-import io
-import json
-import zlib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain, islice
-from typing import IO, Any, NamedTuple, TextIO
+from typing import IO, Any, NamedTuple
 
-from scripts.companies.header import CompanyFileError, header_problem, picker, unknown_name
-from scripts.companies.numbers import number_problem
-from scripts.score.results import LINE, RESULT, Form
+from inference.numbers import number_problem, value_problem
+from scripts.companies.csv_companies import KNOWN
+from scripts.companies.errors import CompanyFileError, table_errors
+from scripts.companies.forms import Form, form_of
+from scripts.companies.ids import default_ids
+from scripts.companies.json_companies import json_ids, parsed
+from scripts.companies.json_forms import id_values, json_lines, ratios
+from scripts.companies.output import check_ids
 from scripts.text import counted
-from steps.dataset.columns import LARGEST
+from steps.dataset.arrow import read_numbers
+from steps.tables.header import header_problem, passed_over, picker, quoted
+from steps.tables.open import open_plain, read_utf8
+from steps.tables.records import BadRecord, Block, Record
+from steps.tables.table import Table
 
-BLOCK_LINES = 4000
-_UNWRITABLE = "contains half a character (a lone surrogate), which can't be written to a file"
-_EMPTY = "The portfolio is empty."
+_KINDS = {bool: "true or false", str: "text", list: "a list"}
+
+_KINDS = {bool: "true or false", str: "text", list: "a list"}
 
 
 class Company(NamedTuple):
-    """A valid line.
+    """A company that can be scored.
 
     Attributes
     ----------
     line
-        Its line number, from 1; the header of a CSV file is line 1.
+        The number of its first line, from 1; the header of a CSV file is line 1.
     numbers
         The model's features in its order, as CSV cells.
     kept
@@ -54,227 +56,170 @@ Row = Company | BadLine
 
 @dataclass(frozen=True)
 class Portfolio:
-    """The lines of a portfolio, and the names of the values that are kept next to the result."""
+    """The lines of a portfolio.
+
+    Attributes
+    ----------
+    kept
+        The names of the values that are kept next to the result.
+    passed_over
+        The columns that are used by no model, as text.
+    rows
+        The lines; they are read while the portfolio is open.
+    """
 
     kept: tuple[str, ...]
+    passed_over: str
     rows: Iterator[Row]
 
 
 @contextmanager
-def open_text(stream: IO[bytes], name: str) -> Iterator[TextIO]:
-    """Read a stream as UTF-8 text, decompressed if its name ends in .gz; other bytes are kept unchanged."""
-    packed = name.lower().endswith(".gz")
-    plain: Any = gzip.GzipFile(fileobj=stream) if packed else stream
-    text = io.TextIOWrapper(plain, encoding="utf-8-sig", errors="surrogateescape", newline="")
-    try:
-        yield text
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise CompanyFileError(f"{name} can't be decompressed ({error}).", "Is the file complete?") from error
-    finally:
-        text.close()
-
-
-def read(lines: TextIO, form: Form, features: Sequence[str], keep: Sequence[str] | None) -> Portfolio:
-    """Read a portfolio.
+def open_portfolio(
+    raw: IO[bytes], name: str, features: Sequence[str], keep: Sequence[str] | None
+) -> Iterator[Portfolio]:
+    """Open a portfolio.
 
     Parameters
     ----------
-    lines
-        The text. Each line is one company; CSV cells must not contain line breaks.
-    form
-        CSV with a header and the columns in any order; or JSON Lines, one object of names and values per
-        line, whose ratios may also be in an object `features`.
+    raw
+        The file: CSV with a header and the columns in any order; or JSON Lines, one object of names and
+        values per line, whose ratios may also be in an object `features`.
+    name
+        The file's name, which tells its format.
     features
         The names of the model's features in its order.
     keep
-        Names of values to keep next to the result; None for the first one, unless it is a feature.
+        Names of values to keep next to the result; None for those of `default_ids`.
 
     Raises
     ------
     CompanyFileError
-        If the file is empty, or its header lacks columns.
+        If the file is damaged or empty, or its header lacks columns.
     """
-    for name in keep or ():
-        _check_name(name)
-    return (_read_csv if form is Form.CSV else _read_lines)(lines, features, keep)
-
-
-def _check_name(name: str) -> None:
-    if name in (LINE, *RESULT):
-        raise CompanyFileError(
-            f"{name!r} can't be kept: the result has a column of that name.",
-            "Rename it in the portfolio, or choose another column with --id.",
-        )
-
-
-def _read_csv(lines: TextIO, features: Sequence[str], keep: Sequence[str] | None) -> Portfolio:
-    first = next(lines, "")
-    if not first:
-        raise CompanyFileError(_EMPTY)
-    try:
-        header = [name.strip() for name in _split(first)]
-    except csv.Error as error:
-        raise CompanyFileError(f"The header is not valid CSV: {error}.") from error
-    if keep is None:
-        keep = [] if header[0] in (*features, LINE, *RESULT) else header[:1]
-    problem = header_problem(header, features, keep)
-    if problem:
-        raise CompanyFileError(f"The portfolio {problem}")
-    features_of = picker([header.index(name) for name in features])
-    kept = picker([header.index(name) for name in keep])
-    return Portfolio(tuple(keep), _checked(_csv_rows(lines, len(header), features_of, kept), features))
-
-
-def _csv_rows(
-    lines: TextIO,
-    width: int,
-    features_of: Callable[[list[str]], tuple[str, ...]],
-    kept: Callable[[list[str]], tuple[str, ...]],
-) -> Iterator[Row]:
-    for number, line in enumerate(lines, start=2):
-        text = line.rstrip("\r\n")
-        try:
-            cells = _split(text)
-        except csv.Error as error:
-            yield BadLine(number, "", f"is not valid CSV: {error}")
-            continue
-        if len(cells) == width:
-            yield Company(number, ",".join(features_of(cells)), kept(cells))
-        elif text:
-            yield BadLine(number, "", f"has {counted(len(cells), 'cell')} instead of {width}")
-
-
-def _checked(rows: Iterator[Row], features: Sequence[str]) -> Iterator[Row]:
-    """Yield the rows; companies with invalid numbers become bad lines."""
-    while block := list(islice(rows, BLOCK_LINES)):
-        # Most blocks are valid, and checking a whole block is much faster than checking each line.
-        if _are_good([row.numbers for row in block if isinstance(row, Company)], len(features)):
-            yield from block
+    form = form_of(name)
+    check_ids(keep or ())
+    with table_errors(), open_plain(raw, name, f".{form}") as plain:
+        pieces = read_utf8(plain)
+        if form is Form.CSV:
+            yield _read_csv(Table(pieces, f"The portfolio {name}"), features, keep)
         else:
-            yield from (_check(row, features) if isinstance(row, Company) else row for row in block)
+            yield _read_lines(json_lines(pieces, name), features, keep, name)
 
 
-def _are_good(lines: list[str], width: int) -> bool:
-    """Return whether all cells are numbers; may return False because of an unusual notation."""
-    import pyarrow as pa
-    from pyarrow import csv as arrow_csv
+def _read_csv(table: Table, features: Sequence[str], keep: Sequence[str] | None) -> Portfolio:
+    kept = default_ids(table.header, features) if keep is None else tuple(keep)
+    if problem := header_problem(table.header, features, kept):
+        raise CompanyFileError(f"{table.name} {problem}")
+    reader = _BlockReader(table.header, features, kept)
 
-    names = [str(index) for index in range(width)]
-    text = "\n".join(lines).encode("utf-8", "surrogateescape")
-    if text.startswith(codecs.BOM_UTF8):
-        return False  # Arrow would skip it
-    try:
-        table = arrow_csv.read_csv(
-            pa.BufferReader(text),
-            read_options=arrow_csv.ReadOptions(column_names=names),
-            parse_options=arrow_csv.ParseOptions(quote_char=False),  # cells are already unquoted
-            convert_options=arrow_csv.ConvertOptions(
-                column_types=dict.fromkeys(names, pa.float64()), null_values=[]
-            ),
+    def rows() -> Iterator[Row]:
+        is_empty = True
+        for block in table.blocks():
+            for row in reader.rows(block):
+                is_empty = False
+                yield row
+        if is_empty:
+            raise CompanyFileError(f"{table.name} has a header but no rows.")
+
+    return Portfolio(kept, passed_over(table.header, KNOWN.union(features, kept)), rows())
+
+
+class _BlockReader:
+    """Reads the blocks of a CSV portfolio."""
+
+    def __init__(self, header: Sequence[str], features: Sequence[str], kept: Sequence[str]) -> None:
+        self._width = len(header)
+        self._features = features
+        self._features_of = picker([header.index(name) for name in features])
+        self._kept_of = picker([header.index(name) for name in kept])
+
+    def rows(self, block: Block) -> Iterator[Row]:
+        """Yield the rows of a block."""
+        # Most blocks are valid, and checking a whole block is much faster than checking each cell.
+        rows = [self._row(record) for record in block.records(self._width)]
+        lines = [row.numbers for row in rows if isinstance(row, Company)]
+        if not self._are_good(lines):
+            rows = [self._checked(record) for record in block.records(self._width)]
+        yield from rows
+
+    def _row(self, record: Record | BadRecord) -> Row:
+        if isinstance(record, BadRecord):
+            return BadLine(record.line, "", record.problem)
+        line, cells = record
+        return Company(line, ",".join(self._features_of(cells)), self._kept_of(cells))
+
+    def _are_good(self, lines: Sequence[str]) -> bool:
+        text = "\n".join(lines)
+        # A cell in quotation marks can have a line break, which would end a line of the job's input.
+        if "\r" in text or text.count("\n") >= len(lines):
+            return not lines
+        return read_numbers(text.encode(), len(lines), self._features, self._features) is not None
+
+    def _checked(self, record: Record | BadRecord) -> Row:
+        if isinstance(record, BadRecord):
+            return BadLine(record.line, "", record.problem)
+        cells = self._features_of(record.cells)
+        problems = [
+            (name, f"{problem}: {quoted(cell)}" if cell.strip() else problem)
+            for name, cell in zip(self._features, cells, strict=True)
+            if (problem := number_problem(cell))
+        ]
+        good = Company(record.line, ",".join(map(str.strip, cells)), self._kept_of(record.cells))
+        return _bad_line(record.line, problems) or good
+
+
+def _bad_line(line: int, problems: Sequence[tuple[str, str]]) -> BadLine | None:
+    if not problems:
+        return None
+    (name, problem), count = problems[0], len(problems) - 1
+    more = f" (and {counted(count, 'more column')} {'is' if count == 1 else 'are'} wrong)" if count else ""
+    return BadLine(line, name, problem + more)
+
+
+def _read_lines(
+    lines: Iterator[tuple[int, bytes]], features: Sequence[str], keep: Sequence[str] | None, name: str
+) -> Portfolio:
+    first = next(lines, None)
+    if first is None:
+        raise CompanyFileError(f"The portfolio {name} is empty.")
+    company = parsed(first[1])
+    if keep is None and not (isinstance(company, dict) and company):
+        raise CompanyFileError(
+            f"The first line of the portfolio {name} is not a JSON object of names and values, such as "
+            '{"id": "A-17", "Debt ratio %": 0.4, …}.'
         )
-    except pa.ArrowInvalid:
-        return False
-    # If a column has a NaN, its maximum is NaN, and this comparison is False.
-    return len(table) == len(lines) and all(
-        abs(column.to_numpy()).max() <= LARGEST for column in table.itercolumns()
-    )
+    kept = json_ids(company, keep, features)
+
+    def rows() -> Iterator[Row]:
+        yield _json_row(*first, features, kept)
+        for number, line in lines:
+            yield _json_row(number, line, features, kept)
+
+    return Portfolio(kept, "", rows())
 
 
-def _check(row: Company, features: Sequence[str]) -> Row:
-    cells = row.numbers.split(",")
-    if len(cells) != len(features):
-        return BadLine(row.line, "", "has a comma in a number")
-    found = [
-        (name, wrong) for name, cell in zip(features, cells, strict=True) if (wrong := number_problem(cell))
-    ]
-    if not found:
-        return row
-    name, problem = found[0]
-    return BadLine(row.line, name, problem + _and_more(len(found) - 1, "wrong"))
-
-
-def _and_more(count: int, state: str) -> str:
-    return f" (and {counted(count, 'more column')} {'is' if count == 1 else 'are'} {state})" if count else ""
-
-
-def _read_lines(lines: TextIO, features: Sequence[str], keep: Sequence[str] | None) -> Portfolio:
-    first = lines.readline()
-    if not first:
-        raise CompanyFileError(_EMPTY)
-    if keep is None:
-        try:
-            name = next(iter(json.loads(first).keys()))
-        except (ValueError, AttributeError, StopIteration, RecursionError):
-            raise CompanyFileError(
-                "The first line is not a JSON object of names and values, such as "
-                '{"id": "A-17", "Debt ratio %": 0.4, …}.'
-            ) from None
-        keep = [] if name in (*features, "features", LINE, *RESULT) else [name]
-        if not _is_writable(name):
-            raise CompanyFileError(f"The name {name!r} {_UNWRITABLE}.")
-    else:
-        _check_kept(first, features, keep)
-    return Portfolio(tuple(keep), _checked(_json_rows(first, lines, features, keep), features))
-
-
-def _check_kept(first: str, features: Sequence[str], keep: Sequence[str]) -> None:
-    """Raise an error if the first line lacks a name; every result would lack its value."""
-    with suppress(ValueError, RecursionError):  # such a first line becomes a bad line
-        given = json.loads(first)
-        for name in keep if isinstance(given, dict) else ():
-            if name not in given:
-                raise CompanyFileError(f"The first line {unknown_name(name, given, features)}")
-
-
-def _json_rows(first: str, lines: TextIO, features: Sequence[str], keep: Sequence[str]) -> Iterator[Row]:
-    for number, line in enumerate(chain([first], lines), start=1):
-        if not line.strip():
-            continue
-        try:
-            given = json.loads(line, object_pairs_hook=_unique)
-        except (ValueError, RecursionError) as error:
-            yield BadLine(number, "", f"is not JSON: {error}")
-            continue
-        if not isinstance(given, dict):
-            yield BadLine(number, "", "is not a JSON object of names and values")
-            continue
-        inner = given.get("features")
-        named = inner if isinstance(inner, dict) else given
-        ratios = {name.strip(): value for name, value in named.items()}
-        missing = [name for name in features if name not in ratios]
-        if missing:
-            yield BadLine(number, missing[0], f"is missing{_and_more(len(missing) - 1, 'missing')}")
-            continue
-        kept = tuple(given.get(name) for name in keep)
-        if not all(map(_is_writable, kept)):
-            yield BadLine(number, "", _UNWRITABLE)
-            continue
-        yield Company(number, ",".join(_text(ratios[name]) for name in features), kept)
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    unique = dict(pairs)
-    if len(unique) < len(pairs):
-        raise ValueError("a name occurs more than once")
-    return unique
-
-
-def _text(value: Any) -> str:
-    """Return a JSON value as a cell; values that are not numbers become invalid cells."""
-    if type(value) in (int, float):
-        return repr(value)
-    return "" if value is None else type(value).__name__
-
-
-def _is_writable(value: Any) -> bool:
-    """Return whether a value can be written to a file; JSON may contain lone surrogates, which can't."""
+def _json_row(number: int, line: bytes, features: Sequence[str], kept: Sequence[str]) -> Row:
+    company = parsed(line)
     try:
-        json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:
-        return False
-    return True
+        if isinstance(company, ValueError):
+            raise company
+        if not isinstance(company, dict):
+            return BadLine(number, "", "is not a JSON object of names and values")
+        ids = id_values(company, kept)
+        values = ratios(company, features, kept)
+    except ValueError as error:
+        return BadLine(number, "", str(error))
+    problems = [(name, problem) for name, value in values.items() if (problem := _value_problem(value))]
+    return _bad_line(number, problems) or Company(number, ",".join(map(repr, values.values())), ids)
 
 
-def _split(line: str) -> list[str]:
-    text = line.rstrip("\r\n")
-    return next(csv.reader([text], strict=True)) if '"' in text else text.split(",")
+def _value_problem(value: Any) -> str:
+    """Return what is wrong with a JSON value; numbers follow the same rule as those of a CSV file."""
+    if value is None:
+        return "is empty"
+    if type(value) not in (int, float):
+        return f"is not a number: it is {_KINDS.get(type(value), 'an object')}"
+    try:
+        return value_problem(float(value))
+    except OverflowError:
+        return "is not a finite number"

@@ -3,37 +3,11 @@
 import csv
 import json
 from collections.abc import Callable, Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, TextIO
 
-from scripts.companies.header import CompanyFileError
-
-# The columns of a result: the line number, the kept values, and these.
-LINE = "line"
-RESULT = ("prediction", "probability_bankrupt", "risk_level")
-
-
-class Form(StrEnum):
-    """The format of a portfolio or a result."""
-
-    CSV = "csv"
-    LINES = "jsonl"
-
-
-def form_of(name: str) -> Form:
-    """Return the format that a file's name ends in.
-
-    Raises
-    ------
-    CompanyFileError
-        If the name has another ending.
-    """
-    plain = name.lower().removesuffix(".gz")
-    for form in Form:
-        if plain.endswith(f".{form}"):
-            return form
-    raise CompanyFileError(f"{name} must end in .csv or .jsonl, or in one of them with .gz.")
+from scripts.companies.forms import Form
+from scripts.companies.output import LINE, RESULT, safe_cell
 
 
 def errors_location(target: str) -> str:
@@ -42,12 +16,12 @@ def errors_location(target: str) -> str:
 
 
 def open_for_writing(path: Path) -> TextIO:
-    """Open a file for writing UTF-8 text; bytes of the portfolio that are not UTF-8 are written unchanged."""
-    return path.open("w", encoding="utf-8", errors="surrogateescape", newline="")
+    """Open a file for writing UTF-8 text."""
+    return path.open("w", encoding="utf-8", newline="")
 
 
 def result_writer(
-    form: Form, target: TextIO, kept: Sequence[str]
+    form: Form, target: TextIO, kept: Sequence[str], version: str
 ) -> Callable[[Sequence[Any], Sequence[str]], None]:
     """Return a function that writes one result.
 
@@ -55,27 +29,24 @@ def result_writer(
     ----------
     kept
         Names of the values that are kept next to the result.
+    version
+        The version that scored the portfolio.
 
     Returns
     -------
     callable
-        Takes the line number with the kept values, and the text of each column in `RESULT`.
+        Takes the line number with the kept values, and the prediction, probability and risk level as text.
     """
     names = [LINE, *kept]
     if form is Form.CSV:
         writer = csv.writer(target, lineterminator="\n")
-        writer.writerow([*names, *RESULT])
-        return lambda values, cells: writer.writerow([*map(_as_cell, values), *cells])
+        writer.writerow([*map(safe_cell, names), *RESULT])
+        return lambda values, cells: writer.writerow([*map(safe_cell, values), *cells, version, ""])
 
     def write(values: Sequence[Any], cells: Sequence[str]) -> None:
         prediction, probability, level = cells
-        result = zip(RESULT, (int(float(prediction)), float(probability), level), strict=True)
-        row = dict(zip(names, values, strict=True)) | dict(result)
+        figures = (int(float(prediction)), float(probability), level, version)
+        row = dict(zip(names, values, strict=True)) | dict(zip(RESULT, figures, strict=False))
         target.write(json.dumps(row, ensure_ascii=False) + "\n")
 
     return write
-
-
-def _as_cell(value: Any) -> Any:
-    """Return a value of JSON Lines as a CSV cell: text and numbers as they are, the rest as JSON."""
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, bool | dict | list) else value

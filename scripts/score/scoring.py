@@ -18,11 +18,13 @@ from scripts.aws import files
 from scripts.aws.failures import unless_changed
 from scripts.aws.session import Aws
 from scripts.aws.transform_jobs import ENDED, last_log_lines, stop
-from scripts.companies.header import CompanyFileError
+from scripts.companies.errors import CompanyFileError
+from scripts.companies.forms import Form, form_of
+from scripts.companies.output import safe_cell
 from scripts.score.model import Model, ScoringError
 from scripts.score.parts import Parts
-from scripts.score.portfolio import BadLine, Company, Row, open_text, read
-from scripts.score.results import errors_location, form_of, open_for_writing, result_writer
+from scripts.score.portfolio import BadLine, Company, Row, open_portfolio
+from scripts.score.results import errors_location, open_for_writing, result_writer
 from scripts.scratch import make_folder
 from scripts.text import counted
 
@@ -34,9 +36,9 @@ class Order:
     Attributes
     ----------
     source, target
-        Paths or S3 URIs that end in .csv or .jsonl; the source may also end in .gz.
+        Paths or S3 URIs that end in .csv or .jsonl; the source may be compressed (.gz, .xz, .zip).
     keep
-        See `scripts.score.portfolio.read`.
+        See `scripts.score.portfolio.open_portfolio`.
     name
         Name of the job and its model; new for every run.
     role_arn
@@ -60,6 +62,8 @@ class Summary:
     ----------
     bad
         Number of lines that could not be scored.
+    passed_over
+        The columns that are used by no model, as text.
     errors
         Location of the list of bad lines; None if there are none.
     warning
@@ -70,6 +74,7 @@ class Summary:
 
     scored: int = 0
     bad: int = 0
+    passed_over: str = ""
     levels: Counter[str] = field(default_factory=Counter)
     errors: str | None = None
     warning: str | None = None
@@ -114,7 +119,7 @@ def _check(aws: Aws, order: Order, model: Model) -> None:
     """Raise an error if the portfolio can't be scored as ordered."""
     form_of(order.source)
     form_of(order.target)
-    if order.target.lower().endswith(".gz"):
+    if not order.target.lower().endswith(tuple(Form)):
         raise CompanyFileError(f"The result {order.target} can't be compressed; name another file.")
     for written in (order.target, errors_location(order.target)):
         if files.is_same(order.source, written):
@@ -151,8 +156,6 @@ class _Scoring:
             raise ScoringError(
                 f"No company can be scored: {counted(summary.bad, 'bad line')}, the first: "
                 f"{self._first_problem}."
-                if summary.bad
-                else f"{self._order.source} contains no companies."
             )
         with self._timed("transform"):
             self._transform()
@@ -175,14 +178,14 @@ class _Scoring:
 
     def _prepare(self) -> None:
         """Upload the valid lines, and list the bad ones."""
-        source = self._order.source
+        order, name = self._order, files.file_name(self._order.source)
         with (
-            files.open_stream(self._aws, source) as raw,
-            open_text(raw, files.file_name(source)) as text,
+            files.open_stream(self._aws, order.source) as raw,
+            open_portfolio(raw, name, self._model.features, order.keep) as portfolio,
             open_for_writing(self._errors) as errors,
         ):
-            portfolio = read(text, form_of(source), self._model.features, self._order.keep)
             self._kept = portfolio.kept
+            self._summary.passed_over = portfolio.passed_over
             companies = self._without_bad_lines(portfolio.rows, csv.writer(errors, lineterminator="\n"))
             # Closing it waits for running uploads, so that clean_up finds all of them.
             with closing(self._parts.upload(companies)) as uploaded:
@@ -196,7 +199,7 @@ class _Scoring:
             if isinstance(row, Company):
                 yield row
                 continue
-            errors.writerow(row)
+            errors.writerow(map(safe_cell, row))
             if not self._summary.bad:
                 words = (f"line {row.line}", row.column, row.problem)
                 self._first_problem = " ".join(filter(None, words))
@@ -261,7 +264,7 @@ class _Scoring:
         summary, target = self._summary, self._order.target
         result = self._scratch / "result"
         with open_for_writing(result) as file:
-            write = result_writer(form_of(target), file, self._kept)
+            write = result_writer(form_of(target), file, self._kept, str(self._model.version))
             for part in self._parts.results():
                 for (line, values), cells in part:
                     write([line, *values], cells)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from scripts.errors import UsageError
 
@@ -18,6 +22,21 @@ def console(*, stderr: bool = False) -> Console:
     from rich.console import Console
 
     return Console(stderr=stderr, highlight=False)
+
+
+@contextmanager
+def utf8_output() -> Iterator[TextIO]:
+    """Open standard output for data: UTF-8, whatever the terminal's encoding is."""
+    buffer = getattr(sys.stdout, "buffer", None)
+    if buffer is None:
+        yield sys.stdout
+        return
+    sys.stdout.flush()
+    stream = io.TextIOWrapper(buffer, encoding="utf-8", newline="", line_buffering=sys.stdout.isatty())
+    try:
+        yield stream
+    finally:
+        stream.detach()  # leaves standard output open
 
 
 def show(text: str, *, stderr: bool = False, wrap: bool = True) -> None:

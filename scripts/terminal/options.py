@@ -26,6 +26,22 @@ DataOption = Annotated[
         "--data", help="Data file (.csv, .csv.gz, .csv.xz or .zip). Default: the downloaded UCI file."
     ),
 ]
+DataArgument = Annotated[Path | None, typer.Argument(metavar="[FILE]", help="Data file; the same as --data.")]
+IdOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--id",
+        help="Column to copy to the result; can be repeated. Default: firm_id, or else the first column "
+        "unless it is a ratio or the target.",
+    ),
+]
+
+
+def chosen_data(argument: Path | None, option: Path | None) -> Path | None:
+    """Return the data file that was given as an argument or as an option; raise a UsageError if as both."""
+    if argument is not None and option is not None:
+        raise UsageError(f"The data file is given twice: {argument} and --data {option}.")
+    return option if argument is None else argument
 
 
 @dataclass
@@ -121,13 +137,17 @@ def parse_parameters(options: Sequence[str] | None, example: str) -> dict[str, s
     Raises
     ------
     UsageError
-        If one has no equals sign; the message shows the example.
+        If one has no equals sign, or a name is given twice; the message shows the example.
     """
-    parameters = {}
+    parameters: dict[str, str] = {}
     for option in options or ():
         name, equals, value = option.partition("=")
         if not equals or not name:
             raise UsageError(f"--parameter takes Name=Value, for example {example}; given: {option!r}.")
+        if name in parameters:
+            raise UsageError(
+                f"--parameter {name} is given twice: {parameters[name]!r} and {value!r}. Give it once."
+            )
         parameters[name] = value
     return parameters
 

@@ -13,7 +13,7 @@ from scripts.terminal.tables import table
 from scripts.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from rich.console import Console
 
@@ -28,9 +28,10 @@ _COLOURS = dict(zip(LEVELS, ("green", "yellow", "red"), strict=True))
 class TableOutput:
     """A table of all companies, or of the riskiest if there are many; only those are kept in memory."""
 
-    def __init__(self, stream: TextIO, unit: str) -> None:
+    def __init__(self, stream: TextIO, unit: str, ids: Sequence[str] = ()) -> None:
         self._stream = stream
         self._unit = unit
+        self._ids = ids
         self._count = 0
         self._first: list[Result] = []
         self._riskiest: list[tuple[float, int, Result]] = []
@@ -60,13 +61,15 @@ class TableOutput:
         if self._count > MOST_LISTED:
             results = [result for *_, result in sorted(self._riskiest, reverse=True)]
             out.print(f"The {RISKIEST} riskiest of {self._count:,} companies; --output FILE writes all:\n")
-        shown = table((self._unit, "right"), ("bankrupt", "right"), "risk", ("prediction", "right"))
+        names = [plain(name) for name in self._ids]
+        shown = table((self._unit, "right"), *names, ("bankrupt", "right"), "risk", ("prediction", "right"))
         if any("explanation" in (result.prediction or {}) for result in results):
             shown.add_column("largest effects, in log-odds")
         for result in results:
             answer = result.prediction or {}
             shown.add_row(
                 str(result.number),
+                *(plain("" if value is None else str(value)) for value in result.ids),
                 _percent(answer["probability"]["bankrupt"]),
                 _coloured(answer["risk_level"]),
                 str(answer["prediction"]),

@@ -5,8 +5,6 @@ TARGET = "Bankrupt?"
 FIRM_ID = "firm_id"
 # How many ratios SelectFeatures selects unless the parameter FeatureCount says otherwise.
 FEATURE_COUNT = 50
-# Far above any ratio, and small enough that the squares in scaling stay finite.
-LARGEST = 1e150
 
 # In the order of the file, with its misspelling. Everything that orders columns uses this order.
 RATIOS = (

@@ -25,7 +25,7 @@ from local_aws.server import LocalAws
 from scripts.aws.files import FileError
 from scripts.aws.session import Aws, connect, use_local_aws
 from scripts.cli import app
-from scripts.companies.header import CompanyFileError
+from scripts.companies.errors import CompanyFileError
 from scripts.deploy import outputs
 from scripts.deploy.teardown import destroy
 from scripts.model.archives import ArchiveError
@@ -146,14 +146,14 @@ def test_results_are_in_order_with_their_ids_and_bad_lines_are_listed(
     summary = run(aws, str(source), str(target), seen)
     # THEN each good line has its result, in order, with its kept value
     good = [number for number in range(100) if number not in (40, 70)]
-    expected = [f'{number + 2},"Ärzte, {number}",0,{number / 1000},low' for number in good]
+    expected = [f'{number + 2},"Ärzte, {number}",0,{number / 1000},low,1,' for number in good]
     assert target.read_text().splitlines() == [
-        "line,name,prediction,probability_bankrupt,risk_level",
+        "line,name,prediction,probability_bankrupt,risk_level,model_version,error",
         *expected,
     ]
     # AND the bad lines are listed next to the result
     assert (tmp_path / "out.errors.csv").read_text() == (
-        "line,column,problem\n42,a,is not a number\n72,,has 2 cells instead of 3\n"
+        "line,column,problem\n42,a,is not a number: 'much'\n72,,has 2 cells instead of 3\n"
     )
     assert (summary.scored, summary.bad, summary.levels) == (98, 2, {"low": 98})
     assert [step for step in seen if step[1] == step[2]][-1] == ("collect", 98, 98)
@@ -174,17 +174,21 @@ def test_json_lines_are_read_from_and_written_to_s3(aws: Aws, register: Callable
         "prediction": 1,
         "probability_bankrupt": 0.75,
         "risk_level": "high",
+        "model_version": "1",
     }
     errors = aws.client("s3").get_object(Bucket=bucket, Key="out/result.errors.csv")["Body"].read()
-    assert errors.decode().splitlines()[1] == "2,b,is missing (and 1 more column is missing)"
+    assert errors.decode().splitlines()[1] == "2,,'b' is missing (and 1 more)"
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         ("id,a,b\n1,0.5,500\n", "ended as Failed: AlgorithmError: See job logs"),
-        ("id,a,b\n1,0.5,x\n", "No company can be scored: 1 bad line, the first: line 2 b is not a number"),
-        ("id,a,b\n", "contains no companies"),
+        (
+            "id,a,b\n1,0.5,x\n",
+            "No company can be scored: 1 bad line, the first: line 2 b is not a number: 'x'",
+        ),
+        ("id,a,b\n", "has a header but no rows"),
     ],
 )
 def test_if_nothing_can_be_scored_nothing_is_left(
@@ -193,7 +197,7 @@ def test_if_nothing_can_be_scored_nothing_is_left(
     register("Approved")
     source, target = tmp_path / "in.csv", tmp_path / "out.csv"
     source.write_text(content)
-    with pytest.raises(ScoringError, match=message):
+    with pytest.raises((ScoringError, CompanyFileError), match=message):
         run(aws, str(source), str(target))
     assert left_over(aws) == ([], [])
     assert not target.exists()
@@ -230,8 +234,8 @@ def test_a_result_that_can_not_be_delivered_is_kept_on_this_machine(
         score(aws, order, choose_model(aws, None), take)
     # THEN both are complete where the error says
     kept, kept_errors = (Path(found) for found in re.findall(r"It is kept as (\S+)\.", str(failed.value)))
-    assert kept.read_text().splitlines()[1:] == ["2,C1,1,0.75,high"]
-    assert kept_errors.read_text().splitlines()[1:] == ["3,a,is not a number"]
+    assert kept.read_text().splitlines()[1:] == ["2,C1,1,0.75,high,1,"]
+    assert kept_errors.read_text().splitlines()[1:] == ["3,a,is not a number: 'x'"]
     assert kept.parent.stat().st_mode & 0o077 == 0
     # AND there are no partial files, and nothing remains in the account
     assert list(tmp_path.glob("*.partial")) == []

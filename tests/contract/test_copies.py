@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 from deploy_model import publication, registry, serving
+from hypothesis import given
+from hypothesis import strategies as st
 from predict_api import contract as api_contract
+from predict_api import numbers as api_numbers
 from predict_api import schemas, validation
 from support.repository import ROOT
 
 import inference
-from inference import explain, request
+from inference import explain, numbers, request
 from inference.forward import FAMILIES
 from local_aws.base.clients import client_environment
 from local_aws.cloudformation.template import Template
@@ -44,6 +47,8 @@ COPIES: dict[str, list[Any]] = {
         deployment.NO_CHAMPION.rpartition("/")[0],
     ],
     "default of FeatureCount": [parameters.FEATURE_COUNT, columns.FEATURE_COUNT],
+    "largest FeatureCount": [parameters.RANGES["FeatureCount"][1], len(columns.RATIOS)],
+    "largest RandomSeed": [parameters.RANGES["RandomSeed"][1], select_features.LARGEST_SEED],
     "values of Estimator": [parameters.ESTIMATORS, list(recipes.ESTIMATORS)],
     "values of Resampler": [parameters.RESAMPLERS, list(resample.RESAMPLERS)],
     "values of RegisterCandidate": [parameters.CANDIDATES, list(evaluate.CHOICES)],
@@ -53,6 +58,7 @@ COPIES: dict[str, list[Any]] = {
     "hashes of the UCI file": [known_files.UCI_SHA256, data_file.UCI_SHA256],
     "file name of the sample data": [known_files.SAMPLE_FILE_NAME, data_file.SAMPLE_FILE_NAME],
     "extensions of data files": [reader.EXTENSIONS, data_file.FORMATS],
+    "largest number": [numbers.LARGEST, api_numbers.LARGEST],
     "companies in one request": [validation.MAX_COMPANIES, predictions.CHUNK_ROWS, LIST["maxItems"]],
     "companies that can be explained at once": [
         validation.MAX_EXPLAINED,
@@ -105,3 +111,9 @@ def test_the_command_line_uses_the_credentials_of_local_aws() -> None:
 def test_every_exported_stage_has_a_forward_pass() -> None:
     kinds = re.findall(r'"kind": "([^"]+)"', inspect.getsource(served))
     assert set(kinds) == set(FAMILIES)
+
+
+@given(values=st.lists(st.floats(), max_size=5))
+def test_the_container_and_the_function_accept_the_same_numbers(values: list[float]) -> None:
+    accepted = all(not numbers.value_problem(value) for value in values)
+    assert numbers.are_in_range(values) is api_numbers.are_in_range(values) is accepted

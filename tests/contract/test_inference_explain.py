@@ -110,7 +110,7 @@ def test_each_company_has_its_own_explanation_and_the_same_prediction(model: inf
 
 def test_effects_are_finite_even_if_the_score_is_not(model: inference.Model) -> None:
     # GIVEN a profit that alone takes the probability from nearly 0 to 1
-    company = [1.0, 300.0, 3.0, 4.0, 1.7e308, 0.0, 7.0]
+    company = [1.0, 300.0, 3.0, 4.0, 1e150, 0.0, 7.0]
     (profit,) = explanation(model, company)
     # THEN the effect is limited to log-odds of 700, where the probability is exactly 1
     at_median = 2 * (0.5 * 1 - 300 + 0.25 * 3 + 2 * 5) + 1

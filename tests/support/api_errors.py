@@ -177,8 +177,8 @@ CASES = [
     Case(
         415,
         "unsupported_media_type",
-        "The Content-Type is missing, not JSON or not UTF-8.",
-        "Send `Content-Type: application/json`.",
+        "The Content-Type is missing, not JSON or not UTF-8; or the body is compressed.",
+        "Send `Content-Type: application/json`, and no Content-Encoding.",
         body="0.5,0.25,1000,3",
         content_type="text/csv",
     ),
@@ -238,8 +238,8 @@ CASES = [
     Case(
         503,
         "endpoint_unavailable",
-        "The model is paused, or is being deployed for the first time.",
-        "Wait for the time in Retry-After.",
+        "The model is paused, is being deployed for the first time, or was withdrawn.",
+        "Wait for the time in Retry-After. If it lasts, ask the operator: no version may be approved.",
         arrange=_fails(client_error("ValidationError")),
         headers=("Retry-After",),
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from typing import Any
 
@@ -40,6 +41,19 @@ def test_base64_bodies_are_decoded(api: Api) -> None:
     assert api.call("POST", "/predict", json.dumps({"data": NUMBERS}).encode(), headers).status == 200
     reply = api.call("POST", "/predict", b'{"data": "\xff"}', headers)
     assert (reply.status, reply.code) == (400, "invalid_json")
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "gzip, identity"])
+def test_compressed_bodies_are_rejected(api: Api, encoding: str) -> None:
+    headers = {"Content-Type": "application/json", "content-encoding": encoding}
+    reply = api.call("POST", "/predict", gzip.compress(json.dumps({"data": NUMBERS}).encode()), headers)
+    assert (reply.status, reply.code) == (415, "unsupported_media_type")
+    assert f"The Content-Encoding '{encoding}' is not supported" in reply.json["error"]["message"]
+
+
+def test_a_body_in_its_identity_is_accepted(api: Api) -> None:
+    headers = {"Content-Type": "application/json", "Content-Encoding": "identity"}
+    assert api.call("POST", "/predict", json.dumps({"data": NUMBERS}).encode(), headers).status == 200
 
 
 @pytest.mark.parametrize(
@@ -112,15 +126,20 @@ def test_a_body_that_is_too_large_is_rejected(api: Api) -> None:
             },
         ),
         (
-            '{"data": [NaN, Infinity, -Infinity, 1e999]}',
+            '{"data": [NaN, Infinity, -Infinity, 1e151]}',
             {
-                ("data", position): f"must be finite and within ±1.7976931348623157e308 ({NAMES[position]})"
+                ("data", position): f"must be finite and within ±1e+150 ({NAMES[position]})"
                 for position in range(4)
             },
         ),
         (
             f'{{"data": [1, 2, 3, {"9" * 5000}]}}',
-            {("data", 3): f"must be finite and within ±1.7976931348623157e308 ({NAMES[3]})"},
+            {("data", 3): f"must be finite and within ±1e+150 ({NAMES[3]})"},
+        ),
+        ("[1, 2, 3, 4]", {(): 'is a list of single values; for one company send {"data": [numbers]}'}),
+        (
+            json.dumps(dict.fromkeys(NAMES, 1)),
+            {(): 'has features at its top level; put them under "features": {"features": {…}}'},
         ),
         (
             '{"data": [1, 2, "3", 4, null]}',

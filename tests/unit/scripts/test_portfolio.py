@@ -5,21 +5,22 @@ from __future__ import annotations
 import gzip
 import io
 import re
+from dataclasses import replace
 
 import pytest
 
-from scripts.companies.header import CompanyFileError
-from scripts.score.portfolio import BadLine, Company, Portfolio, open_text, read
-from scripts.score.results import Form, form_of, result_writer
+from scripts.companies.errors import CompanyFileError
+from scripts.companies.forms import Form, form_of
+from scripts.score.portfolio import BadLine, Company, Portfolio, open_portfolio
+from scripts.score.results import result_writer
 
 FEATURES = ("Debt ratio %", "ROA(C)")
 
 
 def portfolio(content: str | bytes, form: Form = Form.CSV, keep: list[str] | None = None) -> Portfolio:
     encoded = content.encode() if isinstance(content, str) else content
-    with open_text(io.BytesIO(encoded), "p.csv") as lines:
-        found = read(lines, form, FEATURES, keep)
-        return Portfolio(found.kept, iter(list(found.rows)))
+    with open_portfolio(io.BytesIO(encoded), f"p.{form}", FEATURES, keep) as found:
+        return replace(found, rows=iter(list(found.rows)))
 
 
 def test_columns_may_be_in_any_order_and_the_first_is_kept() -> None:
@@ -41,16 +42,15 @@ def test_kept_columns_can_be_chosen_and_a_feature_is_not_kept_by_default() -> No
     ("line", "column", "problem"),
     [
         ("a,,1", "ROA(C)", "is empty"),
-        ("a,1,one", "Debt ratio %", "is not a number"),
-        ("a,1_0,1", "ROA(C)", "is not a number"),
-        ("a,١,1", "ROA(C)", "is not a number"),
-        ("a,nan,1", "ROA(C)", "is not a finite number"),
-        ("a,1,1e999", "Debt ratio %", "is not a finite number"),
-        ("a,-1e200,1e200", "Debt ratio %", "is beyond ±1e+150 (and 1 more column is wrong)"),
-        ('a,"1,5",2', "", "has a comma in a number"),
-        ('a,"""1""",2', "ROA(C)", "is not a number"),
+        ("a,1,one", "Debt ratio %", "is not a number: 'one'"),
+        ("a,1_0,1", "ROA(C)", "is not a number: '1_0'"),
+        ("a,nan,1", "ROA(C)", "is not a finite number: 'nan'"),
+        ("a,1,1e999", "Debt ratio %", "is not a finite number: '1e999'"),
+        ("a,-1e200,1e200", "Debt ratio %", "is beyond ±1e+150: '1e200' (and 1 more column is wrong)"),
+        ('a,"1,5",2', "ROA(C)", "is not a number: it has a decimal comma; write 1,5 as 1.5: '1,5'"),
+        ('a,"""1""",2', "ROA(C)", "is not a number: '\"1\"'"),
         ("a,1", "", "has 2 cells instead of 3"),
-        ('"a,1,1', "", "is not valid CSV: unexpected end of data"),
+        ('"a,1,1', "", "has a quotation mark that is never closed"),
     ],
 )
 def test_a_bad_line_is_reported_by_line_number_and_the_others_are_read(
@@ -65,19 +65,39 @@ def test_cells_that_only_a_csv_reader_accepts_as_numbers_are_bad(cell: str) -> N
     # GIVEN a cell that Arrow's CSV reader accepts as a number
     found = list(portfolio(f"Debt ratio %,ROA(C)\n{cell},1\n2,3\n").rows)
     # THEN its line is bad, as the model's container does not accept it
-    assert found == [BadLine(2, "Debt ratio %", "is not a number"), Company(3, "2,3", ())]
+    assert [(type(row), row.line) for row in found] == [(BadLine, 2), (Company, 3)]
 
 
-def test_bytes_that_are_not_utf8_may_be_kept() -> None:
-    found = list(portfolio(b"id,ROA(C),Debt ratio %\n\xff,1,2\nb,\xff,2\n").rows)
-    assert found[0] == Company(2, "2,1", (b"\xff".decode(errors="surrogateescape"),))
-    assert found[1] == BadLine(3, "ROA(C)", "is not a number")
+def test_an_id_over_two_lines_is_kept_whole() -> None:
+    found = list(portfolio('id,ROA(C),Debt ratio %\n"a\r\nKG","1\n",2\nb,3,4\n').rows)
+    assert found == [Company(2, "2,1", ("a\r\nKG",)), Company(5, "4,3", ("b",))]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("id,ROA(C),Debt ratio %\nä,1,2\n".encode("latin-1"), "p.csv is not UTF-8 text: line 2 has the byte"),
+        ("id;ROA(C)\n".encode("utf-16-le"), "looks like UTF-16 without a byte order mark"),
+    ],
+)
+def test_text_in_another_encoding_is_an_error(content: bytes, message: str) -> None:
+    with pytest.raises(CompanyFileError, match=message):
+        portfolio(content)
+
+
+def test_utf16_is_read() -> None:
+    found = portfolio("id,ROA(C),Debt ratio %\nä,1,2\n".encode("utf-16"))
+    assert list(found.rows) == [Company(2, "2,1", ("ä",))]
+
+
+def test_columns_that_no_model_uses_are_named() -> None:
+    header = "id,Index,ROA(C),Debt ratio %,Bankrupt?,Tax rate (A),"
+    assert portfolio(f"{header}\nA,1,2,3,0,4,\n").passed_over == "'Index', '(unnamed)'"
 
 
 @pytest.mark.parametrize(
     ("header", "message"),
     [
-        ("", "The portfolio lacks 2 of the model's 2 columns: 'Debt ratio %', 'ROA(C)'. .* it has 0 columns"),
         ("id,ROA(C)", "lacks 1 of the model's 2 columns: 'Debt ratio %'. .* it has 2 columns"),
         ("id, ROA(C),Dept Ratio %", "'Debt ratio %' (the file has 'Dept Ratio %')"),
         ("Debt ratiö %,ROA(C)", "'Debt ratio %' (the file has 'Debt ratiö %')"),
@@ -87,7 +107,7 @@ def test_bytes_that_are_not_utf8_may_be_kept() -> None:
         ("id,ROA(C),ROA(C),Debt ratio %", "has more than one column 'ROA(C)'; each name must be unique"),
         (
             "id,ROA(C),name,Debt ratio %",
-            "no column 'year'; it has 'id', 'name', 'ROA(C)', 'Debt ratio %'.",
+            "has no column 'year'; it has 'id', 'name', 'ROA(C)', 'Debt ratio %'.",
         ),
     ],
 )
@@ -96,7 +116,7 @@ def test_the_problem_of_a_header_is_described(header: str, message: str) -> None
         portfolio(f"{header}\n1,2,3\n", keep=["year"])
 
 
-@pytest.mark.parametrize("form", Form)
+@pytest.mark.parametrize("form", [Form.CSV, Form.LINES])
 def test_an_empty_portfolio_is_an_error(form: Form) -> None:
     with pytest.raises(CompanyFileError, match="is empty"):
         portfolio("", form)
@@ -110,7 +130,7 @@ def test_a_wide_header_is_only_listed_in_part() -> None:
 
 def test_a_name_that_json_lines_lack_is_an_error() -> None:
     line = '{"id": 1, "ROA(C)": 1, "Debt ratio %": 2}\n'
-    with pytest.raises(CompanyFileError, match="The first line has no column 'ID'; it has 'id', "):
+    with pytest.raises(CompanyFileError, match="The first company has no column 'ID'; it has 'id', "):
         portfolio(line, Form.LINES, keep=["ID"])
     # An invalid first line is a bad line like any other.
     found = portfolio("{\n" + line, Form.LINES, keep=["id"])
@@ -144,9 +164,12 @@ def test_kept_values_of_json_lines_do_not_change() -> None:
 @pytest.mark.parametrize(
     ("line", "column", "problem"),
     [
-        ('{"id": 1, "ROA(C)": 1}', "Debt ratio %", "is missing"),
-        ('{"ROA(C)": "1", "Debt ratio %": 1}', "ROA(C)", "is not a number"),
-        ('{"ROA(C)": true, "Debt ratio %": 1}', "ROA(C)", "is not a number"),
+        ('{"id": 1, "ROA(C)": 1}', "", "'Debt ratio %' is missing"),
+        ('{"ROA(C)": "1", "Debt ratio %": 1}', "ROA(C)", "is not a number: it is text"),
+        ('{"ROA(C)": true, "Debt ratio %": 1}', "ROA(C)", "is not a number: it is true or false"),
+        ('{"ROA(C)": 1e200, "Debt ratio %": 1}', "ROA(C)", "is beyond ±1e+150"),
+        ('{"ROA(C)": 1, " ROA(C)": 2, "Debt ratio %": 1}', "", "'ROA(C)' is given more than once"),
+        ('{"ROA(C)": ', "", "is not JSON: Expecting value: line 1 column 12 (char 11)"),
         ('{"ROA(C)": null, "Debt ratio %": 1}', "ROA(C)", "is empty"),
         ('{"ROA(C)": NaN, "Debt ratio %": 1}', "ROA(C)", "is not a finite number"),
         ('{"ROA(C)": 1%s, "Debt ratio %%": 1}' % ("0" * 400), "ROA(C)", "is not a finite number"),
@@ -160,7 +183,7 @@ def test_kept_values_of_json_lines_do_not_change() -> None:
             "",
             "contains half a character (a lone surrogate), which can't be written to a file",
         ),
-        ('{"ROA(C)": 1, "ROA(C)": 2, "Debt ratio %": 1}', "", "is not JSON: a name occurs more than once"),
+        ('{"ROA(C)": 1, "ROA(C)": 2, "Debt ratio %": 1}', "", "'ROA(C)' is given more than once"),
         ("[1, 2]", "", "is not a JSON object of names and values"),
     ],
 )
@@ -173,7 +196,7 @@ def test_a_bad_line_of_json_is_reported(line: str, column: str, problem: str) ->
 
 @pytest.mark.parametrize("first", ["id,ROA(C)", '[["id"]]', "{}", "[" * 100_000])
 def test_a_first_line_that_is_not_an_object_is_an_error(first: str) -> None:
-    with pytest.raises(CompanyFileError, match="The first line is not a JSON object"):
+    with pytest.raises(CompanyFileError, match=r"The first line of the portfolio p\.jsonl is not a JSON"):
         portfolio(f"{first}\n", Form.LINES)
 
 
@@ -183,7 +206,7 @@ def test_a_name_that_can_not_be_written_is_an_error() -> None:
 
 
 def test_an_invalid_csv_header_is_an_error() -> None:
-    with pytest.raises(CompanyFileError, match="The header is not valid CSV: unexpected end of data"):
+    with pytest.raises(CompanyFileError, match="line 1, has a quotation mark that is never closed"):
         portfolio('"id,ROA(C),Debt ratio %\n1,2,3\n')
 
 
@@ -192,14 +215,14 @@ def test_compressed_files_are_read_and_other_endings_rejected() -> None:
     with pytest.raises(CompanyFileError, match="must end in"):
         form_of("companies.xlsx")
     packed = gzip.compress(b"id,ROA(C),Debt ratio %\na,1,2\n")
-    with open_text(io.BytesIO(packed), "p.csv.gz") as lines:
-        assert list(read(lines, Form.CSV, FEATURES, None).rows) == [Company(2, "2,1", ("a",))]
+    with open_portfolio(io.BytesIO(packed), "p.csv.gz", FEATURES, None) as found:
+        assert list(found.rows) == [Company(2, "2,1", ("a",))]
     for damaged in (packed[:-9], packed[:10] + b"\xff" * 20):
         with (
             pytest.raises(CompanyFileError, match="can't be decompressed"),
-            open_text(io.BytesIO(damaged), "p.csv.gz") as lines,
+            open_portfolio(io.BytesIO(damaged), "p.csv.gz", FEATURES, None) as found,
         ):
-            list(read(lines, Form.CSV, FEATURES, None).rows)
+            list(found.rows)
 
 
 @pytest.mark.parametrize("name", ["line", "prediction", "probability_bankrupt", "risk_level"])
@@ -219,20 +242,22 @@ def test_columns_of_the_result_are_not_kept(name: str, form: Form, text: str) ->
 
 def test_json_values_are_written_to_csv_as_json() -> None:
     written = io.StringIO()
-    write = result_writer(Form.CSV, written, ("a", "b", "c", "d"))
+    write = result_writer(Form.CSV, written, ("a", "b", "c", "d"), "3")
     write([2, {"ä": [None]}, [1], True, None], ["1", "0.5", "low"])
-    assert written.getvalue().splitlines()[1] == '2,"{""ä"": [null]}",[1],true,,1,0.5,low'
+    assert written.getvalue().splitlines()[1] == '2,"{""ä"": [null]}",[1],true,,1,0.5,low,3,'
 
 
 def test_results_are_written_as_csv_and_json_lines() -> None:
     cells = ["1", "0.75", "high"]
     written = io.StringIO()
-    result_writer(Form.CSV, written, ("name",))([2, "a, b"], cells)
-    assert (
-        written.getvalue() == 'line,name,prediction,probability_bankrupt,risk_level\n2,"a, b",1,0.75,high\n'
+    result_writer(Form.CSV, written, ("=name",), "3")([2, "=a, b"], cells)
+    assert written.getvalue() == (
+        "line,'=name,prediction,probability_bankrupt,risk_level,model_version,error\n"
+        '2,"\'=a, b",1,0.75,high,3,\n'
     )
     written = io.StringIO()
-    result_writer(Form.LINES, written, ("name",))([2, 7], cells)
+    result_writer(Form.LINES, written, ("name",), "3")([2, 7], cells)
     assert written.getvalue() == (
-        '{"line": 2, "name": 7, "prediction": 1, "probability_bankrupt": 0.75, "risk_level": "high"}\n'
+        '{"line": 2, "name": 7, "prediction": 1, "probability_bankrupt": 0.75, "risk_level": "high", '
+        '"model_version": "3"}\n'
     )

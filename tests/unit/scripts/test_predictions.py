@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 import threading
@@ -13,8 +14,13 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from scripts.companies.company_file import CsvCompanies, ListedCompanies, read_json
-from scripts.companies.header import CompanyFileError
+from inference.numbers import number_problem
+from scripts.companies.company_file import read_companies
+from scripts.companies.csv_companies import CsvCompanies
+from scripts.companies.errors import CompanyFileError
+from scripts.companies.ids import default_ids
+from scripts.companies.json_companies import ListedCompanies, read_json
+from scripts.companies.output import safe_cell
 from scripts.operate.pausing import OperationError
 from scripts.predict import predictions
 from scripts.predict.client import ApiError
@@ -103,7 +109,7 @@ def companies(tmp_path: Path) -> Any:
     def write(text: str) -> CsvCompanies:
         path = tmp_path / "companies.csv"
         path.write_text(text, encoding="utf-8-sig")
-        return CsvCompanies(path)
+        return CsvCompanies(path, keep=[])
 
     return write
 
@@ -126,7 +132,7 @@ def test_a_bad_line_is_reported_by_line_number_and_the_others_are_predicted(comp
         (2, 0.1),
         (3, "'debt' is not a number: 'n/a'"),
         (5, "has 1 cell instead of 2"),
-        (7, 0.4),
+        (6, 0.4),
         (8, "'assets' is empty"),
         (9, "'debt' is not a finite number: 'inf'"),
         (10, "assets: is too large"),
@@ -139,10 +145,19 @@ def test_a_decimal_comma_does_not_shift_the_columns(companies: Any) -> None:
     assert outcomes(Predictions(Api(), found)) == [(2, 0.1), (3, "has 4 cells instead of 3")]
 
 
-@pytest.mark.parametrize("cell", ["1_0", "١"])
+@pytest.mark.parametrize("cell", ["1_0", "١", "TRUE", "1e200"])
 def test_numbers_that_only_python_accepts_are_rejected(companies: Any, cell: str) -> None:
     found = companies(f"assets,debt\n0.1,{cell}\n")
-    assert outcomes(Predictions(Api(), found)) == [(2, f"'debt' is not a number: {cell!r}")]
+    assert outcomes(Predictions(Api(), found)) == [(2, f"'debt' {number_problem(cell)}: {cell!r}")]
+
+
+def test_a_quotation_mark_that_is_never_closed_costs_no_other_line(companies: Any) -> None:
+    found = companies('name,assets,debt\n"A,0.1,1\nB,0.2,2\nC,0.3,3\n')
+    assert outcomes(Predictions(Api(), found)) == [
+        (2, "has a quotation mark that is never closed"),
+        (3, 0.2),
+        (4, 0.3),
+    ]
 
 
 def test_a_duplicate_column_is_rejected(companies: Any) -> None:
@@ -219,14 +234,126 @@ def test_the_problem_of_a_file_is_described(companies: Any, tmp_path: Path) -> N
     for empty in ("companies.csv", "companies.json"):
         (tmp_path / empty).write_text("")
         with pytest.raises(CompanyFileError, match=f"{empty} is empty"):
-            read_json(tmp_path / empty) if empty.endswith(".json") else CsvCompanies(tmp_path / empty)
+            read_companies(tmp_path / empty)
     with pytest.raises(CompanyFileError, match="can't be read"):
         CsvCompanies(tmp_path / "nowhere.csv")
-    path = tmp_path / "companies.json"
-    for text, message in (("{", "is not JSON"), ('{"data": 1}', "must contain a list")):
-        path.write_text(text)
-        with pytest.raises(CompanyFileError, match=message):
-            read_json(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "is not JSON"),
+        ("[" * 100_000, "is not JSON: it is nested too deeply"),
+        ("1", "must contain a list of companies"),
+        ("[]", "has no companies"),
+        ("[0.5, 1]", r'For one company write {"data": \[numbers\]}'),
+        ('{"data": [1], "instances": [[1]]}', "exactly one of .*; it has 'data' and 'instances'"),
+        ('{"instances": [[1]], "instances": [[2]]}', "'instances' is given more than once"),
+        ('{"data": [1], "extra": 1}', "it has 'extra'"),
+        ('{"contract": "x"}', "it has none of them"),
+        ('{"Tax rate (A)": 1}', "has ratios at its top level; put them under 'features'"),
+        ('{"columns": ["a"], "index": [0], "data": [[1]]}', "orient='split'"),
+        ('{"schema": {}, "data": []}', "orient='table'"),
+        ('{"Tax rate (A)": {"0": 1}}', "orient='columns'"),
+        ('{"0": {"a": 1}}', "orient='index'"),
+    ],
+)
+def test_a_json_file_in_another_form_is_rejected(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "companies.JSON").write_text(text)
+    with pytest.raises(CompanyFileError, match=message):
+        read_companies(tmp_path / "companies.JSON")
+
+
+@pytest.mark.parametrize(
+    ("company", "outcome"),
+    [
+        ('{"assets": 0.1, " debt": 1, "Bankrupt?": 0, "Tax rate (A)": 1}', 0.1),
+        ('{"assets": 0.1, "debt": 1, "assets": 0.2}', "'assets' is given more than once"),
+        ('{"assets": 0.1, " assets": 0.2, "debt": 1}', "'assets' is given more than once"),
+        ('{"assets": 0.1}', "'debt' is missing"),
+        ('{"features": {"assets": 0.1, "debt": 1}, "name": "A"}', 0.1),
+        ('{"features": {"assets": 0.1, "debts": 1}}', "'debts' is unknown; did you mean 'debt'?"),
+        ('{"features": {"assets": 0.1, "debt": 1, "debt": 2}}', "'debt' is given more than once"),
+        ('{"features": {"assets": 0.1, "debt": 1}, "other": 2}', "'other' is not allowed next to 'features'"),
+        ('{"name": "A", "data": [0.1, 1]}', 0.1),
+        ('{"data": [0.1, 1], "features": {}}', "'features' is not allowed next to 'data'"),
+    ],
+)
+@pytest.mark.parametrize("form", [".json", ".jsonl.gz", "-array.json"])
+def test_companies_in_json_are_read_alike_in_every_file(
+    tmp_path: Path, form: str, company: str, outcome: float | str
+) -> None:
+    path = tmp_path / f"companies{form}"
+    first = '{"name": "X", "assets": 0.5, "debt": 1}'
+    text = f"{first}\n\n{company}\n" if "jsonl" in form else f"[{first}, {company}]"
+    path.write_bytes(gzip.compress(text.encode()) if form.endswith("gz") else text.encode())
+    found = read_companies(path)
+    assert found.ids == ("name",)
+    numbers = (1, 3) if "jsonl" in form else (0, 1)
+    assert outcomes(Predictions(Api(), found)) == list(zip(numbers, (0.5, outcome), strict=True))
+
+
+def test_a_bad_line_of_json_lines_costs_no_other_line(tmp_path: Path) -> None:
+    path = tmp_path / "companies.jsonl"
+    path.write_text('{"assets": 0.1, "debt": 1}\n{"assets": \n[0.2, 1]\n{"id": "\\ud800", "assets": 1}')
+    found = outcomes(Predictions(Api(), read_companies(path)))
+    assert [number for number, _ in found] == [1, 2, 3, 4]
+    assert (found[0][1], found[2][1]) == (0.1, 0.2)
+    assert str(found[1][1]).startswith("is not JSON: Expecting value")
+
+
+def test_the_ids_of_companies_stand_beside_their_predictions(tmp_path: Path) -> None:
+    path = tmp_path / "companies.csv"
+    path.write_text('Bankrupt?,company,assets,debt\n0,=1+1,0.1,1\n1,"two\nlines",0.2,2\n1,C,0.3\n')
+    for keep, ids in ((None, ["'=1+1", "two\nlines", ""]), (["debt", "company"], ["1", "2", ""])):
+        companies = read_companies(path, keep)
+        written = io.StringIO()
+        output = CsvOutput(written, companies.unit, companies.ids)
+        for result in Predictions(Api(), companies):
+            output.add(result)
+        header, *rows = csv.reader(io.StringIO(written.getvalue()))
+        assert header[1 : 1 + len(companies.ids)] == (keep or ["company"])
+        assert [row[1] for row in rows] == ids
+        assert [row[0] for row in rows] == ["2", "3", "5"]
+    with pytest.raises(CompanyFileError, match="'prediction' can't be kept"):
+        read_companies(path, ["prediction"])
+    with pytest.raises(CompanyFileError, match="has no column 'nobody'"):
+        Predictions(Api(), read_companies(path, ["nobody"]))
+
+
+@pytest.mark.parametrize(
+    ("header", "ids"),
+    [
+        ("firm_id,assets", ("firm_id",)),
+        ("Index,assets,firm_id", ("firm_id",)),
+        ("Bankrupt?,assets", ("assets",)),
+        ("Tax rate (A),name", ()),
+        (",name", ()),
+        ("error,name", ()),
+        ("name,name", ()),
+    ],
+)
+def test_the_target_and_the_ratios_are_no_ids(header: str, ids: tuple[str, ...]) -> None:
+    assert default_ids(header.split(",")) == ids
+
+
+@pytest.mark.parametrize(
+    ("cell", "written"),
+    [
+        ("=A1", "'=A1"),
+        ("+49 30", "'+49 30"),
+        ("-5", "-5"),
+        ("-x", "'-x"),
+        ("@SUM", "'@SUM"),
+        ("\t=1", "'\t=1"),
+        ("A=1", "A=1"),
+        ({"a": 1}, '{"a": 1}'),
+        (None, None),
+        (7, 7),
+    ],
+)
+def test_no_cell_of_a_result_is_a_formula(cell: Any, written: Any) -> None:
+    assert safe_cell(cell) == written
 
 
 @pytest.mark.parametrize(
@@ -274,10 +401,10 @@ def test_csv_and_json_have_one_line_per_company() -> None:
             output.add(result)
         output.finish()
     assert list(csv.reader(io.StringIO(lines.getvalue()))) == [
-        ["line", "probability_bankrupt", "risk_level", "prediction", "model_version", "error"],
-        ["2", "0.25", "low", "0", "3", ""],
+        ["line", "prediction", "probability_bankrupt", "risk_level", "model_version", "error"],
+        ["2", "0", "0.25", "low", "3", ""],
         ["3", "", "", "", "", "'debt' is empty"],
-        ["4", "0.75", "high", "1", "3", ""],
+        ["4", "1", "0.75", "high", "3", ""],
     ]
     first, second, _ = map(json.loads, objects.getvalue().splitlines())
     assert first == {"line": 2, **prediction(0.25), "model_version": "3"}
@@ -300,11 +427,11 @@ def test_explanations_are_requested_in_smaller_chunks_and_shown_in_every_format(
         output.finish()
     header, *rows = csv.reader(io.StringIO(lines.getvalue()))
     assert header[-1] == "explanation"
-    assert {row[-1] for row in rows[:-1]} == {"+0.75 debt; -0.25 assets [net]"}
+    assert {row[-1] for row in rows[:-1]} == {"debt +0.75; assets [net] -0.25"}
     assert rows[-1][-2:] == ["assets: is too large", ""]
     assert json.loads(objects.getvalue().splitlines()[0])["explanation"] == EXPLANATION
     assert "largest effects" in table.getvalue()
-    assert table.getvalue().count("-0.25 assets [net]") == 20
+    assert table.getvalue().count("assets [net] -0.25") == 20
 
 
 def test_a_table_of_many_companies_shows_the_riskiest() -> None:

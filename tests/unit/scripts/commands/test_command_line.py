@@ -72,6 +72,17 @@ def test_a_parameter_without_an_equals_sign_is_rejected() -> None:
         parse_parameters(["MinRocAuc"], "A=1")
 
 
+def test_a_parameter_that_is_given_twice_is_rejected() -> None:
+    with pytest.raises(UsageError, match="--parameter FeatureCount is given twice: '50' and '60'"):
+        parse_parameters(["FeatureCount=50", "FeatureCount=60"], "A=1")
+    result = RUNNER.invoke(
+        app, ["pipeline", "start", "--data-uri", "s3://a/b", "-p", "InputDataUri=s3://c/d"]
+    )
+    assert "The data is given twice" in result.output
+    result = RUNNER.invoke(app, ["data", "describe", "a.csv", "--data", "b.csv"])
+    assert "The data file is given twice: a.csv and --data b.csv" in result.output
+
+
 @pytest.mark.parametrize(
     ("arguments", "example"),
     [(["deploy"], "InstanceType=ml.m5.large"), (["pipeline", "start"], "MinRocAuc=0.9")],

@@ -38,6 +38,25 @@ def start(tmp_path: Path, *arguments: str) -> subprocess.Popen[str]:
     return process
 
 
+def test_output_works_where_the_terminal_is_not_utf8(tmp_path: Path) -> None:
+    path = tmp_path / "data.csv"
+    path.write_text("Bankrupt?,Länge\n0,1\n", encoding="utf-8")
+    process = subprocess.run(
+        [sys.executable, "-c", START, "data", "describe", str(path)],
+        capture_output=True,
+        env={
+            "HOME": str(tmp_path),
+            "PATH": "",
+            "PYTHONPATH": ":".join(sys.path),
+            "PYTHONIOENCODING": "ascii",
+        },
+        check=False,
+        timeout=60,
+    )
+    assert (process.returncode, process.stderr) == (0, b"")
+    assert b"L?nge" in process.stdout
+
+
 @pytest.mark.parametrize("seconds", [0.0, 0.05, 0.15, 0.3])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_early_interruption_shows_no_traceback(tmp_path: Path, number: int, seconds: float) -> None:

@@ -9,8 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from scripts.cli import app
-from scripts.companies.company_file import CsvCompanies
-from scripts.companies.header import CompanyFileError
+from scripts.companies.csv_companies import CsvCompanies
+from scripts.companies.errors import CompanyFileError
 
 
 class ConnectedError(Exception):
@@ -48,5 +48,5 @@ def test_report_creates_no_folder(tmp_path: Path) -> None:
 
 def test_a_spreadsheet_is_not_a_company_file(tmp_path: Path) -> None:
     (tmp_path / "x.xlsx").write_bytes(b"PK\x03\x04\x14\x00\x06\x00\x08\x00\x00\x00!\x00\xff\xa4")
-    with pytest.raises(CompanyFileError, match=r"is not UTF-8 text .* Export it as CSV\."):
+    with pytest.raises(CompanyFileError, match=r"x\.xlsx is not text\. Export it as CSV"):
         CsvCompanies(tmp_path / "x.xlsx")

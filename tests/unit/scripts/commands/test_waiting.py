@@ -86,7 +86,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr("local_aws.server.LocalAws", lambda **_: Server())
     file = SimpleNamespace(description="data")
     monkeypatch.setattr("scripts.data.source.resolve", lambda _: file)
-    monkeypatch.setattr("scripts.data.upload.check", lambda _: None)
+    monkeypatch.setattr("scripts.data.upload.check", lambda _: [])
     for name in ("use_local_aws", "connect", "_run"):
         monkeypatch.setattr(f"scripts.commands.demo.{name}", lambda *_: None)
     monkeypatch.setattr("scripts.commands.demo.show", lambda text, **_: shown.append(text))

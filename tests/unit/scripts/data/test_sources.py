@@ -169,7 +169,9 @@ def test_a_given_uci_file_gets_its_firms(tmp_path: Path, home: Path) -> None:
     assert found.path.read_bytes() == found.content == WITH_FIRMS
     assert "with inferred firms" in found.description
     assert gzip.decompress(given.read_bytes()) == CSV
-    assert found.company(0) == {"Ratio A": 0.25, "Ratio B": 4980000000.0}
+    company = found.company(0)
+    assert company.ratios == {"Ratio A": 0.25, "Ratio B": 4980000000.0}
+    assert company.ids == {"firm_id": "F0001"}
 
 
 @pytest.mark.usefixtures("known")
@@ -225,10 +227,10 @@ def test_every_format_is_decompressed(tmp_path: Path, name: str, content: bytes)
     [
         ("a.parquet", b"PAR1", r"must end in one of \.csv, \.csv\.gz, \.csv\.xz, \.zip"),
         ("a.csv", None, "does not exist"),
-        ("a.csv.gz", gzip.compress(CSV, mtime=0)[:30], "Is the file complete"),
-        ("a.csv.xz", b"text", "Is the file complete"),
-        ("a.zip", b"text", "Is the file complete"),
-        ("a.zip", archive(name="readme.txt"), r"exactly one \.csv file; it contains 0"),
+        ("a.csv.gz", gzip.compress(CSV, mtime=0)[:30], "Check that the file is complete"),
+        ("a.csv.xz", b"text", "Check that the file is complete"),
+        ("a.zip", b"text", "Check that the file is complete"),
+        ("a.zip", archive(name="readme.txt"), r"exactly one \.csv file, but it holds readme\.txt"),
     ],
 )
 def test_an_unreadable_file_is_an_error(

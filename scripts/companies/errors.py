@@ -1,0 +1,22 @@
+"""The error of company files, and how errors of the shared reader become errors of the commands."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from scripts.errors import ScriptError
+from steps.job import DataError
+
+
+class CompanyFileError(ScriptError):
+    """A file can't be used as a company file."""
+
+    code = "invalid_company_file"
+
+
+@contextmanager
+def table_errors(kind: type[ScriptError] = CompanyFileError) -> Iterator[None]:
+    """Turn the errors of `steps.tables` into errors of a kind."""
+    try:
+        yield
+    except DataError as error:
+        raise kind(error.problem, error.hint) from error
