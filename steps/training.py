@@ -15,6 +15,8 @@ from sklearn.pipeline import Pipeline
 
 from inference import contract_hash
 from steps.dataset.columns import TARGET
+from steps.dataset.units import two_units
+from steps.estimators.unit_repair import UnitRepair
 from steps.export.files import write_model
 from steps.export.served import export_pipeline
 from steps.features import feature_names, read_features
@@ -108,7 +110,7 @@ def train_candidate(
         "brier": brier_score(data.y, probability),
         "ece": expected_calibration_error(data.y, probability),
     }
-    contract = _contract(candidate, data, probability)
+    contract = _contract(candidate, data, pipeline, probability)
     contract["out_of_fold"] = {**metrics, "companies": len(data.y), "bankruptcies": int(data.y.sum())}
     contract["training"] = _training_facts(data, probability)
     audit = {"pipeline": pipeline, "calibration": calibration, "features": data.names}
@@ -158,18 +160,30 @@ def _training_facts(data: TrainingSet, probability: Floats) -> dict[str, Any]:
     }
 
 
-def _contract(candidate: Candidate, data: TrainingSet, probability: Floats) -> dict[str, Any]:
+def _contract(
+    candidate: Candidate, data: TrainingSet, pipeline: Pipeline, probability: Floats
+) -> dict[str, Any]:
     points = operating_points(data.y, probability)
-    lowest, highest = data.X.min(axis=0).tolist(), data.X.max(axis=0).tolist()
-    medians = np.median(data.X, axis=0).tolist()
     return {
         "contract": contract_hash(data.names),
-        "features": [
-            {"name": name, "min": low, "max": high, "median": median}
-            for name, low, high, median in zip(data.names, lowest, highest, medians, strict=True)
-        ],
+        "features": _features(data, repairs_units=any(isinstance(step, UnitRepair) for step in pipeline)),
         "threshold": points.threshold,
         "risk_levels": points.risk_levels(),
         "candidate": candidate.name,
         "estimator": candidate.estimator,
     }
+
+
+def _features(data: TrainingSet, *, repairs_units: bool) -> list[dict[str, Any]]:
+    """Return the contract's features, with the two units of a column that the pipeline converts."""
+    features = []
+    for name, column in zip(data.names, data.X.T, strict=True):
+        facts = {
+            "name": name,
+            "min": float(column.min()),
+            "max": float(column.max()),
+            "median": float(np.median(column)),
+        }
+        units = two_units(name) if repairs_units else None
+        features.append({**facts, "two_units": units} if units else facts)
+    return features
