@@ -40,12 +40,15 @@ class Result:
         The API's answer for this company.
     version
         The version that answered.
+    warnings
+        The API's warnings about values of this company.
     """
 
     number: int
     prediction: dict[str, Any] | None = None
     version: str | None = None
     error: str | None = None
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -137,8 +140,12 @@ class Predictions:
                 pending = _without_rejected(error, sent, results)
                 continue
             version = answer["model"]["version"]
-            for (number, _), prediction in zip(sent, answer["predictions"], strict=True):
-                results[number] = Result(number, prediction, version)
+            warnings = _warnings(answer)
+            for position, prediction in enumerate(answer["predictions"]):
+                number = sent[position][0]
+                results[number] = Result(
+                    number, prediction, version, warnings=tuple(warnings.get(position, ()))
+                )
             break
         return [results[number] for number, _ in chunk]
 
@@ -193,6 +200,14 @@ class Predictions:
         contract = _Contract(model["contract"], tuple(feature["name"] for feature in model["features"]))
         self._companies.check(contract.hash, contract.names)
         return contract
+
+
+def _warnings(answer: dict[str, Any]) -> dict[int, list[str]]:
+    """Return the warnings of an answer by the position of the company."""
+    warnings: dict[int, list[str]] = {}
+    for warning in answer["warnings"]:
+        warnings.setdefault(warning["loc"][1], []).append(f"{warning['feature']}: {warning['message']}")
+    return warnings
 
 
 def _without_rejected(error: ApiError, sent: list[Numbered], results: dict[int, Result]) -> list[Numbered]:
