@@ -81,6 +81,7 @@ def test_the_evaluation_has_all_parts(execution: Execution) -> None:
         assert set(candidate) == {
             "estimator",
             "out_of_fold_roc_auc",
+            "sturdiness",
             "roc_auc",
             "pr_auc",
             "brier",
