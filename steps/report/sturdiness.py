@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from steps.dataset.directions import DIRECTIONS, RAISES
 from steps.report.markup import Markup, join, lead, percent
 from steps.report.subject import Subject
@@ -32,10 +34,7 @@ def sturdiness(subject: Subject) -> Markup:
             [
                 "raises" if DIRECTIONS[ratio][0] == RAISES else "lowers",
                 DIRECTIONS[ratio][1],
-                *(
-                    percent(found[name]["wrong_way"][ratio]) if ratio in found[name]["wrong_way"] else "–"
-                    for name in names
-                ),
+                *(percent(found[name]["wrong_way"].get(ratio, math.nan)) for name in names),
             ],
         )
         for ratio in listed
