@@ -114,6 +114,7 @@ def test_the_blend_in_the_table_equals_the_fitted_blend(
         "blend": lambda names, seed: estimators.blend(names, seed, bags=1, boosted_trees=5, forest_trees=5),
         "boosting": lambda names, seed: estimators.boosting(names, seed, bags=1, trees=5),
         "forest": lambda names, seed: estimators.forest(names, seed, trees=5),
+        "logistic": estimators.logistic,
     }
     monkeypatch.setattr(quality, "ESTIMATORS", small)
     frame, names = companies(rows=300, bankrupt=60), RATIOS[:10]
