@@ -1,9 +1,14 @@
-"""Explanations: how much each feature changes a company's score compared with the training median.
+"""Explanations: how much each feature contributes to a company's score, compared with the median company.
 
-The score is the log-odds of bankruptcy. A feature's effect is the company's score minus its score with that
-one feature replaced by the median of the training companies, including everything that the model derives from
-it. The effect describes the model, not the causes of bankruptcy. Features that carry the same information can
-each have a small effect even if together they decide the score.
+The score is the log-odds of bankruptcy. The median company has every feature at the median of the training
+companies. The effects of all features add up to the company's score minus the median company's score.
+
+An effect is an estimate of the feature's Shapley value: what the score gains when the company's value
+replaces the median, averaged over orders in which the features are replaced. The orders are two: that of the
+contract, and its reverse (L. Mitchell et al., "Sampling Permutations for Shapley Value Estimation", Journal
+of Machine Learning Research 23, 2022, on antithetic permutations). This is exact if at most two features act
+together at a time; docs/serving.md has the measured difference for our models. Effects describe the model,
+not the causes of bankruptcy.
 """
 
 from __future__ import annotations
@@ -18,7 +23,7 @@ from inference.errors import Problem, invalid
 from inference.forward.stage import Floats
 
 FEATURES: Final = 5
-# Explaining a company is as much work as scoring (features + 1) companies.
+# Explaining a company is as much work as scoring two companies for each feature.
 MAX_COMPANIES: Final = 100
 # Beyond this the probability is exactly 0 or 1 in 64 bits. The limit keeps differences finite.
 _LARGEST_LOG_ODDS: Final = 700.0
@@ -28,7 +33,7 @@ _DIGITS: Final = 6
 
 @dataclass(frozen=True)
 class Effect:
-    """How a feature's value changes a company's log-odds of bankruptcy, compared with the median."""
+    """What a feature contributes to a company's log-odds of bankruptcy, compared with its median."""
 
     feature: str
     value: float
@@ -41,8 +46,32 @@ class Effect:
         return "raises" if self.effect > 0 else "lowers"
 
 
-def explain(model: Model, X: Floats) -> list[list[Effect]]:
-    """Return the features that change each company's score most: up to five, largest effect first.
+@dataclass(frozen=True)
+class Explanation:
+    """A company's score, and the features that contribute most to it.
+
+    Attributes
+    ----------
+    effects
+        Up to five features, the largest effect first.
+    score, median_score
+        The log-odds of the company, and of the median company.
+    """
+
+    effects: tuple[Effect, ...]
+    score: float
+    median_score: float
+
+    @property
+    def other_effects(self) -> float:
+        """The sum of the effects that are not listed."""
+        listed = sum(effect.effect for effect in self.effects)
+        # Adding 0.0 turns -0.0 into 0.0.
+        return round(self.score - self.median_score - listed, _DIGITS) + 0.0
+
+
+def explain(model: Model, X: Floats) -> list[Explanation]:
+    """Return the explanation of each company.
 
     Parameters
     ----------
@@ -67,27 +96,30 @@ def explain(model: Model, X: Floats) -> list[list[Effect]]:
         )
         raise invalid([Problem(("explain",), message)])
     # One by one, because the arrays of one company fit into the processor's caches.
-    return [_largest(model, company) for company in X]
+    return [_explain(model, company) for company in X]
 
 
-def _largest(model: Model, company: Floats) -> list[Effect]:
+def _explain(model: Model, company: Floats) -> Explanation:
     names, medians = model.contract.names, model.contract.medians
-    effects = _effects(model, company)
+    effects, score, median_score = contributions(model, company)
     largest = np.argsort(-np.abs(effects), kind="stable")[:FEATURES]
-    return [
+    listed = [
         Effect(names[index], float(company[index]), medians[index], float(effects[index]))
         for index in largest
         if effects[index] != 0
     ]
+    return Explanation(tuple(listed), score, median_score)
 
 
-def _effects(model: Model, company: Floats) -> Floats:
-    """Return each feature's effect, (k,)."""
+def contributions(model: Model, company: Floats) -> tuple[Floats, float, float]:
+    """Return each feature's effect, (k,), and the scores of the company and of the median company."""
     width = len(company)
-    # One row for each feature at its median, then the unchanged company.
-    rows = np.tile(company, (width + 1, 1))
-    np.fill_diagonal(rows, model.contract.medians)
+    # Row i takes the first i features from the company in the first half, and from the medians in the second.
+    first = np.tri(width + 1, width, -1, dtype=bool)
+    rows = np.where(np.concatenate([first, ~first]), company, model.contract.medians)
     scores = np.clip(model.log_odds(rows), -_LARGEST_LOG_ODDS, _LARGEST_LOG_ODDS)
-    # The effect is unknown if the arithmetic overflows with the median.
-    effects: Floats = np.nan_to_num(np.round(scores[-1] - scores[:-1], _DIGITS), nan=0.0)
-    return effects
+    in_order, in_reverse = np.split(np.round(scores, _DIGITS), 2)
+    effects = (np.diff(in_order) - np.diff(in_reverse)) / 2
+    # The effect is unknown if the arithmetic overflows between the two companies.
+    effects = np.nan_to_num(np.round(effects, _DIGITS), nan=0.0)
+    return effects, float(in_order[-1]), float(in_order[0])

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from inference.artifact import Model, load
 from inference.contract import Contract
 from inference.errors import Problem, RequestError, invalid, unsupported
-from inference.explain import Effect, explain
+from inference.explain import Explanation, explain
 from inference.request import CSV, JSON, LINES, MEDIA_TYPES, Request, decode, shorten
 from inference.validation import to_matrix
 
@@ -32,7 +32,7 @@ class Predictions(NamedTuple):
 
     request: Request
     probabilities: list[float]
-    explanations: list[list[Effect]] | None
+    explanations: list[Explanation] | None
     contract: Contract
     version: str | None
 
@@ -155,13 +155,24 @@ def _answers(result: Predictions) -> list[str]:
             f'"probability": {{"not_bankrupt": {1 - p!r}, "bankrupt": {p!r}}}, '
             f'"risk_level": {level}, "confidence": {max(p, 1 - p)!r}}}'
         )
-    if result.explanations is not None:
-        for position, effects in enumerate(result.explanations):
-            explanation = json.dumps(
-                [{**asdict(effect), "direction": effect.direction} for effect in effects]
-            )
-            answers[position] = f'{answers[position][:-1]}, "explanation": {explanation}}}'
+    for position, explanation in enumerate(result.explanations or ()):
+        answers[position] = f"{answers[position][:-1]}, {_explanation_as_json(explanation)[1:]}"
     return answers
+
+
+def _explanation_as_json(explanation: Explanation) -> str:
+    return json.dumps(
+        {
+            "explanation": [
+                {**asdict(effect), "direction": effect.direction} for effect in explanation.effects
+            ],
+            "explained_score": {
+                "log_odds": explanation.score,
+                "median_log_odds": explanation.median_score,
+                "other_effects": explanation.other_effects,
+            },
+        }
+    )
 
 
 def _write_json(result: Predictions) -> str:

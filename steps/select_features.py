@@ -33,7 +33,7 @@ LARGEST_SEED = 2**32 - 1
 METHODS = {
     "baseline": "f_classif (ANOVA F) on the unchanged columns",
     "recommended": "backward elimination in a logistic regression on normal scores of columns and derived "
-    "ratios, averaged over resamples of the training companies",
+    "ratios, averaged over resamples of the training companies; without columns that rounding shuffles",
 }
 
 
@@ -90,22 +90,30 @@ def select(train: pd.DataFrame, count: int, seed: int) -> dict[str, Any]:
     dict
         Per candidate: `method`, `features` (names in the order of the data file), `scores` (of every usable
         column; the highest are selected) and `rejected` (the reason for each other column). If fewer than
-        `count` columns are usable, all of them are selected. `recommended` also has `stability`: the share of
+        `count` columns are usable, all of them are selected. `recommended` only uses columns that rounding
+        does not shuffle. `recommended` also has `stability`: the share of
         resamples that would select each column.
     """
     rejected = unusable(train)
     usable = usable_columns(train)
     X, y = values(train, usable), target(train)
-    from steps.selection import elimination_order  # noqa: PLC0415 (An invalid file fails before this slow import.)
+    from steps.selection import elimination_order, unsteady  # noqa: PLC0415 (An invalid file fails before this slow import.)
 
+    unsteady_columns = unsteady(X, y, usable, seed)
+    steady = [name for name in usable if name not in unsteady_columns]
+    if not steady:
+        raise DataError(
+            "Rounding shuffles the companies in every ratio, so no ratio is steady enough for a model.",
+            "Use a file with more digits, or with ratios that differ more between companies.",
+        )
     with one_thread():
-        order = elimination_order(X, y, usable, seed)
-    stability = np.mean(order >= len(usable) - count, axis=0)
+        order = elimination_order(values(train, steady), y, steady, seed)
+    stability = np.mean(order >= len(steady) - count, axis=0)
     return {
         "baseline": _choose("baseline", usable, _f_scores(X, y), count, rejected),
         "recommended": {
-            **_choose("recommended", usable, order.mean(axis=0), count, rejected),
-            "stability": dict(zip(usable, stability.tolist(), strict=True)),
+            **_choose("recommended", steady, order.mean(axis=0), count, rejected | unsteady_columns),
+            "stability": dict(zip(steady, stability.tolist(), strict=True)),
         },
     }
 

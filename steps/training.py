@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,9 @@ from sklearn.pipeline import Pipeline
 
 from inference import contract_hash
 from steps.dataset.columns import TARGET
+from steps.dataset.directions import direction
+from steps.dataset.units import two_units
+from steps.estimators.unit_repair import UnitRepair
 from steps.export.files import write_model
 from steps.export.served import export_pipeline
 from steps.features import feature_names, read_features
@@ -25,10 +28,14 @@ from steps.measures.drift import profile
 from steps.measures.logits import pipeline_logit
 from steps.measures.metrics import average_precision, brier_score, expected_calibration_error, roc_auc
 from steps.measures.operating_points import operating_points
+from steps.measures.sturdiness import Score, level_changes, wrong_way
 from steps.provenance import code_sha256, versions
 from steps.split import FOLDS
 
 Floats = NDArray[np.float64]
+
+# A ratio moves from its 5th to its 95th percentile: far, but nearly every company could make that move.
+LOW, HIGH = 0.05, 0.95
 
 # Fits on the training companies outside the given fold, or on all of them for None.
 Fit = Callable[[int | None], Pipeline]
@@ -100,7 +107,12 @@ def train_candidate(
     processes
         The number of parallel fits. It does not change the result.
     """
-    pipeline, logit = _fit_all(data, fit, processes)
+    pipeline, *of_folds = _fit_all(fit, processes)
+
+    def out_of_fold_logit(X: Floats, companies: NDArray[np.intp]) -> Floats:
+        return _out_of_fold_logit(of_folds, X, data.fold[companies])
+
+    logit = out_of_fold_logit(data.X, np.arange(len(data.y)))
     calibration = fit_calibration(logit, data.y)
     probability = calibration.apply(logit)
     metrics = {
@@ -109,8 +121,17 @@ def train_candidate(
         "brier": brier_score(data.y, probability),
         "ece": expected_calibration_error(data.y, probability),
     }
-    contract = _contract(candidate, data, probability)
-    contract["out_of_fold"] = {**metrics, "companies": len(data.y), "bankruptcies": int(data.y.sum())}
+    contract = _contract(candidate, data, pipeline, probability)
+    contract["out_of_fold"] = {
+        **metrics,
+        "companies": len(data.y),
+        "bankruptcies": int(data.y.sum()),
+        "sturdiness": _sturdiness(
+            data,
+            lambda X, companies: calibration.apply(out_of_fold_logit(X, companies)),
+            [level["from"] for level in contract["risk_levels"][1:]],
+        ),
+    }
     contract["training"] = _training_facts(data, probability)
     audit = {"pipeline": pipeline, "calibration": calibration, "features": data.names}
     write_model(model_dir, export_pipeline(pipeline, calibration), contract, audit)
@@ -124,21 +145,25 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _fit_all(data: TrainingSet, fit: Fit, processes: int) -> tuple[Pipeline, Floats]:
-    """Return the pipeline fitted on all companies, and each company's logit from a fit without its fold."""
+def _fit_all(fit: Fit, processes: int) -> list[Pipeline]:
+    """Return the pipeline fitted on all companies, and one without each fold."""
     parts: list[int | None] = [None, *range(FOLDS)]
     if processes > 1:
         from joblib import Parallel, delayed  # noqa: PLC0415 (A slow import that only parallel fits need.)
 
-        fitted = Parallel(n_jobs=processes)(delayed(_fit_one)(fit, part) for part in parts)
-    else:
-        fitted = [_fit_one(fit, part) for part in parts]
-    logit = np.empty(len(data.y))
-    for number, pipeline in enumerate(fitted[1:]):
-        held_out = ~data.outside(number)
-        with one_thread():
-            logit[held_out] = pipeline_logit(pipeline, data.X[held_out])
-    return fitted[0], logit
+        return list(Parallel(n_jobs=processes)(delayed(_fit_one)(fit, part) for part in parts))
+    return [_fit_one(fit, part) for part in parts]
+
+
+def _out_of_fold_logit(of_folds: Sequence[Pipeline], X: Floats, fold: NDArray[np.int8]) -> Floats:
+    """Return the logit of each company by the pipeline that was fitted without its fold."""
+    logit = np.empty(len(X))
+    with one_thread():
+        for number, pipeline in enumerate(of_folds):
+            held_out = fold == number
+            if held_out.any():
+                logit[held_out] = pipeline_logit(pipeline, X[held_out])
+    return logit
 
 
 def _fit_one(fit: Fit, part: int | None) -> Pipeline:
@@ -159,18 +184,48 @@ def _training_facts(data: TrainingSet, probability: Floats) -> dict[str, Any]:
     }
 
 
-def _contract(candidate: Candidate, data: TrainingSet, probability: Floats) -> dict[str, Any]:
+def _sturdiness(data: TrainingSet, score: Score, bounds: Sequence[float]) -> dict[str, Any]:
+    """Return how sturdy the out-of-fold predictions are."""
+    seed = int(data.origin.get("random_seed", 0))
+    rises = {index: direction(name) for index, name in enumerate(data.names) if direction(name)}
+    # A column with two units is in order only after the conversion.
+    repaired = UnitRepair(data.names).transform(data.X)
+    moves = {}
+    for index in rises:
+        order = np.argsort(repaired[:, index], kind="stable")
+        low, high = data.X[order[[round(share * (len(order) - 1)) for share in (LOW, HIGH)]], index]
+        moves[index] = (float(low), float(high))
+    shares = wrong_way(score, data.X, moves, rises, seed)
+    return {
+        "level_changes": level_changes(score, data.X, bounds, seed),
+        "wrong_way": {data.names[index]: share for index, share in shares.items()},
+    }
+
+
+def _contract(
+    candidate: Candidate, data: TrainingSet, pipeline: Pipeline, probability: Floats
+) -> dict[str, Any]:
     points = operating_points(data.y, probability)
-    lowest, highest = data.X.min(axis=0).tolist(), data.X.max(axis=0).tolist()
-    medians = np.median(data.X, axis=0).tolist()
     return {
         "contract": contract_hash(data.names),
-        "features": [
-            {"name": name, "min": low, "max": high, "median": median}
-            for name, low, high, median in zip(data.names, lowest, highest, medians, strict=True)
-        ],
+        "features": _features(data, repairs_units=any(isinstance(step, UnitRepair) for step in pipeline)),
         "threshold": points.threshold,
         "risk_levels": points.risk_levels(),
         "candidate": candidate.name,
         "estimator": candidate.estimator,
     }
+
+
+def _features(data: TrainingSet, *, repairs_units: bool) -> list[dict[str, Any]]:
+    """Return the contract's features, with the two units of a column that the pipeline converts."""
+    features = []
+    for name, column in zip(data.names, data.X.T, strict=True):
+        facts = {
+            "name": name,
+            "min": float(column.min()),
+            "max": float(column.max()),
+            "median": float(np.median(column)),
+        }
+        units = two_units(name) if repairs_units else None
+        features.append({**facts, "two_units": units} if units else facts)
+    return features

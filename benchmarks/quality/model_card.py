@@ -63,7 +63,7 @@ def figures_of(evaluation: Mapping[str, Any]) -> dict[str, Any]:
     """Return the part of an evaluation that the model card shows; the selected candidate comes first."""
     selected = evaluation["selected"]["candidate"]
     names = sorted(evaluation["candidates"], key=lambda name: name != selected)
-    shown = ("estimator", "out_of_fold_roc_auc", *(key for key, _, _ in _FIGURES))
+    shown = ("estimator", "out_of_fold_roc_auc", "sturdiness", *(key for key, _, _ in _FIGURES))
     return {
         "test": {key: evaluation["test"][key] for key in ("companies", "bankruptcies")},
         "candidates": {
@@ -93,13 +93,24 @@ def chapter(document: figures.Document) -> str:
             [label, *(_with_interval(item, key, digits) for item in candidates.values())]
             for key, label, digits in _FIGURES
         ),
+        *(
+            [
+                f"flagged companies whose level changes if digit {digits} is jittered, out of fold",
+                *(_percent(item["sturdiness"]["level_changes"][digits]) for item in candidates.values()),
+            ]
+            for digits in next(iter(candidates.values()))["sturdiness"]["level_changes"]
+        ),
+        [
+            "companies with a wrong-way effect, out of fold, for the worst ratio",
+            *(_worst_effect(item["sturdiness"]["wrong_way"]) for item in candidates.values()),
+        ],
     ]
     levels = [["flagged from", "probability", "", "false positives", "recall", "precision"]]
     for level in document["risk_levels"]:
         for kind, label in (("expected", "expected, out of fold"), ("observed", "unseen companies")):
             if "expected" in level:
                 rates = [level[kind][rate] for rate in ("false_positive_rate", "recall", "precision")]
-                shown = ["–" if rate is None else f"{rate:.1%}".replace("%", " %") for rate in rates]
+                shown = ["–" if rate is None else _percent(rate) for rate in rates]
                 levels.append([level["level"], f"{level['from']:.3f}", label, *shown])
     return "\n\n".join(
         [
@@ -109,6 +120,15 @@ def chapter(document: figures.Document) -> str:
             table(levels),
         ]
     )
+
+
+def _percent(share: float) -> str:
+    return f"{share:.1%}".replace("%", " %")
+
+
+def _worst_effect(wrong_way: Mapping[str, float]) -> str:
+    ratio, share = max(wrong_way.items(), key=lambda item: item[1])
+    return f"{_percent(share)} ({ratio})" if share else _percent(share)
 
 
 def _with_interval(item: Mapping[str, Any], key: str, digits: int) -> str:

@@ -1,7 +1,8 @@
 """Measures the cost of explaining a company: `make bench-explain`.
 
 Trains a model on sample data (once), then times one company alternately with and without an explanation, and
-a request with the largest number of companies. All times are CPU time, which other load hardly changes.
+a request with the largest number of companies. All times are CPU time, which other load hardly changes. Then
+compares the effects with Shapley values, which it estimates from many random orders of the features.
 """
 
 from __future__ import annotations
@@ -11,17 +12,27 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from statistics import median
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+import inference
 from benchmarks.common import figures
 from benchmarks.common.models import trained_archive, unpacked_model
 from benchmarks.common.pages import put, table
 from benchmarks.common.sample import sample_rows
-from inference.explain import MAX_COMPANIES, explain
+from inference.explain import FEATURES, MAX_COMPANIES, contributions, explain
+
+Floats = NDArray[np.float64]
 
 RESULTS = figures.RESULTS / "explain.json"
 PAGE = figures.DOCS / "serving.md"
 TARGET_MS = 5.0
 TURNS = 200
+COMPARED = 50
+# Pairs of a random order and its reverse, for each company.
+ORDERS = 100
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -47,6 +58,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             "explain_ms": round(median(explained), 2),
             "explain_many_ms_per_company": round(many, 2),
             "target_ms": TARGET_MS,
+            **compare_with_shapley(model, X[:COMPARED]),
         },
     )
     put(PAGE, "make bench-explain", chapter(document))
@@ -66,7 +78,49 @@ def chapter(document: figures.Document) -> str:
             f"{document['explain_many_ms_per_company']} ms",
         ],
     ]
-    return f"{figures.source_line(document, 'make bench-explain')}\n\n{table(rows, '---:')}"
+    compared = [
+        [f"{document['compared']} companies, {document['orders']} pairs of orders each", "effects"],
+        ["mean difference from the Shapley values", f"{document['mean_difference']} log-odds"],
+        ["largest difference", f"{document['largest_difference']} log-odds"],
+        ["mean size of a company's five largest Shapley values", f"{document['mean_of_five']} log-odds"],
+        ["of the five largest, listed", f"{document['five_listed']:.1f}"],
+        ["of those listed, with the same sign", f"{document['same_sign']:.1%}"],
+    ]
+    source = figures.source_line(document, "make bench-explain")
+    return f"{source}\n\n{table(rows, '---:')}\n\n{table(compared, '---:')}"
+
+
+def compare_with_shapley(model: inference.Model, X: Floats) -> dict[str, Any]:
+    """Return how the effects of companies differ from their Shapley values."""
+    effects = np.array([contributions(model, company)[0] for company in X])
+    exact = np.array([shapley_values(model, company, ORDERS, seed) for seed, company in enumerate(X)])
+    largest, largest_exact = (np.argsort(-np.abs(each), axis=1)[:, :FEATURES] for each in (effects, exact))
+    shared = [np.intersect1d(*pair) for pair in zip(largest, largest_exact, strict=True)]
+    signs = np.sign(np.take_along_axis(effects, largest, 1)) == np.sign(np.take_along_axis(exact, largest, 1))
+    return {
+        "compared": len(X),
+        "orders": ORDERS,
+        "mean_difference": round(float(np.mean(np.abs(effects - exact))), 4),
+        "largest_difference": round(float(np.max(np.abs(effects - exact))), 3),
+        "mean_of_five": round(float(np.mean(np.abs(np.take_along_axis(exact, largest_exact, 1)))), 3),
+        "five_listed": float(np.mean([len(each) for each in shared])),
+        "same_sign": float(np.mean(signs)),
+    }
+
+
+def shapley_values(model: inference.Model, company: Floats, pairs: int, seed: int) -> Floats:
+    """Return a company's Shapley values, estimated from random orders of the features and their reverses."""
+    generator = np.random.default_rng(seed)
+    medians = np.array(model.contract.medians)
+    total = np.zeros(len(company))
+    for _ in range(pairs):
+        order = generator.permutation(len(company))
+        for each in (order, order[::-1]):
+            rank = np.argsort(each)
+            # Row i has the company's values of the first i features of the order.
+            rows = np.where(rank < np.arange(len(company) + 1)[:, None], company, medians)
+            total[each] += np.diff(model.log_odds(rows))
+    return total / (2 * pairs)
 
 
 def _milliseconds(work: Callable[[], object]) -> float:

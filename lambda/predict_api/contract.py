@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
@@ -21,6 +21,23 @@ TIME_TO_LIVE = 10.0  # seconds
 
 # The keys that GET /model returns; the others (ARN, smoke test) are internal.
 _PUBLIC = ("contract", "version", "features", "threshold", "risk_levels", "candidate", "estimator", "metrics")
+
+
+class Gap(NamedTuple):
+    """The range between the two units of a feature, where the training data has no values.
+
+    Attributes
+    ----------
+    start, end
+        The largest value in the one unit, and the smallest in the other.
+    small_factor, large_factor
+        The model multiplies values up to `start`, and above it, by these.
+    """
+
+    start: float
+    end: float
+    small_factor: float
+    large_factor: float
 
 
 @dataclass(frozen=True)
@@ -54,6 +71,20 @@ class Contract:
             tuple(low - (high - low) for low, high in self.seen),
             tuple(high + (high - low) for low, high in self.seen),
         )
+
+    @cached_property
+    def gaps(self) -> Mapping[int, Gap]:
+        """The gap between the two units of each feature that has two, by its position."""
+        return {
+            position: Gap(
+                units["largest_small"],
+                units["smallest_large"],
+                units["small_factor"],
+                units["large_factor"],
+            )
+            for position, feature in enumerate(self.document["features"])
+            if (units := feature.get("two_units"))
+        }
 
     @property
     def public(self) -> dict[str, Any]:

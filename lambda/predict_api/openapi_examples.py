@@ -58,11 +58,14 @@ def answer_examples(contract: Contract) -> dict[str, Any]:
         "effect": 0.84,
         "direction": "raises",
     }
+    # The logarithms of the odds 0.02 / 0.98.
+    score = {"log_odds": -3.89, "median_log_odds": -5.2, "other_effects": 0.47}
     more = {"timestamp": _TIME, "model": {"version": "3", "contract": contract.hash}, "warnings": []}
     return {
         "one": _example("One company", {**prediction, **more}),
         "explained": _example(
-            "One company with explain=true", {**prediction, "explanation": [effect], **more}
+            "One company with explain=true",
+            {**prediction, "explanation": [effect], "explained_score": score, **more},
         ),
         "many": _example("Many companies", {"predictions": [prediction, prediction], **more}),
     }

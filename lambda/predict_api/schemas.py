@@ -106,9 +106,17 @@ class Effect(_Form):
     value: float = Field(description="The company's value.")
     median: float = Field(description="The median of the training companies.")
     effect: float = Field(
-        description="The log-odds of bankruptcy, minus the log-odds with the median instead of the value."
+        description="What the value adds to the log-odds of bankruptcy, compared with the median."
     )
     direction: Literal["raises", "lowers"] = Field(description="Whether the value raises or lowers the risk.")
+
+
+class ExplainedScore(_Form):
+    """The score that an explanation adds up to: `median_log_odds`, the listed effects and `other_effects`."""
+
+    log_odds: float = Field(description="The company's log-odds of bankruptcy.")
+    median_log_odds: float = Field(description="The log-odds of a company with the median of each feature.")
+    other_effects: float = Field(description="The sum of the effects that are not listed.")
 
 
 class Prediction(_Form):
@@ -122,6 +130,9 @@ class Prediction(_Form):
         default_factory=list,
         max_length=5,
         description="Only with explain=true: the features that change the score most, largest effect first.",
+    )
+    explained_score: ExplainedScore | None = Field(
+        default=None, description="Only with explain=true: the score, and what the listed effects leave out."
     )
 
 
@@ -139,8 +150,8 @@ class Range(_Form):
     max: float
 
 
-class FarOutside(_Form):
-    """A value far outside the training range, for which the prediction is an extrapolation."""
+class UnlikelyValue(_Form):
+    """A value far outside the training range, or between the two units of a feature; check its unit."""
 
     loc: list[str | int]
     feature: str
@@ -151,7 +162,7 @@ class FarOutside(_Form):
 class _Answer(_Form):
     timestamp: datetime
     model: ModelReference
-    warnings: list[FarOutside]
+    warnings: list[UnlikelyValue]
 
 
 class PredictionAnswer(Prediction, _Answer):
@@ -168,6 +179,15 @@ class PredictAnswer(RootModel[PredictionAnswer | PredictionsAnswer]):
     """One prediction or many, as in the request."""
 
 
+class TwoUnits(_Form):
+    """How the model converts a feature whose training values have two units."""
+
+    largest_small: float = Field(description="Values up to this are multiplied by `small_factor`.")
+    small_factor: float
+    smallest_large: float = Field(description="No training value lies between `largest_small` and this.")
+    large_factor: float = Field(description="The factor of all values above `largest_small`.")
+
+
 class Feature(_Form):
     """A feature of the model."""
 
@@ -175,6 +195,7 @@ class Feature(_Form):
     min: float = Field(description="Smallest training value.")
     max: float = Field(description="Largest training value.")
     median: float = Field(description="Median of the training values.")
+    two_units: TwoUnits | None = Field(default=None, description="Only for features with two units.")
 
 
 class Expected(_Form):

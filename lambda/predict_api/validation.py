@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from operator import is_, le
 from typing import Any
 
-from predict_api.contract import Contract
+from predict_api.contract import Contract, Gap
 from predict_api.errors import MAX_DETAILS, ApiError, Loc, Problem, contract_mismatch, validation_failed
 from predict_api.numbers import LARGEST, are_in_range
 from predict_api.query import EXPLAIN
@@ -53,7 +53,7 @@ class Companies:
     explain
         Whether explanations are requested.
     warnings
-        The values far outside the training range.
+        The values far outside the training range, or between the two units of a feature.
     """
 
     count: int
@@ -326,25 +326,44 @@ class _Check:
 
     def _warn(self, row: list[float], loc: Loc, keys: Iterable[str | int]) -> None:
         lows, highs = self._contract.plausible
-        if all(map(le, lows, row)) and all(map(le, row, highs)):
+        gaps = self._contract.gaps
+        within = all(map(le, lows, row)) and all(map(le, row, highs))
+        if within and not any(gap.start < row[position] < gap.end for position, gap in gaps.items()):
             return
-        for key, name, value, low, high, (least, most) in zip(
-            keys, self._names, row, lows, highs, self._contract.seen, strict=True
-        ):
-            if not low <= value <= high and len(self.warnings) < MAX_DETAILS:
-                self.warnings.append(
-                    {
-                        "loc": [*loc, key],
-                        "feature": name,
-                        "seen": {"min": least, "max": most},
-                        "message": f"Far outside the training range, {least:g} to {most:g}.",
-                    }
+        for position, (key, value, low, high) in enumerate(zip(keys, row, lows, highs, strict=True)):
+            gap = gaps.get(position)
+            if gap and gap.start < value < gap.end:
+                self._warning((*loc, key), position, _between_units(value, gap))
+            elif not low <= value <= high:
+                least, most = self._contract.seen[position]
+                self._warning(
+                    (*loc, key), position, f"Far outside the training range, {least:g} to {most:g}."
                 )
+
+    def _warning(self, loc: Loc, position: int, message: str) -> None:
+        if len(self.warnings) < MAX_DETAILS:
+            least, most = self._contract.seen[position]
+            self.warnings.append(
+                {
+                    "loc": list(loc),
+                    "feature": self._names[position],
+                    "seen": {"min": least, "max": most},
+                    "message": message,
+                }
+            )
 
     def _add(self, loc: Loc, message: str) -> None:
         self.count += 1
         if self.count <= MAX_DETAILS:
             self.problems.append(Problem(loc, message))
+
+
+def _between_units(value: float, gap: Gap) -> str:
+    return (
+        f"Between the two units of this feature: no training company has a value from {gap.start:g} to "
+        f"{gap.end:,.0f}. The model reads {value:g} as {value * gap.large_factor:g}. If the true value is "
+        f"{value:g}, send {value / gap.small_factor:g}."
+    )
 
 
 def _check_content_type(content_type: str | None) -> None:

@@ -70,6 +70,8 @@ class JsonOutput:
             line["error"] = result.error
         else:
             line |= {**result.prediction, "model_version": result.version}
+            if result.warnings:
+                line["warnings"] = result.warnings
         self._stream.write(json.dumps(line, ensure_ascii=False) + "\n")
 
     def finish(self) -> None:
@@ -77,7 +79,7 @@ class JsonOutput:
 
 
 class Summary:
-    """Counts the predictions by risk level, and keeps the first errors.
+    """Counts the predictions by risk level, and keeps the first errors and warnings.
 
     Attributes
     ----------
@@ -89,6 +91,10 @@ class Summary:
         The first results with an error, at most `MOST_ERRORS`.
     errors
         Number of companies without a prediction.
+    first_warnings
+        The first results with warnings, at most `MOST_ERRORS`.
+    warned
+        Number of companies with warnings.
     """
 
     def __init__(self, unit: str) -> None:
@@ -97,6 +103,8 @@ class Summary:
         self.versions: list[str] = []
         self.first_errors: list[Result] = []
         self.errors = 0
+        self.first_warnings: list[Result] = []
+        self.warned = 0
 
     @property
     def companies(self) -> int:
@@ -111,6 +119,10 @@ class Summary:
                 self.first_errors.append(result)
             return
         self.levels[result.prediction["risk_level"]] += 1
+        if result.warnings:
+            self.warned += 1
+            if len(self.first_warnings) < MOST_ERRORS:
+                self.first_warnings.append(result)
         if result.version is not None and result.version not in self.versions:
             self.versions.append(result.version)
 

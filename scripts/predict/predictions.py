@@ -42,6 +42,8 @@ class Result:
         Why there is no prediction.
     ids
         The values that identify the company.
+    warnings
+        The API's warnings about values of this company.
     """
 
     number: int
@@ -49,6 +51,7 @@ class Result:
     version: str | None = None
     error: str | None = None
     ids: tuple[Any, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -140,8 +143,15 @@ class Predictions:
                 pending = _without_rejected(error, sent, results)
                 continue
             version = answer["model"]["version"]
-            for company, prediction in zip(sent, answer["predictions"], strict=True):
-                results[company.number] = Result(company.number, prediction, version, ids=company.ids)
+            warnings = _warnings(answer)
+            for position, company in enumerate(sent):
+                results[company.number] = Result(
+                    company.number,
+                    answer["predictions"][position],
+                    version,
+                    ids=company.ids,
+                    warnings=tuple(warnings.get(position, ())),
+                )
             break
         return [results[company.number] for company in chunk]
 
@@ -198,6 +208,14 @@ class Predictions:
         contract = _Contract(model["contract"], tuple(feature["name"] for feature in model["features"]))
         self._companies.check(contract.hash, contract.names)
         return contract
+
+
+def _warnings(answer: dict[str, Any]) -> dict[int, list[str]]:
+    """Return the warnings of an answer by the position of the company."""
+    warnings: dict[int, list[str]] = {}
+    for warning in answer["warnings"]:
+        warnings.setdefault(warning["loc"][1], []).append(f"{warning['feature']}: {warning['message']}")
+    return warnings
 
 
 def _without_rejected(error: ApiError, sent: list[Company], results: dict[int, Result]) -> list[Company]:

@@ -79,7 +79,7 @@ class TableOutput:
 
 
 def show_summary(summary: Summary, out: Console, *, seconds: float, path: Path | None) -> None:
-    """Print the first errors of a summary, then its counts.
+    """Print the first errors and warnings of a summary, then its counts.
 
     Parameters
     ----------
@@ -92,6 +92,11 @@ def show_summary(summary: Summary, out: Console, *, seconds: float, path: Path |
         out.print(f"[red]{summary.unit} {result.number}:[/] {plain(str(result.error))}", soft_wrap=True)
     if summary.errors > MOST_ERRORS:
         out.print(f"[red]… and {summary.errors - MOST_ERRORS:,} more errors[/]")
+    for result in summary.first_warnings:
+        for warning in result.warnings:
+            out.print(f"[yellow]{summary.unit} {result.number}:[/] {plain(warning)}", soft_wrap=True)
+    if summary.warned > MOST_ERRORS:
+        out.print(f"[yellow]… and {summary.warned - MOST_ERRORS:,} more companies with values to check[/]")
     if summary.companies == 1 and not summary.errors:
         return  # the prediction has been shown
     # From the lowest risk to the highest; levels that a newer API may have come last.

@@ -34,3 +34,17 @@ MIXED_UNITS = (
 LARGEST_SMALL = 1.0000001
 LARGE_FACTOR = 1e-10
 SMALL_FACTOR = 1e4
+# No value of the file lies between the two units; the smallest of the large ones is 580,000.
+SMALLEST_LARGE = 1e5
+
+
+def two_units(name: str) -> dict[str, float] | None:
+    """Return how a column with two units is read, for the contract; None for a column with one unit."""
+    if name not in MIXED_UNITS:
+        return None
+    return {
+        "largest_small": LARGEST_SMALL,
+        "small_factor": SMALL_FACTOR,
+        "smallest_large": SMALLEST_LARGE,
+        "large_factor": LARGE_FACTOR,
+    }

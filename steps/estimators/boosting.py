@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Self
 
 import numpy as np
@@ -25,13 +26,24 @@ class BoostingBag(LogitClassifier):
         The share of each class's companies in a sample; smaller if that is over `LARGEST_SAMPLE` companies.
     seed
         Seed of the samples, and of the columns that each split can use.
+    directions
+        For each column 1 if a larger value can only raise the logit, -1 if it can only lower it, otherwise 0.
+        None if no column has a direction.
     """
 
-    def __init__(self, bags: int = 4, trees: int = 200, share: float = 0.8, seed: int = 0) -> None:
+    def __init__(
+        self,
+        bags: int = 4,
+        trees: int = 200,
+        share: float = 0.8,
+        seed: int = 0,
+        directions: Sequence[int] | None = None,
+    ) -> None:
         self.bags = bags
         self.trees = trees
         self.share = share
         self.seed = seed
+        self.directions = directions
 
     def fit(self, X: Floats, y: NDArray[np.integer]) -> Self:
         """Fit each ensemble on its sample."""
@@ -49,6 +61,7 @@ class BoostingBag(LogitClassifier):
                 min_samples_leaf=30,
                 l2_regularization=5,
                 max_features=0.5,
+                monotonic_cst=self.directions,
                 early_stopping=False,
                 random_state=int(random.integers(2**31)),
             )

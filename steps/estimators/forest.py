@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Self
 
 import numpy as np
@@ -26,11 +27,15 @@ class Forest(LogitClassifier):
         The number of trees.
     seed
         Seed of the columns and thresholds that each split can use.
+    directions
+        For each column 1 if a larger value can only raise the logit, -1 if it can only lower it, otherwise 0.
+        None if no column has a direction.
     """
 
-    def __init__(self, trees: int = 150, seed: int = 0) -> None:
+    def __init__(self, trees: int = 150, seed: int = 0, directions: Sequence[int] | None = None) -> None:
         self.trees = trees
         self.seed = seed
+        self.directions = directions
 
     def fit(self, X: Floats, y: NDArray[np.integer]) -> Self:
         """Fit the trees on all companies, or each on its own sample if there are many."""
@@ -43,6 +48,7 @@ class Forest(LogitClassifier):
             max_leaf_nodes=LEAVES,
             min_samples_leaf=5,
             max_features=0.7,
+            monotonic_cst=self.directions,
             random_state=self.seed,
         )
         if len(y) > LARGEST_SAMPLE_OF_A_TREE:

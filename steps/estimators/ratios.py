@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 
+from steps.dataset.directions import direction
 from steps.dataset.ratios import DERIVED, Ratio
 
 Floats = NDArray[np.float64]
@@ -35,6 +36,11 @@ class DerivedRatios(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """The ratios that are appended, in order."""
         present = set(self.names)
         return [ratio for ratio in DERIVED if {ratio.left, ratio.right} <= present]
+
+    @property
+    def directions(self) -> list[int]:
+        """The direction of the risk when each output column rises: 1, -1, or 0 if it has none."""
+        return [*map(direction, self.names), *(ratio.direction for ratio in self.ratios)]
 
     def fit(self, X: Floats, y: Any = None) -> Self:  # noqa: ARG002 (scikit-learn's signature)
         """Record the number of columns; nothing is learned."""

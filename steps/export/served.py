@@ -8,7 +8,6 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import QuantileTransformer, StandardScaler
@@ -17,9 +16,9 @@ from sklearn.utils.validation import check_is_fitted
 from steps.dataset import units
 from steps.estimators.blend import Blend
 from steps.estimators.boosting import BoostingBag
+from steps.estimators.directed_logistic import DirectedLogistic
 from steps.estimators.forest import SMALLEST_PROBABILITY, Forest
 from steps.estimators.inputs import Clip
-from steps.estimators.mlp_bag import MlpBag
 from steps.estimators.ratios import LARGEST, DerivedRatios
 from steps.estimators.unit_repair import UnitRepair
 from steps.export import trees
@@ -156,35 +155,29 @@ def _require_binary(classifier: Any) -> None:
         )
 
 
-def _linear(classifier: LogisticRegression) -> tuple[dict[str, Any], Arrays]:
+def _linear(classifier: DirectedLogistic) -> tuple[dict[str, Any], Arrays]:
     _require_binary(classifier)
-    return {"kind": "linear"}, {"coefficients": classifier.coef_.T, "intercept": classifier.intercept_}
+    arrays = {
+        "coefficients": classifier.coefficients_[:, None],
+        "intercept": np.array([classifier.intercept_]),
+    }
+    return {"kind": "linear"}, arrays
 
 
 def _mlp(classifier: MLPClassifier) -> tuple[dict[str, Any], Arrays]:
+    """Return a network's layers; the first axis is that of the networks in a bag, of which this is one."""
     _require_binary(classifier)
-    return _networks([classifier])
-
-
-def _mlp_bag(classifier: MlpBag) -> tuple[dict[str, Any], Arrays]:
-    _require_binary(classifier)
-    return _networks(classifier.members_)
-
-
-def _networks(networks: Sequence[MLPClassifier]) -> tuple[dict[str, Any], Arrays]:
-    """Return networks of equal shape, stacked along a new first axis."""
-    first = networks[0]
-    if first.activation not in ("relu", "tanh"):
+    if classifier.activation not in ("relu", "tanh"):
         raise TypeError(
-            f"An MLPClassifier with the activation {first.activation!r} cannot be served; "
+            f"An MLPClassifier with the activation {classifier.activation!r} cannot be served; "
             "it must be 'relu' or 'tanh'."
         )
-    layers = len(first.coefs_)
     arrays: Arrays = {}
-    for layer in range(layers):
-        arrays[f"weights.{layer}"] = np.stack([network.coefs_[layer] for network in networks])
-        arrays[f"biases.{layer}"] = np.stack([network.intercepts_[layer][None] for network in networks])
-    return {"kind": "mlp", "activation": first.activation, "layers": layers}, arrays
+    layers = zip(classifier.coefs_, classifier.intercepts_, strict=True)
+    for layer, (weights, biases) in enumerate(layers):
+        arrays[f"weights.{layer}"] = weights[None]
+        arrays[f"biases.{layer}"] = biases[None, None]
+    return {"kind": "mlp", "activation": classifier.activation, "layers": len(classifier.coefs_)}, arrays
 
 
 def _units(transformer: UnitRepair) -> tuple[dict[str, Any], Arrays]:
@@ -237,8 +230,7 @@ TRANSFORMERS: dict[type, Exporter] = {
 }
 CLASSIFIERS: dict[type, Exporter] = {
     BoostingBag: _boosting,
+    DirectedLogistic: _linear,
     Forest: _forest,
-    MlpBag: _mlp_bag,
-    LogisticRegression: _linear,
     MLPClassifier: _mlp,
 }

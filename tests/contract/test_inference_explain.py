@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import inference
+from inference.explain import contributions
 from inference.handlers import input_fn, model_fn, output_fn, predict_fn
 from steps.export.files import write_model
 from steps.export.served import ServedModel
@@ -39,6 +42,10 @@ SERVED = ServedModel(
         ]
     },
 )
+
+
+def score_of(row: NDArray[np.float64]) -> float:
+    return float(2 * (row @ WEIGHTS[:-1] + 3 * row[3] * row[5]) + 1)
 
 
 def contract(*, medians: bool = True) -> dict[str, Any]:
@@ -77,11 +84,11 @@ def explanation(model: inference.Model, company: list[float]) -> list[dict[str, 
 def test_the_five_largest_effects_include_derived_values(model: inference.Model) -> None:
     # GIVEN a company that differs from the medians in all features
     found = explanation(model, [3.0, 1.0, 7.0, 5.0, 4.0, 5.0, 100.0])
-    # THEN each effect is the calibrated logit minus the one with that feature at its median; cash and wages
-    # act through their product, in which the other keeps its value
+    # THEN each effect is what the feature adds to the calibrated logit; cash and wages act through their
+    # product, in which the other one is at the mean of its value and its median
     assert [(each["feature"], each["effect"], each["direction"]) for each in found] == [
-        ("cash", pytest.approx(2 * 3 * (5 - 4) * 5), "raises"),
-        ("wages", pytest.approx(2 * 3 * 5 * (5 - 6)), "lowers"),
+        ("cash", pytest.approx(2 * 3 * (5 - 4) * (5 + 6) / 2), "raises"),
+        ("wages", pytest.approx(2 * 3 * (5 + 4) / 2 * (5 - 6)), "lowers"),
         ("profit", pytest.approx(2 * 2 * (4 - 5)), "lowers"),
         ("assets", pytest.approx(2 * 0.5 * (3 - 1)), "raises"),
         ("debt", pytest.approx(2 * -1 * (1 - 2)), "raises"),
@@ -95,6 +102,39 @@ def test_a_feature_without_effect_is_not_listed(model: inference.Model) -> None:
     assert [each["feature"] for each in found] == ["profit"]
 
 
+def test_effects_add_up_to_the_score(model: inference.Model) -> None:
+    # GIVEN a company with more than five effects
+    company = [3.0, 1.0, 7.0, 5.0, 4.0, 5.0, 100.0]
+    _, text = ask(model, {"data": company, "explain": True})
+    answer = json.loads(text)
+    totals = answer["explained_score"]
+    # THEN the log-odds are those of the company, and of the company with all medians
+    assert totals["log_odds"] == pytest.approx(score_of(np.array(company)))
+    assert totals["median_log_odds"] == pytest.approx(score_of(np.array(MEDIANS)))
+    # AND the effects lead from one to the other; sales is the one that is not listed
+    listed = sum(effect["effect"] for effect in answer["explanation"])
+    assert totals["other_effects"] == pytest.approx(2 * 0.25 * (7 - 3))
+    assert totals["median_log_odds"] + listed + totals["other_effects"] == pytest.approx(totals["log_odds"])
+
+
+def test_effects_are_exact_shapley_values_if_features_act_in_pairs(model: inference.Model) -> None:
+    # GIVEN a score in which only cash and wages act together
+    company = np.array([3.0, 1.0, 7.0, 5.0, 4.0, 5.0, 100.0])
+    found, score, median_score = contributions(model, company)
+    # THEN the effects equal the average over all orders in which the features can be replaced
+    gains = np.zeros(len(NAMES))
+    orders = list(permutations(range(len(NAMES))))
+    for order in orders:
+        row, before = np.array(MEDIANS), median_score
+        for feature in order:
+            row[feature] = company[feature]
+            after = score_of(row)
+            gains[feature] += after - before
+            before = after
+    assert found == pytest.approx(gains / len(orders))
+    assert found.sum() == pytest.approx(score - median_score)
+
+
 def test_each_company_has_its_own_explanation_and_the_same_prediction(model: inference.Model) -> None:
     companies = [[0.1 * place + at for at in range(7)] for place in range(100)]
     status, text = ask(model, {"instances": companies, "explain": True})
@@ -103,6 +143,8 @@ def test_each_company_has_its_own_explanation_and_the_same_prediction(model: inf
     assert [each.pop("explanation") for each in explained[:2]] == [
         explanation(model, company) for company in companies[:2]
     ]
+    for each in explained[:2]:
+        del each["explained_score"]
     _, plain = ask(model, {"instances": companies, "explain": False})
     assert [list(each) for each in json.loads(plain)["predictions"]] == [list(explained[0])] * 100
     assert json.loads(plain)["predictions"][:2] == explained[:2]
@@ -110,11 +152,13 @@ def test_each_company_has_its_own_explanation_and_the_same_prediction(model: inf
 
 def test_effects_are_finite_even_if_the_score_is_not(model: inference.Model) -> None:
     # GIVEN a profit that alone takes the probability from nearly 0 to 1
-    company = [1.0, 300.0, 3.0, 4.0, 1e150, 0.0, 7.0]
-    (profit,) = explanation(model, company)
-    # THEN the effect is limited to log-odds of 700, where the probability is exactly 1
-    at_median = 2 * (0.5 * 1 - 300 + 0.25 * 3 + 2 * 5) + 1
-    assert (profit["feature"], profit["effect"]) == ("profit", pytest.approx(700 - at_median))
+    _, text = ask(model, {"data": [1.0, 300.0, 3.0, 4.0, 1e150, 6.0, 7.0], "explain": True})
+    answer = json.loads(text)
+    # THEN log-odds are limited to 700, where the probability is exactly 1, and the effects still add up
+    listed = [each["effect"] for each in answer["explanation"]]
+    assert answer["explained_score"]["log_odds"] == 700
+    assert sum(listed) == pytest.approx(700 - score_of(np.array(MEDIANS)))
+    assert answer["explained_score"]["other_effects"] == 0
 
 
 def test_json_lines_have_explanations_and_csv_does_not(model: inference.Model) -> None:

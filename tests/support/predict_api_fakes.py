@@ -24,6 +24,7 @@ EXPLANATION = [
     {"feature": NAMES[1], "value": 0.5, "median": 0.25, "effect": 0.75, "direction": "raises"},
     {"feature": NAMES[3], "value": 3.0, "median": 0.25, "effect": -0.5, "direction": "lowers"},
 ]
+EXPLAINED_SCORE = {"log_odds": -5.25, "median_log_odds": -5.75, "other_effects": 0.25}
 REQUEST_ID = "5e1f0c9a-0000-4000-8000-000000000001"
 
 
@@ -105,9 +106,10 @@ class Runtime:
         body = json.loads(request["Body"], parse_int=float)
         if body["contract"] != self.serves["contract"]:
             raise client_error("ModelError", OriginalStatusCode=409)
+        explained = {"explanation": EXPLANATION, "explained_score": EXPLAINED_SCORE}
         answer = {
             "predictions": [
-                {**self._predict(row), **({"explanation": EXPLANATION} if body.get("explain") else {})}
+                {**self._predict(row), **(explained if body.get("explain") else {})}
                 for row in body["instances"]
             ],
             "model": {"version": self.serves["version"], "contract": self.serves["contract"]},

@@ -11,4 +11,4 @@ from steps.estimators import recipes
 
 def small_blend(names: Sequence[str], seed: int) -> Pipeline:
     """Return the blend with few trees and short training."""
-    return recipes.blend(names, seed, bags=2, boosted_trees=10, nets=2, epochs=3, forest_trees=10)
+    return recipes.blend(names, seed, bags=2, boosted_trees=10, forest_trees=10)

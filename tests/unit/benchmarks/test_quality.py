@@ -123,12 +123,10 @@ def test_the_blend_in_the_table_equals_the_fitted_blend(
     companies: Companies, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small = {
-        "blend": lambda names, seed: estimators.blend(
-            names, seed, bags=1, boosted_trees=5, nets=1, epochs=1, forest_trees=5
-        ),
+        "blend": lambda names, seed: estimators.blend(names, seed, bags=1, boosted_trees=5, forest_trees=5),
         "boosting": lambda names, seed: estimators.boosting(names, seed, bags=1, trees=5),
-        "mlp-bag": lambda names, seed: estimators.mlp_bag(names, seed, nets=1, epochs=1),
         "forest": lambda names, seed: estimators.forest(names, seed, trees=5),
+        "logistic": estimators.logistic,
     }
     monkeypatch.setattr(quality, "ESTIMATORS", small)
     frame, names = companies(rows=300, bankrupt=60), RATIOS[:10]

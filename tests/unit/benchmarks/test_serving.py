@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 import inference
 from benchmarks.serving import cost, endpoint, forward, tables
 from benchmarks.serving.forward import Family
+from steps.estimators.directed_logistic import DirectedLogistic
 from steps.export.files import write_model
 from steps.export.served import export_pipeline
 
@@ -36,7 +36,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def family(tmp_path: Path) -> Family:
     X = np.random.default_rng(0).normal(size=(200, 3))
-    pipeline = Pipeline([("scale", StandardScaler()), ("model", LogisticRegression())]).fit(X, X[:, 0] > 0)
+    pipeline = Pipeline([("scale", StandardScaler()), ("model", DirectedLogistic())]).fit(X, X[:, 0] > 0)
     pipeline[-1].classes_ = np.array([0, 1])
     write_model(tmp_path / "m", export_pipeline(pipeline, forward.UNCALIBRATED), CONTRACT, None)
     return Family("logistic", pipeline, inference.load(tmp_path / "m"), tmp_path / "m")

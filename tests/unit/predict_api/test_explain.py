@@ -8,7 +8,15 @@ from typing import Any
 import pytest
 from predict_api import schemas
 from predict_api.validation import MAX_EXPLAINED
-from support.predict_api_fakes import EXPLANATION, NAMES, NUMBERS, Api, client_error, contract
+from support.predict_api_fakes import (
+    EXPLAINED_SCORE,
+    EXPLANATION,
+    NAMES,
+    NUMBERS,
+    Api,
+    client_error,
+    contract,
+)
 
 NAMED = dict(zip(NAMES, NUMBERS, strict=True))
 TRUE = {"explain": ["true"]}
@@ -22,6 +30,7 @@ def api() -> Api:
 def test_one_company_is_explained(api: Api) -> None:
     reply = api.predict({"data": NUMBERS}, TRUE)
     assert (reply.status, reply.json["explanation"]) == (200, EXPLANATION)
+    assert reply.json["explained_score"] == EXPLAINED_SCORE
     schemas.PredictAnswer.model_validate_json(reply.text)
     assert json.loads(api.runtime.requests[0]["Body"])["explain"] is True
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
+from predict_api import schemas
 from predict_api.endpoint import ENDPOINT_CONFIG, RETRY_WITHIN, S3_CONFIG
 from support.predict_api_fakes import NAMES, NUMBERS, REQUEST_ID, Api, client_error, contract
 
@@ -105,6 +106,47 @@ def test_values_far_outside_the_training_range_give_warnings(api: Api) -> None:
     ]
     named = api.predict({"features": {**NAMED, "Debt ratio %": 99}})
     assert [warning["loc"] for warning in named.json["warnings"]] == [["features", "Debt ratio %"]]
+
+
+@pytest.mark.parametrize(
+    ("value", "reading"),
+    [
+        (1.2, "1.2 as 1.2e-10. If the true value is 1.2, send 0.00012."),
+        (99_999.0, "99999 as 9.9999e-06. If the true value is 99999, send 9.9999."),
+    ],
+)
+def test_a_value_between_the_two_units_of_a_feature_gives_a_warning(
+    api: Api, value: float, reading: str
+) -> None:
+    # GIVEN a feature with training values up to 1, and from 100,000 to 1e10
+    two_units = {
+        "largest_small": 1.0000001,
+        "small_factor": 1e4,
+        "smallest_large": 1e5,
+        "large_factor": 1e-10,
+    }
+    api.s3.document["features"][1] |= {"max": 1e10, "two_units": two_units}
+    # WHEN a company has a value between the two
+    reply = api.predict({"instances": [[0.5, value, 1000, 3]]})
+    # THEN the warning says how the model reads it
+    (warning,) = reply.json["warnings"]
+    assert warning == {
+        "loc": ["instances", 0, 1],
+        "feature": NAMES[1],
+        "seen": {"min": 0.0, "max": 1e10},
+        "message": (
+            "Between the two units of this feature: no training company has a value from 1 to 100,000. "
+            f"The model reads {reading}"
+        ),
+    }
+    schemas.PredictAnswer.model_validate_json(reply.text)
+    # AND values in either unit, or of another feature, give none
+    for row in ([0.5, 1.0, 1000, 3], [0.5, 1e5, 1000, 3], [1.2, 0.5, 1000, 3]):
+        assert api.predict({"data": row}).json["warnings"] == []
+    # AND clients can read the two units
+    model = api.call("GET", "/model").json
+    assert [feature.get("two_units") for feature in model["features"]] == [None, two_units, None, None]
+    schemas.ModelAnswer.model_validate(model)
 
 
 def test_at_most_a_hundred_warnings_are_returned(api: Api) -> None:

@@ -82,6 +82,11 @@ class Api:
             return {
                 "predictions": [{**prediction(row[0]), **explained} for row in rows],
                 "model": {"version": str(len(self.names)), "contract": self.contract},
+                "warnings": [
+                    {"loc": ["instances", position, "assets"], "feature": "assets", "message": "Unlikely."}
+                    for position, row in enumerate(rows)
+                    if row[0] < 0
+                ],
             }
         finally:
             with self._lock:
@@ -432,6 +437,23 @@ def test_explanations_are_requested_in_smaller_chunks_and_shown_in_every_format(
     assert json.loads(objects.getvalue().splitlines()[0])["explanation"] == EXPLANATION
     assert "largest effects" in table.getvalue()
     assert table.getvalue().count("assets [net] -0.25") == 20
+
+
+def test_warnings_are_shown_with_the_line_of_their_company(companies: Any) -> None:
+    # GIVEN more than a request's companies; all of the second request have a value that the API warns of
+    found = companies("assets,debt\n" + "0.5,1\n" * 1000 + "-0.5,1\n" * 12)
+    summary, objects, stream = Summary("line"), io.StringIO(), io.StringIO()
+    output = JsonOutput(objects, "line")
+    for result in Predictions(Api(), found):
+        summary.add(result)
+        output.add(result)
+    show_summary(summary, Console(file=stream, width=200), seconds=2.0, path=None)
+    # THEN the first ones are shown by line, and JSON Lines have all of them
+    shown = stream.getvalue().splitlines()
+    assert shown[:2] == ["line 1002: assets: Unlikely.", "line 1003: assets: Unlikely."]
+    assert shown[10] == "… and 2 more companies with values to check"
+    written = [json.loads(line).get("warnings") for line in objects.getvalue().splitlines()]
+    assert written == [None] * 1000 + [["assets: Unlikely."]] * 12
 
 
 def test_a_table_of_many_companies_shows_the_riskiest() -> None:

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from steps import evaluate
+from steps.dataset.directions import DIRECTIONS
 from steps.dataset.known_files import UCI_SHA256
 from steps.judging.judged_model import JudgedModel, judge
 from steps.measures.importance import permutation_importance
@@ -126,10 +127,10 @@ def test_the_report_is_one_self_contained_page(evaluated: Evaluated) -> None:
     assert not {"script", "link", "img", "iframe", "object"} & set(page.elements)
     links = [value for name, value in page.attributes if name == "href"]
     assert links == [f"#{value}" for name, value in page.attributes if name == "id"]
-    assert len(links) == 8
+    assert len(links) == 9
     assert not [value for name, value in page.attributes if name == "src" or name.startswith("on")]
     assert "url(" not in STYLE
-    assert page.elements.count("section") == 8
+    assert page.elements.count("section") == 9
     assert len(evaluated.html) < 300_000
 
 
@@ -145,6 +146,26 @@ def test_the_report_has_verdict_metrics_and_provenance(evaluated: Evaluated) -> 
     assert evaluation["data"]["sha256"] in words
     for name, value in evaluation["provenance"]["parameters"].items():
         assert f"parameter {name} {value}" in words
+
+
+def test_the_report_shows_how_sturdy_the_candidates_are(evaluated: Evaluated) -> None:
+    words = Page(evaluated.html).words
+    candidates = evaluated.evaluation["candidates"]
+    names = sorted(candidates, key=lambda name: name != evaluated.evaluation["selected"]["candidate"])
+    found = [candidates[name]["sturdiness"] for name in names]
+
+    def row(name: str, shares: list[float]) -> str:
+        return " ".join([name, *map(percent, shares)]).replace("\u00a0", " ")
+
+    for digits in ("3", "4", "6"):
+        assert row(f"digit {digits}", [each["level_changes"][digits] for each in found]) in words
+    # Every ratio with a direction that a candidate uses has a row, with its reason.
+    used = {ratio for each in found for ratio in each["wrong_way"]}
+    assert len(used) > 5
+    for ratio in used:
+        shares = [each["wrong_way"].get(ratio, float("nan")) for each in found]
+        assert row(DIRECTIONS[ratio][1], shares) in words
+    assert set(candidates["recommended"]["sturdiness"]["wrong_way"].values()) == {0.0}
 
 
 def test_the_evaluation_has_importance_and_drift(evaluated: Evaluated) -> None:

@@ -15,6 +15,7 @@ import pytest
 import inference
 from steps import train_baseline, train_recommended
 from steps.dataset.columns import TARGET
+from steps.dataset.units import MIXED_UNITS
 from steps.job import JobError
 from steps.measures.calibration import Calibration
 from steps.measures.logits import pipeline_logit
@@ -45,6 +46,22 @@ def test_the_contract_describes_the_training_data(trained: Any, candidate: str, 
     assert contract["out_of_fold"]["companies"] == len(train)
     assert contract["out_of_fold"]["bankruptcies"] == int(train[TARGET].sum())
     assert 0.85 < contract["out_of_fold"]["roc_auc"] < 1
+
+
+def test_the_contract_states_the_two_units_of_the_columns_that_the_model_converts(trained: Any) -> None:
+    features = read_model(trained.folder("model-recommended"))["contract"]["features"]
+    units = {feature["name"]: feature.get("two_units") for feature in features}
+    expected = {
+        "largest_small": 1.0000001,
+        "small_factor": 1e4,
+        "smallest_large": 1e5,
+        "large_factor": 1e-10,
+    }
+    assert {name for name, two_units in units.items() if two_units} == set(units) & set(MIXED_UNITS) != set()
+    assert all(two_units == expected for two_units in units.values() if two_units)
+    # The baseline takes the columns as they are.
+    baseline = read_model(trained.folder("model-baseline"))["contract"]["features"]
+    assert not any("two_units" in feature for feature in baseline)
 
 
 @pytest.mark.parametrize("candidate", ["baseline", "recommended"])
@@ -112,7 +129,7 @@ def test_the_seed_changes_the_network(trained: Any, tmp_path: Path) -> None:
 def test_an_unknown_estimator_is_rejected(trained: Any, tmp_path: Path) -> None:
     arguments = [*trained.arguments("train", "features"), "--model-dir", str(tmp_path)]
     with pytest.raises(
-        JobError, match="Estimator is 'magic'; it must be one of blend, boosting, mlp-bag, forest, logistic"
+        JobError, match="Estimator is 'magic'; it must be one of blend, boosting, forest, logistic"
     ):
         train_recommended.main([*arguments, "--estimator", "magic"])
     assert not any(tmp_path.iterdir())

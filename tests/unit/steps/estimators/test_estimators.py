@@ -7,18 +7,21 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
 
 from steps.dataset.columns import RATIOS
+from steps.dataset.directions import DIRECTIONS, LOWERS, RAISES, direction
 from steps.dataset.ratios import DERIVED
 from steps.dataset.units import MIXED_UNITS
 from steps.estimators import recipes
 from steps.estimators.blend import Blend
 from steps.estimators.boosting import BoostingBag
+from steps.estimators.directed_logistic import DirectedLogistic
 from steps.estimators.forest import Forest
 from steps.estimators.inputs import Clip
 from steps.estimators.logit_classifier import LogitClassifier
-from steps.estimators.mlp_bag import MlpBag
 from steps.estimators.ratios import DerivedRatios
+from steps.estimators.recipes import ESTIMATORS
 from steps.estimators.unit_repair import UnitRepair
 
 
@@ -48,16 +51,16 @@ def test_the_data_set_has_24_columns_with_mixed_units() -> None:
 
 
 def test_a_ratio_needs_both_of_its_columns() -> None:
-    names = ["Current Ratio", "Net worth/Assets", "Quick Ratio", "Net Income to Total Assets"]
+    names = ["Total Asset Turnover", "Net worth/Assets", "Total expense/Assets", "Net Income to Total Assets"]
     X = np.array([[2.0, 0.5, 1.0, 0.2], [0.0, 3.0, 4.0, -0.1]])
     derived = DerivedRatios(names).fit_transform(X)
-    # Quick over current, then net income times net worth. CFO and retained earnings are missing.
+    # Expense over turnover, then net income times net worth. Retained earnings are missing.
     expected = [[*X[0], 1.0 / (2.0 + 1e-9), 0.1], [*X[1], 4.0 / 1e-9, -0.3]]
     np.testing.assert_allclose(derived, expected, rtol=1e-15)
 
 
 def test_differences_are_left_minus_right() -> None:
-    names = ["CFO to Assets", "Net Income to Total Assets"]
+    names = ["Current Liability to Assets", "Cash/Total Assets"]
     derived = DerivedRatios(names).fit_transform(np.array([[0.5, 0.2]]))
     np.testing.assert_allclose(derived, [[0.5, 0.2, -0.3]])
 
@@ -68,7 +71,7 @@ def test_without_pairs_there_are_no_ratios() -> None:
 
 
 def test_derived_values_are_finite_and_bounded() -> None:
-    names = ["Current Ratio", "Quick Ratio"]
+    names = ["Total Asset Turnover", "Total expense/Assets"]
     X = np.array([[-1e-9, 1.0], [-1e-9, 0.0], [1.0, -1e300], [1e300, 1e300]])
     expected = [[-1e-9, 1.0, 1e12], [-1e-9, 0.0, 0.0], [1.0, -1e12, -1e12], [1e12, 1e12, 1.0]]
     np.testing.assert_allclose(DerivedRatios(names).fit_transform(X), expected, rtol=1e-8)
@@ -79,7 +82,65 @@ def test_all_ratios_use_known_columns_and_are_grouped_by_operation() -> None:
         assert {ratio.left, ratio.right} <= set(RATIOS)
     operations = [ratio.operation for ratio in DERIVED]
     assert operations == sorted(operations, key=["difference", "quotient", "product"].index)
-    assert len({(r.operation, r.left, r.right) for r in DERIVED}) == len(DERIVED) == 30
+    assert len({(r.operation, r.left, r.right) for r in DERIVED}) == len(DERIVED)
+
+
+def test_a_ratio_has_the_directions_of_its_columns() -> None:
+    # GIVEN columns that all have a direction or none: raising one must not move the risk both ways
+    for ratio in DERIVED:
+        right = direction(ratio.right) if ratio.operation == "product" else -direction(ratio.right)
+        assert {direction(ratio.left), right} - {0} <= {ratio.direction}
+    # Cash lowers the risk and current debt raises it, so more of their difference lowers it.
+    difference = next(r for r in DERIVED if (r.left, r.operation) == ("Cash/Total Assets", "difference"))
+    assert difference.direction == LOWERS
+    # Net value per share lowers the risk, so a quotient with it as divisor raises the risk.
+    assert next(r for r in DERIVED if r.right == "Net Value Per Share (A)").direction == RAISES
+
+
+def test_directions_name_known_columns_and_include_the_plain_ones() -> None:
+    assert set(DIRECTIONS) < set(RATIOS)
+    assert direction("Debt ratio %") == direction("Current Liability to Assets") == RAISES
+    assert direction("Current Ratio") == direction("Net Income to Total Assets") == LOWERS
+    assert direction("Total Asset Growth Rate") == 0
+
+
+@pytest.mark.parametrize("name", ["boosting", "logistic", "forest", "blend"])
+def test_a_ratio_with_a_direction_moves_the_risk_only_that_way(name: str) -> None:
+    # GIVEN companies whose risk falls with the debt ratio and with net worth, against economics for debt
+    names = ["Debt ratio %", "Net worth/Assets", "Net Income to Total Assets", "Tax rate (A)"]
+    rng = np.random.default_rng(4)
+    X = rng.uniform(0, 1, (600, 4))
+    y = (X @ [-1.0, -2.0, -1.0, 1.0] + rng.normal(0, 0.3, 600) > -1.2).astype(np.int8)
+    model = ESTIMATORS[name](names, 1).fit(X, y)
+    # WHEN one ratio of each company rises
+    for column, rises in enumerate([RAISES, LOWERS, LOWERS]):
+        moved = np.repeat(X[:100], 11, axis=0)
+        moved[:, column] = np.tile(np.linspace(0, 1, 11), 100)
+        steps = rises * np.diff(model.decision_function(moved).reshape(100, 11), axis=1)
+        # THEN the risk of no company moves the other way
+        assert steps.min() >= -1e-12
+    # AND a ratio with the right direction, and one without a direction, still count
+    for column in (1, 3):
+        moved = X[:100].copy()
+        moved[:, column] = 0.9
+        assert np.abs(model.decision_function(moved) - model.decision_function(X[:100])).max() > 0.1
+
+
+def test_a_directed_logistic_without_directions_equals_scikit_learn() -> None:
+    X, y = companies()
+    expected = LogisticRegression(C=0.5, tol=1e-10, max_iter=10_000).fit(X, y)
+    found = DirectedLogistic(0.5).fit(X, y)
+    np.testing.assert_allclose(found.coefficients_, expected.coef_[0], atol=1e-5)
+    np.testing.assert_allclose(found.intercept_, expected.intercept_[0], atol=1e-5)
+
+
+def test_a_coefficient_of_the_wrong_sign_becomes_0_and_the_others_adapt() -> None:
+    X, y = companies()
+    found = DirectedLogistic(0.5, [-1, 1, 0, 0, 0]).fit(X, y)
+    # The fit equals one without the column, because its coefficient would be positive.
+    expected = DirectedLogistic(0.5).fit(X[:, 1:], y)
+    assert found.coefficients_[0] == 0
+    np.testing.assert_allclose(found.coefficients_[1:], expected.coefficients_, atol=1e-5)
 
 
 def test_clip_limits_values() -> None:
@@ -88,9 +149,9 @@ def test_clip_limits_values() -> None:
 
 CLASSIFIERS: dict[str, LogitClassifier] = {
     "boosting": BoostingBag(bags=2, trees=5),
-    "mlp-bag": MlpBag(nets=2, epochs=3),
+    "logistic": DirectedLogistic(),
     "forest": Forest(trees=5),
-    "blend": Blend([("forest", Forest(trees=5)), ("mlp", MlpBag(nets=1, epochs=2))]),
+    "blend": Blend([("forest", Forest(trees=5)), ("logistic", DirectedLogistic())]),
 }
 
 
@@ -105,7 +166,7 @@ def test_probabilities_and_predictions_follow_from_the_logit(name: str) -> None:
     assert logit[y == 1].mean() > logit[y == 0].mean()
 
 
-@pytest.mark.parametrize("name", ["boosting", "mlp-bag", "forest"])
+@pytest.mark.parametrize("name", ["boosting", "forest"])
 def test_a_fit_depends_only_on_data_and_seed(name: str) -> None:
     X, y = companies()
 
@@ -144,6 +205,6 @@ def test_the_blend_has_three_families_on_repaired_columns_and_ratios() -> None:
     pipeline = recipes.blend(["Quick Ratio"], 5)
     assert [name for name, _ in pipeline.steps] == ["units", "ratios", "blend"]
     members = dict(pipeline["blend"].members)
-    assert list(members) == ["boosting", "mlp-bag", "forest"]
+    assert list(members) == ["boosting", "logistic", "forest"]
     assert (members["boosting"].bags, members["boosting"].trees, members["boosting"].seed) == (4, 200, 5)
-    assert (members["mlp-bag"]["mlp-bag"].nets, members["forest"].trees) == (10, 150)
+    assert members["forest"].trees == 150

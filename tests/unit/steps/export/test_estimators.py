@@ -41,7 +41,6 @@ HOSTILE = [0.0, -0.0, 1.0, 1.0000001, 1e10, -1e10, -1.0, 5e-324, -1e-310, 0.3, 1
 SMALL: dict[str, Callable[..., Pipeline]] = {
     "logistic": ESTIMATORS["logistic"],
     "boosting": lambda names, seed: recipes.boosting(names, seed, bags=2, trees=20),
-    "mlp-bag": lambda names, seed: recipes.mlp_bag(names, seed, nets=2, epochs=3),
     "forest": lambda names, seed: recipes.forest(names, seed, trees=20),
     "blend": small_blend,
 }

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
-from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, QuantileTransformer, StandardScaler
 
 import inference
+from steps.estimators.directed_logistic import DirectedLogistic
 from steps.export.files import write_model
 from steps.export.served import export_pipeline
 
@@ -51,9 +51,9 @@ def quantiles() -> QuantileTransformer:
 
 
 PIPELINES = {
-    "logistic": lambda: make_pipeline(LogisticRegression(max_iter=5)),
-    "scaled logistic": lambda: make_pipeline(StandardScaler(with_mean=False), LogisticRegression()),
-    "quantile logistic": lambda: make_pipeline(quantiles(), LogisticRegression()),
+    "logistic": lambda: make_pipeline(DirectedLogistic()),
+    "scaled logistic": lambda: make_pipeline(StandardScaler(with_mean=False), DirectedLogistic()),
+    "quantile logistic": lambda: make_pipeline(quantiles(), DirectedLogistic()),
     "baseline": lambda: make_pipeline(StandardScaler(), MLPClassifier((100, 50), max_iter=5, random_state=0)),
     "quantile mlp": lambda: make_pipeline(
         quantiles(),
@@ -82,7 +82,7 @@ def test_served_probabilities_equal_those_of_scikit_learn(name: str, tmp_path: P
 
 
 def test_calibration_applies_to_the_logit(tmp_path: Path) -> None:
-    pipeline = fitted(make_pipeline(StandardScaler(), LogisticRegression()))
+    pipeline = fitted(make_pipeline(StandardScaler(), DirectedLogistic()))
     calibration = SimpleNamespace(slope=0.7, intercept=-1.5)
     write_model(tmp_path, export_pipeline(pipeline, calibration), CONTRACT, None)
     X, _ = training_data()
@@ -92,16 +92,16 @@ def test_calibration_applies_to_the_logit(tmp_path: Path) -> None:
 
 def other_classes() -> Pipeline:
     X, y = training_data()
-    return make_pipeline(LogisticRegression()).fit(X, np.where(y == 1, "bankrupt", "alive"))
+    return make_pipeline(DirectedLogistic()).fit(X, np.where(y == 1, "bankrupt", "alive"))
 
 
 @pytest.mark.parametrize(
     ("pipeline", "message"),
     [
         (
-            lambda: fitted(make_pipeline(MinMaxScaler(), LogisticRegression())),
+            lambda: fitted(make_pipeline(MinMaxScaler(), DirectedLogistic())),
             "'minmaxscaler' is a MinMaxScaler, .* QuantileTransformer, StandardScaler, UnitRepair, "
-            "then one of Blend, BoostingBag, Forest, LogisticRegression, MLPClassifier, MlpBag",
+            "then one of Blend, BoostingBag, DirectedLogistic, Forest, MLPClassifier",
         ),
         (lambda: fitted(make_pipeline(RandomForestClassifier(2))), "is a RandomForestClassifier"),
         (
@@ -110,7 +110,7 @@ def other_classes() -> Pipeline:
         ),
         (
             lambda: fitted(
-                make_pipeline(QuantileTransformer(n_quantiles=10, random_state=0), LogisticRegression())
+                make_pipeline(QuantileTransformer(n_quantiles=10, random_state=0), DirectedLogistic())
             ),
             "output_distribution='uniform' cannot be served; only \"normal\" is supported",
         ),
@@ -128,4 +128,4 @@ def test_unsupported_pipelines_are_rejected(pipeline: Any, message: str) -> None
 
 def test_an_unfitted_pipeline_is_rejected() -> None:
     with pytest.raises(NotFittedError):
-        export_pipeline(make_pipeline(StandardScaler(), LogisticRegression()), AS_IT_IS)
+        export_pipeline(make_pipeline(StandardScaler(), DirectedLogistic()), AS_IT_IS)
