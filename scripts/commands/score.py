@@ -35,6 +35,15 @@ def score(
     ] = None,
     instance_type: Annotated[str, typer.Option(help="Instance type of the job.")] = "ml.m5.large",
     instances: Annotated[int, typer.Option(min=1, max=100, help="Number of instances.")] = 1,
+    base_rate: Annotated[
+        float | None,
+        typer.Option(
+            min=1e-6,
+            max=1 - 1e-6,
+            help="Share of the portfolio that is known to go bankrupt, such as 0.02. Adds the column "
+            "probability_at_base_rate, whose mean equals it; the other columns stay.",
+        ),
+    ] = None,
 ) -> None:
     """Score a portfolio of any size; lines that can't be scored are listed next to the result."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -48,12 +57,17 @@ def score(
     aws = settings.connect()
     role_arn = read_outputs(aws).transform_role_arn
     model = choose_model(aws, version)
-    order = Order(source, target, keep, new_name(aws.project), role_arn, instance_type, instances)
+    order = Order(source, target, keep, new_name(aws.project), role_arn, instance_type, instances, base_rate)
     title = f"Scoring with version {model.version} of {aws.project.model_package_group}."
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console(stderr=True)) as progress:
         summary = score_portfolio(aws, order, model, _bars(progress, title))
     _show_summary(summary, target)
+    if base_rate is not None:
+        show(
+            f"Mean probability: {summary.mean:.3%}; in the column probability_at_base_rate {base_rate:.3%}. "
+            "Risk levels are those of the model's own probability."
+        )
 
 
 def _bars(progress: Progress, title: str) -> OnProgress:
@@ -78,6 +92,8 @@ def _show_summary(summary: Summary, target: str) -> None:
     show(f"Result: [bold]{target}[/]")
     if summary.passed_over:
         show(plain(f"Columns that were passed over: {summary.passed_over}."))
+    for warning in summary.unit_warnings:
+        show_warning(warning)
     if summary.warning:
         show_warning(summary.warning)
     if summary.errors:

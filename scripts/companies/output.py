@@ -9,8 +9,10 @@ from scripts.companies.errors import CompanyFileError
 
 # The columns after the line number and the copied columns.
 RESULT = ("prediction", "probability_bankrupt", "risk_level", "model_version", "error")
+# The last column of `score --base-rate`.
+AT_BASE_RATE = "probability_at_base_rate"
 LINE = "line"
-_RESERVED = (LINE, "row", "position", *RESULT, "explanation", "probability", "confidence")
+_RESERVED = (LINE, "row", "position", *RESULT, AT_BASE_RATE, "explanation", "probability", "confidence")
 # Spreadsheets take cells that start so for formulas; some also the full-width forms of these characters.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 

@@ -8,6 +8,7 @@ from scripts.aws.session import Aws
 from scripts.errors import ScriptError
 from scripts.model.archives import check_archive
 from scripts.model.contracts import champion_version, feature_names, read_contract
+from scripts.score.units import Gap, gaps
 
 
 class ScoringError(ScriptError):
@@ -26,6 +27,8 @@ class Model:
         Environment of its container.
     instance_types
         Instance types that its jobs can run on; any, if empty.
+    gaps
+        Of each column with two units, the values between them.
     """
 
     arn: str
@@ -33,6 +36,7 @@ class Model:
     features: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
     instance_types: tuple[str, ...] = ()
+    gaps: tuple[Gap, ...] = ()
 
 
 def choose_model(aws: Aws, version: int | None) -> Model:
@@ -86,4 +90,5 @@ def choose_model(aws: Aws, version: int | None) -> Model:
         features=tuple(feature_names(contract)),
         environment=specification["Containers"][0].get("Environment", {}),
         instance_types=tuple(specification.get("SupportedTransformInstanceTypes", [])),
+        gaps=gaps(contract),
     )

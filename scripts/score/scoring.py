@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from botocore.exceptions import BotoCoreError, ClientError
+from numpy.typing import NDArray
 
 from scripts.aws import files
 from scripts.aws.failures import unless_changed
@@ -20,13 +22,17 @@ from scripts.aws.session import Aws
 from scripts.aws.transform_jobs import ENDED, last_log_lines, stop
 from scripts.companies.errors import CompanyFileError
 from scripts.companies.forms import Form, form_of
-from scripts.companies.output import safe_cell
+from scripts.companies.output import AT_BASE_RATE, safe_cell
+from scripts.score.base_rate import base_rate_offset, with_offset
 from scripts.score.model import Model, ScoringError
 from scripts.score.parts import Parts
 from scripts.score.portfolio import BadLine, Company, Row, open_portfolio
 from scripts.score.results import errors_location, open_for_writing, result_writer
+from scripts.score.units import UnitCheck
 from scripts.scratch import make_folder
 from scripts.text import counted
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,8 @@ class Order:
         Name of the job and its model; new for every run.
     role_arn
         Role of the job.
+    base_rate
+        The share of the portfolio that is known to go bankrupt, for a further probability; None if unknown.
     """
 
     source: str
@@ -52,6 +60,7 @@ class Order:
     role_arn: str
     instance_type: str = "ml.m5.large"
     instances: int = 1
+    base_rate: float | None = None
 
 
 @dataclass
@@ -64,8 +73,12 @@ class Summary:
         Number of lines that could not be scored.
     passed_over
         The columns that are used by no model, as text.
+    mean
+        The mean probability, before any base rate; None without a base rate.
     errors
         Location of the list of bad lines; None if there are none.
+    unit_warnings
+        A warning for each column with values between its two units.
     warning
         A problem that does not affect the result.
     seconds
@@ -76,7 +89,9 @@ class Summary:
     bad: int = 0
     passed_over: str = ""
     levels: Counter[str] = field(default_factory=Counter)
+    mean: float | None = None
     errors: str | None = None
+    unit_warnings: list[str] = field(default_factory=list)
     warning: str | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -195,8 +210,10 @@ class _Scoring:
 
     def _without_bad_lines(self, rows: Iterable[Row], errors: Any) -> Iterator[Company]:
         errors.writerow(BadLine._fields)
+        units = UnitCheck(self._model.gaps)
         for row in rows:
             if isinstance(row, Company):
+                units.add(row.line, row.numbers)
                 yield row
                 continue
             errors.writerow(map(safe_cell, row))
@@ -204,6 +221,7 @@ class _Scoring:
                 words = (f"line {row.line}", row.column, row.problem)
                 self._first_problem = " ".join(filter(None, words))
             self._summary.bad += 1
+        self._summary.unit_warnings = units.warnings
 
     def _transform(self) -> None:
         """Create the model, run the job to its end, and delete the model."""
@@ -263,11 +281,16 @@ class _Scoring:
         """Write the results in order, next to the kept values, and deliver them."""
         summary, target = self._summary, self._order.target
         result = self._scratch / "result"
+        offset = self._offset()
+        more = () if offset is None else (AT_BASE_RATE,)
         with open_for_writing(result) as file:
-            write = result_writer(form_of(target), file, self._kept, str(self._model.version))
+            write = result_writer(form_of(target), file, self._kept, str(self._model.version), more)
             for part in self._parts.results():
-                for (line, values), cells in part:
-                    write([line, *values], cells)
+                # One column, or none.
+                adjusted = [] if offset is None else [with_offset(_probabilities(part), offset)]
+                numbers = np.reshape(adjusted, (len(more), len(part))).T.tolist()
+                for ((line, values), cells), further in zip(part, numbers, strict=True):
+                    write([line, *values], cells, further)
                 summary.levels.update(cells[-1] for _, cells in part)
                 summary.scored += len(part)
                 self._on_progress("collect", summary.scored, self._parts.companies)
@@ -282,3 +305,18 @@ class _Scoring:
                 # The caller may write but not remove: replace the earlier list by an empty one.
                 finished[errors_location(target)] = self._errors
         files.deliver_or_keep(self._aws, finished)
+
+    def _offset(self) -> float | None:
+        """Return the offset of the log-odds for the known base rate; None without one."""
+        if self._order.base_rate is None:
+            return None
+        probability = np.concatenate([_probabilities(part) for part in self._parts.results()])
+        self._summary.mean = float(np.mean(probability))
+        try:
+            return base_rate_offset(probability, self._order.base_rate)
+        except ValueError as error:
+            raise ScoringError(str(error), "Score the portfolio without --base-rate.") from error
+
+
+def _probabilities(part: Sequence[tuple[Any, list[str]]]) -> Floats:
+    return np.array([float(cells[1]) for _, cells in part])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import gzip
 import hashlib
@@ -32,6 +33,7 @@ from scripts.model.archives import ArchiveError
 from scripts.score import parts, scoring
 from scripts.score.model import Model, ScoringError, choose_model
 from scripts.score.scoring import Order, Summary, score
+from scripts.score.units import gaps
 
 # The probability is the second number. A first number of 500 makes the container fail, 300 keeps it busy.
 SERVE = """
@@ -54,6 +56,12 @@ def output_fn(answers, accept):
     level = lambda p: "high" if p > 0.5 else "low"
     return "".join(f"{int(p > 0.5)},{1 - p!r},{p!r},{level(p)},{max(p, 1 - p)!r}\\n" for p in answers), accept
 """
+TWO_UNITS = {
+    "largest_small": 1.0000001,
+    "small_factor": 1e4,
+    "smallest_large": 1e5,
+    "large_factor": 1e-10,
+}
 ENVIRONMENT = {"SAGEMAKER_PROGRAM": "serve.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"}
 
 
@@ -159,6 +167,53 @@ def test_results_are_in_order_with_their_ids_and_bad_lines_are_listed(
     assert [step for step in seen if step[1] == step[2]][-1] == ("collect", 98, 98)
     # AND nothing remains in the account
     assert left_over(aws) == ([], [])
+
+
+def test_a_known_base_rate_adds_a_probability_whose_mean_equals_it(
+    aws: Aws, register: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN a portfolio of several parts whose mean probability is 0.3
+    register("Approved")
+    monkeypatch.setattr(parts, "PART_BYTES", 60)
+    source = tmp_path / "in.csv"
+    source.write_text("id,a,b\n" + "".join(f"C{at},{0.1 + at / 25},1\n" for at in range(11)))
+    # WHEN it is scored with a known base rate of 0.2, as CSV and as JSON Lines
+    results = {}
+    for form in ("csv", "jsonl"):
+        target = tmp_path / f"out.{form}"
+        order = Order(str(source), str(target), None, f"scoring-score-{form}", ROLE, base_rate=0.2)
+        summary = score(aws, order, choose_model(aws, None), lambda *_: None)
+        assert summary.mean == pytest.approx(0.3)
+        results[form] = target.read_text().splitlines()
+    # THEN there is a further probability with that mean, and the others stay
+    rows = [json.loads(line) for line in results["jsonl"]]
+    adjusted = [row["probability_at_base_rate"] for row in rows]
+    assert sum(adjusted) / len(adjusted) == pytest.approx(0.2)
+    assert adjusted == sorted(adjusted)
+    assert [row["probability_bankrupt"] for row in rows] == pytest.approx([0.1 + at / 25 for at in range(11)])
+    header, *lines = results["csv"]
+    assert header.endswith(",risk_level,model_version,error,probability_at_base_rate")
+    assert [float(line.split(",")[-1]) for line in lines] == adjusted
+
+
+def test_values_between_the_two_units_of_a_column_give_a_warning(
+    aws: Aws, register: Callable[[str], None], tmp_path: Path
+) -> None:
+    # GIVEN a model whose feature b has two units, and values in one, between, and in the other
+    register("Approved")
+    model = choose_model(aws, None)
+    assert model.gaps == ()
+    source = tmp_path / "in.csv"
+    source.write_text("id,a,b\nC1,0.5,1\nC2,0.5,1.2\nC3,0.5,99999\nC4,0.5,1e5\n")
+    order = Order(str(source), str(tmp_path / "out.csv"), None, "scoring-score-test", ROLE)
+    found = gaps({"features": [{"name": "b", "two_units": TWO_UNITS}, {"name": "a"}]})
+    summary = score(aws, order, dataclasses.replace(model, gaps=found), lambda *_: None)
+    # THEN all are scored, and the first one between is shown
+    assert summary.scored == 4
+    assert summary.unit_warnings == [
+        "b: 2 companies with a value between the column's two units. Line 3 has 1.2, which the model reads "
+        "as 1.2e-10. If the true value is 1.2, write 0.00012."
+    ]
 
 
 def test_json_lines_are_read_from_and_written_to_s3(aws: Aws, register: Callable[[str], None]) -> None:

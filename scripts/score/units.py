@@ -1,0 +1,77 @@
+"""Finds values between the two units of a column, which are nearly always values that were not converted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from scripts.text import counted
+
+
+class Gap(NamedTuple):
+    """The range between the two units of a feature, where the training data has no values.
+
+    Attributes
+    ----------
+    position, name
+        The feature.
+    start, end
+        The largest value in the one unit, and the smallest in the other.
+    small_factor, large_factor
+        The model multiplies values up to `start`, and above it, by these.
+    """
+
+    position: int
+    name: str
+    start: float
+    end: float
+    small_factor: float
+    large_factor: float
+
+
+def gaps(contract: dict[str, Any]) -> tuple[Gap, ...]:
+    """Return the gaps of a contract's features."""
+    return tuple(
+        Gap(
+            position,
+            feature["name"],
+            units["largest_small"],
+            units["smallest_large"],
+            units["small_factor"],
+            units["large_factor"],
+        )
+        for position, feature in enumerate(contract["features"])
+        if (units := feature.get("two_units"))
+    )
+
+
+class UnitCheck:
+    """Counts the values in the gaps of their columns, and keeps the first of each column."""
+
+    def __init__(self, of: Iterable[Gap]) -> None:
+        self._gaps = tuple(of)
+        self._found: dict[Gap, tuple[int, int, float]] = {}
+
+    def add(self, line: int, numbers: str) -> None:
+        """Check a company: the number of its line, and its features as CSV cells."""
+        if not self._gaps:
+            return
+        cells = numbers.split(",")
+        for gap in self._gaps:
+            value = float(cells[gap.position])
+            if gap.start < value < gap.end:
+                count, first, example = self._found.get(gap, (0, line, value))
+                self._found[gap] = (count + 1, first, example)
+
+    @property
+    def warnings(self) -> list[str]:
+        """A warning for each column with such values."""
+        return [_warning(gap, *found) for gap, found in self._found.items()]
+
+
+def _warning(gap: Gap, count: int, line: int, value: float) -> str:
+    return (
+        f"{gap.name}: {counted(count, 'company')} with a value between the column's two units. Line {line} "
+        f"has {value:g}, which the model reads as {value * gap.large_factor:g}. If the true value is "
+        f"{value:g}, write {value / gap.small_factor:g}."
+    )
