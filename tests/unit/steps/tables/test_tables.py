@@ -84,7 +84,7 @@ def tarred() -> bytes:
         (b"<?xml version='1.0'?>", "XML document"),
         (b"PAR1\x15\x04", "Parquet file"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1", "old Excel workbook"),
-        (gzip.compress(gzip.compress(PLAIN.encode(), mtime=0)), "compressed twice"),
+        (gzip.compress(gzip.compress(PLAIN.encode(), mtime=0), mtime=0), "compressed twice"),
         (gzip.compress(tarred(), mtime=0), "tar archive"),
         (gzip.compress(PLAIN.encode(), mtime=0)[:-9], "can't be decompressed"),
         (lzma.compress(PLAIN.encode())[:-9], "can't be decompressed"),
