@@ -231,7 +231,7 @@ def check_portfolio(service: Service, client: ApiClient, companies: pd.DataFrame
     portfolio.insert(0, "name", [f"C{number}" for number in range(40)])
     portfolio.to_csv(folder / "portfolio.csv", index=False)
 
-    service.run("score", str(folder / "portfolio.csv"), str(folder / "result.csv"))
+    service.run("score", str(folder / "portfolio.csv"), str(folder / "result.csv"), "--id", "name")
 
     # Each good line has the API's prediction, and the bad line is listed.
     result = pd.read_csv(folder / "result.csv")

@@ -243,20 +243,20 @@ def test_columns_of_the_result_are_not_kept(name: str, form: Form, text: str) ->
 def test_json_values_are_written_to_csv_as_json() -> None:
     written = io.StringIO()
     write = result_writer(Form.CSV, written, ("a", "b", "c", "d"), "3")
-    write([2, {"ä": [None]}, [1], True, None], ["1", "0.5", "low"])
+    write([2, {"ä": [None]}, [1], True, None], ["1", "0.5", "low"], [])
     assert written.getvalue().splitlines()[1] == '2,"{""ä"": [null]}",[1],true,,1,0.5,low,3,'
 
 
 def test_results_are_written_as_csv_and_json_lines() -> None:
     cells = ["1", "0.75", "high"]
     written = io.StringIO()
-    result_writer(Form.CSV, written, ("=name",), "3")([2, "=a, b"], cells)
+    result_writer(Form.CSV, written, ("=name",), "3")([2, "=a, b"], cells, [])
     assert written.getvalue() == (
         "line,'=name,prediction,probability_bankrupt,risk_level,model_version,error\n"
         '2,"\'=a, b",1,0.75,high,3,\n'
     )
     written = io.StringIO()
-    result_writer(Form.LINES, written, ("name",), "3")([2, 7], cells)
+    result_writer(Form.LINES, written, ("name",), "3")([2, 7], cells, [])
     assert written.getvalue() == (
         '{"line": 2, "name": 7, "prediction": 1, "probability_bankrupt": 0.75, "risk_level": "high", '
         '"model_version": "3"}\n'
