@@ -83,6 +83,9 @@ test-browser: $(DEV)  ## attack local AWS from a web page in a real browser (Chr
 golden: $(DEV)  ## write the golden pipeline definition and the error table of docs/api.md; review the difference
 	PYTHONPATH=.:lambda:tests $(BIN)/python -m support.golden > /dev/null
 
+permissions: $(DEV)  ## write docs/permissions.md from the calls of the end-to-end test
+	WRITE_PERMISSIONS=1 $(BIN)/python -m pytest tests/e2e/test_lifecycle.py
+
 pages: $(DEV)  ## write the stored figures into the docs
 	$(BIN)/python -m benchmarks.pages
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from local_aws.errors import error_response, service_of
 from local_aws.guard import Guard, is_stage
+from local_aws.iam.authorizer import Refusal
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +37,8 @@ class Front:
     ----------
     guard : Guard
         Decides which requests are rejected.
+    refusal : callable
+        Takes a request and its body; returns the error if the caller lacks permissions, else None.
     moto : WsgiApp
         The control plane.
     invocations : WsgiApp
@@ -50,12 +53,14 @@ class Front:
         self,
         guard: Guard,
         *,
+        refusal: Callable[[dict[str, Any], bytes], Refusal | None],
         moto: WsgiApp,
         invocations: WsgiApp,
         stages: WsgiApp,
         changed: Callable[[str], None],
     ) -> None:
         self._guard = guard
+        self._refusal = refusal
         self._moto = moto
         self._invocations = invocations
         self._stages = stages
@@ -71,6 +76,10 @@ class Front:
         environ["wsgi.input"] = io.BytesIO(body)
         if is_stage(environ):
             return self._guarded(self._stages, environ, start_response, body)
+        denied = self._refusal(environ, body)
+        if denied is not None:
+            response = error_response(environ, denied.status, denied.code, denied.message)
+            return response(environ, start_response)
         if _RUNTIME.fullmatch(path):
             return self._guarded(self._invocations, environ, start_response, body)
         try:

@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -27,10 +28,13 @@ from local_aws.events import api as events_api
 from local_aws.events.delivery import Delivery
 from local_aws.front import Front
 from local_aws.functions import api as functions_api
-from local_aws.functions.runtime import LambdaRuntime
+from local_aws.functions.runtime import FunctionNotFoundError, Invocation, LambdaRuntime
 from local_aws.gateway.gateway import Gateway
 from local_aws.guard import Guard
 from local_aws.http_server import Server
+from local_aws.iam.api import Directory
+from local_aws.iam.authorizer import Authorizer, Call
+from local_aws.iam.sessions import Sessions
 from local_aws.jobs.runner import JobRunner
 from local_aws.jobs.transform_runner import TransformRunner
 from local_aws.logs import api as logs_api
@@ -60,6 +64,10 @@ class LocalAws:
         Region of all resources.
     root : pathlib.Path, optional
         Folder for jobs, functions and models while they run; by default a temporary folder.
+    enforce_iam : bool
+        Whether calls are refused that AWS would refuse for lack of permissions.
+    on_call : callable, optional
+        Called with each permission that a call needed, except those of the root user.
 
     Raises
     ------
@@ -67,8 +75,17 @@ class LocalAws:
         If the port is in use.
     """
 
-    def __init__(self, port: int = 0, region: str = "eu-west-1", root: Path | None = None) -> None:
+    def __init__(
+        self,
+        port: int = 0,
+        region: str = "eu-west-1",
+        root: Path | None = None,
+        *,
+        enforce_iam: bool = False,
+        on_call: Callable[[Call], None] | None = None,
+    ) -> None:
         self.region = region
+        self._authorizer = Authorizer(Directory(region), enforce=enforce_iam, on_call=on_call)
         self._port = port
         self._given_root = root
         self._server: Server | None = None
@@ -132,6 +149,8 @@ class LocalAws:
         self._plane.executions.clear()
         endpoints = list(backend_of(self.region).endpoints)
         _clear_moto()
+        self._authorizer.reset()
+        self._sessions.clear()
         # Stopped last: an endpoint that is being created now finds itself deleted and does not enter service.
         for name in endpoints:
             self._plane.endpoints.stop(name)
@@ -141,28 +160,30 @@ class LocalAws:
         url, region, root = self.url, self.region, self._root
         # One job takes a core; with more of them at once, each would only take longer.
         self._workers = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="job")
-        self._clients = Clients(url, region)
-        self._stacks = Engine(self._clients)
-        self._delivery = Delivery(url, region, events_api.rules_of(region))
-        self._functions = LambdaRuntime(url, region, root)
+        sessions = self._sessions = Sessions(url, region, self._authorizer.assume)
+        self._stacks = Engine(sessions.of())
+        self._delivery = Delivery(self._clients_of_rule, url, region, events_api.rules_of(region))
+        self._functions = LambdaRuntime(sessions, root)
         self._plane = Plane(
             region=region,
-            jobs=JobRunner(url, region, root, self._workers),
-            transforms=TransformRunner(url, region, root, self._workers),
-            executor=Executor(url, region),
-            endpoints=EndpointHost(url, region, root),
+            sessions=sessions,
+            jobs=JobRunner(sessions, root, self._workers),
+            transforms=TransformRunner(sessions, root, self._workers),
+            executor=Executor(sessions),
+            endpoints=EndpointHost(sessions, root),
             emit=self._delivery.emit,
         )
-        self._invoker = functions_api.install(self._functions, self._clients)
-        self._gateway = Gateway(url, region, self._invoker.invoke_arn)
+        self._invoker = functions_api.install(self._functions, sessions)
+        self._gateway = Gateway(url, region, self._invoke_for_gateway)
         untracked.install()
         sagemaker_api.install(self._plane)
         events_api.install(self._delivery)
-        cloudformation_api.install(self._stacks)
+        cloudformation_api.install(self._stacks, sessions)
         logs_api.install()
         autoscaling.install()
         return Front(
             Guard(region),
+            refusal=self._authorizer.refusal,
             moto=DomainDispatcherApplication(_backend_app),
             invocations=invocations_app(self._plane.endpoints, self._described_endpoint),
             stages=self._gateway,
@@ -171,7 +192,7 @@ class LocalAws:
 
     def _close(self) -> None:
         self._plane.jobs.stop_all()
-        self._plane.executor.close()
+        self._plane.executor.stop_all()
         self._plane.jobs.close()
         self._plane.transforms.close()
         self._workers.shutdown(wait=False)
@@ -180,11 +201,23 @@ class LocalAws:
         self._invoker.close()
         self._functions.close()
         self._plane.endpoints.close()
-        self._clients.close()
+        self._sessions.close()
 
     def _changed(self, service: str) -> None:
         if service == "apigateway":
             self._gateway.invalidate()
+
+    def _clients_of_rule(self, rule_arn: str) -> Clients:
+        return self._sessions.of(self._authorizer.of_service("events.amazonaws.com", rule_arn))
+
+    def _invoke_for_gateway(self, function_arn: str, method_arn: str, event: bytes) -> Invocation:
+        """Invoke a function for a method of a REST API, if the function's policy allows it."""
+        refusal = self._authorizer.refusal_of_service(
+            "apigateway.amazonaws.com", method_arn, "lambda:InvokeFunction", function_arn
+        )
+        if refusal is not None:
+            raise FunctionNotFoundError(refusal.message)
+        return self._invoker.invoke_arn(function_arn, event)
 
     def _described_endpoint(self, name: str) -> dict[str, Any] | None:
         endpoint = backend_of(self.region).endpoints.get(name)

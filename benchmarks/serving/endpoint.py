@@ -17,6 +17,7 @@ from statistics import median
 
 from benchmarks.common.cloud import CONTAINER_ENVIRONMENT, ROLE
 from benchmarks.common.processes import children, cpu_seconds, resident_mib
+from local_aws.base.clients import Clients
 from local_aws.base.logs import LogShipper, LogStream
 from local_aws.endpoints.containers import Container
 from scripts.aws.session import connect
@@ -72,7 +73,7 @@ def start_worker(model: Path, body: bytes) -> Worker:
         (Path(base) / "model").symlink_to(model.resolve())
         for _ in range(STARTS):
             started = time.perf_counter()
-            log = _NullLog(LogShipper("", REGION), "", "")
+            log = _NullLog(LogShipper(), Clients("", REGION), "", "")
             container = Container(Path(base), CONTAINER_ENVIRONMENT, REGION, log)
             seconds.append(time.perf_counter() - started)
             latencies = send_for(container.port, http_request(f"{container.prefix}/invocations", body), 1.0)

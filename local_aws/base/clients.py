@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import threading
+from dataclasses import dataclass
 from typing import Any
 
 import boto3
@@ -25,12 +27,27 @@ _CONFIG = Config(
 _CREATION = threading.Lock()
 
 
-def client_environment(url: str, region: str) -> dict[str, str]:
+@dataclass(frozen=True)
+class Credentials:
+    """The credentials of a caller."""
+
+    access_key: str
+    secret_key: str
+    token: str | None = None
+
+
+# The credentials of the account's root user.
+ROOT = Credentials(ACCESS_KEY, SECRET_KEY)
+
+
+def client_environment(url: str, region: str, credentials: Credentials = ROOT) -> dict[str, str]:
     """Return the environment variables that point any AWS client at local AWS."""
+    token = {"AWS_SESSION_TOKEN": credentials.token} if credentials.token else {}
     return {
         "AWS_ENDPOINT_URL": url,
-        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        "AWS_ACCESS_KEY_ID": credentials.access_key,
+        "AWS_SECRET_ACCESS_KEY": credentials.secret_key,
+        **token,
         "AWS_DEFAULT_REGION": region,
         "AWS_REGION": region,
     }
@@ -45,14 +62,14 @@ class Clients:
         The address of local AWS.
     region : str
         Region of every client.
+    credentials : Credentials
+        Credentials of every client.
     """
 
-    def __init__(self, url: str, region: str) -> None:
+    def __init__(self, url: str, region: str, credentials: Credentials = ROOT) -> None:
         self.url = url
         self.region = region
-        self._session = boto3.Session(
-            aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET_KEY, region_name=region
-        )
+        self._credentials = credentials
         self._clients: dict[str, Any] = {}
 
     def get(self, service: str) -> Any:
@@ -60,9 +77,13 @@ class Clients:
         with _CREATION:
             if service not in self._clients:
                 # boto3's overloads need a literal service name; here it is a variable.
-                self._clients[service] = self._session.client(
+                self._clients[service] = _session().client(
                     service,  # type: ignore[call-overload]
+                    region_name=self.region,
                     endpoint_url=self.url,
+                    aws_access_key_id=self._credentials.access_key,
+                    aws_secret_access_key=self._credentials.secret_key,
+                    aws_session_token=self._credentials.token,
                     config=_CONFIG,
                 )
             return self._clients[service]
@@ -73,3 +94,9 @@ class Clients:
             for client in self._clients.values():
                 client.close()
             self._clients.clear()
+
+
+@functools.cache
+def _session() -> boto3.Session:
+    """Return the session of all clients, so that they share the models of the services."""
+    return boto3.Session()

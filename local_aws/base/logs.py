@@ -8,7 +8,6 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -24,32 +23,24 @@ LONGEST_MESSAGE = 250_000  # characters; CloudWatch cuts events as well
 
 
 class LogShipper:
-    """Queues log lines and delivers them within a fraction of a second.
+    """Queues log lines and delivers them within a fraction of a second."""
 
-    Parameters
-    ----------
-    url, region : str
-        Local AWS, which stores the logs.
-    """
-
-    def __init__(self, url: str, region: str) -> None:
-        self._url = url
-        self._region = region
-        self._waiting: queue.Queue[tuple[str, str, int, str]] = queue.Queue(MOST_WAITING)
+    def __init__(self) -> None:
+        self._waiting: queue.Queue[tuple[LogStream, int, str]] = queue.Queue(MOST_WAITING)
         self._known: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def write(self, group: str, stream: str, message: str) -> None:
+    def write(self, stream: LogStream, message: str) -> None:
         """Queue one event; CloudWatch has no empty events, so an empty message is dropped."""
         if not message:
             return
-        event = (group, stream, time.time_ns() // 1_000_000, message[:LONGEST_MESSAGE])
+        event = (stream, time.time_ns() // 1_000_000, message[:LONGEST_MESSAGE])
         try:
             self._waiting.put(event, timeout=WAIT_SECONDS)
         except queue.Full:
-            LOGGER.warning("A log event of %s was dropped: local AWS is too slow to store it", group)
+            LOGGER.warning("A log event of %s was dropped: local AWS is too slow to store it", stream.group)
         with self._lock:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="log-shipper", daemon=True)
@@ -62,45 +53,49 @@ class LogShipper:
             self._thread.join(timeout=5)
 
     def _run(self) -> None:
-        clients = Clients(self._url, self._region)
-        client = clients.get("logs")
         last = False
         while not last:
             last = self._closing.wait(INTERVAL_SECONDS)
-            streams: dict[tuple[str, str], list[tuple[int, str]]] = {}
+            streams: dict[LogStream, list[tuple[int, str]]] = {}
             for _ in range(self._waiting.qsize()):
-                group, stream, timestamp, message = self._waiting.get()
-                streams.setdefault((group, stream), []).append((timestamp, message))
-            for (group, stream), events in streams.items():
+                stream, timestamp, message = self._waiting.get()
+                streams.setdefault(stream, []).append((timestamp, message))
+            for stream, events in streams.items():
                 try:
-                    self._deliver(client, group, stream, events)
+                    self._deliver(stream, events)
                 except (BotoCoreError, ClientError) as error:
-                    LOGGER.warning("%d log events of %s were not delivered: %s", len(events), group, error)
-        clients.close()
+                    LOGGER.warning(
+                        "%d log events of %s were not delivered: %s", len(events), stream.group, error
+                    )
 
-    def _deliver(self, client: Any, group: str, stream: str, events: list[tuple[int, str]]) -> None:
-        if (group, stream) not in self._known:
+    def _deliver(self, stream: LogStream, events: list[tuple[int, str]]) -> None:
+        client = stream.clients.get("logs")
+        name = {"logGroupName": stream.group, "logStreamName": stream.name}
+        if (stream.group, stream.name) not in self._known:
             with suppress(client.exceptions.ResourceAlreadyExistsException):
-                client.create_log_group(logGroupName=group)
-            with suppress(client.exceptions.ResourceAlreadyExistsException):
-                client.create_log_stream(logGroupName=group, logStreamName=stream)
-            self._known.add((group, stream))
+                try:
+                    client.create_log_stream(**name)
+                except client.exceptions.ResourceNotFoundException:
+                    with suppress(client.exceptions.ResourceAlreadyExistsException):
+                        client.create_log_group(logGroupName=stream.group)
+                    client.create_log_stream(**name)
+            self._known.add((stream.group, stream.name))
         for start in range(0, len(events), LARGEST_BATCH):
             client.put_log_events(
-                logGroupName=group,
-                logStreamName=stream,
+                **name,
                 logEvents=[{"timestamp": t, "message": m} for t, m in events[start : start + LARGEST_BATCH]],
             )
 
 
 @dataclass(frozen=True)
 class LogStream:
-    """One log stream in CloudWatch Logs."""
+    """One log stream in CloudWatch Logs, and the clients with which it is written."""
 
     shipper: LogShipper
+    clients: Clients
     group: str
     name: str
 
     def write(self, line: str) -> None:
         """Queue one line."""
-        self.shipper.write(self.group, self.name, line)
+        self.shipper.write(self, line)

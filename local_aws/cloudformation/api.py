@@ -18,6 +18,7 @@ from moto.core.responses import ActionResult, BaseResponse, EmptyResult
 from moto.iam.access_control import PermissionResult
 from moto.s3.models import FakeBucket
 
+from local_aws.base.clients import ACCESS_KEY, SECRET_KEY, Clients, Credentials
 from local_aws.cloudformation.engine import Engine, check_template
 from local_aws.cloudformation.stack import ChangeSet, Plan, Stack
 from local_aws.cloudformation.template import Template, TemplateError
@@ -29,6 +30,8 @@ from local_aws.cloudformation.views import (
     resource_view,
     stack_view,
 )
+from local_aws.iam.operations import signature_of
+from local_aws.iam.sessions import Sessions
 
 NO_CHANGES = (
     "The submitted information didn't contain changes. Submit different information to create a change set."
@@ -40,9 +43,10 @@ CREATE = {"Capabilities", "Parameters", "StackName", "Tags", "TemplateBody", "Te
 S3_ADDRESS = re.compile(r"https?://([^./]+)\.s3[^/]*/(.+)|https?://[^/]+/([^/]+)/(.+)")
 
 
-def install(engine: Engine) -> None:
+def install(engine: Engine, sessions: Sessions) -> None:
     """Serve CloudFormation's API with `engine`; call this before moto's application is created."""
     LocalCloudFormation.engine = engine
+    LocalCloudFormation.sessions = sessions
     urls.url_paths["{0}/$"] = LocalCloudFormation.dispatch
     # moto ignores conditions in bucket policies, so a policy that denies plain HTTP would deny every request.
     # Like IAM policies, bucket policies are stored but not enforced.
@@ -57,6 +61,7 @@ class LocalCloudFormation(BaseResponse):  # type: ignore[misc]
     """The actions of the API; moto rejects other actions by name."""
 
     engine: ClassVar[Engine]
+    sessions: ClassVar[Sessions]
 
     def __init__(self) -> None:
         super().__init__(service_name="cloudformation")
@@ -69,7 +74,7 @@ class LocalCloudFormation(BaseResponse):  # type: ignore[misc]
         with self.engine.lock:
             self._reject_existing(self.engine.find(request["StackName"]))
             stack = self.engine.add(request["StackName"], "CREATE_IN_PROGRESS")
-        self.engine.start(stack, "create", plan)
+        self.engine.start(stack, "create", self._caller(), plan)
         return ActionResult({"StackId": stack.id})
 
     def update_stack(self) -> ActionResult:
@@ -80,7 +85,7 @@ class LocalCloudFormation(BaseResponse):  # type: ignore[misc]
         plan = self._plan(request, stack)
         if self._checked(lambda: self.engine.same(stack, plan)):
             raise _invalid("No updates are to be performed.")
-        self.engine.start(stack, "update", plan)
+        self.engine.start(stack, "update", self._caller(), plan)
         return ActionResult({"StackId": stack.id})
 
     def delete_stack(self) -> ActionResult:
@@ -90,7 +95,7 @@ class LocalCloudFormation(BaseResponse):  # type: ignore[misc]
         if stack is not None and stack.status not in {"DELETE_COMPLETE", "DELETE_IN_PROGRESS"}:
             if stack.status.endswith(BUSY) and stack.status != "REVIEW_IN_PROGRESS":
                 raise _invalid(f"Stack [{stack.name}] is in {stack.status} state and can not be deleted.")
-            self.engine.start(stack, "delete")
+            self.engine.start(stack, "delete", self._caller())
         return EmptyResult()
 
     def describe_stacks(self) -> ActionResult:
@@ -212,7 +217,7 @@ class LocalCloudFormation(BaseResponse):  # type: ignore[misc]
             )
         stack.change_sets.clear()
         stack.token = token
-        self.engine.start(stack, change_set.kind.lower(), change_set.plan)
+        self.engine.start(stack, change_set.kind.lower(), self._caller(), change_set.plan)
         return EmptyResult()
 
     def delete_change_set(self) -> ActionResult:
@@ -220,6 +225,14 @@ class LocalCloudFormation(BaseResponse):  # type: ignore[misc]
         stack, change_set = self._change_set(self._request({"ChangeSetName", "StackName"}))
         del stack.change_sets[change_set.name]
         return EmptyResult()
+
+    def _caller(self) -> Clients:
+        """Return clients with the credentials of the request; local AWS does not check signatures."""
+        signature = signature_of({"HTTP_AUTHORIZATION": self.headers.get("Authorization", "")})
+        if signature is None or signature.access_key == ACCESS_KEY:
+            return self.sessions.of()
+        token = self.headers.get("X-Amz-Security-Token")
+        return self.sessions.of(Credentials(signature.access_key, SECRET_KEY, token))
 
     def _request(self, allowed: set[str]) -> dict[str, Any]:
         """Return the request's parameters; reject those that local AWS would ignore."""
@@ -262,7 +275,7 @@ class LocalCloudFormation(BaseResponse):  # type: ignore[misc]
             raise _invalid("Pass the template as TemplateBody, or the URL of an S3 object as TemplateURL")
         bucket, key = address[1] or address[3], address[2] or address[4]
         try:
-            answer = self.engine.clients.get("s3").get_object(Bucket=bucket, Key=key)
+            answer = self._caller().get("s3").get_object(Bucket=bucket, Key=key)
         except ClientError as error:
             raise _invalid(f"S3 error for s3://{bucket}/{key}: {error}") from error
         return str(answer["Body"].read().decode())

@@ -71,15 +71,22 @@ class Engine:
         """Add an empty stack."""
         with self.lock:
             arn = f"arn:aws:cloudformation:{self.clients.region}:{ACCOUNT}:stack/{name}/{uuid.uuid4()}"
-            stack = Stack(name, arn, status)
+            stack = Stack(name, arn, status, self.clients)
             self.stacks[arn] = stack
             self._event(stack, None, status, "User Initiated")
             return stack
 
-    def start(self, stack: Stack, operation: str, plan: Plan | None = None) -> None:
-        """Create, update or delete a stack in the background; its status shows the progress."""
+    def start(self, stack: Stack, operation: str, clients: Clients, plan: Plan | None = None) -> None:
+        """Create, update or delete a stack in the background; its status shows the progress.
+
+        Parameters
+        ----------
+        clients
+            Clients of the caller, with whose permissions the resources are changed.
+        """
         verb = operation.upper()
         with self.lock:
+            stack.clients = clients
             self._status(stack, f"{verb}_IN_PROGRESS", "User Initiated")
         work: dict[str, Callable[[], None]] = {"delete": lambda: self._delete(stack)}
         if plan is not None:
@@ -315,7 +322,9 @@ class Engine:
         return entry.physical.attributes[attribute]
 
     def _context(self, stack: Stack, name: str) -> Context:
-        return Context(self.clients, ACCOUNT, self.clients.region, stack.name, name, stack.tags)
+        return Context(
+            stack.clients, self.clients, ACCOUNT, self.clients.region, stack.name, name, stack.tags
+        )
 
     def _status(self, stack: Stack, status: str, reason: str | None = None) -> None:
         # The event comes first, so that a client that sees the final status also sees all events.

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from local_aws.base.clients import Clients
 from local_aws.base.clock import now
 from local_aws.cloudformation.template import Template
 from local_aws.cloudformation.types.resource import PhysicalResource
@@ -83,6 +84,8 @@ class Stack:
     name: str
     id: str
     status: str
+    # Clients of the caller of the current operation: resources are changed with the caller's permissions.
+    clients: Clients
     template: Template | None = None
     parameters: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)

@@ -12,16 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from local_aws.base.archives import ArchiveError
-from local_aws.base.clients import Clients
 from local_aws.base.logs import LogShipper, LogStream
 from local_aws.base.s3 import unpack_archive
 from local_aws.endpoints.containers import INVOCATION_SECONDS, Container, ContainerError, EndpointAnswer
+from local_aws.iam.sessions import AssumeRoleError, Sessions
 
 LOGGER = logging.getLogger(__name__)
 RESTART_DELAY_SECONDS = 1.0
 # A child that closes a connection because it is exiting does so well within this time.
 END_SECONDS = 5.0
 VARIANT = "AllTraffic"
+SAGEMAKER = "sagemaker.amazonaws.com"
 
 
 class EndpointError(Exception):
@@ -30,11 +31,12 @@ class EndpointError(Exception):
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """The model that an endpoint serves: an archive in S3 and the container's environment."""
+    """The model that an endpoint serves: an archive in S3, the container's environment, and the role."""
 
     model_data_url: str
     environment: dict[str, str]
     name: str
+    role: str
 
 
 class Endpoint:
@@ -143,17 +145,17 @@ class EndpointHost:
 
     Parameters
     ----------
-    url, region : str
-        Local AWS, for the model archives in S3 and the logs.
+    sessions : Sessions
+        Clients of local AWS, for the model archives in S3 and the logs.
     root : Path
         Folder for the unpacked models.
     """
 
-    def __init__(self, url: str, region: str, root: Path) -> None:
-        self.region = region
+    def __init__(self, sessions: Sessions, root: Path) -> None:
+        self.region = sessions.region
+        self._sessions = sessions
         self._root = root / "endpoints"
-        self._clients = Clients(url, region)
-        self._logs = LogShipper(url, region)
+        self._logs = LogShipper()
         self._endpoints: dict[str, Endpoint] = {}
         self._lock = threading.Lock()
         self._numbers = itertools.count(1)
@@ -180,9 +182,12 @@ class EndpointHost:
         base = (self._root / f"{endpoint}-{next(self._numbers)}").resolve()
         stream = f"{VARIANT}/i-{uuid.uuid4().hex[:17]}"
         try:
-            unpack_model(self._clients.get("s3"), model, base / "model")
-            log = LogStream(self._logs, log_group(endpoint), stream)
+            clients = self._sessions.of_role(model.role, SAGEMAKER)
+            unpack_model(clients.get("s3"), model, base / "model")
+            log = LogStream(self._logs, clients, log_group(endpoint), stream)
             fresh = Endpoint(endpoint, base, model, self.region, log)
+        except AssumeRoleError as error:
+            raise EndpointError(str(error)) from error
         except EndpointError:
             shutil.rmtree(base, ignore_errors=True)
             raise
@@ -226,7 +231,6 @@ class EndpointHost:
         for endpoint in endpoints:
             endpoint.close(drain=False)
         self._logs.close()
-        self._clients.close()
 
 
 def unpack_model(s3: Any, model: ModelSpec, folder: Path) -> None:

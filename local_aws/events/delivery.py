@@ -19,6 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local_aws.base.clients import ACCOUNT, Clients
 from local_aws.base.documents import PathError, follow
+from local_aws.base.ids import queue_url
 from local_aws.events.schedules import Schedules
 
 logger = logging.getLogger(__name__)
@@ -44,14 +45,19 @@ class Delivery:
 
     Parameters
     ----------
+    clients : callable
+        Takes a rule's ARN and returns the clients with which EventBridge calls the rule's targets.
     url, region : str
         Local AWS, which hosts the targets.
     rules : callable
         Returns moto's rules of the default bus.
     """
 
-    def __init__(self, url: str, region: str, rules: Callable[[], list[Any]]) -> None:
-        self._clients = Clients(url, region)
+    def __init__(
+        self, clients: Callable[[str], Clients], url: str, region: str, rules: Callable[[], list[Any]]
+    ) -> None:
+        self._clients = clients
+        self._url = url
         self._region = region
         self._rules = rules
         self._closing = threading.Event()
@@ -89,7 +95,6 @@ class Delivery:
         """Stop all deliveries and schedules."""
         self._ended.set()
         self._closing.set()
-        self._clients.close()
 
     def _event(
         self, source: str, detail_type: str, resources: list[str], detail: Mapping[str, Any]
@@ -125,7 +130,7 @@ class Delivery:
         attempt = 0
         while not closing.is_set():
             try:
-                self._send(target, event)
+                self._send(self._clients(rule_arn), target, event)
             except (ClientError, BotoCoreError) as error:
                 code = (
                     error.response["Error"]["Code"] if isinstance(error, ClientError) else "SDK_CLIENT_ERROR"
@@ -151,10 +156,10 @@ class Delivery:
             else:
                 return
 
-    def _send(self, target: Mapping[str, Any], event: Mapping[str, Any]) -> None:
+    def _send(self, clients: Clients, target: Mapping[str, Any], event: Mapping[str, Any]) -> None:
         arn = str(target["Arn"])
         service = arn.split(":")[2]
-        senders: dict[str, Callable[[str, Mapping[str, Any], str], None]] = {
+        senders: dict[str, Callable[[Clients, Mapping[str, Any], str], None]] = {
             "lambda": self._to_lambda,
             "sqs": self._to_queue,
             "sns": self._to_topic,
@@ -166,43 +171,42 @@ class Delivery:
                 "An event was not delivered to %s: local AWS supports targets of %s", arn, ", ".join(senders)
             )
             return
-        senders[service](arn, target, _payload(target, event))
+        senders[service](clients, target, _payload(target, event))
 
-    def _to_lambda(self, arn: str, _target: Mapping[str, Any], payload: str) -> None:
+    def _to_lambda(self, clients: Clients, target: Mapping[str, Any], payload: str) -> None:
         # Asynchronous, as in EventBridge: Lambda retries errors of the function's own code.
-        self._clients.get("lambda").invoke(FunctionName=arn, InvocationType="Event", Payload=payload.encode())
+        clients.get("lambda").invoke(
+            FunctionName=str(target["Arn"]), InvocationType="Event", Payload=payload.encode()
+        )
 
-    def _to_queue(self, arn: str, target: Mapping[str, Any], payload: str) -> None:
+    def _to_queue(self, clients: Clients, target: Mapping[str, Any], payload: str) -> None:
         group = (target.get("SqsParameters") or {}).get("MessageGroupId")
         extra = {"MessageGroupId": group} if group else {}
-        self._clients.get("sqs").send_message(QueueUrl=self._queue_url(arn), MessageBody=payload, **extra)
+        clients.get("sqs").send_message(
+            QueueUrl=queue_url(self._url, str(target["Arn"])), MessageBody=payload, **extra
+        )
 
-    def _to_topic(self, arn: str, _target: Mapping[str, Any], payload: str) -> None:
-        self._clients.get("sns").publish(TopicArn=arn, Message=payload)
+    def _to_topic(self, clients: Clients, target: Mapping[str, Any], payload: str) -> None:
+        clients.get("sns").publish(TopicArn=str(target["Arn"]), Message=payload)
 
-    def _to_logs(self, arn: str, _target: Mapping[str, Any], payload: str) -> None:
-        group = arn.split(":log-group:")[1].removesuffix(":*")
-        logs = self._clients.get("logs")
+    def _to_logs(self, clients: Clients, target: Mapping[str, Any], payload: str) -> None:
+        group = str(target["Arn"]).split(":log-group:")[1].removesuffix(":*")
+        logs = clients.get("logs")
         stream = str(uuid.uuid4())
         logs.create_log_stream(logGroupName=group, logStreamName=stream)
         moment = int(datetime.now(UTC).timestamp() * 1000)
         events = [{"timestamp": moment, "message": payload}]
         logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
 
-    def _to_bus(self, arn: str, _target: Mapping[str, Any], payload: str) -> None:
+    def _to_bus(self, clients: Clients, target: Mapping[str, Any], payload: str) -> None:
         event = json.loads(payload)
         entry = {
             "Source": event["source"],
             "DetailType": event["detail-type"],
             "Detail": json.dumps(event["detail"]),
-            "EventBusName": arn.rsplit("/", maxsplit=1)[-1],
+            "EventBusName": str(target["Arn"]).rsplit("/", maxsplit=1)[-1],
         }
-        self._clients.get("events").put_events(Entries=[entry])
-
-    def _queue_url(self, arn: str) -> str:
-        name = arn.rsplit(":", maxsplit=1)[-1]
-        url: str = self._clients.get("sqs").get_queue_url(QueueName=name)["QueueUrl"]
-        return url
+        clients.get("events").put_events(Entries=[entry])
 
     def _send_to_dead_letters(
         self,
@@ -233,8 +237,10 @@ class Delivery:
             for name, value in values.items()
         }
         try:
-            self._clients.get("sqs").send_message(
-                QueueUrl=self._queue_url(queue), MessageBody=json.dumps(event), MessageAttributes=attributes
+            self._clients(rule_arn).get("sqs").send_message(
+                QueueUrl=queue_url(self._url, queue),
+                MessageBody=json.dumps(event),
+                MessageAttributes=attributes,
             )
         except (ClientError, BotoCoreError) as error:
             logger.warning("An event was not delivered to the dead-letter queue %s: %s", queue, error)

@@ -23,8 +23,9 @@ from moto.utilities.utils import get_partition
 
 from local_aws.base import validation
 from local_aws.base.archives import ArchiveError, unzipped_size
-from local_aws.base.clients import Clients
-from local_aws.functions.runtime import FunctionNotFoundError, FunctionSpec, Invocation, LambdaRuntime
+from local_aws.base.ids import queue_url
+from local_aws.functions.runtime import LAMBDA, FunctionNotFoundError, FunctionSpec, Invocation, LambdaRuntime
+from local_aws.iam.sessions import AssumeRoleError, Sessions
 
 LOGGER = logging.getLogger(__name__)
 LARGEST_PAYLOAD = 6_291_556
@@ -42,17 +43,17 @@ class FunctionInvoker:
     ----------
     runtime : LambdaRuntime
         Runs the functions.
-    clients : Clients
+    sessions : Sessions
         Clients for the destinations of asynchronous invocations.
     retry_seconds : sequence of float
         Seconds to wait before the first and second retry of an asynchronous invocation.
     """
 
     def __init__(
-        self, runtime: LambdaRuntime, clients: Clients, retry_seconds: Sequence[float] = RETRY_SECONDS
+        self, runtime: LambdaRuntime, sessions: Sessions, retry_seconds: Sequence[float] = RETRY_SECONDS
     ) -> None:
         self._runtime = runtime
-        self._clients = clients
+        self.sessions = sessions
         self._retry_seconds = retry_seconds
         self._closing = threading.Event()
 
@@ -109,28 +110,31 @@ class FunctionInvoker:
         destination = config.get("DestinationConfig", {}).get(outcome, {}).get("Destination")
         if destination:
             record = _record(function, payload, answer, request_id, count)
-            self._send(destination, record, function.function_name)
+            self._send(destination, record, function)
 
-    def _send(self, destination: str, record: dict[str, Any], function: str) -> None:
-        parts = destination.split(":")
-        service, name = parts[2], parts[-1]
+    def _send(self, destination: str, record: dict[str, Any], function: LambdaFunction) -> None:
+        service = destination.split(":")[2]
         message = json.dumps(record)
         try:
+            clients = self.sessions.of_role(function.role, LAMBDA)
             if service == "sqs":
-                sqs = self._clients.get("sqs")
-                sqs.send_message(QueueUrl=sqs.get_queue_url(QueueName=name)["QueueUrl"], MessageBody=message)
+                url = queue_url(self.sessions.url, destination)
+                clients.get("sqs").send_message(QueueUrl=url, MessageBody=message)
             elif service == "sns":
-                self._clients.get("sns").publish(TopicArn=destination, Message=message)
+                clients.get("sns").publish(TopicArn=destination, Message=message)
             else:
                 LOGGER.warning(
                     "The invocation record of %s was dropped: local AWS does not send records to %s, only to "
                     "SQS and SNS",
-                    function,
+                    function.function_name,
                     destination,
                 )
-        except (BotoCoreError, ClientError) as error:
+        except (AssumeRoleError, BotoCoreError, ClientError) as error:
             LOGGER.warning(
-                "The invocation record of %s was not delivered to %s: %s", function, destination, error
+                "The invocation record of %s was not delivered to %s: %s",
+                function.function_name,
+                destination,
+                error,
             )
 
 
@@ -144,6 +148,13 @@ class LocalLambda(LambdaResponse):  # type: ignore[misc]
         problems = validation.problems("lambda", "CreateFunction", self.json_body)
         if problems:
             raise LambdaClientError("ValidationException", validation.error_message(problems))
+        try:
+            self.invoker.sessions.of_role(self.json_body["Role"], LAMBDA)
+        except AssumeRoleError as error:
+            raise LambdaClientError(
+                "InvalidParameterValueException",
+                "The role defined for the function cannot be assumed by Lambda.",
+            ) from error
         self._check_code(self.json_body["Code"])
         return super().create_function()
 
@@ -211,7 +222,7 @@ class LocalLambda(LambdaResponse):  # type: ignore[misc]
 
 
 def install(
-    runtime: LambdaRuntime, clients: Clients, retry_seconds: Sequence[float] = RETRY_SECONDS
+    runtime: LambdaRuntime, sessions: Sessions, retry_seconds: Sequence[float] = RETRY_SECONDS
 ) -> FunctionInvoker:
     """Make moto's server run functions; call this before moto's application is created.
 
@@ -223,7 +234,7 @@ def install(
     default_user_config["lambda"] = {"use_docker": False}
     for path in moto.awslambda.urls.url_paths:
         moto.awslambda.urls.url_paths[path] = LocalLambda.dispatch
-    LocalLambda.invoker = FunctionInvoker(runtime, clients, retry_seconds)
+    LocalLambda.invoker = FunctionInvoker(runtime, sessions, retry_seconds)
     return LocalLambda.invoker
 
 
@@ -237,6 +248,7 @@ def _spec(function: LambdaFunction) -> FunctionSpec:
         timeout=int(function.timeout),
         memory=int(function.memory_size),
         environment={key: str(value) for key, value in function.environment_vars.items()},
+        role=function.role,
     )
 
 

@@ -12,14 +12,15 @@ import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from local_aws.base.clients import client_environment
-from local_aws.base.logs import LogShipper
+from local_aws.base.logs import LogShipper, LogStream
 from local_aws.base.processes import inherited_environment
 from local_aws.functions.worker import Outcome, Request, Worker, WorkerEndedError, error_document
+from local_aws.iam.sessions import Sessions
 
 MOST_WORKERS = 10  # per function; further invocations wait for a free worker
 LARGEST_ANSWER = 6_291_556
 LOG_TAIL_BYTES = 4096
+LAMBDA = "lambda.amazonaws.com"
 
 
 class FunctionNotFoundError(LookupError):
@@ -38,11 +39,12 @@ class FunctionSpec:
     timeout: int
     memory: int
     environment: dict[str, str]
+    role: str
 
     @property
     def key(self) -> tuple[str, str, str]:
         """Code and configuration of a worker; when the key changes, new workers are started."""
-        configuration = [self.handler, self.timeout, self.memory, self.environment]
+        configuration = [self.handler, self.timeout, self.memory, self.environment, self.role]
         return self.name, self.code_sha256, json.dumps(configuration, sort_keys=True)
 
 
@@ -76,15 +78,15 @@ class LambdaRuntime:
 
     Parameters
     ----------
-    url, region : str
-        Local AWS, which the functions' own AWS clients call.
+    sessions : Sessions
+        Clients of local AWS, and the environments with which the functions' own AWS clients call it.
     root : Path
         Folder for the unpacked code.
     """
 
-    def __init__(self, url: str, region: str, root: Path) -> None:
-        self._environment = client_environment(url, region)
-        self._shipper = LogShipper(url, region)
+    def __init__(self, sessions: Sessions, root: Path) -> None:
+        self._sessions = sessions
+        self._shipper = LogShipper()
         self._root = root / "functions"
         self._pools: dict[tuple[str, str, str], _Pool] = {}
         self._busy: set[Worker] = set()
@@ -123,8 +125,10 @@ class LambdaRuntime:
         lines = worker.take_lines()
         self._release(pool, worker, stream, healthy=healthy)
         log = _framed(lines, function, request, outcome, seconds=seconds, init_seconds=init_seconds)
+        clients = self._sessions.of_role(function.role, LAMBDA)
+        log_stream = LogStream(self._shipper, clients, f"/aws/lambda/{function.name}", stream)
         for line in log:
-            self._shipper.write(f"/aws/lambda/{function.name}", stream, line)
+            log_stream.write(line)
         if not outcome.failed and len(outcome.payload) > LARGEST_ANSWER:
             message = f"Response payload size exceeded maximum allowed payload size ({LARGEST_ANSWER} bytes)."
             outcome = Outcome(error_document("Function.ResponseSizeTooLarge", message), failed=True)
@@ -244,7 +248,7 @@ class LambdaRuntime:
     def _worker_environment(self, function: FunctionSpec, pool: _Pool, stream: str) -> dict[str, str]:
         return {
             **inherited_environment(),
-            **self._environment,
+            **self._sessions.environment(function.role, LAMBDA),
             "TZ": "UTC",
             "PYTHONPATH": str(pool.folder),
             "LAMBDA_TASK_ROOT": str(pool.folder),

@@ -19,7 +19,7 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 from werkzeug.wrappers import Request, Response
 
 from local_aws.base.bodies import MALFORMED
-from local_aws.base.clients import Clients
+from local_aws.base.clients import ACCOUNT, Clients
 from local_aws.functions.runtime import FunctionNotFoundError, Invocation
 from local_aws.gateway.declaration import Stage, read_stage
 from local_aws.gateway.proxy import event_of, request_context, response_of
@@ -59,10 +59,12 @@ class Gateway:
     url, region : str
         Local AWS, which stores the declarations.
     invoke : callable
-        Takes a function's ARN and an event and returns the answer; raises FunctionNotFoundError.
+        Takes the ARNs of a function and of the called method, and an event, and returns the answer; raises
+        FunctionNotFoundError.
     """
 
-    def __init__(self, url: str, region: str, invoke: Callable[[str, bytes], Invocation]) -> None:
+    def __init__(self, url: str, region: str, invoke: Callable[[str, str, bytes], Invocation]) -> None:
+        self._region = region
         self._clients = Clients(url, region)
         self._invoke = invoke
         self._stages: dict[tuple[str, str], Stage] = {}
@@ -152,7 +154,7 @@ class Gateway:
         if len(event) > LARGEST_EVENT:
             raise too_large("Request Too Long")
         milliseconds = int(integration.get("timeoutInMillis") or INTEGRATION_MILLISECONDS)
-        answer = self._pool.submit(self._invoke, function.group(1), event)
+        answer = self._pool.submit(self._invoke, function.group(1), self._method_arn(exchange), event)
         try:
             invocation = answer.result(timeout=milliseconds / 1000)
         except FutureTimeoutError:
@@ -166,6 +168,11 @@ class Gateway:
             LOGGER.warning("Lambda execution failed: %s", invocation.payload[:500].decode(errors="replace"))
             raise integration_failed()
         return response_of(exchange, invocation.payload)
+
+    def _method_arn(self, exchange: Exchange) -> str:
+        context = exchange.context
+        path = f"{context['apiId']}/{context['stage']}/{context['httpMethod']}{context['resourcePath']}"
+        return f"arn:aws:execute-api:{self._region}:{ACCOUNT}:{path}"
 
 
 def _target(request: Request) -> tuple[str, str, str]:

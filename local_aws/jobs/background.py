@@ -14,11 +14,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from local_aws.base.clients import Clients
 from local_aws.base.clock import now
 from local_aws.base.logs import LogShipper
 from local_aws.base.memory import release_memory
 from local_aws.endpoints.host import EndpointError
+from local_aws.iam.sessions import AssumeRoleError, Sessions
 from local_aws.jobs.files import JobError
 
 logger = logging.getLogger(__name__)
@@ -68,18 +68,18 @@ class BackgroundJobs(ABC, Generic[AnyJob]):
 
     Parameters
     ----------
-    url, region : str
-        Local AWS, for inputs, outputs and logs.
+    sessions : Sessions
+        Clients of local AWS, for inputs, outputs and logs.
     root : pathlib.Path
         Parent folder of the jobs' folders.
     workers : concurrent.futures.Executor
         Runs the jobs of all kinds. Its size limits how many run at once; the others wait in order.
     """
 
-    def __init__(self, url: str, region: str, root: Path, workers: Executor) -> None:
-        self.clients = Clients(url, region)
+    def __init__(self, sessions: Sessions, root: Path, workers: Executor) -> None:
+        self.sessions = sessions
         self.root = root
-        self.logs = LogShipper(url, region)
+        self.logs = LogShipper()
         self._workers = workers
         self._jobs: dict[str, AnyJob] = {}
         self._lock = threading.Lock()
@@ -120,13 +120,12 @@ class BackgroundJobs(ABC, Generic[AnyJob]):
             time.sleep(0.02)
         # A shipper creates each log stream once, and after a reset the streams are gone.
         self.logs.close()
-        self.logs = LogShipper(self.clients.url, self.clients.region)
+        self.logs = LogShipper()
 
     def close(self) -> None:
-        """Kill every job and close the connections."""
+        """Kill every job and deliver the logs."""
         self.stop_all()
         self.logs.close()
-        self.clients.close()
 
     def _stop(self, job: AnyJob, end: Callable[[AnyJob], None]) -> None:
         job.stopping.set()
@@ -160,7 +159,7 @@ class BackgroundJobs(ABC, Generic[AnyJob]):
         reason: str | None = None
         try:
             work(job)
-        except (JobError, EndpointError) as error:
+        except (AssumeRoleError, JobError, EndpointError) as error:
             status = secondary = "Failed"
             reason = str(error)
         except Exception as error:

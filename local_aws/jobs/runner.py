@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local_aws.base.clients import client_environment
+from local_aws.base.clients import Clients
 from local_aws.base.clock import now
 from local_aws.base.ids import sagemaker_arn
+from local_aws.base.logs import LogStream
+from local_aws.endpoints.host import SAGEMAKER
 from local_aws.jobs.background import BackgroundJobs, Job, JobState, OnChange
 from local_aws.jobs.container_contract import prepare_processing, prepare_training
 from local_aws.jobs.files import JobError, is_filled, read_message, upload, upload_archive
@@ -58,27 +60,34 @@ class JobRunner(BackgroundJobs[_Job]):
         self.start(_Job(name, on_change, self.root / "jobs" / name, started=now()), work)
 
     def _process(self, job: _Job, request: Mapping[str, Any]) -> None:
-        s3 = self.clients.get("s3")
-        arn = sagemaker_arn(self.clients.region, "processing-job", job.name)
+        clients = self.sessions.of_role(request["RoleArn"], SAGEMAKER)
+        s3 = clients.get("s3")
+        arn = sagemaker_arn(clients.region, "processing-job", job.name)
         process = prepare_processing(s3, request, job.base, arn)
         isolated = bool((request.get("NetworkConfig") or {}).get("EnableNetworkIsolation"))
-        self._execute(job, process, request, log_group="/aws/sagemaker/ProcessingJobs", isolated=isolated)
+        log = self._log(clients, "/aws/sagemaker/ProcessingJobs", job)
+        self._execute(job, process, request, log=log, isolated=isolated)
         for output in (request.get("ProcessingOutputConfig") or {}).get("Outputs", []):
             folder = job.base / output["S3Output"]["LocalPath"].removeprefix("/opt/ml/")
             upload(s3, folder, output["S3Output"]["S3Uri"])
 
     def _train(self, job: _Job, request: Mapping[str, Any]) -> None:
-        s3 = self.clients.get("s3")
-        arn = sagemaker_arn(self.clients.region, "training-job", job.name)
+        clients = self.sessions.of_role(request["RoleArn"], SAGEMAKER)
+        s3 = clients.get("s3")
+        arn = sagemaker_arn(clients.region, "training-job", job.name)
         process = prepare_training(s3, request, job.base, arn)
         isolated = bool(request.get("EnableNetworkIsolation"))
         job.on_change(JobState("InProgress", "Training", job.started))
-        self._execute(job, process, request, log_group="/aws/sagemaker/TrainingJobs", isolated=isolated)
+        log = self._log(clients, "/aws/sagemaker/TrainingJobs", job)
+        self._execute(job, process, request, log=log, isolated=isolated)
         job.on_change(JobState("InProgress", "Uploading", job.started))
         target = f"{request['OutputDataConfig']['S3OutputPath'].rstrip('/')}/{job.name}/output"
         upload_archive(s3, job.base / "model", f"{target}/model.tar.gz")
         if is_filled(job.base / "output" / "data"):
             upload_archive(s3, job.base / "output" / "data", f"{target}/output.tar.gz")
+
+    def _log(self, clients: Clients, group: str, job: _Job) -> LogStream:
+        return LogStream(self.logs, clients, group, f"{job.name}/algo-1")
 
     def _execute(
         self,
@@ -86,25 +95,22 @@ class JobRunner(BackgroundJobs[_Job]):
         request: ProcessRequest,
         job_request: Mapping[str, Any],
         *,
-        log_group: str,
+        log: LogStream,
         isolated: bool,
     ) -> None:
         """Run a job's process to its end, within the time that the request allows."""
         if job.stopping.is_set():
             raise JobError("The job was stopped before it ran.")
         if not isolated:
-            access = client_environment(self.clients.url, self.clients.region)
+            access = self.sessions.environment(job_request["RoleArn"], SAGEMAKER)
             request = ProcessRequest(request.command, request.folder, {**access, **request.environment})
         limit = (job_request.get("StoppingCondition") or {}).get("MaxRuntimeInSeconds")
-
-        def log(line: str) -> None:
-            self.logs.write(log_group, f"{job.name}/algo-1", line)
 
         def time_out() -> None:
             job.timed_out = True
             process.terminate()
 
-        process = job.process = JobProcess(request, log)
+        process = job.process = JobProcess(request, log.write)
         timer = threading.Timer(limit or _DEFAULT_MAX_RUNTIME_SECONDS, time_out)
         timer.daemon = True
         timer.start()

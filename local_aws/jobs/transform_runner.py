@@ -22,7 +22,7 @@ from local_aws.base.clock import now
 from local_aws.base.logs import LogStream
 from local_aws.base.s3 import split_uri
 from local_aws.endpoints.containers import Container, ContainerError
-from local_aws.endpoints.host import ModelSpec, unpack_model
+from local_aws.endpoints.host import SAGEMAKER, ModelSpec, unpack_model
 from local_aws.jobs.background import BackgroundJobs, Job, JobState, OnChange
 from local_aws.jobs.files import JobError, list_keys, relative_key
 from local_aws.jobs.transform_data import MEBIBYTE, SPLITTERS, TransformDataError, mini_batches
@@ -68,13 +68,14 @@ class TransformRunner(BackgroundJobs[_Job]):
 
     def _transform(self, job: _Job) -> None:
         settings = job.settings
-        s3 = self.clients.get("s3")
+        clients = self.sessions.of_role(job.model.role, SAGEMAKER)
+        s3 = clients.get("s3")
         instance = f"i-{uuid.uuid4().hex[:17]}-{int(time.time())}"
-        container_log = LogStream(self.logs, LOG_GROUP, f"{settings.name}/{instance}")
-        data_log = LogStream(self.logs, LOG_GROUP, f"{settings.name}/{instance}/data-log")
+        container_log = LogStream(self.logs, clients, LOG_GROUP, f"{settings.name}/{instance}")
+        data_log = LogStream(self.logs, clients, LOG_GROUP, f"{settings.name}/{instance}/data-log")
         keys = list_keys(s3, settings.uri)
         unpack_model(s3, job.model, job.folder / "model")
-        with _Fleet(job, self.clients.region, container_log) as fleet:
+        with _Fleet(job, clients.region, container_log) as fleet:
             job.fleet = fleet
             job.started = now()
             job.on_change(JobState("InProgress", "", job.started))
@@ -85,16 +86,15 @@ class TransformRunner(BackgroundJobs[_Job]):
                 f"BatchStrategy={plan.strategy}",
             )
             for key in keys:
-                self._transform_object(job, fleet, key, data_log)
+                self._transform_object(job, fleet, s3, key, data_log)
                 if job.stopping.is_set():
                     raise JobError("The job was stopped.")
         if job.problem:
             raise JobError(job.problem)
 
-    def _transform_object(self, job: _Job, fleet: _Fleet, key: str, log: LogStream) -> None:
+    def _transform_object(self, job: _Job, fleet: _Fleet, s3: Any, key: str, log: LogStream) -> None:
         """Write the results of one object; if it fails, log the problem and let the job continue."""
         settings = job.settings
-        s3 = self.clients.get("s3")
         bucket, prefix = split_uri(settings.uri)
         target_bucket, target_prefix = split_uri(settings.output_uri)
         target = "/".join(part for part in (target_prefix, f"{relative_key(key, prefix)}.out") if part)

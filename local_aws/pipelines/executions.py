@@ -70,6 +70,7 @@ class Execution:
     arn: str
     pipeline_name: str
     pipeline_arn: str
+    role: str
     definition: Mapping[str, Any]
     definition_text: str
     values: dict[str, Any]

@@ -16,6 +16,8 @@ from local_aws.base.clients import Clients
 from local_aws.base.clock import now
 from local_aws.base.documents import PathError
 from local_aws.base.s3 import split_uri
+from local_aws.endpoints.host import SAGEMAKER
+from local_aws.iam.sessions import AssumeRoleError, Sessions
 from local_aws.pipelines.caching import CachedStep, StepCache
 from local_aws.pipelines.definition import (
     DefinitionError,
@@ -39,12 +41,12 @@ class Executor:
 
     Parameters
     ----------
-    url, region : str
-        Local AWS, where steps create jobs and model packages.
+    sessions : Sessions
+        Clients of local AWS, where steps create jobs and model packages.
     """
 
-    def __init__(self, url: str, region: str) -> None:
-        self._clients = Clients(url, region)
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
         self.cache = StepCache()
         # Keyed by run: a retry of an execution can start while the thread of its first run is still ending.
         self._running: dict[int, Execution] = {}
@@ -79,14 +81,13 @@ class Executor:
             time.sleep(_STOP_POLL_SECONDS)
         self.cache.clear()
 
-    def close(self) -> None:
-        """Stop all executions and close the connections."""
-        self.stop_all()
-        self._clients.close()
-
     def _run(self, run: int, execution: Execution) -> None:
         try:
-            _Run(execution, self._clients, self.cache).run()
+            clients = self._sessions.of_role(execution.role, SAGEMAKER)
+            _Run(execution, clients, self.cache).run()
+        except AssumeRoleError as error:
+            with execution.lock:
+                execution.change("Failed", str(error))
         finally:
             with self._lock:
                 del self._running[run]

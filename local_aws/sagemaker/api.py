@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from moto.core.responses import ActionResult
@@ -11,6 +12,8 @@ from moto.sagemaker import urls
 from moto.sagemaker.exceptions import AWSValidationException
 
 from local_aws.base import validation
+from local_aws.endpoints.host import SAGEMAKER
+from local_aws.iam.sessions import AssumeRoleError
 from local_aws.sagemaker.endpoints import EndpointActions
 from local_aws.sagemaker.executions import PipelineActions
 from local_aws.sagemaker.jobs import JobActions
@@ -60,9 +63,20 @@ class LocalSageMaker(PipelineActions, JobActions, EndpointActions, RegistryActio
         except ValueError:
             request = {}
         problems = validation.problems("sagemaker", action, request)
-        if problems:
-            error = AWSValidationException(validation.error_message(problems))
+        message = validation.error_message(problems) if problems else self._role_problem(request)
+        if message:
+            error = AWSValidationException(message)
             status, headers, body = self.serialized(ActionResult(error))
             headers, body = self._enrich_response(headers, body)
             return status, headers, body
         return super().call_action()
+
+    def _role_problem(self, request: Mapping[str, Any]) -> str:
+        """Return why SageMaker cannot assume the role of a request; empty if it can."""
+        for name in ("ExecutionRoleArn", "RoleArn"):
+            if request.get(name):
+                try:
+                    self.plane.sessions.of_role(request[name], SAGEMAKER)
+                except AssumeRoleError as error:
+                    return str(error)
+        return ""

@@ -86,6 +86,7 @@ class PipelineActions(SageMakerResponse):  # type: ignore[misc]
             arn=f"{pipeline.arn}/execution/{name}",
             pipeline_name=pipeline.pipeline_name,
             pipeline_arn=pipeline.arn,
+            role=pipeline.role_arn,
             definition=definition,
             definition_text=pipeline.pipeline_definition,
             values=values,

@@ -13,6 +13,7 @@ from moto.sagemaker.models import SageMakerModelBackend, sagemaker_backends
 
 from local_aws.base.clients import ACCOUNT
 from local_aws.endpoints.host import EndpointError, EndpointHost, ModelSpec
+from local_aws.iam.sessions import Sessions
 from local_aws.jobs.runner import JobRunner
 from local_aws.jobs.transform_runner import TransformRunner
 from local_aws.pipelines.executions import ExecutionStore
@@ -38,6 +39,7 @@ class Plane:
     """The parts of the data plane that the SageMaker API uses."""
 
     region: str
+    sessions: Sessions
     jobs: JobRunner
     transforms: TransformRunner
     executor: Executor
@@ -76,7 +78,7 @@ def model_spec(region: str, name: str) -> ModelSpec:
         raise EndpointError(f"Model {name} has no ModelDataUrl; local AWS serves model archives, not images.")
     # Whether AWS merges the two or replaces the package's is not documented. Replacing is the stricter.
     environment = container.get("Environment") or inherited.get("Environment") or {}
-    return ModelSpec(url, dict(environment), name)
+    return ModelSpec(url, dict(environment), name, model.execution_role_arn)
 
 
 def page(items: Sequence[Any], request: Mapping[str, Any]) -> tuple[list[Any], str | None]:

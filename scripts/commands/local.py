@@ -21,6 +21,9 @@ def local() -> None:
 def start(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = LOCAL_PORT,
     region: Annotated[str, typer.Option("--region", help="AWS region to run in.")] = LOCAL_REGION,
+    enforce_iam: Annotated[
+        bool, typer.Option("--enforce-iam", help="Refuse calls without the permissions that AWS requires.")
+    ] = False,
 ) -> None:
     """Run local AWS until Ctrl-C; its contents are lost afterwards."""
     import boto3
@@ -30,7 +33,7 @@ def start(
     known = boto3.Session().get_available_regions("sagemaker")
     if region not in known:
         raise UsageError(f"SageMaker has no region {region!r}. It has: {', '.join(known)}.")
-    server = LocalAws(port=port, region=region)
+    server = LocalAws(port=port, region=region, enforce_iam=enforce_iam)
     try:
         server.start()
     except PortInUseError as error:
@@ -41,6 +44,11 @@ def start(
         ) from error
     try:
         _show_settings(server.url, region, is_default=(port, region) == (LOCAL_PORT, LOCAL_REGION))
+        if enforce_iam:
+            show(
+                "\nPermissions are enforced. The credentials above are those of the root user, whom nothing "
+                "restricts; create users and roles with them."
+            )
         wait_for_interruption()
     finally:
         server.stop()

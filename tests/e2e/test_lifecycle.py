@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from support.api_stage import check_documented_client, check_documented_errors, check_open_pages
+from support.deployer import create_deployer
 from support.inventory import inventory
+from support.local_cloud import Cloud, eventually
+from support.permissions_page import PAGE, write_page
+from support.recorded_calls import Recording, denied_without, unused_actions
+from support.unrecorded_permissions import listed_actions, reason_for
 from typer.testing import CliRunner
 
+from local_aws.iam.policy import listed
 from local_aws.server import LocalAws
 from pipeline.service import Execution, describe
 from scripts.aws.session import Aws, connect, use_local_aws
@@ -31,14 +39,21 @@ STEPS = {
     "CheckRocAuc",
     "RegisterModel",
 }
+ROLES = {"DeployRole", "EndpointRole", "JobRole", "PipelineRole", "PredictRole", "TransformRole"}
 TRAINED = {"SelectFeatures", "Resample", "TrainBaseline", "TrainRecommended"}
 
 
 class Service:
     """The service, used from a terminal."""
 
-    def __init__(self, aws: Aws) -> None:
+    def __init__(self, aws: Aws, root: Cloud, recording: Recording) -> None:
         self.aws = aws
+        self._root = root
+        self.recording = recording
+
+    def inventory(self) -> list[str]:
+        """List the resources of the account, which the deployer may not."""
+        return inventory(lambda service: getattr(self._root, service))
 
     def run(self, *arguments: str) -> str:
         """Run a command, which must succeed; return its output."""
@@ -71,16 +86,21 @@ def service() -> Iterator[Service]:
     with pytest.MonkeyPatch.context() as patch:
         for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
             patch.setenv(name, "set by the fixture")  # so that monkeypatch undoes use_local_aws
-        with LocalAws() as server:
+        recording = Recording()
+        with LocalAws(enforce_iam=True, on_call=recording.add) as server:
             use_local_aws(server.url, server.region)
-            yield Service(connect(PROJECT))
+            for name, value in create_deployer(server, PROJECT).items():
+                patch.setenv(name, value)
+            root = Cloud(server)
+            yield Service(connect(PROJECT), root, recording)
+            root.close()
 
 
 def test_deployment_to_destruction(service: Service, companies: pd.DataFrame, tmp_path: Path) -> None:
     aws, run = service.aws, service.run
     data = tmp_path / "companies.csv"
     companies.to_csv(data, index=False)
-    assert inventory(aws.client) == []
+    assert service.inventory() == []
 
     # GIVEN a deployed service; WHEN data is uploaded and an execution is started
     run("deploy", "--yes")
@@ -97,7 +117,8 @@ def test_deployment_to_destruction(service: Service, companies: pd.DataFrame, tm
     check_report(service, first, tmp_path / "report.html")
 
     # WHEN it is approved, THEN the API predicts with the evaluated model
-    run("model", "approve", "--yes", "--wait")
+    run("model", "approve", "--yes")
+    run("resume", "--timeout", "300")  # fails sooner than approve --wait if deploy_model lacks a permission
     client = client_of(aws)
     check_answers(service, client, companies)
     check_documented_client(client, tmp_path)
@@ -127,14 +148,20 @@ def test_deployment_to_destruction(service: Service, companies: pd.DataFrame, tm
     assert rejection(client, smoke(service)) == (503, "endpoint_unavailable")
     assert f"yes; `bankruptcy resume --project {PROJECT}` resumes it" in run("status")
 
-    # WHEN it is resumed, THEN the third version answers, and the API passes its checks
+    # WHEN an execution is stopped, THEN its job is stopped, too
+    run("pipeline", "start", "-p", "RandomSeed=12")
+    eventually(lambda: "Executing" in run("pipeline", "status"))
+    run("pipeline", "stop")
+    # WHEN the service is resumed with instances that scale, THEN the third version answers
+    run("deploy", "--yes", "-p", "InstanceType=ml.m5.large", "-p", "MaxInstances=2")
     run("resume")
     assert answering_version(service, client) == "3"
+    # AND the API passes its checks
     assert "All 10 checks passed." in run("test", "--data", str(data))
 
     # WHEN it is destroyed, THEN only what the command lists is kept
     kept = run("destroy", "--yes")
-    assert inventory(aws.client) == [
+    assert service.inventory() == [
         f"bucket {aws.project.bucket}",
         "log group /aws/sagemaker/ProcessingJobs",
         "log group /aws/sagemaker/TrainingJobs",
@@ -158,7 +185,7 @@ def test_deployment_to_destruction(service: Service, companies: pd.DataFrame, tm
         assert f"kept: {name}" in kept
     # WHEN its data is removed, too, THEN nothing of the project is left
     run("destroy", "--yes", "--delete-data")
-    assert inventory(aws.client) == [
+    assert service.inventory() == [
         "log group /aws/sagemaker/ProcessingJobs",
         "log group /aws/sagemaker/TrainingJobs",
         "log group /aws/sagemaker/TransformJobs",
@@ -278,3 +305,58 @@ def smoke(service: Service) -> list[float]:
 def cached_steps(execution: Execution) -> set[str]:
     """Return the names of the steps whose outputs come from the cache."""
     return {step.name for step in execution.steps if step.cached}
+
+
+def test_no_recorded_call_is_denied(service: Service) -> None:
+    assert service.recording.denied() == []
+    # Jobs, endpoint, functions and pipeline have called with their own roles.
+    assert set(service.recording.policies()) == {*ROLES, "deployer"}
+
+
+def test_every_statement_is_needed(service: Service) -> None:
+    # GIVEN the recorded calls; WHEN they are evaluated again without one statement, THEN a call is denied
+    recording = service.recording
+    needless = [
+        f"{caller}, statement {statement['Sid']}"
+        for caller, statements in recording.policies().items()
+        for statement in statements
+        if next(denied_without(recording.of(caller), statement), None) is None
+        and any(reason_for(caller, action) is None for action in listed(statement["Action"]))
+    ]
+    assert needless == []
+    # AND the message names caller, action and resource
+    (write,) = (each for each in recording.policies()["JobRole"] if each["Sid"] == "Write")
+    denied = next(denied_without(recording.of("JobRole"), write))
+    assert re.search(
+        r"-JobRole-\w+/sagemaker is not authorized to perform: s3:PutObject on resource: arn:", denied
+    )
+
+
+def test_every_action_is_recorded_or_has_a_reason(service: Service) -> None:
+    recording = service.recording
+    unexplained = [
+        f"{caller}, statement {statement['Sid']}: {action}"
+        for caller, statements in recording.policies().items()
+        for statement in statements
+        for action in unused_actions(recording.of(caller), statement)
+        if reason_for(caller, action) is None
+    ]
+    assert unexplained == []
+    # AND the reasons are for actions that the callers have
+    granted = {
+        (caller, action)
+        for caller, statements in recording.policies().items()
+        for statement in statements
+        for action in listed(statement["Action"])
+    }
+    assert set(listed_actions()) <= granted
+
+
+def test_the_page_about_permissions_lists_every_statement(service: Service) -> None:
+    if "WRITE_PERMISSIONS" in os.environ:
+        project = service.aws.project
+        write_page(service.recording, {project.region: "<region>", project.name: "<project>"})
+    page = PAGE.read_text(encoding="utf-8")
+    for statements in service.recording.policies().values():
+        for statement in statements:
+            assert f"| {statement['Sid']} |" in page, "run `make permissions`"

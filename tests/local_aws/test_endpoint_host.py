@@ -17,9 +17,11 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from support.local_sessions import root_sessions
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from local_aws.base import archives
+from local_aws.base.clients import Clients
 from local_aws.base.logs import LogShipper, LogStream
 from local_aws.endpoints.containers import Container
 from local_aws.endpoints.host import EndpointError, EndpointHost, ModelSpec, unpack_model
@@ -55,6 +57,7 @@ def output_fn(prediction, accept):
         return Response("{}", headers={"X-Amzn-SageMaker-Custom-Attributes": "trace=1"}, mimetype=accept)
     return json.dumps({**prediction, "accept": accept}), accept
 """
+ROLE = "arn:aws:iam::123456789012:role/endpoint"
 ENVIRONMENT = {
     "SAGEMAKER_PROGRAM": "serve.py",
     "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
@@ -77,7 +80,7 @@ class Cloud:
         self.server = make_server("127.0.0.1", 0, self.front, threaded=True, request_handler=Handler)
         self.moto = moto
         self.url = f"http://127.0.0.1:{self.server.server_port}"
-        self.host = EndpointHost(self.url, REGION, root)
+        self.host = EndpointHost(root_sessions(self.url, REGION), root)
         self.runtime_app = invocations_app(self.host, lambda name: {"EndpointName": name})
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         self.client("s3").create_bucket(
@@ -107,7 +110,7 @@ class Cloud:
                 tar.addfile(info, io.BytesIO(text.encode()))
         key = f"models/{answer}/model.tar.gz"
         self.client("s3").put_object(Bucket="models", Key=key, Body=buffer.getvalue())
-        return ModelSpec(f"s3://models/{key}", {**ENVIRONMENT, **environment}, f"model-{answer}")
+        return ModelSpec(f"s3://models/{key}", {**ENVIRONMENT, **environment}, f"model-{answer}", ROLE)
 
     def log_lines(self, endpoint: str, wanted: str) -> list[str]:
         """Return the endpoint's log as soon as it contains `wanted`."""
@@ -289,7 +292,7 @@ def test_a_model_that_does_not_load_leaves_the_old_one_in_service(
 
 def test_the_error_for_a_missing_archive_names_its_uri(cloud: Cloud) -> None:
     with pytest.raises(EndpointError, match="s3://models/absent"):
-        cloud.host.deploy("absent", ModelSpec("s3://models/absent", ENVIRONMENT, "absent"))
+        cloud.host.deploy("absent", ModelSpec("s3://models/absent", ENVIRONMENT, "absent", ROLE))
 
 
 def test_the_error_for_a_damaged_archive_names_its_uri(cloud: Cloud) -> None:
@@ -298,7 +301,7 @@ def test_the_error_for_a_damaged_archive_names_its_uri(cloud: Cloud) -> None:
     cloud.client("s3").put_object(Bucket="models", Key="half.tar.gz", Body=archive[: len(archive) // 2])
 
     with pytest.raises(EndpointError, match=r"Model model-whole: Failed to unpack s3://models/half\.tar\.gz"):
-        cloud.host.deploy("half", ModelSpec("s3://models/half.tar.gz", ENVIRONMENT, whole.name))
+        cloud.host.deploy("half", ModelSpec("s3://models/half.tar.gz", ENVIRONMENT, whole.name, ROLE))
 
 
 def test_an_archive_with_members_outside_its_folder_is_rejected(cloud: Cloud) -> None:
@@ -308,7 +311,7 @@ def test_an_archive_with_members_outside_its_folder_is_rejected(cloud: Cloud) ->
     cloud.client("s3").put_object(Bucket="models", Key="evil.tar.gz", Body=buffer.getvalue())
 
     with pytest.raises(EndpointError, match="outside the destination"):
-        cloud.host.deploy("evil", ModelSpec("s3://models/evil.tar.gz", ENVIRONMENT, "evil"))
+        cloud.host.deploy("evil", ModelSpec("s3://models/evil.tar.gz", ENVIRONMENT, "evil", ROLE))
 
 
 def entry(name: str, size: int = 1, kind: bytes = tarfile.REGTYPE) -> tarfile.TarInfo:
@@ -347,7 +350,7 @@ def test_an_unsafe_archive_is_rejected_before_it_is_unpacked(
         for each in [entry("first.txt"), *entries]:
             tar.addfile(each, io.BytesIO(bytes(each.size)))
     cloud.client("s3").put_object(Bucket="models", Key="unsafe.tar.gz", Body=buffer.getvalue())
-    spec = ModelSpec("s3://models/unsafe.tar.gz", ENVIRONMENT, "unsafe")
+    spec = ModelSpec("s3://models/unsafe.tar.gz", ENVIRONMENT, "unsafe", ROLE)
 
     with pytest.raises(
         EndpointError,
@@ -368,7 +371,9 @@ def test_links_and_repeated_folders_are_unpacked(cloud: Cloud, tmp_path: Path) -
     cloud.client("s3").put_object(Bucket="models", Key="links.tar.gz", Body=buffer.getvalue())
 
     unpack_model(
-        cloud.client("s3"), ModelSpec("s3://models/links.tar.gz", ENVIRONMENT, "links"), tmp_path / "model"
+        cloud.client("s3"),
+        ModelSpec("s3://models/links.tar.gz", ENVIRONMENT, "links", ROLE),
+        tmp_path / "model",
     )
 
     assert (tmp_path / "model" / "latest.py").read_text() == "#"
@@ -400,8 +405,8 @@ def test_a_body_of_more_than_six_megabytes_is_rejected(cloud: Cloud) -> None:
 @pytest.fixture
 def container(tmp_path: Path, cloud: Cloud) -> Iterator[Container]:
     unpack_model(cloud.client("s3"), cloud.model("single"), tmp_path / "model")
-    shipper = LogShipper(cloud.url, REGION)
-    started = Container(tmp_path, ENVIRONMENT, REGION, LogStream(shipper, "group", "stream"))
+    shipper, clients = LogShipper(), Clients(cloud.url, REGION)
+    started = Container(tmp_path, ENVIRONMENT, REGION, LogStream(shipper, clients, "group", "stream"))
     yield started
     started.kill()
     shipper.close()
@@ -426,7 +431,7 @@ def test_concurrent_kills_of_a_container_send_one_signal(container: Container) -
 
 
 def test_closing_the_host_ends_every_container(tmp_path: Path, cloud: Cloud) -> None:
-    host = EndpointHost(cloud.url, REGION, tmp_path)
+    host = EndpointHost(root_sessions(cloud.url, REGION), tmp_path)
     host.deploy("ends", cloud.model("ends"))
     pid = json.loads(host.invoke("ends", b"x", {}).body)["pid"]
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from support.local_cloud import BUCKET, Cloud, eventually, processing
 
+from local_aws.base.clients import Clients
 from local_aws.events.api import rules_of
 from local_aws.events.delivery import Delivery
 from local_aws.events.schedules import Schedules
@@ -258,7 +259,8 @@ def test_a_rule_with_a_rate_fires_when_it_is_due(cloud: Cloud) -> None:
     cloud.events.put_rule(Name="nightly", ScheduleExpression="cron(0 3 * * ? *)")
     cloud.events.put_targets(Rule="nightly", Targets=target)
     rules = rules_of(cloud.aws.region)
-    delivery = Delivery(cloud.aws.url, cloud.aws.region, rules)
+    clients = Clients(cloud.aws.url, cloud.aws.region)
+    delivery = Delivery(lambda _: clients, cloud.aws.url, cloud.aws.region, rules)
     now = 0.0
     schedules = Schedules(rules, delivery.fire, lambda: now)
     # WHEN time passes

@@ -68,7 +68,7 @@ class Cloud:
             aws_secret_access_key="testing",
         )
 
-    def invoke(self, arn: str, payload: bytes) -> Invocation:
+    def invoke(self, arn: str, _method_arn: str, payload: bytes) -> Invocation:
         if arn != ARN:
             raise FunctionNotFoundError(arn)
         self.events.append(json.loads(payload))

@@ -16,8 +16,8 @@ from botocore.exceptions import ClientError
 from moto.server import ThreadedMotoServer
 from support.local_cloud import eventually
 from support.local_functions import HANDLER, REGION, client, spec, zipped
+from support.local_sessions import root_sessions
 
-from local_aws.base.clients import Clients
 from local_aws.functions.api import FunctionInvoker, install
 from local_aws.functions.runtime import FunctionNotFoundError, FunctionSpec, LambdaRuntime
 from local_aws.functions.worker import Worker
@@ -34,7 +34,7 @@ def url() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def runtime(url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LambdaRuntime]:
-    runtime = LambdaRuntime(url, REGION, tmp_path_factory.mktemp("lambda"))
+    runtime = LambdaRuntime(root_sessions(url, REGION), tmp_path_factory.mktemp("lambda"))
     yield runtime
     runtime.close()
 
@@ -187,7 +187,7 @@ def test_new_code_or_variables_end_the_old_workers(runtime: LambdaRuntime) -> No
 
 
 def test_closing_ends_busy_and_idle_workers(url: str, tmp_path: Path) -> None:
-    runtime = LambdaRuntime(url, REGION, tmp_path)
+    runtime = LambdaRuntime(root_sessions(url, REGION), tmp_path)
     idle = call(runtime, spec(name="closing"), {})["pid"]
     call(runtime, spec(name="busy"), {})
     errors: list[Any] = []
@@ -209,7 +209,7 @@ def test_closing_ends_busy_and_idle_workers(url: str, tmp_path: Path) -> None:
 def test_a_worker_that_starts_during_closing_ends_too(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ending = LambdaRuntime(url, REGION, tmp_path)
+    ending = LambdaRuntime(root_sessions(url, REGION), tmp_path)
 
     def inherited_environment() -> dict[str, str]:  # called while the worker is being created
         ending.close()
@@ -238,7 +238,7 @@ def handler(event, context):
 
 @pytest.fixture(scope="module")
 def invoker(url: str, runtime: LambdaRuntime) -> Iterator[FunctionInvoker]:
-    invoker = install(runtime, Clients(url, REGION), retry_seconds=(0.05, 0.1))
+    invoker = install(runtime, root_sessions(url, REGION), retry_seconds=(0.05, 0.1))
     yield invoker
     invoker.close()
 

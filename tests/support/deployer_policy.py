@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import Any
 
+from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
 from support.repository import ROOT
 
 POLICY = ROOT / "infra" / "deployer-policy.json"
+TEMPLATES = (ROOT / "infra" / "storage.yaml", ROOT / "infra" / "service.yaml")
 
 # Operations whose action has another name, or that need several actions.
 _OTHER = {
@@ -60,3 +63,20 @@ def allows(action: str, resource: str | None = None) -> bool:
 def denied(actions: Iterable[str]) -> list[str]:
     """Return the actions that the policy does not allow."""
     return sorted({action for action in actions if not allows(action)})
+
+
+def resource_types() -> list[str]:
+    """Return the types of resources in the templates."""
+    text = "".join(path.read_text() for path in TEMPLATES)
+    return sorted(set(re.findall(r"^    Type: (AWS::\w+::\w+)$", text, re.MULTILINE)))
+
+
+def handler_actions(kind: str) -> set[str]:
+    """Return the actions that CloudFormation needs from its caller for a type of resource."""
+    handlers = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema["handlers"]
+    return {
+        action
+        for name, handler in handlers.items()
+        if name in {"create", "read", "update", "delete"}
+        for action in handler["permissions"]
+    }

@@ -61,6 +61,7 @@ def spec(text: str = HANDLER, name: str = "f", **changes: Any) -> FunctionSpec:
         timeout=20,
         memory=256,
         environment={"ANSWER": "42"},
+        role="arn:aws:iam::123456789012:role/f",
     )
     return replace(function, **changes)
 

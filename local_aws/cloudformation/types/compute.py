@@ -134,7 +134,7 @@ class _Alarm(ResourceType):
         """Create the alarm in the state that AWS gives it before the first evaluation."""
         alarm = super().create(context, properties)
         state = {"StateValue": "INSUFFICIENT_DATA", "StateReason": "Unchecked: Initial alarm creation"}
-        context.call("cloudwatch", "set_alarm_state", AlarmName=alarm.physical_id, **state)
+        context.look("cloudwatch", "set_alarm_state", AlarmName=alarm.physical_id, **state)
         return alarm
 
 
@@ -149,12 +149,12 @@ class _Dashboard(ResourceType):
 
 
 def _rule_exists(context: Context, name: str) -> bool:
-    rules = context.call("events", "list_rules", NamePrefix=name)["Rules"]
+    rules = context.look("events", "list_rules", NamePrefix=name)["Rules"]
     return any(rule["Name"] == name for rule in rules)
 
 
 def _alarm_exists(context: Context, name: str) -> bool:
-    return bool(context.call("cloudwatch", "describe_alarms", AlarmNames=[name])["MetricAlarms"])
+    return bool(context.look("cloudwatch", "describe_alarms", AlarmNames=[name])["MetricAlarms"])
 
 
 TYPES: tuple[ResourceType, ...] = (

@@ -34,6 +34,10 @@ class Context:
 
     Parameters
     ----------
+    clients
+        Clients of the caller who changes the stack.
+    own_clients
+        Clients for what CloudFormation does for itself, such as looking whether a name is taken.
     stack
         Name of the stack.
     logical_id
@@ -43,6 +47,7 @@ class Context:
     """
 
     clients: Clients
+    own_clients: Clients
     account: str
     region: str
     stack: str
@@ -59,6 +64,10 @@ class Context:
         present = {name: value for name, value in arguments.items() if value is not None}
         shaped = _shaped(present, self._input(service, operation))
         return getattr(self.clients.get(service), operation)(**shaped)
+
+    def look(self, service: str, operation: str, /, **arguments: Any) -> Any:
+        """Call the API for CloudFormation itself, not with the permissions of the caller."""
+        return getattr(self.own_clients.get(service), operation)(**arguments)
 
     def tag_argument(self, service: str, operation: str) -> dict[str, Any]:
         """Return the argument of an operation that sets the stack's tags; empty if it has none."""

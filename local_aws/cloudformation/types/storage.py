@@ -179,12 +179,12 @@ def _topic_attribute(name: str, value: Any) -> dict[str, Any]:
 
 
 def _bucket_exists(context: Context, name: str) -> bool:
-    return any(bucket["Name"] == name for bucket in context.call("s3", "list_buckets")["Buckets"])
+    return any(bucket["Name"] == name for bucket in context.look("s3", "list_buckets")["Buckets"])
 
 
 def _queue_exists(context: Context, name: str) -> bool:
     try:
-        context.call("sqs", "get_queue_url", QueueName=name)
+        context.look("sqs", "get_queue_url", QueueName=name)
     except ClientError as error:
         if "NonExistentQueue" in error.response["Error"]["Code"]:
             return False
@@ -193,7 +193,7 @@ def _queue_exists(context: Context, name: str) -> bool:
 
 
 def _topic_exists(context: Context, name: str) -> bool:
-    topics = context.call("sns", "list_topics")["Topics"]
+    topics = context.look("sns", "list_topics")["Topics"]
     return any(topic["TopicArn"].rpartition(":")[2] == name for topic in topics)
 
 

@@ -12,6 +12,10 @@ from local_aws.front import Front
 from local_aws.guard import Guard
 
 
+def allow(_environ: dict[str, Any], _body: bytes) -> None:
+    """Refuse nothing for lack of permissions."""
+
+
 def faulty(_environ: Any, _start_response: Any) -> Any:
     raise ValueError("broken within")
 
@@ -21,7 +25,14 @@ def faulty(_environ: Any, _start_response: Any) -> Any:
 )
 def test_an_unexpected_error_is_an_aws_error(path: str) -> None:
     changed: list[str] = []
-    front = Front(Guard("eu-west-1"), moto=faulty, invocations=faulty, stages=faulty, changed=changed.append)
+    front = Front(
+        Guard("eu-west-1"),
+        refusal=allow,
+        moto=faulty,
+        invocations=faulty,
+        stages=faulty,
+        changed=changed.append,
+    )
     answer = Client(front).post(path, base_url="http://127.0.0.1:4600")
     assert answer.status_code == 500
     assert answer.headers["x-amzn-ErrorType"] == "InternalFailure"
@@ -44,6 +55,7 @@ def answering(name: str) -> Any:
 def client() -> Client:
     front = Front(
         Guard("eu-west-1"),
+        refusal=allow,
         moto=answering("moto"),
         invocations=answering("endpoint"),
         stages=answering("stage"),

@@ -12,7 +12,8 @@ from moto.moto_server.werkzeug_app import BackendRequest
 from moto.s3.models import FakeKey
 from support.local_cloud import BUCKET, Cloud, eventually
 
-from local_aws.base.logs import MOST_WAITING, LogShipper
+from local_aws.base.clients import Clients
+from local_aws.base.logs import MOST_WAITING, LogShipper, LogStream
 from local_aws.logs import api as logs_api
 from local_aws.server import LocalAws
 
@@ -76,10 +77,11 @@ def test_dropped_resources_are_released_from_memory(cloud: Cloud) -> None:
 
 
 def test_a_process_that_floods_its_log_waits_and_loses_no_line(cloud: Cloud, local_aws: LocalAws) -> None:
-    shipper = LogShipper(local_aws.url, local_aws.region)
+    shipper = LogShipper()
+    clients = Clients(local_aws.url, local_aws.region)
     for number in range(MOST_WAITING + 1000):
-        shipper.write("flood", "stream", str(number))
-    shipper.write("flood", "long", "x" * 300_000)
+        LogStream(shipper, clients, "flood", "stream").write(str(number))
+    LogStream(shipper, clients, "flood", "long").write("x" * 300_000)
     shipper.close()
     streams = {
         each["logStreamName"]: each

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from support.local_sessions import root_sessions
 
 from local_aws.jobs import background
 from local_aws.jobs.background import BackgroundJobs, Job, JobState
@@ -22,7 +23,7 @@ def test_a_job_that_outlives_a_reset_does_not_remove_a_newer_job_of_its_name(
 ) -> None:
     # GIVEN a job that does not end when all jobs are stopped
     monkeypatch.setattr(background, "GRACE_SECONDS", 0.01)
-    runner = Runner("http://127.0.0.1:9", "eu-west-1", tmp_path, ThreadPoolExecutor(2))
+    runner = Runner(root_sessions("http://127.0.0.1:9", "eu-west-1"), tmp_path, ThreadPoolExecutor(2))
     may_end, ended = (threading.Event(), threading.Event()), (threading.Event(), threading.Event())
 
     def start(number: int) -> Job:
@@ -53,7 +54,7 @@ def test_a_job_that_outlives_a_reset_does_not_remove_a_newer_job_of_its_name(
 
 def test_jobs_wait_for_their_turn_in_order_and_can_be_stopped_while_they_wait(tmp_path: Path) -> None:
     # GIVEN room for two jobs, and six that are started one after the other
-    runner = Runner("http://127.0.0.1:9", "eu-west-1", tmp_path, ThreadPoolExecutor(2))
+    runner = Runner(root_sessions("http://127.0.0.1:9", "eu-west-1"), tmp_path, ThreadPoolExecutor(2))
     gates = [threading.Event() for _ in range(6)]
     begun: list[int] = []
     ended: dict[int, str] = {}

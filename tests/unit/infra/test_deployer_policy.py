@@ -11,8 +11,17 @@ from pathlib import Path
 import botocore.session
 import pytest
 from botocore import xform_name
-from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
-from support.deployer_policy import POLICY, ROOT, actions_of, allows, denied, listed, statements
+from support.deployer_policy import (
+    POLICY,
+    ROOT,
+    actions_of,
+    allows,
+    denied,
+    handler_actions,
+    listed,
+    resource_types,
+    statements,
+)
 
 SERVICES = (
     "apigateway",
@@ -28,7 +37,6 @@ SERVICES = (
     "ssm",
     "sts",
 )
-TEMPLATES = (ROOT / "infra" / "storage.yaml", ROOT / "infra" / "service.yaml")
 # Also a method of regular expressions; SageMaker's operation is never called.
 NO_CALLS = {"search"}
 
@@ -122,21 +130,10 @@ def test_every_call_in_the_source_is_allowed() -> None:
         assert f" {name}" in found
 
 
-def resource_types() -> list[str]:
-    text = "".join(path.read_text() for path in TEMPLATES)
-    return sorted(set(re.findall(r"^    Type: (AWS::\w+::\w+)$", text, re.MULTILINE)))
-
-
 @pytest.mark.parametrize("kind", resource_types())
 def test_the_deployer_has_the_permissions_that_the_templates_need(kind: str) -> None:
     # GIVEN the permissions that CloudFormation's handlers need from the caller
-    handlers = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema["handlers"]
-    asked = {
-        action
-        for name, handler in handlers.items()
-        if name in {"create", "read", "update", "delete"}
-        for action in handler["permissions"]
-    }
+    asked = handler_actions(kind)
     unused = [pattern for patterns in NOT_USED.values() for pattern in patterns]
     # THEN all are allowed, except those for features that the templates do not use
     needed = {action for action in asked if not any(fnmatchcase(action, pattern) for pattern in unused)}

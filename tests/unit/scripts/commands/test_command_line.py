@@ -10,9 +10,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import boto3
 import pytest
 import typer.main
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError
 from typer.testing import CliRunner
 
 from scripts.aws.session import LOCAL_REGION, ConnectionFailedError, connect
@@ -101,6 +102,38 @@ def test_local_start_reports_a_port_in_use() -> None:
     assert result.exit_code == 1
     assert "is not free" in result.output
     assert "`bankruptcy local start --port N` uses another port." in " ".join(result.output.split())
+
+
+@pytest.mark.parametrize(
+    ("options", "outcome"), [([], "123456789012"), (["--enforce-iam"], "InvalidClientTokenId")]
+)
+def test_local_start_can_enforce_permissions(
+    monkeypatch: pytest.MonkeyPatch, options: list[str], outcome: str
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    answers: list[str] = []
+
+    def call_as_stranger() -> None:
+        sts = boto3.client(
+            "sts",
+            endpoint_url=f"http://127.0.0.1:{port}",
+            region_name="eu-west-1",
+            aws_access_key_id="AKIASTRANGER",
+            aws_secret_access_key="unknown",
+        )
+        try:
+            answers.append(sts.get_caller_identity()["Account"])
+        except ClientError as error:
+            answers.append(error.response["Error"]["Code"])
+
+    monkeypatch.setattr("scripts.commands.local.wait_for_interruption", call_as_stranger)
+    result = RUNNER.invoke(app, ["local", "start", "--port", port, *options])
+
+    assert result.exit_code == 0, result.output
+    assert answers == [outcome]
+    assert ("Permissions are enforced." in result.output) is bool(options)
 
 
 def commands_of(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
