@@ -78,7 +78,7 @@ def check(path: Path) -> pd.DataFrame:
     """Read a data file; raise a `DataError` if this step would reject it, whatever its parameters."""
     companies = read_data(path)
     train, _ = split(companies, seed=0)
-    usable_columns(train)
+    unusable_and_unsteady(train, seed=0)
     return companies
 
 
@@ -94,18 +94,12 @@ def select(train: pd.DataFrame, count: int, seed: int) -> dict[str, Any]:
         does not shuffle. `recommended` also has `stability`: the share of
         resamples that would select each column.
     """
-    rejected = unusable(train)
-    usable = usable_columns(train)
-    X, y = values(train, usable), target(train)
-    from steps.selection import elimination_order, unsteady  # noqa: PLC0415 (An invalid file fails before this slow import.)
-
-    unsteady_columns = unsteady(X, y, usable, seed)
+    rejected, unsteady_columns = unusable_and_unsteady(train, seed)
+    usable = [name for name in RATIOS if name not in rejected]
     steady = [name for name in usable if name not in unsteady_columns]
-    if not steady:
-        raise DataError(
-            "Rounding shuffles the companies in every ratio, so no ratio is steady enough for a model.",
-            "Use a file with more digits, or with ratios that differ more between companies.",
-        )
+    X, y = values(train, usable), target(train)
+    from steps.selection import elimination_order  # noqa: PLC0415 (An invalid file fails before this slow import.)
+
     with one_thread():
         order = elimination_order(values(train, steady), y, steady, seed)
     stability = np.mean(order >= len(steady) - count, axis=0)
@@ -118,13 +112,27 @@ def select(train: pd.DataFrame, count: int, seed: int) -> dict[str, Any]:
     }
 
 
-def usable_columns(train: pd.DataFrame) -> list[str]:
-    """Return the columns that can be selected; raise a `DataError` if there are none."""
+def unusable_and_unsteady(train: pd.DataFrame, seed: int) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the columns that no candidate can use and those that only the baseline can, with the reasons.
+
+    Raises
+    ------
+    DataError
+        If no column is left for a candidate.
+    """
     rejected = unusable(train)
     usable = [name for name in RATIOS if name not in rejected]
     if not usable:
         raise DataError("Every ratio is constant over the training companies, so no model can be trained.")
-    return usable
+    from steps.selection import unsteady  # noqa: PLC0415 (An invalid file fails before this slow import.)
+
+    unsteady_columns = unsteady(values(train, usable), target(train), usable, seed)
+    if len(unsteady_columns) == len(usable):
+        raise DataError(
+            "Rounding shuffles the companies in every ratio, so no ratio is steady enough for a model.",
+            "Use a file with more digits, or with ratios that differ more between companies.",
+        )
+    return rejected, unsteady_columns
 
 
 def unusable(train: pd.DataFrame) -> dict[str, str]:

@@ -22,6 +22,7 @@ MODEL_KEY = "champion/model.tar.gz"
 # Metadata of a package: the hash of the archive that Evaluate judged.
 ARCHIVE_SHA256 = "ArchiveSha256"
 TOLERANCE = 1e-6
+_CHUNK = 1024 * 1024
 _FAULTS_OF_MODEL = {"ModelError", "ModelNotReadyException"}
 
 
@@ -64,15 +65,10 @@ class Publication:
             If the contract is missing or invalid, or is not the one that was registered.
         """
         uri = package.metadata.get("ContractUri") or _sibling(package.model_data_url, "contract.json")
-        location = Location.of(uri)
+        body = self._get(uri, "contract")["Body"].read()
         try:
-            body = self._s3.get_object(Bucket=location.bucket, Key=location.key)["Body"].read()
             contract: dict[str, Any] = json.loads(body)
             found, _ = contract["contract"], contract["smoke_test"]
-        except ClientError as error:
-            if error.response.get("Error", {}).get("Code") != "NoSuchKey":
-                raise
-            raise UnfitPackageError(f"The model's contract is missing: {uri}") from error
         except (KeyError, TypeError, ValueError) as error:
             raise UnfitPackageError(f"{uri} is not a contract: {error!r}") from error
         registered = package.metadata.get("ContractHash", found)
@@ -93,27 +89,24 @@ class Publication:
         UnfitPackageError
             If the archive is missing or differs, or the package does not record its hash.
         """
-        location = Location.of(package.model_data_url)
         registered = package.metadata.get(ARCHIVE_SHA256)
         if registered is None:
             raise UnfitPackageError(
-                f"Version {package.version} does not record the {ARCHIVE_SHA256} of its archive; register it "
-                "again."
+                f"Version {package.version} does not record the {ARCHIVE_SHA256} of its archive. Register a "
+                "new version: bankruptcy pipeline start"
             )
-        try:
-            found = self._s3.get_object(Bucket=location.bucket, Key=location.key)
-        except ClientError as error:
-            if error.response.get("Error", {}).get("Code") != "NoSuchKey":
-                raise
-            raise UnfitPackageError(f"The model's archive is missing: {package.model_data_url}") from error
-        body: Any = found["Body"]
-        sha256 = hashlib.file_digest(body, "sha256").hexdigest()
+        found = self._get(package.model_data_url, "archive")
+        digest = hashlib.sha256()
+        for chunk in found["Body"].iter_chunks(_CHUNK):
+            digest.update(chunk)
+        sha256 = digest.hexdigest()
         if sha256 != registered:
             raise UnfitPackageError(
                 f"The archive of version {package.version} was changed after it was judged: its SHA-256 is "
                 f"{sha256[:12]}, but {registered[:12]} was registered."
             )
-        return found["ETag"]
+        etag: str = found["ETag"]
+        return etag
 
     def smoke_test(self, package: Package, contract: dict[str, Any]) -> None:
         """Send the contract's known company to the endpoint.
@@ -191,6 +184,23 @@ class Publication:
             Body=json.dumps(published, indent=1).encode(),
             ContentType="application/json",
         )
+
+    def _get(self, uri: str, what: str) -> Any:
+        """Get an object of a package; raise an `UnfitPackageError` if it is missing."""
+        location = Location.of(uri)
+        try:
+            return self._s3.get_object(Bucket=location.bucket, Key=location.key)
+        except ClientError as error:
+            code = error.response.get("Error", {}).get("Code")
+            if code == "NoSuchKey" or (code == "AccessDenied" and self._is_missing(location)):
+                raise UnfitPackageError(f"The model's {what} is missing: {uri}") from error
+            raise
+
+    def _is_missing(self, location: Location) -> bool:
+        # The role can list the bucket only by prefix, and a read sends none, so S3 can return AccessDenied
+        # for a missing key. Only a list tells that from an object that the role can't read at the moment.
+        listed = self._s3.list_objects_v2(Bucket=location.bucket, Prefix=location.key, MaxKeys=1)
+        return all(found["Key"] != location.key for found in listed.get("Contents", []))
 
 
 def _sibling(uri: str, name: str) -> str:

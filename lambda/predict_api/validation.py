@@ -359,10 +359,16 @@ class _Check:
 
 
 def _between_units(value: float, gap: Gap) -> str:
+    converted = value / gap.small_factor
+    advice = (
+        f"If the true value is {value:g}, send {converted:g}."
+        if converted <= gap.start
+        else f"A true value of {value:g} cannot be sent, because this feature only holds true values up to "
+        f"{gap.start * gap.small_factor:,.0f}; check it."
+    )
     return (
         f"Between the two units of this feature: no training company has a value from {gap.start:g} to "
-        f"{gap.end:,.0f}. The model reads {value:g} as {value * gap.large_factor:g}. If the true value is "
-        f"{value:g}, send {value / gap.small_factor:g}."
+        f"{gap.end:,.0f}. The model reads {value:g} as {value * gap.large_factor:g}. {advice}"
     )
 
 

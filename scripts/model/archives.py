@@ -33,8 +33,8 @@ def check_archive(aws: Aws, package: dict[str, Any]) -> None:
     version, registered = package["ModelPackageVersion"], metadata_of(package).get("ArchiveSha256")
     if registered is None:
         raise ArchiveError(
-            f"Version {version} does not record the ArchiveSha256 of its archive; register it again.",
-            "Choose another version with --version, or start an execution to register a new one.",
+            f"Version {version} does not record the ArchiveSha256 of its archive.",
+            "Choose another version with --version, or register a new one with `bankruptcy pipeline start`.",
         )
     with open_stream(aws, package["InferenceSpecification"]["Containers"][0]["ModelDataUrl"]) as stream:
         sha256 = hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]

@@ -70,8 +70,14 @@ class UnitCheck:
 
 
 def _warning(gap: Gap, count: int, line: int, value: float) -> str:
+    converted = value / gap.small_factor
+    advice = (
+        f"If the true value is {value:g}, write {converted:g}."
+        if converted <= gap.start
+        else f"A true value of {value:g} cannot be written, because the column only holds true values up to "
+        f"{gap.start * gap.small_factor:,.0f}; check it."
+    )
     return (
         f"{gap.name}: {counted(count, 'company')} with a value between the column's two units. Line {line} "
-        f"has {value:g}, which the model reads as {value * gap.large_factor:g}. If the true value is "
-        f"{value:g}, write {value / gap.small_factor:g}."
+        f"has {value:g}, which the model reads as {value * gap.large_factor:g}. {advice}"
     )

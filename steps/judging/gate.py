@@ -110,7 +110,6 @@ def gate(
         first += f"; {_rounded(out_of_fold, minimum)} out of fold, on the training companies, is below it"
     if comparison is not None:
         smallest = comparison.smallest_detectable()
-        smallest = comparison.smallest_detectable()
         second = (
             f"it is {comparison.verdict()} the champion ({comparison.summary()}); a loss of less than "
             f"{smallest['roc_auc_loss']:.3f} in ROC-AUC, or "

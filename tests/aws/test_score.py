@@ -196,23 +196,36 @@ def test_a_known_base_rate_adds_a_probability_whose_mean_equals_it(
     assert [float(line.split(",")[-1]) for line in lines] == adjusted
 
 
+@pytest.mark.parametrize(
+    ("value", "advice"),
+    [
+        ("1.2", "1.2e-10. If the true value is 1.2, write 0.00012."),
+        ("10000", "1e-06. If the true value is 10000, write 1."),
+        # Divided by 10,000, it would lie between the two units again.
+        (
+            "10001",
+            "1.0001e-06. A true value of 10001 cannot be written, because the column only holds true values "
+            "up to 10,000; check it.",
+        ),
+    ],
+)
 def test_values_between_the_two_units_of_a_column_give_a_warning(
-    aws: Aws, register: Callable[[str], None], tmp_path: Path
+    aws: Aws, register: Callable[[str], None], tmp_path: Path, value: str, advice: str
 ) -> None:
     # GIVEN a model whose feature b has two units, and values in one, between, and in the other
     register("Approved")
     model = choose_model(aws, None)
     assert model.gaps == ()
     source = tmp_path / "in.csv"
-    source.write_text("id,a,b\nC1,0.5,1\nC2,0.5,1.2\nC3,0.5,99999\nC4,0.5,1e5\n")
+    source.write_text(f"id,a,b\nC1,0.5,1\nC2,0.5,{value}\nC3,0.5,99999\nC4,0.5,1e5\n")
     order = Order(str(source), str(tmp_path / "out.csv"), None, "scoring-score-test", ROLE)
     found = gaps({"features": [{"name": "b", "two_units": TWO_UNITS}, {"name": "a"}]})
     summary = score(aws, order, dataclasses.replace(model, gaps=found), lambda *_: None)
     # THEN all are scored, and the first one between is shown
     assert summary.scored == 4
     assert summary.unit_warnings == [
-        "b: 2 companies with a value between the column's two units. Line 3 has 1.2, which the model reads "
-        "as 1.2e-10. If the true value is 1.2, write 0.00012."
+        f"b: 2 companies with a value between the column's two units. Line 3 has {value}, which the model "
+        f"reads as {advice}"
     ]
 
 

@@ -18,6 +18,7 @@ from typing import Any
 import botocore.session
 from botocore.exceptions import ClientError
 from botocore.model import ServiceModel
+from botocore.response import StreamingBody
 from botocore.validate import ParamValidator
 from deploy_model.reconcile import Reconciler
 from deploy_model.settings import Settings
@@ -67,6 +68,8 @@ class Aws:
     parameters: dict[str, str] = field(default_factory=lambda: {"/bankruptcy/paused": "false"})
     wrong_answers: set[str] = field(default_factory=set)
     silent: bool = False
+    # S3 returns AccessDenied instead if it does not let the caller list the bucket without a prefix.
+    missing_key: str = "NoSuchKey"
     fail: Callable[[str], None] = lambda _: None
     lose: Callable[[str], bool] = lambda _: False
     calls: list[str] = field(default_factory=list)
@@ -377,9 +380,14 @@ class S3:
     def get_object(self, Bucket: str, Key: str) -> dict[str, Any]:
         assert Bucket == self._aws.bucket
         if Key not in self._aws.objects:
-            raise error("NoSuchKey", "The specified key does not exist.", "GetObject")
+            raise error(self._aws.missing_key, "The specified key does not exist.", "GetObject")
         content = self._aws.objects[Key]
-        return {"Body": io.BytesIO(content), "ETag": self._etag(content)}
+        return {"Body": StreamingBody(io.BytesIO(content), len(content)), "ETag": self._etag(content)}
+
+    def list_objects_v2(self, Bucket: str, Prefix: str, MaxKeys: int) -> dict[str, Any]:
+        assert Bucket == self._aws.bucket
+        found = [{"Key": key} for key in sorted(self._aws.objects) if key.startswith(Prefix)][:MaxKeys]
+        return {"Contents": found} if found else {}
 
     def copy_object(self, Bucket: str, Key: str, CopySource: dict[str, str], CopySourceIfMatch: str) -> None:
         assert Bucket == CopySource["Bucket"] == self._aws.bucket

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import json
 
 import pytest
 from botocore.exceptions import ClientError
 from deploy_model.publication import NoAnswerError
+from deploy_model.registry import MAX_ATTEMPTS
 from support.deploy_model_fakes import Aws, error, settings
 
 
@@ -501,6 +503,40 @@ class TestArchive:
             del aws.packages["1"]["CustomerMetadataProperties"]["ArchiveSha256"]
         assert reason in aws.reconciler().step()["unfit"]["1"]
         assert aws.models == {}
+
+    @pytest.mark.parametrize("code", ["NoSuchKey", "AccessDenied"])
+    @pytest.mark.parametrize(("lost", "what"), [("model.tar.gz", "archive"), ("contract.json", "contract")])
+    def test_a_missing_object_does_not_keep_an_older_version_from_service(
+        self, aws: Aws, lost: str, what: str, code: str
+    ) -> None:
+        aws.register()
+        aws.register()
+        aws.missing_key = code
+        del aws.objects[f"models/execution-2/{lost}"]
+        # Another object whose key starts the same does not count as found.
+        aws.objects[f"models/execution-2/{lost}.old"] = b""
+        step = aws.reconciler().step()
+        assert (step["action"], step["version"]) == ("create_endpoint", "1")
+        assert step["unfit"]["2"].startswith(f"The model's {what} is missing: s3://")
+
+    @pytest.mark.parametrize("denied", [{"get_object"}, {"get_object", "list_objects_v2"}])
+    def test_a_role_that_is_denied_for_a_while_makes_no_version_unfit(
+        self, aws: Aws, denied: set[str]
+    ) -> None:
+        def deny(operation: str) -> None:
+            if operation in denied:
+                raise error("AccessDenied", "Access Denied", operation)
+
+        version = aws.register()
+        before = copy.deepcopy(aws.packages[version])
+        aws.fail = deny
+        for _ in range(MAX_ATTEMPTS + 1):
+            with pytest.raises(ClientError, match="AccessDenied"):
+                aws.reconciler().step()
+        assert aws.packages[version] == before
+        aws.fail = lambda _: None
+        aws.run(aws.reconciler())
+        assert aws.serving() == version
 
 
 def test_without_metadata_the_contract_next_to_the_model_is_used(aws: Aws) -> None:

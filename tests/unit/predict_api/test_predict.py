@@ -112,7 +112,18 @@ def test_values_far_outside_the_training_range_give_warnings(api: Api) -> None:
     ("value", "reading"),
     [
         (1.2, "1.2 as 1.2e-10. If the true value is 1.2, send 0.00012."),
-        (99_999.0, "99999 as 9.9999e-06. If the true value is 99999, send 9.9999."),
+        (10_000.0, "10000 as 1e-06. If the true value is 10000, send 1."),
+        # Divided by 10,000, these would lie between the two units again.
+        (
+            10_001.0,
+            "10001 as 1.0001e-06. A true value of 10001 cannot be sent, because this feature only holds true "
+            "values up to 10,000; check it.",
+        ),
+        (
+            99_999.0,
+            "99999 as 9.9999e-06. A true value of 99999 cannot be sent, because this feature only holds true "
+            "values up to 10,000; check it.",
+        ),
     ],
 )
 def test_a_value_between_the_two_units_of_a_feature_gives_a_warning(

@@ -82,10 +82,26 @@ def test_a_perfect_column_has_a_finite_score(train: pd.DataFrame) -> None:
     json.dumps(chosen, allow_nan=False)
 
 
-def test_only_constant_columns_are_rejected(train: pd.DataFrame) -> None:
-    frame = train.assign(**dict.fromkeys(RATIOS, 0.5))
-    with pytest.raises(JobError, match="Every ratio is constant over the training companies"):
-        select_features.select(frame, 10, 0)
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda ratios: ratios * 0 + 0.5, "Every ratio is constant over the training companies"),
+        # Values that differ only after the third digit.
+        (lambda ratios: 0.5 + ratios * 1e-7, "Rounding shuffles the companies in every ratio"),
+    ],
+)
+def test_a_file_without_columns_to_select_is_refused_before_the_step_runs(
+    companies: Companies, tmp_path: Path, change: Callable[[pd.DataFrame], pd.DataFrame], problem: str
+) -> None:
+    frame = companies(rows=400, bankrupt=80)
+    frame[list(RATIOS)] = change(frame[list(RATIOS)])
+    path = tmp_path / "data.csv"
+    # Without firms, companies with identical ratios would be one firm.
+    frame[[TARGET, *RATIOS]].assign(firm_id=range(400)).to_csv(path, index=False)
+    with pytest.raises(JobError, match=problem):
+        select_features.check(path)
+    with pytest.raises(JobError, match=problem):
+        select_features.main(["--data", str(tmp_path)])
 
 
 @pytest.mark.parametrize("count", ["0", "96", "-1"])

@@ -152,11 +152,26 @@ def test_the_noise_floor_is_the_error_of_perfect_probabilities() -> None:
     generator = np.random.default_rng(4)
     p = generator.beta(0.3, 9, size=1300)
     floor = metrics.calibration_noise_floor(p, seed=1)
+    assert floor == pytest.approx(0.0086672, rel=1e-4)
     outcomes = [(generator.random(len(p)) < p).astype(int) for _ in range(200)]
     errors = [metrics.expected_calibration_error(y, p) for y in outcomes]
     assert floor == pytest.approx(np.mean(errors), rel=0.1)
     # More companies have a lower floor.
     assert metrics.calibration_noise_floor(np.repeat(p, 9), seed=1) == pytest.approx(floor / 3, rel=0.15)
+
+
+def test_the_noise_floor_of_a_large_file_needs_little_memory_and_few_repeats() -> None:
+    # GIVEN a million companies, of which two hundred outcomes would take 200 MB
+    p = np.random.default_rng(4).beta(0.3, 9, size=1_000_000)
+    tracemalloc.start()
+    floor = metrics.calibration_noise_floor(p, seed=1)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 100e6
+    # THEN the value is the expected one: each bin's gap is half-normal
+    parts = np.array_split(np.sort(p), 10)
+    deviations = [np.sqrt(np.sum(part * (1 - part)) * 2 / np.pi) for part in parts]
+    assert floor == pytest.approx(np.sum(deviations) / len(p), rel=0.15)
 
 
 def test_memory_does_not_grow_with_the_pairs_of_companies() -> None:
