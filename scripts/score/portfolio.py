@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import IO, Any, NamedTuple
 
 from inference.numbers import number_problem, value_problem
-from scripts.companies.csv_companies import KNOWN
 from scripts.companies.errors import CompanyFileError, table_errors
 from scripts.companies.forms import Form, form_of
 from scripts.companies.ids import default_ids
@@ -15,12 +14,11 @@ from scripts.companies.json_forms import id_values, json_lines, ratios
 from scripts.companies.output import check_ids
 from scripts.text import counted
 from steps.dataset.arrow import read_numbers
+from steps.dataset.file_format import KNOWN
 from steps.tables.header import header_problem, passed_over, picker, quoted
 from steps.tables.open import open_plain, read_utf8
 from steps.tables.records import BadRecord, Block, Record
 from steps.tables.table import Table
-
-_KINDS = {bool: "true or false", str: "text", list: "a list"}
 
 _KINDS = {bool: "true or false", str: "text", list: "a list"}
 
