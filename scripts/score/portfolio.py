@@ -9,7 +9,7 @@ from inference.numbers import number_problem, value_problem
 from scripts.companies.errors import CompanyFileError, table_errors
 from scripts.companies.forms import Form, form_of
 from scripts.companies.ids import default_ids
-from scripts.companies.json_companies import json_ids, parsed
+from scripts.companies.json_companies import json_ids, json_passed_over, parsed
 from scripts.companies.json_forms import id_values, json_lines, ratios
 from scripts.companies.output import check_ids
 from scripts.text import counted
@@ -61,7 +61,7 @@ class Portfolio:
     kept
         The names of the values that are kept next to the result.
     passed_over
-        The columns that are used by no model, as text.
+        The columns that are used by no model, as text; in JSON Lines, those of the first line.
     rows
         The lines; they are read while the portfolio is open.
     """
@@ -193,7 +193,7 @@ def _read_lines(
         for number, line in lines:
             yield _json_row(number, line, features, kept)
 
-    return Portfolio(kept, "", rows())
+    return Portfolio(kept, json_passed_over(company, (*features, *kept)), rows())
 
 
 def _json_row(number: int, line: bytes, features: Sequence[str], kept: Sequence[str]) -> Row:
