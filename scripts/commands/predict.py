@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TextIO
 
@@ -17,6 +17,8 @@ from scripts.terminal.console import console, plain, show, utf8_output
 from scripts.terminal.options import DataOption, IdOption, Settings, with_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from scripts.companies.company_file import Companies
     from scripts.predict.output import CsvOutput, JsonOutput, Summary
     from scripts.terminal.predictions import TableOutput
@@ -69,6 +71,8 @@ def predict(
     if source is not None and data is not None:
         raise UsageError("--data belongs to --row; give either a file or --row N.")
     chosen = form or _default_form(output)
+    if output is not None:
+        _check_output(output, source or data)
     aws = settings.connect()
     try:
         companies = _row(aws, data, row or 0, keep) if source is None else _file(source, keep)
@@ -101,7 +105,7 @@ def _predict(aws: Aws, companies: Companies, form: Form, path: Path | None, *, e
     # Lines that are printed on the same terminal would break a progress bar.
     has_bar = path is not None or form == "table" or not sys.stdout.isatty()
     summary = Summary(companies.unit)
-    with _open_output(path, form) as stream:
+    with _output_stream(path, form) as stream:
         output = _output(form, stream, companies, explain=explain)
         for result in with_progress(predictions, companies, err) if has_bar else predictions:
             summary.add(result)
@@ -125,15 +129,33 @@ def _output(
     return JsonOutput(stream, unit, ids) if form == "json" else TableOutput(stream, unit, ids)
 
 
-def _open_output(path: Path | None, form: Form) -> AbstractContextManager[TextIO]:
-    from scripts.aws.files import FileError
+def _output_stream(path: Path | None, form: Form) -> AbstractContextManager[TextIO]:
+    if path is not None:
+        return _written_file(path)
+    return nullcontext(sys.stdout) if form == "table" else utf8_output()
 
-    if path is None:
-        return nullcontext(sys.stdout) if form == "table" else utf8_output()
-    try:
-        return path.open("w", newline="", encoding="utf-8")
-    except OSError as error:
-        raise FileError(f"{path} can't be written ({error.strerror}).") from error
+
+@contextmanager
+def _written_file(path: Path) -> Iterator[TextIO]:
+    """Open a file that is only replaced at the end, so that a command that fails leaves it as it was."""
+    from scripts.aws.files import FileError
+    from scripts.scratch import written_whole
+
+    with ExitStack() as stack:
+        try:
+            partial = stack.enter_context(written_whole(path))
+            stream = stack.enter_context(partial.open("w", newline="", encoding="utf-8"))
+        except OSError as error:
+            raise FileError(f"{path} can't be written ({error.strerror}).") from error
+        yield stream
+
+
+def _check_output(output: Path, source: Path | None) -> None:
+    """Raise an error if the output would overwrite the companies."""
+    from scripts.aws.files import is_same
+
+    if source is not None and is_same(str(source), str(output)):
+        raise UsageError(f"{output} would overwrite the companies; name another output.")
 
 
 def _default_form(output: Path | None) -> Form:

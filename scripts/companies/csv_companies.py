@@ -10,13 +10,10 @@ from scripts.companies.company import Company, CompanyFile
 from scripts.companies.errors import CompanyFileError
 from scripts.companies.ids import default_ids
 from scripts.companies.output import check_ids
-from steps.dataset.columns import FIRM_ID, RATIOS, TARGET
+from steps.dataset.file_format import KNOWN
 from steps.tables.header import header_problem, passed_over, picker, quoted
 from steps.tables.records import BadRecord
 from steps.tables.table import Table, open_table
-
-# The columns of a data file; nothing needs to be said about those that a model does not use.
-KNOWN = frozenset((TARGET, FIRM_ID, *RATIOS))
 
 
 class CsvCompanies(CompanyFile):

@@ -19,7 +19,8 @@ from scripts.companies.json_forms import (
 )
 from scripts.companies.output import check_ids
 from steps.dataset.columns import RATIOS
-from steps.tables.header import unknown_name
+from steps.dataset.file_format import KNOWN
+from steps.tables.header import passed_over, unknown_name
 from steps.tables.open import open_plain, read_utf8
 
 
@@ -107,6 +108,7 @@ class ListedCompanies(_JsonCompanies):
         self.size = len(companies)
         self.count = 0
         self.ids = json_ids(companies[0], keep) if companies else ()
+        self.passed_over = json_passed_over(companies[0], self.ids) if companies else ""
 
     @property
     def position(self) -> int:
@@ -146,7 +148,9 @@ class LinesCompanies(_JsonCompanies, CompanyFile):
             first = next(lines, None)
         if first is None:
             raise CompanyFileError(f"{path} is empty.")
-        self.ids = json_ids(parsed(first[1]), keep)
+        company = parsed(first[1])
+        self.ids = json_ids(company, keep)
+        self.passed_over = json_passed_over(company, self.ids)
 
     def __iter__(self) -> Iterator[Company]:
         """Yield the companies."""
@@ -210,6 +214,16 @@ def json_ids(company: Any, keep: Sequence[str] | None, features: Sequence[str] =
     except ValueError as error:
         raise CompanyFileError(f"The name {ids[0]!r} {error}.") from error
     return ids
+
+
+def json_passed_over(company: Any, used: Sequence[str]) -> str:
+    """Return the names of a company that no model uses, as text; empty if there are none.
+
+    Names beside `data` or `features` and unknown names in `features` are not passed over: they are errors.
+    """
+    if not isinstance(company, dict) or not company.keys().isdisjoint(("data", "features")):
+        return ""
+    return passed_over([name.strip() for name in company], KNOWN.union(used))
 
 
 def parsed(line: bytes) -> Any:

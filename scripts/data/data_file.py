@@ -13,6 +13,7 @@ from scripts.companies.errors import table_errors
 from scripts.companies.ids import default_ids
 from scripts.errors import ScriptError
 from steps.dataset.columns import FIRM_ID, RATIOS, TARGET
+from steps.dataset.file_format import EXTENSIONS
 from steps.dataset.known_files import UCI_WITH_FIRMS_SHA256
 from steps.tables.header import form_problem, header_problem, quoted
 from steps.tables.open import Plain, open_plain, read_utf8
@@ -26,7 +27,6 @@ UCI_SHA256 = (
     "cbe49e73a9dfb375fca2bae51a39948c7d283469cb4cf65a12ce0d228afb8fa1",
 )
 SAMPLE_FILE_NAME = "sample-data.csv"
-FORMATS = (".csv", ".csv.gz", ".csv.xz", ".zip")
 
 
 class DataError(ScriptError):
@@ -196,12 +196,12 @@ def read_data_file(path: Path, note: str = "") -> DataFile:
     Raises
     ------
     DataError
-        If the file does not exist, is damaged, or does not end in one of `FORMATS`.
+        If the file does not exist, is damaged, or does not end in one of `EXTENSIONS`.
     """
-    if not path.name.lower().endswith(FORMATS):
-        raise DataError(f"The data file {path} must end in one of {', '.join(FORMATS)}.")
+    if not path.name.lower().endswith(EXTENSIONS):
+        raise DataError(f"The data file {path} must end in one of {', '.join(EXTENSIONS)}.")
     if not path.is_file():
-        raise DataError(f"The data file {path} does not exist.", f"Give a file ({', '.join(FORMATS)}).")
+        raise DataError(f"The data file {path} does not exist.", f"Give a file ({', '.join(EXTENSIONS)}).")
     try:
         return plain_file(path, path.read_bytes(), f"The data file {path}", note)
     except OSError as error:

@@ -7,7 +7,8 @@ from math import nan
 from inference.numbers import number_problem, numbers
 from scripts.data.data_file import DataError, DataFile
 from scripts.text import counted
-from steps.dataset.columns import FIRM_ID, RATIOS, TARGET
+from steps.dataset.columns import FIRM_ID, TARGET
+from steps.dataset.file_format import KNOWN, NAMES, firm_id_problem
 from steps.tables.header import form_problem, header_problem, passed_over
 from steps.tables.records import BadRecord
 
@@ -20,7 +21,7 @@ class _Column:
 
     def __init__(self, name: str) -> None:
         self.name = name if len(name) <= SHOWN_CHARACTERS else f"{name[: SHOWN_CHARACTERS - 1]}…"
-        self.is_known = name in RATIOS or name == TARGET
+        self.is_known = name in NAMES
         self.numbers = array("d")  # NaN for a cell that is not a number
         self.empty = 0
         self.invalid = 0
@@ -70,13 +71,13 @@ def describe(file: DataFile) -> dict[str, str]:
     largest = [
         most for column in figures if (most := max((v for v in column.numbers if v > 1), default=0.0)) > 1
     ]
-    missing = header_problem(header, (TARGET, *RATIOS), of="the")
-    extra = passed_over(header, {TARGET, FIRM_ID, *RATIOS})
+    missing = header_problem(header, NAMES, of="the")
+    extra = passed_over(header, KNOWN)
     invalid = sum(column.invalid for column in figures)
     return {
         "companies": f"{companies:,}",
         "columns": f"{len(header)}, {'without' if target is None else 'including'} the target",
-        "firms": _firms(firms),
+        "firms": _firms(firms, header),
         "bankrupt": _classes(target),
         "constant": ", ".join(column.name for column in columns if column.is_constant) or "none",
         "duplicates": ", ".join(_duplicates(figures)) or "none",
@@ -118,8 +119,10 @@ def _read(file: DataFile) -> tuple[tuple[str, ...], list[_Column], set[str] | No
     return table.header, columns, firms
 
 
-def _firms(firms: set[str] | None) -> str:
+def _firms(firms: set[str] | None, header: Sequence[str]) -> str:
     """Return the number of firms, or what it means that the file does not name them."""
+    if problem := firm_id_problem(header):
+        return f"it {problem}"
     if firms is None:
         return f"no column {FIRM_ID!r}: rows of one firm can be in training and among the unseen companies"
     nameless = "; some rows name none" if "" in firms else ""

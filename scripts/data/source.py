@@ -56,8 +56,12 @@ def fetch(folder: Path, opener: Opener = urlopen) -> DataFile:
         If the archive contains another file, or the folder can't be written.
     """
     path = folder / UCI_FILE_NAME
-    if path.is_file() and (known := read_data_file(path)).has_inferred_firms:
-        return known
+    if path.is_file():
+        known = read_data_file(path)
+        if known.has_inferred_firms:
+            return known
+        if known.is_original:  # an earlier version cached the file without firms
+            return _with_firms(folder, known.content)
     archived = plain_file(path, _download(opener), "The archive from UCI")
     found = DataFile(path, UCI_FILE_NAME, archived.content)
     if not found.is_original:

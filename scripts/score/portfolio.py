@@ -6,21 +6,19 @@ from dataclasses import dataclass
 from typing import IO, Any, NamedTuple
 
 from inference.numbers import number_problem, value_problem
-from scripts.companies.csv_companies import KNOWN
 from scripts.companies.errors import CompanyFileError, table_errors
 from scripts.companies.forms import Form, form_of
 from scripts.companies.ids import default_ids
-from scripts.companies.json_companies import json_ids, parsed
+from scripts.companies.json_companies import json_ids, json_passed_over, parsed
 from scripts.companies.json_forms import id_values, json_lines, ratios
 from scripts.companies.output import check_ids
 from scripts.text import counted
 from steps.dataset.arrow import read_numbers
+from steps.dataset.file_format import KNOWN
 from steps.tables.header import header_problem, passed_over, picker, quoted
 from steps.tables.open import open_plain, read_utf8
 from steps.tables.records import BadRecord, Block, Record
 from steps.tables.table import Table
-
-_KINDS = {bool: "true or false", str: "text", list: "a list"}
 
 _KINDS = {bool: "true or false", str: "text", list: "a list"}
 
@@ -63,7 +61,7 @@ class Portfolio:
     kept
         The names of the values that are kept next to the result.
     passed_over
-        The columns that are used by no model, as text.
+        The columns that are used by no model, as text; in JSON Lines, those of the first line.
     rows
         The lines; they are read while the portfolio is open.
     """
@@ -195,7 +193,7 @@ def _read_lines(
         for number, line in lines:
             yield _json_row(number, line, features, kept)
 
-    return Portfolio(kept, "", rows())
+    return Portfolio(kept, json_passed_over(company, (*features, *kept)), rows())
 
 
 def _json_row(number: int, line: bytes, features: Sequence[str], kept: Sequence[str]) -> Row:

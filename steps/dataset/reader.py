@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from inference.numbers import LARGEST, number_problem, numbers
 from steps.dataset.arrow import read_numbers
 from steps.dataset.columns import FIRM_ID, RATIOS, TARGET
+from steps.dataset.file_format import EXTENSIONS, KNOWN, NAMES, firm_id_problem
 from steps.job import DataError
 from steps.tables.header import header_problem, passed_over, picker, quoted
 from steps.tables.open import CHUNK_BYTES, open_plain
@@ -22,10 +23,7 @@ from steps.tables.table import Table, open_table
 
 Floats = NDArray[np.float64]
 
-EXTENSIONS = (".csv", ".csv.gz", ".csv.xz", ".zip")
 PROBLEMS_SHOWN = 20
-NAMES = (TARGET, *RATIOS)
-KNOWN = frozenset((*NAMES, FIRM_ID))
 
 
 def find_data_file(folder: Path) -> Path:
@@ -98,6 +96,8 @@ class _Columns:
         ids = [FIRM_ID] if FIRM_ID in table.header else []
         problem = header_problem(table.header, NAMES, ids, of="the")
         self._problems = [f"header: it {problem}"] if problem else []
+        if problem := firm_id_problem(table.header):
+            self._problems.append(f"header: it {problem}.")
         self._has_ids = bool(ids)
         # With a wrong header, the columns whose names are known are still checked.
         self._names = [*(name for name in NAMES if name in table.header), *ids]

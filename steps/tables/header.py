@@ -82,6 +82,13 @@ def near_name(name: str, others: Iterable[str]) -> str | None:
     return by_form[near[0]] if near else None
 
 
+def misspelled(name: str, header: Sequence[str]) -> str | None:
+    """Return the column that equals a missing name apart from case, spaces and signs, if there is one."""
+    if name in header:
+        return None
+    return next((other for other in header if _letters(other) == _letters(name)), None)
+
+
 def listed(names: Sequence[str], most: int) -> str:
     """Return names as a list for a message, at most so many of them."""
     if not names:
@@ -112,3 +119,7 @@ def _missing_columns(header: Sequence[str], names: Sequence[str], missing: Seque
 
 def _plain(name: str) -> str:
     return " ".join(re.sub(r"[\W_]+", " ", name[:200].casefold()).split()) or name
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[\W_]+", "", name.casefold())

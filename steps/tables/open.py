@@ -19,10 +19,11 @@ CHUNK_BYTES = 1 << 21
 _HEAD_BYTES = 4096
 # zipfile raises RuntimeError for an encrypted member, and NotImplementedError for an unknown compression.
 _DAMAGED = (EOFError, OSError, RuntimeError, lzma.LZMAError, zipfile.BadZipFile, zlib.error)
-_GZIP, _XZ, _ZIP = b"\x1f\x8b", b"\xfd7zXZ\x00", b"PK"
-_COMPRESSIONS = {".gz": _GZIP, ".xz": _XZ, ".zip": _ZIP}
+_GZIP, _XZ = b"\x1f\x8b", b"\xfd7zXZ\x00"
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06")  # the second one is of an empty archive
+_COMPRESSIONS: dict[str, bytes | tuple[bytes, ...]] = {".gz": _GZIP, ".xz": _XZ, ".zip": _ZIP}
 # What files that are not tables start with.
-_OTHERS = {
+_OTHERS: dict[bytes | tuple[bytes, ...], str] = {
     b"version https://git-lfs": "a Git LFS pointer, not the file itself; fetch the file with `git lfs pull`",
     b"\xd0\xcf\x11\xe0": "an old Excel workbook (.xls)",
     b"PAR1": "a Parquet file",

@@ -97,7 +97,9 @@ def split(pieces: Iterable[bytes]) -> Iterator[Block]:
                 break
         last = _last_line_end(rest)
         if len(rest) - last > MOST_BYTES:
-            rest = rest[: last + MOST_BYTES + 1]  # still too long, which is an error
+            # Still too long, which is an error. A CR at the end is kept, as it may end the line.
+            end_of_line = b"\r" if rest.endswith(b"\r") else b""
+            rest = rest.removesuffix(b"\r")[: last + MOST_BYTES + 1] + end_of_line
 
 
 def _parsed_block(whole: bytes, number: int, *, at_end: bool) -> tuple[Block, bytes]:

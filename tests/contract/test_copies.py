@@ -27,7 +27,7 @@ from scripts.deploy import deployment, endpoint
 from scripts.model import contracts
 from scripts.predict import predictions
 from steps import evaluate, resample, select_features
-from steps.dataset import columns, known_files, reader
+from steps.dataset import columns, known_files
 from steps.estimators import recipes
 from steps.export import serve, served
 from steps.judging import champion
@@ -57,7 +57,6 @@ COPIES: dict[str, list[Any]] = {
     "content types of the model": [definition._CONTENT_TYPES, list(request.MEDIA_TYPES)],
     "hashes of the UCI file": [known_files.UCI_SHA256, data_file.UCI_SHA256],
     "file name of the sample data": [known_files.SAMPLE_FILE_NAME, data_file.SAMPLE_FILE_NAME],
-    "extensions of data files": [reader.EXTENSIONS, data_file.FORMATS],
     "largest number": [numbers.LARGEST, api_numbers.LARGEST],
     "companies in one request": [validation.MAX_COMPANIES, predictions.CHUNK_ROWS, LIST["maxItems"]],
     "companies that can be explained at once": [

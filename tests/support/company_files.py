@@ -288,6 +288,12 @@ KINDS = [
         describe="some rows name none",
     ),
     Kind(
+        "firm_id with another spelling",
+        insert(0, "Firm ID", lambda number: f"F{number}"),
+        data="it has no column 'firm_id' but 'Firm ID'",
+        describe="no column 'firm_id' but 'Firm ID'",
+    ),
+    Kind(
         "every row ends in a comma, the header does not",
         lines(lambda found: [found[0], *(f"{line}," for line in found[1:])]),
         data="row 2: has 97 cells instead of 96",

@@ -96,6 +96,24 @@ def test_columns_that_no_model_uses_are_named() -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "names"),
+    [
+        (
+            '{"id": 1, "ROA(C)": 1, " Debt ratio %": 2, "Bankrupt?": 0, "Tax rate (A)": 4, " Index": 3, '
+            '"": 4}',
+            "'Index', '(unnamed)'",
+        ),
+        ('{"id": 1, "ROA(C)": 1, "Debt ratio %": 2}', ""),
+        ('{"id": 1, "features": {"ROA(C)": 1, "Debt ratio %": 2}}', ""),
+    ],
+)
+def test_names_in_json_lines_that_no_model_uses_are_named(line: str, names: str) -> None:
+    found = portfolio(f"{line}\n", Form.LINES)
+    assert found.passed_over == names
+    assert list(found.rows) == [Company(1, "2,1", (1,))]
+
+
+@pytest.mark.parametrize(
     ("header", "message"),
     [
         ("id,ROA(C)", "lacks 1 of the model's 2 columns: 'Debt ratio %'. .* it has 2 columns"),

@@ -298,6 +298,24 @@ def test_companies_in_json_are_read_alike_in_every_file(
     assert outcomes(Predictions(Api(), found)) == list(zip(numbers, (0.5, outcome), strict=True))
 
 
+@pytest.mark.parametrize(
+    ("company", "names"),
+    [
+        ('{"id": "A", "Index": 3, "Tax rate (A)": 1, "firm_id": "A", "Bankrupt?": 0}', "'id', 'Index'"),
+        ('{"id": "A", " Tax rate (A)": 1}', ""),
+        ('{"id": "A", "data": [1, 2]}', ""),
+        ("[1, 2]", ""),
+    ],
+)
+@pytest.mark.parametrize("form", [".json", ".jsonl"])
+def test_names_in_json_that_no_model_uses_are_named(
+    tmp_path: Path, form: str, company: str, names: str
+) -> None:
+    path = tmp_path / f"companies{form}"
+    path.write_text(f"{company}\n" if form == ".jsonl" else f"[{company}]")
+    assert read_companies(path).passed_over == names
+
+
 def test_a_bad_line_of_json_lines_costs_no_other_line(tmp_path: Path) -> None:
     path = tmp_path / "companies.jsonl"
     path.write_text('{"assets": 0.1, "debt": 1}\n{"assets": \n[0.2, 1]\n{"id": "\\ud800", "assets": 1}')

@@ -292,7 +292,25 @@ def test_an_empty_firm_id_is_reported(good: Path, cell: str) -> None:
         read_data(good)
 
 
-@pytest.mark.parametrize("name", ["Index", "", "Firm_ID"])
+@pytest.mark.parametrize("name", ["Firm_ID", "firm id", "FirmID", "firm-id", "FIRM ID.", "firm_Id"])
+def test_a_misspelled_firm_id_is_rejected(good: Path, name: str) -> None:
+    with_column(good, name, ["A"] * 30)
+    with pytest.raises(
+        DataError, match=f"header: it has no column 'firm_id' but '{name}'; name it 'firm_id'"
+    ):
+        read_data(good)
+
+
+def test_a_column_that_resembles_firm_id_is_passed_over_beside_it(good: Path) -> None:
+    firms = [f"F{number // 2}" for number in range(30)]
+    plain = read_data(good)
+    with_column(good, "firm_id", firms)
+    with_column(good, "Firm ID", ["x"] * 30)
+    pd.testing.assert_frame_equal(read_data(good), plain.assign(firm_id=firms), check_exact=True)
+    assert unused_columns(good) == "'Firm ID'"
+
+
+@pytest.mark.parametrize("name", ["Index", "", "Firm", "firm_ids", "id_firm"])
 @pytest.mark.parametrize("index", [0, 96])
 def test_other_columns_are_passed_over_and_named(good: Path, name: str, index: int) -> None:
     plain = read_data(good)

@@ -58,6 +58,15 @@ def test_describe_counts_the_firms_that_a_file_names(tmp_path: Path) -> None:
     assert facts["non-numeric"] == "0 cells"
 
 
+def test_describe_shows_a_misspelled_firm_id(tmp_path: Path) -> None:
+    facts = describe(write(tmp_path, "Bankrupt?,A,Firm ID\n0,0.1,x\n1,0.2,y\n"))
+
+    assert facts["firms"] == (
+        "it has no column 'firm_id' but 'Firm ID'; name it 'firm_id' if it says which rows are of one firm, "
+        "else rename it"
+    )
+
+
 def test_describe_counts_text_and_empty_cells(tmp_path: Path) -> None:
     facts = describe(write(tmp_path, "Bankrupt?,A,B\n0,high,0.5\n1,0.5,\n"))
 

@@ -90,6 +90,17 @@ def test_fetch_downloads_the_csv_once_and_adds_the_firms(tmp_path: Path) -> None
 
 
 @pytest.mark.usefixtures("known")
+def test_a_cached_uci_file_gets_its_firms_without_a_download(home: Path) -> None:
+    home.mkdir()
+    (home / source.UCI_FILE_NAME).write_bytes(CSV)
+
+    found = resolve(None, unreachable)
+
+    assert (found.has_inferred_firms, found.is_sample) == (True, False)
+    assert found.path.read_bytes() == found.content == WITH_FIRMS
+
+
+@pytest.mark.usefixtures("known")
 def test_fetch_replaces_a_damaged_copy(tmp_path: Path) -> None:
     (tmp_path / source.UCI_FILE_NAME).write_bytes(CSV[:20])
     with server(archive()) as opener:

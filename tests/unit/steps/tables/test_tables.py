@@ -55,6 +55,7 @@ def zipped(**members: str) -> bytes:
         PLAIN.removesuffix("\n").encode(),
         PLAIN.replace("Ä", '"Ä"').encode(),
         PLAIN.replace("name", '"name"').encode(),
+        PLAIN.replace("name", "PK").encode(),
     ],
 )
 def test_encodings_compressions_and_line_ends_make_no_difference(content: bytes) -> None:
@@ -90,6 +91,8 @@ def tarred() -> bytes:
         (lzma.compress(PLAIN.encode())[:-9], "can't be decompressed"),
         (zipped(t_csv=PLAIN)[:-9], "can't be decompressed"),
         (zipped(a_csv="", b_csv=""), "exactly one .csv file, but it holds a.csv, b.csv"),
+        (zipped(), "exactly one .csv file, but it holds nothing"),
+        (gzip.compress(zipped(t_csv=PLAIN), mtime=0), "a zip archive inside of another file"),
         (zipped(a_txt=""), "exactly one .csv file, but it holds a.txt"),
         (zipped(mimetype="", content_xml=""), "spreadsheet"),
         (b'"a,b\n1,2\n', "The header of t.csv, line 1, has a quotation mark that is never closed"),
@@ -146,6 +149,23 @@ def test_a_record_is_limited_in_lines_and_bytes() -> None:
     assert read(f'a,b\n"{half}\n{half}",1\nx,y\n')[0] == BadRecord(
         2, "has a quotation mark that is never closed"
     )
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
+@pytest.mark.parametrize("more", [1, 2, 1000])
+def test_a_piece_that_ends_after_a_long_line_costs_no_other_line(end: str, more: int) -> None:
+    line = "x" * (MOST_BYTES + more)
+    content = f"a,b{end}{line}{end}c,2{end}d,3{end}".encode()
+    for cut in range(4 + len(line), 4 + len(line) + 6):
+        found = [
+            record for block in split([content[:cut], content[cut:]]) for record in block.records(width=2)
+        ]
+        assert found == [
+            Record(1, ["a", "b"]),
+            BadRecord(2, f"has more than {MOST_BYTES:,} bytes"),
+            Record(3, ["c", "2"]),
+            Record(4, ["d", "3"]),
+        ]
 
 
 TEXT = st.text(alphabet='ab,"\n\r 1ä', max_size=60)
