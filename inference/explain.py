@@ -3,12 +3,12 @@
 The score is the log-odds of bankruptcy. The median company has every feature at the median of the training
 companies. The effects of all features add up to the company's score minus the median company's score.
 
-An effect is an estimate of the feature's Shapley value: what the score gains when the company's value
-replaces the median, averaged over orders in which the features are replaced. The orders are two: that of the
+An effect estimates the feature's Shapley value: the change of the score when the company's value replaces the
+median, averaged over orders in which the features are replaced. Two orders are used: the order of the
 contract, and its reverse (L. Mitchell et al., "Sampling Permutations for Shapley Value Estimation", Journal
-of Machine Learning Research 23, 2022, on antithetic permutations). This is exact if at most two features act
-together at a time; docs/serving.md has the measured difference for our models. Effects describe the model,
-not the causes of bankruptcy.
+of Machine Learning Research 23, 2022, on antithetic permutations). This is exact if the model has no
+interactions of more than two features; docs/serving.md has the measured difference for our models. Effects
+describe the model, not the causes of bankruptcy.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from inference.errors import Problem, invalid
 from inference.forward.stage import Floats
 
 FEATURES: Final = 5
-# Explaining a company is as much work as scoring two companies for each feature.
+# Explaining a company takes as long as scoring two companies for each feature.
 MAX_COMPANIES: Final = 100
 # Beyond this the probability is exactly 0 or 1 in 64 bits. The limit keeps differences finite.
 _LARGEST_LOG_ODDS: Final = 700.0
@@ -33,7 +33,7 @@ _DIGITS: Final = 6
 
 @dataclass(frozen=True)
 class Effect:
-    """What a feature contributes to a company's log-odds of bankruptcy, compared with its median."""
+    """The contribution of a feature to a company's log-odds of bankruptcy, compared with its median."""
 
     feature: str
     value: float

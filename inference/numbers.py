@@ -1,4 +1,4 @@
-"""Decides which texts and values are numbers: one rule for company files, the container and the API."""
+"""Checks texts and values that must be numbers: one rule for company files, the container and the API."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def numbers(cells: Sequence[str]) -> list[float] | None:
 
 
 def number_problem(text: str) -> str:
-    """Return what is wrong with a number's text, as the rest of a sentence; empty if it is a number.
+    """Return the problem of a number's text, as the rest of a sentence; empty if it is a number.
 
     A number has ASCII digits, at most one point, and optionally a sign and an exponent. It is within
     ±`LARGEST`. White space around it is ignored.
@@ -43,7 +43,7 @@ def number_problem(text: str) -> str:
 
 
 def value_problem(value: float) -> str:
-    """Return what is wrong with a number, as the rest of a sentence; empty if it can be used."""
+    """Return the problem of a number, as the rest of a sentence; empty if it can be used."""
     if not isfinite(value):
         return "is not a finite number"
     return f"is beyond ±{LARGEST:g}" if abs(value) > LARGEST else ""
@@ -51,7 +51,7 @@ def value_problem(value: float) -> str:
 
 def are_in_range(values: Sequence[float]) -> bool:
     """Return whether all numbers are finite and within ±`LARGEST`."""
-    # The hypotenuse is the larger: if it is in the range, so is every number. Comparisons with NaN are false.
+    # No number is larger than the hypotenuse, so checking it is enough. Comparisons with NaN are false.
     return hypot(*values) <= LARGEST or all(abs(value) <= LARGEST for value in values)
 
 
@@ -70,7 +70,7 @@ def _not_a_number(text: str) -> str:
         ),
         "is not a number: it has a decimal comma; write 1,5 as 1.5": bool(_DECIMAL_COMMA.fullmatch(text)),
         "is not a number: it contains a no-break space; remove it": any(blank in text for blank in _BLANKS),
-        "is not a number: its digits or signs are not those of ASCII; write 0 to 9": not text.isascii()
+        "is not a number: it has digits or signs that are not ASCII; write 0 to 9": not text.isascii()
         and any(map(str.isdigit, text)),
     }
     return next((problem for problem, is_it in is_usual.items() if is_it), "is not a number")

@@ -1,4 +1,4 @@
-"""Stops moto from keeping each resource for ever, even deleted objects of S3 and dropped log events."""
+"""Stops moto from keeping every resource in memory, even deleted S3 objects and dropped log events."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from moto.s3.models import FakeKey
 
 
 def install() -> None:
-    """Make moto forget the resources that nothing refers to; it only lists them at /moto-api/."""
+    """Make moto release resources without references; it keeps them only to list them at /moto-api/."""
     BaseModel.__new__ = staticmethod(_create)
     # moto would warn that the list of all objects no longer closes the file of this one.
     FakeKey.__del__ = FakeKey.dispose

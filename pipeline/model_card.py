@@ -46,9 +46,9 @@ _CONTENT = {
         "training_observations": (
             "UCI data set 572, Taiwanese Bankruptcy Prediction, unless the execution used other data: 6819 "
             "companies from 1999 to 2009, 95 ratios, 220 bankrupt (Liang, Lu, Tsai and Shih 2016; CC BY "
-            "4.0). A fifth of the companies, selected by a hash of the ratios, is never used for training. "
-            "Columns are selected, scaled and resampled only within the training companies. Probabilities "
-            "are calibrated on out-of-fold predictions for real companies."
+            "4.0). About a fifth of the firms, selected by a hash of firm_id or else of the ratios, is never "
+            "used for training. Columns are selected, scaled and resampled only within the training "
+            "companies. Probabilities are calibrated on out-of-fold predictions for real companies."
         )
     },
     "evaluation_details": [
@@ -57,7 +57,7 @@ _CONTENT = {
             "evaluation_observation": (
                 "ROC-AUC with its bootstrap interval, PR-AUC, Brier score, confusion matrix and curves are "
                 "in this version's model quality report, and in report.html next to it. One split with a "
-                "few dozen bankruptcies gives noisy metrics; the repeated cross-validation in "
+                "few dozen bankruptcies gives noisy metrics; the evaluation of all companies in "
                 "docs/honest-figures.md is more reliable."
             ),
         }
@@ -68,8 +68,8 @@ _CONTENT = {
             "creditors, so people who act on a score should be able to explain it."
         ),
         "caveats_and_recommendations": (
-            "The UCI data names no firms. The project infers them from the order of the rows and keeps the "
-            "rows of a firm on one side of the split; without the column firm_id, metrics are somewhat "
+            "The UCI data does not name firms. The project infers them from the order of the rows and keeps "
+            "the rows of a firm on one side of the split; without the column firm_id, metrics are somewhat "
             "optimistic. Values above 1 in 24 columns are treated as being in another unit, which no "
             "documentation confirms. Read the report before approving a version. Compare the mean "
             "probability of a portfolio with its known rate of bankruptcies."

@@ -18,12 +18,12 @@ INSTANCE_TYPES = [
     "ml.c5.2xlarge",
     "ml.c5.4xlarge",
 ]
-# The test side of the UCI file has 34 bankruptcies, so the ROC-AUC of a model varies between splits with a
+# With as few bankruptcies as a fifth of the UCI file has, the ROC-AUC of a model varies between splits with a
 # standard deviation of about 0.03. With 0.80, a model of 0.90 passes and one of 0.70 fails, each by about
 # three standard deviations.
 MIN_ROC_AUC = 0.80
 
-# The smallest and largest value of each number. SageMaker knows no ranges, so these are checked at the start.
+# The smallest and largest value of each number. SageMaker has no ranges, so they are checked at the start.
 RANGES: dict[str, tuple[float, float]] = {
     "FeatureCount": (1, 95),
     "MinRocAuc": (0, 1),

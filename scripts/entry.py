@@ -5,15 +5,15 @@ import signal
 import sys
 
 INTERRUPTED = 130
-# How long after an interruption, and how often from then on, to look whether it has got lost.
+# The interval at which an interruption is raised again if it was lost.
 CHECK_SECONDS = 0.2
 
 
 class Interruptions:
-    """Turns SIGINT and SIGTERM into KeyboardInterrupt, and raises it again if it gets lost.
+    """Turns SIGINT and SIGTERM into KeyboardInterrupt, and raises it again if it is lost.
 
-    Python drops exceptions in destructors and in callbacks of weak references, which run at any moment, and
-    some extension modules drop those in their calls. The command would go on as if nobody had interrupted it.
+    Python drops exceptions that are raised in destructors and in callbacks of weak references, which can run
+    at any moment. Some extension modules drop exceptions, too. The command would then continue.
     """
 
     def __init__(self) -> None:
@@ -26,7 +26,7 @@ class Interruptions:
             signal.signal(number, self._interrupt)
 
     def stop(self) -> None:
-        """Let the signals end the process at once: nothing is left to clean up."""
+        """Let the signals end the process immediately, because no cleanup is left to do."""
         signal.setitimer(signal.ITIMER_REAL, 0)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
@@ -37,7 +37,7 @@ class Interruptions:
         raise KeyboardInterrupt
 
     def _check(self, *_: object) -> None:
-        """Interrupt again, unless the command cleans up because of the first interruption, or ends anyway."""
+        """Interrupt again, unless the command is already cleaning up or exiting."""
         handled = sys.exception()
         while handled is not None and not isinstance(handled, KeyboardInterrupt | SystemExit):
             handled = handled.__context__

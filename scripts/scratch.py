@@ -1,4 +1,4 @@
-"""Temporary folders, and files that are written as a whole; what killed processes leave is removed later."""
+"""Creates temporary folders, writes files atomically, and removes the leftovers of killed processes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def make_folder(prefix: str, parent: Path | None = None) -> Path:
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
-    """Yield a path to write, and move it to `path` at the end, so that `path` never holds half a file."""
+    """Yield a temporary path, and move it to `path` at the end, so that `path` is never incomplete."""
     if path.exists() and not path.is_file():  # such as /dev/stdout, which must not be replaced
         yield path
         return

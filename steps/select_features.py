@@ -33,7 +33,7 @@ LARGEST_SEED = 2**32 - 1
 METHODS = {
     "baseline": "f_classif (ANOVA F) on the unchanged columns",
     "recommended": "backward elimination in a logistic regression on normal scores of columns and derived "
-    "ratios, averaged over resamples of the training companies; without columns that rounding shuffles",
+    "ratios, averaged over resamples of the training companies; without columns sensitive to rounding",
 }
 
 
@@ -71,14 +71,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     (args.features / "features.json").write_text(text, encoding="utf-8")
     log(f"{len(train):,} training and {len(test):,} test companies from {path.name}")
     if unused := unused_columns(path):
-        log(f"Columns that are passed over: {unused}")
+        log(f"Ignored columns: {unused}")
 
 
 def check(path: Path) -> pd.DataFrame:
     """Read a data file; raise a `DataError` if this step would reject it, whatever its parameters."""
     companies = read_data(path)
     train, _ = split(companies, seed=0)
-    unusable_and_unsteady(train, seed=0)
+    unusable_and_sensitive(train, seed=0)
     return companies
 
 
@@ -90,30 +90,29 @@ def select(train: pd.DataFrame, count: int, seed: int) -> dict[str, Any]:
     dict
         Per candidate: `method`, `features` (names in the order of the data file), `scores` (of every usable
         column; the highest are selected) and `rejected` (the reason for each other column). If fewer than
-        `count` columns are usable, all of them are selected. `recommended` only uses columns that rounding
-        does not shuffle. `recommended` also has `stability`: the share of
-        resamples that would select each column.
+        `count` columns are usable, all of them are selected. `recommended` does not use columns that are
+        sensitive to rounding, and also has `stability`: the share of resamples that would select each column.
     """
-    rejected, unsteady_columns = unusable_and_unsteady(train, seed)
+    rejected, sensitive = unusable_and_sensitive(train, seed)
     usable = [name for name in RATIOS if name not in rejected]
-    steady = [name for name in usable if name not in unsteady_columns]
+    selectable = [name for name in usable if name not in sensitive]
     X, y = values(train, usable), target(train)
     from steps.selection import elimination_order  # noqa: PLC0415 (An invalid file fails before this slow import.)
 
     with one_thread():
-        order = elimination_order(values(train, steady), y, steady, seed)
-    stability = np.mean(order >= len(steady) - count, axis=0)
+        order = elimination_order(values(train, selectable), y, selectable, seed)
+    stability = np.mean(order >= len(selectable) - count, axis=0)
     return {
         "baseline": _choose("baseline", usable, _f_scores(X, y), count, rejected),
         "recommended": {
-            **_choose("recommended", steady, order.mean(axis=0), count, rejected | unsteady_columns),
-            "stability": dict(zip(steady, stability.tolist(), strict=True)),
+            **_choose("recommended", selectable, order.mean(axis=0), count, rejected | sensitive),
+            "stability": dict(zip(selectable, stability.tolist(), strict=True)),
         },
     }
 
 
-def unusable_and_unsteady(train: pd.DataFrame, seed: int) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the columns that no candidate can use and those that only the baseline can, with the reasons.
+def unusable_and_sensitive(train: pd.DataFrame, seed: int) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the columns that no candidate can use, and those that only the baseline can use, with reasons.
 
     Raises
     ------
@@ -124,15 +123,15 @@ def unusable_and_unsteady(train: pd.DataFrame, seed: int) -> tuple[dict[str, str
     usable = [name for name in RATIOS if name not in rejected]
     if not usable:
         raise DataError("Every ratio is constant over the training companies, so no model can be trained.")
-    from steps.selection import unsteady  # noqa: PLC0415 (An invalid file fails before this slow import.)
+    from steps.selection import sensitive_to_rounding  # noqa: PLC0415 (An invalid file fails before this slow import.)
 
-    unsteady_columns = unsteady(values(train, usable), target(train), usable, seed)
-    if len(unsteady_columns) == len(usable):
+    sensitive = sensitive_to_rounding(values(train, usable), target(train), usable, seed)
+    if len(sensitive) == len(usable):
         raise DataError(
-            "Rounding shuffles the companies in every ratio, so no ratio is steady enough for a model.",
+            "Every ratio is sensitive to rounding, so no ratio can be used for the recommended candidate.",
             "Use a file with more digits, or with ratios that differ more between companies.",
         )
-    return rejected, unsteady_columns
+    return rejected, sensitive
 
 
 def unusable(train: pd.DataFrame) -> dict[str, str]:

@@ -21,7 +21,7 @@ BY_RATIOS = "companies whose ratios (float64, in the order of their names) have 
 
 
 def split_rule(frame: pd.DataFrame) -> str:
-    """Return which companies are test companies, in words; models of different rules cannot be compared."""
+    """Return the rule that chooses the test companies, as text; models are only compared if it is equal."""
     return BY_FIRM_ID if FIRM_ID in frame else BY_RATIOS
 
 
@@ -91,7 +91,7 @@ def _require_both_classes(side: str, part: pd.DataFrame, rule: str, companies: i
         if count < MINIMUM:
             raise DataError(
                 f"The data has too few {noun} that are {what}: {count} on the {side} side; at least "
-                f"{MINIMUM} are needed to train and judge a model. Rows of one firm, or with identical "
-                f"ratios, count once.\nThe file holds {companies:,} companies. The test side: {rule}.",
+                f"{MINIMUM} are needed to train and evaluate a model. Rows of one firm, or with identical "
+                f"ratios, count once.\nThe file has {companies:,} companies. The test side: {rule}.",
                 "Use a file with more companies of this class.",
             )

@@ -28,13 +28,13 @@ from steps.measures.drift import profile
 from steps.measures.logits import pipeline_logit
 from steps.measures.metrics import average_precision, brier_score, expected_calibration_error, roc_auc
 from steps.measures.operating_points import operating_points
-from steps.measures.sturdiness import Score, level_changes, wrong_way
+from steps.measures.robustness import Score, level_changes, wrong_way
 from steps.provenance import code_sha256, versions
 from steps.split import FOLDS
 
 Floats = NDArray[np.float64]
 
-# A ratio moves from its 5th to its 95th percentile: far, but nearly every company could make that move.
+# The percentiles between which a ratio is moved: far apart, but within the usual range.
 LOW, HIGH = 0.05, 0.95
 
 # Fits on the training companies outside the given fold, or on all of them for None.
@@ -126,7 +126,7 @@ def train_candidate(
         **metrics,
         "companies": len(data.y),
         "bankruptcies": int(data.y.sum()),
-        "sturdiness": _sturdiness(
+        "robustness": _robustness(
             data,
             lambda X, companies: calibration.apply(out_of_fold_logit(X, companies)),
             [level["from"] for level in contract["risk_levels"][1:]],
@@ -184,11 +184,11 @@ def _training_facts(data: TrainingSet, probability: Floats) -> dict[str, Any]:
     }
 
 
-def _sturdiness(data: TrainingSet, score: Score, bounds: Sequence[float]) -> dict[str, Any]:
-    """Return how sturdy the out-of-fold predictions are."""
+def _robustness(data: TrainingSet, score: Score, bounds: Sequence[float]) -> dict[str, Any]:
+    """Return the robustness figures of the out-of-fold predictions."""
     seed = int(data.origin.get("random_seed", 0))
     rises = {index: direction(name) for index, name in enumerate(data.names) if direction(name)}
-    # A column with two units is in order only after the conversion.
+    # Sorting a column with two units needs the conversion first.
     repaired = UnitRepair(data.names).transform(data.X)
     moves = {}
     for index in rises:

@@ -63,7 +63,7 @@ def figures_of(evaluation: Mapping[str, Any]) -> dict[str, Any]:
     """Return the part of an evaluation that the model card shows; the selected candidate comes first."""
     selected = evaluation["selected"]["candidate"]
     names = sorted(evaluation["candidates"], key=lambda name: name != selected)
-    shown = ("estimator", "out_of_fold_roc_auc", "sturdiness", *(key for key, _, _ in _FIGURES))
+    shown = ("estimator", "out_of_fold_roc_auc", "robustness", *(key for key, _, _ in _FIGURES))
     return {
         "test": {key: evaluation["test"][key] for key in ("companies", "bankruptcies")},
         "candidates": {
@@ -96,13 +96,13 @@ def chapter(document: figures.Document) -> str:
         *(
             [
                 f"flagged companies whose level changes if digit {digits} is jittered, out of fold",
-                *(_percent(item["sturdiness"]["level_changes"][digits]) for item in candidates.values()),
+                *(_percent(item["robustness"]["level_changes"][digits]) for item in candidates.values()),
             ]
-            for digits in next(iter(candidates.values()))["sturdiness"]["level_changes"]
+            for digits in next(iter(candidates.values()))["robustness"]["level_changes"]
         ),
         [
             "companies with a wrong-way effect, out of fold, for the worst ratio",
-            *(_worst_effect(item["sturdiness"]["wrong_way"]) for item in candidates.values()),
+            *(_worst_effect(item["robustness"]["wrong_way"]) for item in candidates.values()),
         ],
     ]
     levels = [["flagged from", "probability", "", "false positives", "recall", "precision"]]

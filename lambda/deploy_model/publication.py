@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 CONTRACT_KEY = "champion/contract.json"
 MODEL_KEY = "champion/model.tar.gz"
-# Metadata of a package: the hash of the archive that Evaluate judged.
+# Metadata of a package: the hash of the evaluated archive.
 ARCHIVE_SHA256 = "ArchiveSha256"
 TOLERANCE = 1e-6
 _CHUNK = 1024 * 1024
@@ -27,7 +27,7 @@ _FAULTS_OF_MODEL = {"ModelError", "ModelNotReadyException"}
 
 
 class UnfitPackageError(Exception):
-    """The package cannot be served as it was judged; a retry cannot help."""
+    """The package cannot be served as it was evaluated; a retry cannot help."""
 
 
 class NoAnswerError(Exception):
@@ -77,7 +77,7 @@ class Publication:
         return contract
 
     def check_archive(self, package: Package) -> str:
-        """Check that a package's archive is the one that was judged.
+        """Check that a package's archive is the evaluated one.
 
         Returns
         -------
@@ -102,8 +102,8 @@ class Publication:
         sha256 = digest.hexdigest()
         if sha256 != registered:
             raise UnfitPackageError(
-                f"The archive of version {package.version} was changed after it was judged: its SHA-256 is "
-                f"{sha256[:12]}, but {registered[:12]} was registered."
+                f"The archive of version {package.version} was changed after it was evaluated: its SHA-256 "
+                f"is {sha256[:12]}, but {registered[:12]} was registered."
             )
         etag: str = found["ETag"]
         return etag

@@ -203,7 +203,7 @@ class Reconciler:
 
     @contextmanager
     def _recording(self, package: Package, *codes: str) -> Iterator[None]:
-        """Record an error that a retry alone does not cure, such as an exceeded quota, on the package."""
+        """Record an error that a retry alone cannot fix, such as an exceeded quota, on the package."""
         try:
             yield
         except ClientError as error:

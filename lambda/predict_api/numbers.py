@@ -1,4 +1,4 @@
-"""Decides which numbers can be used: a copy of the rule in `inference.numbers`; a test compares the two."""
+"""Checks numbers: a copy of the rule in `inference.numbers`; a test compares the two."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ LARGEST = 1e150
 
 def are_in_range(values: Sequence[float]) -> bool:
     """Return whether all numbers are finite and within ±`LARGEST`."""
-    # The hypotenuse is the larger: if it is in the range, so is every number. Comparisons with NaN are false.
+    # No number is larger than the hypotenuse, so checking it is enough. Comparisons with NaN are false.
     return hypot(*values) <= LARGEST or all(abs(value) <= LARGEST for value in values)

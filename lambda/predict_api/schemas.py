@@ -106,7 +106,7 @@ class Effect(_Form):
     value: float = Field(description="The company's value.")
     median: float = Field(description="The median of the training companies.")
     effect: float = Field(
-        description="What the value adds to the log-odds of bankruptcy, compared with the median."
+        description="The value's contribution to the log-odds of bankruptcy, compared with the median."
     )
     direction: Literal["raises", "lowers"] = Field(description="Whether the value raises or lowers the risk.")
 
@@ -132,7 +132,7 @@ class Prediction(_Form):
         description="Only with explain=true: the features that change the score most, largest effect first.",
     )
     explained_score: ExplainedScore | None = Field(
-        default=None, description="Only with explain=true: the score, and what the listed effects leave out."
+        default=None, description="Only with explain=true: the score, and the sum of the effects not listed."
     )
 
 
@@ -185,7 +185,7 @@ class TwoUnits(_Form):
     largest_small: float = Field(description="Values up to this are multiplied by `small_factor`.")
     small_factor: float
     smallest_large: float = Field(description="No training value lies between `largest_small` and this.")
-    large_factor: float = Field(description="The factor of all values above `largest_small`.")
+    large_factor: float = Field(description="Values above `largest_small` are multiplied by this.")
 
 
 class Feature(_Form):

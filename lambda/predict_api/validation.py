@@ -215,10 +215,10 @@ class _Check:
         return [self._form(form, value, (form,))], (form,), True
 
     def _form_problem(self, document: Any) -> str:
-        """Return what is wrong with a document that has none of the forms; empty if it may have one."""
+        """Return the problem of a document that has none of the forms; empty if it may have one."""
         if isinstance(document, list):
             if document and not any(isinstance(company, list | dict) for company in document):
-                return 'is a list of single values; for one company send {"data": [numbers]}'
+                return 'is a list of single values; send one company as {"data": [numbers]}'
         elif not isinstance(document, dict):
             return f'must be an object with "data", "features" or "instances", not {_kind(document)}'
         elif self._known.intersection(document) and self._known.isdisjoint(_KEYS):
@@ -363,12 +363,12 @@ def _between_units(value: float, gap: Gap) -> str:
     advice = (
         f"If the true value is {value:g}, send {converted:g}."
         if converted <= gap.start
-        else f"A true value of {value:g} cannot be sent, because this feature only holds true values up to "
-        f"{gap.start * gap.small_factor:,.0f}; check it."
+        else f"A true value of {value:g} cannot be sent: this feature supports true values up to "
+        f"{gap.start * gap.small_factor:,.0f}. Check it."
     )
     return (
         f"Between the two units of this feature: no training company has a value from {gap.start:g} to "
-        f"{gap.end:,.0f}. The model reads {value:g} as {value * gap.large_factor:g}. {advice}"
+        f"{gap.end:,.0f}. The model uses {value * gap.large_factor:g} for {value:g}. {advice}"
     )
 
 

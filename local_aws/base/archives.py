@@ -47,7 +47,7 @@ def unpack(packed: bytes, folder: Path) -> None:
 
 
 def unzipped_size(packed: bytes) -> int:
-    """Return the number of bytes that a zip archive says it has unpacked.
+    """Return the unpacked size that a zip archive states, in bytes.
 
     Raises
     ------

@@ -12,9 +12,9 @@ _ARENAS = 2
 
 
 def limit_arenas() -> None:
-    """Make all threads share a few pools of memory; call this before they are started.
+    """Make all threads share a few memory pools. Call this before the threads are started.
 
-    glibc has up to eight for each core, and keeps in each what a large body once needed.
+    By default, glibc has up to eight pools per core, and each keeps the memory of its largest request.
     """
     _function("mallopt")(_ARENA_MAX, _ARENAS)
 

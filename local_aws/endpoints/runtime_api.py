@@ -99,7 +99,7 @@ def _invoke(
 
 
 def _problem_of(request: Request, name: str, variant: str) -> Response | None:
-    """Return the error for a request to something that the endpoint does not have, else None."""
+    """Return the error for an unknown variant or an unsupported member; otherwise None."""
     target = request.headers.get(TARGET_VARIANT, variant)
     if target != variant:
         message = f"Endpoint {name} of account {ACCOUNT} has no variant {target}; it has {variant}."

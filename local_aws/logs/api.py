@@ -21,7 +21,7 @@ class BoundedLogGroup(LogGroup):  # type: ignore[misc]
             del self.streams[name]
 
     def put_log_events(self, log_stream_name: str, log_events: list[dict[str, Any]]) -> str:
-        """Add events and drop the oldest ones above the limit, first those of streams that have ended."""
+        """Add events, and drop the oldest ones above the limit, starting with the least recent streams."""
         token: str = super().put_log_events(log_stream_name, log_events)
         filled = [stream for stream in list(self.streams.values()) if stream.events]
         excess = sum(len(stream.events) for stream in filled) - MOST_EVENTS

@@ -16,8 +16,8 @@ from local_aws.pipelines.retries import delays, exception_type
 
 _FIRST_POLL_SECONDS = 0.05
 _SLOWEST_POLL_SECONDS = 2.0
-# The longer a job has run or waited for its turn, the less often it is looked at: fifty executions that all
-# ask several times a second would take a core.
+# The longer a job has run or waited, the less often it is polled. Otherwise fifty executions, each polling
+# several times a second, would occupy a core.
 _POLL_SHARE = 0.05
 _LONGEST_JOB_NAME = 63
 

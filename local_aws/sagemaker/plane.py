@@ -76,7 +76,7 @@ def model_spec(region: str, name: str) -> ModelSpec:
     url = container.get("ModelDataUrl") or inherited.get("ModelDataUrl")
     if not url:
         raise EndpointError(f"Model {name} has no ModelDataUrl; local AWS serves model archives, not images.")
-    # Whether AWS merges the two or replaces the package's is not documented. Replacing is the stricter.
+    # AWS does not document whether it merges the two or replaces the package's. Replacing is stricter.
     environment = container.get("Environment") or inherited.get("Environment") or {}
     return ModelSpec(url, dict(environment), name, model.execution_role_arn)
 

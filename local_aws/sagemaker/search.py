@@ -1,4 +1,4 @@
-"""Search, for executions of pipelines."""
+"""The action Search, for pipeline executions only."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class SearchActions(SageMakerResponse):  # type: ignore[misc]
 
 
 def _filter(given: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], bool]:
-    """Return a function that tells whether an execution matches a filter."""
+    """Return a function that checks whether an execution matches a filter."""
     name, value = given["Name"], str(given.get("Value") or "")
     operator = given.get("Operator") or "Equals"
     _check_member(name)

@@ -138,7 +138,7 @@ def _given_url() -> str | None:
     try:
         parts = urlsplit(url)
         is_url = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # an address or port that is no number
+    except ValueError:  # an invalid address or port
         is_url = False
     if not is_url or re.search(r"\s", url):
         raise UsageError(

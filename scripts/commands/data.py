@@ -23,7 +23,7 @@ def fetch() -> None:
 
     file = fetch_uci(cache_folder())
     show(f"The UCI file is at [bold]{file.path}[/]; its hash is correct.")
-    show(f"The column {FIRM_ID} was added to it. It is inferred from the order of the rows, not known.")
+    show(f"It has the additional column {FIRM_ID}, which is inferred from the order of the rows.")
 
 
 @app.command()
@@ -56,7 +56,7 @@ def upload(settings: Settings, source: DataArgument = None, data: DataOption = N
     show(file.description, stderr=True)
     if not file.names_firms:
         show(
-            f"No column {FIRM_ID}: rows of one firm can be in training and among the unseen companies.",
+            f"No column {FIRM_ID}: rows of one firm can be both in training and among the unseen companies.",
             stderr=True,
         )
     print(uri)  # noqa: T201 - the only line on stdout, for scripts

@@ -22,7 +22,7 @@ def start(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = LOCAL_PORT,
     region: Annotated[str, typer.Option("--region", help="AWS region to run in.")] = LOCAL_REGION,
     enforce_iam: Annotated[
-        bool, typer.Option("--enforce-iam", help="Refuse calls without the permissions that AWS requires.")
+        bool, typer.Option("--enforce-iam", help="Reject calls without the permissions that AWS requires.")
     ] = False,
 ) -> None:
     """Run local AWS until Ctrl-C; its contents are lost afterwards."""
@@ -46,8 +46,8 @@ def start(
         _show_settings(server.url, region, is_default=(port, region) == (LOCAL_PORT, LOCAL_REGION))
         if enforce_iam:
             show(
-                "\nPermissions are enforced. The credentials above are those of the root user, whom nothing "
-                "restricts; create users and roles with them."
+                "\nPermissions are enforced. The credentials above are those of the root user, who has all "
+                "permissions; use them to create users and roles."
             )
         wait_for_interruption()
     finally:

@@ -55,7 +55,9 @@ def start(
     parameters = parse_parameters(parameter, example="MinRocAuc=0.9")
     if data_uri:
         if "InputDataUri" in parameters:
-            raise UsageError("The data is given twice: as --data-uri and as --parameter InputDataUri.")
+            raise UsageError(
+                "The data is given twice: as --data-uri and as --parameter InputDataUri.", "Give it once."
+            )
         parameters["InputDataUri"] = data_uri
     aws = settings.connect()
     arn, uri = start_execution(aws, parameters)

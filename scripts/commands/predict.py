@@ -42,7 +42,8 @@ def predict(
         int | None,
         typer.Option(
             min=0,
-            help="Row to predict instead, of the data that was uploaded last, or of --data; the first is 0.",
+            help="Predict this row of the newest uploaded data file, or of --data, instead of a file; "
+            "the first row is 0.",
         ),
     ] = None,
     data: DataOption = None,
@@ -171,13 +172,13 @@ def _file(source: Path, keep: list[str] | None) -> Companies:
     from scripts.companies.company_file import read_companies
 
     companies = read_companies(source, keep)
-    if companies.passed_over:
-        show(plain(f"Columns that are passed over: {companies.passed_over}."), stderr=True)
+    if companies.ignored_columns:
+        show(plain(f"Ignored columns: {companies.ignored_columns}."), stderr=True)
     return companies
 
 
 def _row(aws: Aws, data: Path | None, number: int, keep: list[str] | None) -> Companies:
-    """Return one company of a data file: of the given one, or else of the one that was uploaded last."""
+    """Return one company of the given data file, or else of the newest uploaded one."""
     from scripts.companies.json_companies import ListedCompanies
     from scripts.data.source import resolve
     from scripts.data.upload import read_newest_upload

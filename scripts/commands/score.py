@@ -40,8 +40,8 @@ def score(
         typer.Option(
             min=1e-6,
             max=1 - 1e-6,
-            help="Share of the portfolio that is known to go bankrupt, such as 0.02. Adds the column "
-            "probability_at_base_rate, whose mean equals it; the other columns stay.",
+            help="Known share of bankrupt companies in the portfolio, such as 0.02. Adds the column "
+            "probability_at_base_rate with this mean; the other columns do not change.",
         ),
     ] = None,
 ) -> None:
@@ -65,8 +65,8 @@ def score(
     _show_summary(summary, target)
     if base_rate is not None:
         show(
-            f"Mean probability: {summary.mean:.3%}; in the column probability_at_base_rate {base_rate:.3%}. "
-            "Risk levels are those of the model's own probability."
+            f"Mean probability: {summary.mean:.3%}; mean of the column probability_at_base_rate: "
+            f"{base_rate:.3%}. Risk levels are based on the model's own probability."
         )
 
 
@@ -90,8 +90,8 @@ def _show_summary(summary: Summary, target: str) -> None:
     rate = f"{summary.scored / seconds:,.0f} a second"
     show(f"{counted(summary.scored, 'company')} in {seconds:.1f} s ({rate}): {levels}")
     show(f"Result: [bold]{target}[/]")
-    if summary.passed_over:
-        show(plain(f"Columns that were passed over: {summary.passed_over}."))
+    if summary.ignored_columns:
+        show(plain(f"Ignored columns: {summary.ignored_columns}."))
     for warning in summary.unit_warnings:
         show_warning(warning)
     if summary.warning:

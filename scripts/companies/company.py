@@ -1,4 +1,4 @@
-"""A company of a file, and the files that are read one company at a time."""
+"""Company files that are read one company at a time."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ class Company(NamedTuple):
     ids
         The values that identify it.
     content
-        What the file says of it; a `ValueError` if that can't be read.
+        Its cells or JSON value; a `ValueError` if it can't be read.
     """
 
     number: int
@@ -29,7 +29,7 @@ class Company(NamedTuple):
 
 @contextmanager
 def opened(path: Path) -> Iterator[BinaryIO]:
-    """Open a file; raise a CompanyFileError if it can't be read, or is not what the shared reader expects."""
+    """Open a file; raise a CompanyFileError if it can't be read, or if the shared reader rejects it."""
     try:
         raw = path.open("rb")
     except OSError as error:
@@ -51,7 +51,7 @@ class CompanyFile:
         self.size = path.stat().st_size if path.is_file() else 0
         self.count = 0
         self.ids: tuple[str, ...] = ()
-        self.passed_over = ""
+        self.ignored_columns = ""
 
     @property
     def position(self) -> int:

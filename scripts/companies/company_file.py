@@ -12,7 +12,7 @@ Companies = CsvCompanies | ListedCompanies | LinesCompanies
 
 
 def read_companies(path: Path, keep: Sequence[str] | None = None) -> Companies:
-    """Return the companies of a file; its name tells JSON (.json), JSON Lines (.jsonl) and CSV apart.
+    """Return the companies of a file: JSON (.json), JSON Lines (.jsonl) or, with any other name, CSV.
 
     Raises
     ------

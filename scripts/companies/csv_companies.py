@@ -11,7 +11,7 @@ from scripts.companies.errors import CompanyFileError
 from scripts.companies.ids import default_ids
 from scripts.companies.output import check_ids
 from steps.dataset.file_format import KNOWN
-from steps.tables.header import header_problem, passed_over, picker, quoted
+from steps.tables.header import header_problem, ignored_columns, picker, quoted
 from steps.tables.records import BadRecord
 from steps.tables.table import Table, open_table
 
@@ -22,7 +22,7 @@ class CsvCompanies(CompanyFile):
     Parameters
     ----------
     path
-        A file with its columns in any order; columns that the model does not use are passed over.
+        A file with its columns in any order; columns that the model does not use are ignored.
     keep
         The columns that identify a company; None for those of `default_ids`.
 
@@ -30,8 +30,8 @@ class CsvCompanies(CompanyFile):
     ----------
     ids
         The columns that identify a company.
-    passed_over
-        The columns that are used by no model, as text.
+    ignored_columns
+        The columns that no model uses, as text.
 
     Raises
     ------
@@ -45,7 +45,7 @@ class CsvCompanies(CompanyFile):
             self._header = table.header
         check_ids(keep or ())
         self.ids = default_ids(self._header) if keep is None else tuple(keep)
-        self.passed_over = passed_over(self._header, KNOWN.union(self.ids))
+        self.ignored_columns = ignored_columns(self._header, KNOWN.union(self.ids))
         self._columns = lru_cache(maxsize=4)(self._find_columns)
 
     def check(self, _contract: str, names: Sequence[str]) -> None:
@@ -79,7 +79,7 @@ class CsvCompanies(CompanyFile):
         Raises
         ------
         ValueError
-            If a cell is not a number; the message says which.
+            If a cell is not a number; the message names its column.
         """
         picked = self._columns(names)(cells)
         found = numbers(picked)

@@ -1,4 +1,4 @@
-"""The error of company files, and how errors of the shared reader become errors of the commands."""
+"""The error of company files, and the conversion of the shared reader's errors."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ class CompanyFileError(ScriptError):
 
 @contextmanager
 def table_errors(kind: type[ScriptError] = CompanyFileError) -> Iterator[None]:
-    """Turn the errors of `steps.tables` into errors of a kind."""
+    """Convert errors of `steps.tables` to another error type."""
     try:
         yield
     except DataError as error:

@@ -1,4 +1,4 @@
-"""The formats of company files and results, as their names tell them."""
+"""Finds the format of a company file or a result from its name."""
 
 from enum import StrEnum
 
@@ -16,9 +16,9 @@ class Form(StrEnum):
 
 
 def find_form(name: str) -> Form | None:
-    """Return the format that a file's name ends in, apart from a compression; None if it is unknown.
+    """Return the format of a file from its name, without the compression; None if it is unknown.
 
-    A zip archive holds CSV, unless its name says otherwise.
+    A .zip file contains CSV unless its name has another format before .zip.
     """
     plain = name.lower()
     for ending in _COMPRESSIONS:
@@ -38,4 +38,6 @@ def form_of(name: str) -> Form:
     form = find_form(name)
     if form in (Form.CSV, Form.LINES):
         return form
-    raise CompanyFileError(f"{name} must end in .csv or .jsonl; a portfolio may add .gz, .xz or .zip.")
+    raise CompanyFileError(
+        f"{name} must end in .csv or .jsonl; for a portfolio, also with .gz, .xz or .zip after it."
+    )

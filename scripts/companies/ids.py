@@ -9,8 +9,8 @@ from steps.dataset.columns import FIRM_ID, RATIOS, TARGET
 def default_ids(header: Sequence[str], features: Sequence[str] = ()) -> tuple[str, ...]:
     """Return the columns to copy if the user names none: `firm_id`, else the file's first column.
 
-    The target does not count as the first column. A ratio, a column without a name and one with a name that
-    the result has itself are not copied.
+    The target does not count as the first column. Ratios, unnamed columns and columns with a name that the
+    result uses are not copied.
     """
     first = next((name for name in header if name != TARGET), "")
     name = FIRM_ID if FIRM_ID in header else first

@@ -20,15 +20,15 @@ from scripts.companies.json_forms import (
 from scripts.companies.output import check_ids
 from steps.dataset.columns import RATIOS
 from steps.dataset.file_format import KNOWN
-from steps.tables.header import passed_over, unknown_name
+from steps.tables.header import ignored_columns, unknown_name
 from steps.tables.open import open_plain, read_utf8
 
 
 class _JsonCompanies:
-    """What JSON and JSON Lines have in common: companies by name or by position."""
+    """The base of JSON and JSON Lines: companies by name or by position."""
 
     ids: tuple[str, ...] = ()
-    passed_over = ""
+    ignored_columns = ""
 
     def __init__(self, contract: str | None) -> None:
         self._contract = contract
@@ -55,7 +55,7 @@ class _JsonCompanies:
         return True
 
     def instance(self, company: Any, names: tuple[str, ...]) -> Any:
-        """Return a company as the API takes it; the API validates its numbers.
+        """Return a company in the form of the API, which validates its numbers.
 
         Raises
         ------
@@ -85,7 +85,7 @@ class ListedCompanies(_JsonCompanies):
     contract
         Hash of the contract that lists of numbers were written for; None for the champion's.
     unit
-        What a company's number counts, such as ``row``.
+        The unit of a company's number, such as ``row``.
     first
         The number of the first company.
     keep
@@ -108,7 +108,7 @@ class ListedCompanies(_JsonCompanies):
         self.size = len(companies)
         self.count = 0
         self.ids = json_ids(companies[0], keep) if companies else ()
-        self.passed_over = json_passed_over(companies[0], self.ids) if companies else ""
+        self.ignored_columns = json_ignored_columns(companies[0], self.ids) if companies else ""
 
     @property
     def position(self) -> int:
@@ -126,7 +126,7 @@ class ListedCompanies(_JsonCompanies):
 
 
 class LinesCompanies(_JsonCompanies, CompanyFile):
-    """The lines of a JSON Lines file; each is a company as in a list of JSON.
+    """The lines of a JSON Lines file; each is a company, as in a JSON list.
 
     Parameters
     ----------
@@ -150,7 +150,7 @@ class LinesCompanies(_JsonCompanies, CompanyFile):
             raise CompanyFileError(f"{path} is empty.")
         company = parsed(first[1])
         self.ids = json_ids(company, keep)
-        self.passed_over = json_passed_over(company, self.ids)
+        self.ignored_columns = json_ignored_columns(company, self.ids)
 
     def __iter__(self) -> Iterator[Company]:
         """Yield the companies."""
@@ -172,7 +172,7 @@ class LinesCompanies(_JsonCompanies, CompanyFile):
 
 
 def read_json(path: Path, keep: Sequence[str] | None = None) -> ListedCompanies:
-    """Read companies from a JSON file in the form of POST /predict, without its limit on their number.
+    """Read companies from a JSON file in the form of POST /predict, without a limit on their number.
 
     Raises
     ------
@@ -216,18 +216,18 @@ def json_ids(company: Any, keep: Sequence[str] | None, features: Sequence[str] =
     return ids
 
 
-def json_passed_over(company: Any, used: Sequence[str]) -> str:
+def json_ignored_columns(company: Any, used: Sequence[str]) -> str:
     """Return the names of a company that no model uses, as text; empty if there are none.
 
-    Names beside `data` or `features` and unknown names in `features` are not passed over: they are errors.
+    Names next to `data` or `features` and unknown names in `features` are not ignored; they are errors.
     """
     if not isinstance(company, dict) or not company.keys().isdisjoint(("data", "features")):
         return ""
-    return passed_over([name.strip() for name in company], KNOWN.union(used))
+    return ignored_columns([name.strip() for name in company], KNOWN.union(used))
 
 
 def parsed(line: bytes) -> Any:
-    """Return a line's JSON, or the ValueError that says what is wrong with it."""
+    """Return a line's JSON value, or a ValueError with its problem."""
     try:
         return parse(line)
     except ValueError as error:

@@ -12,12 +12,12 @@ from steps.tables.header import near_name, quoted
 FORMS = ("data", "features", "instances")
 LONGEST_LINE = 16_000_000  # bytes
 _UNWRITABLE = "contains half a character (a lone surrogate), which can't be written to a file"
-# What pandas' to_json writes with each `orient` that names no companies.
+# The top-level keys that pandas' to_json writes with each unsupported `orient`.
 _ORIENTS = {"split": {"columns", "data"}, "table": {"schema", "data"}}
 
 
 class JsonObject(dict[str, Any]):
-    """A JSON object that knows the names that it was given more than once."""
+    """A JSON object that keeps its duplicate names."""
 
     def __init__(self, pairs: Sequence[tuple[str, Any]]) -> None:
         super().__init__(pairs)
@@ -34,18 +34,18 @@ def parse(text: bytes | str) -> Any:
 
 
 def companies_of(document: Any, name: str) -> tuple[list[Any], str | None]:
-    """Return the companies in a document, and the contract hash that it states.
+    """Return the companies in a document, and its contract hash.
 
     Raises
     ------
     CompanyFileError
-        If the document has none of the forms of POST /predict, and is no list of records.
+        If the document has none of the forms of POST /predict, and is not a list of records.
     """
     if isinstance(document, list):
         if document and not any(isinstance(company, list | dict) for company in document):
             raise CompanyFileError(
                 f"{name} contains a list of single values.",
-                'For one company write {"data": [numbers]}, for several a list of such lists or of objects.',
+                'Write one company as {"data": [numbers]}, several as a list of such lists or of objects.',
             )
         return document, None
     if not isinstance(document, JsonObject):
@@ -89,7 +89,7 @@ def json_lines(pieces: Iterable[bytes], name: str) -> Iterator[tuple[int, bytes]
 
 
 def ratios(company: dict[str, Any], names: Sequence[str], ids: Sequence[str] = ()) -> dict[str, Any]:
-    """Return a company's ratios by name: flat with others around them, or exactly the model's in `features`.
+    """Return a company's ratios by name: flat, among other names, or exactly the model's in `features`.
 
     Raises
     ------
@@ -116,7 +116,7 @@ def ratios(company: dict[str, Any], names: Sequence[str], ids: Sequence[str] = (
 
 
 def within(company: dict[str, Any], form: str, ids: Sequence[str]) -> Any:
-    """Return what a company has under a form's name; raise a ValueError unless only ids are beside it."""
+    """Return a company's value under a form's name; raise a ValueError if there are other names than ids."""
     for name in stripped(company):
         if name != form and name not in ids:
             raise ValueError(f"{quoted(name)} is not allowed next to {form!r}")
@@ -124,7 +124,7 @@ def within(company: dict[str, Any], form: str, ids: Sequence[str]) -> Any:
 
 
 def stripped(company: dict[str, Any]) -> dict[str, Any]:
-    """Return an object with the spaces around names removed; raise a ValueError if that makes two alike."""
+    """Return an object with the spaces around names removed; raise a ValueError if two names become equal."""
     _require_unique(company)
     named = {name.strip(): value for name, value in company.items()}
     if len(named) < len(company):
@@ -158,7 +158,7 @@ def _require_unique(company: dict[str, Any]) -> None:
 
 
 def _other_form(document: JsonObject) -> str:
-    """Return which known form a document has that names no companies; empty if there is none."""
+    """Describe a document's form if it is a known, but unsupported one; otherwise empty."""
     orient = next((orient for orient, keys in _ORIENTS.items() if keys <= document.keys()), "")
     values = list(document.values())
     if not orient and values and all(isinstance(value, dict) for value in values):
@@ -168,7 +168,7 @@ def _other_form(document: JsonObject) -> str:
     if orient:
         return f"seems to be written by pandas with orient={orient!r}; use to_json(orient='records')."
     if any(name.strip() in RATIOS for name in document):
-        return "has ratios at its top level; put them under 'features', or the object into a list."
+        return "has ratios at its top level; put them under 'features', or put the object into a list."
     return ""
 
 

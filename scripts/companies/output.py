@@ -1,4 +1,4 @@
-"""The columns of results, alike for `predict` and `score`, and cells that no spreadsheet executes."""
+"""The columns of the results of `predict` and `score`, and cells that are safe in spreadsheets."""
 
 import json
 from collections.abc import Sequence
@@ -13,16 +13,16 @@ RESULT = ("prediction", "probability_bankrupt", "risk_level", "model_version", "
 AT_BASE_RATE = "probability_at_base_rate"
 LINE = "line"
 _RESERVED = (LINE, "row", "position", *RESULT, AT_BASE_RATE, "explanation", "probability", "confidence")
-# Spreadsheets take cells that start so for formulas; some also the full-width forms of these characters.
+# Spreadsheets execute cells that start like this as formulas; some also accept the full-width forms.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def check_ids(names: Sequence[str]) -> None:
-    """Raise a CompanyFileError if a column that the user wants to copy has a name of the result's own."""
+    """Raise a CompanyFileError if a column to copy has the name of a column of the result."""
     for name in names:
         if name in _RESERVED:
             raise CompanyFileError(
-                f"{name!r} can't be kept: the result has a column of that name.",
+                f"{name!r} can't be copied: the result has a column with that name.",
                 "Rename it in the file, or choose another column with --id.",
             )
 
@@ -33,10 +33,10 @@ def reserved(name: str) -> bool:
 
 
 def safe_cell(value: Any) -> Any:
-    """Return a value as a CSV cell that a spreadsheet shows, but does not execute.
+    """Return a value as a CSV cell that a spreadsheet does not execute.
 
-    Text that would be a formula gets an apostrophe in front; numbers stay as they are. Lists, objects, true
-    and false of JSON are written as JSON.
+    Text that would be a formula is prefixed with an apostrophe; numbers are not changed. JSON lists, objects,
+    true and false are written as JSON.
     """
     if isinstance(value, bool | dict | list):
         return safe_cell(json.dumps(value, ensure_ascii=False))

@@ -37,7 +37,7 @@ class DataError(ScriptError):
 
 @dataclass(frozen=True)
 class DataCompany:
-    """One row of a data file: its ratios by name, and the cells that identify it, as text."""
+    """A row of a data file: its ratios by name, and the cells that identify it, as text."""
 
     ratios: dict[str, float]
     ids: dict[str, str]
@@ -58,7 +58,7 @@ class DataFile:
     note
         Why sample data is used, as a sentence; part of its description.
     uri
-        Its S3 URI, if it was read from the bucket; then the path is only a name.
+        Its S3 URI, if it was read from the bucket. In that case, the path is only a name.
     """
 
     path: Path
@@ -79,7 +79,7 @@ class DataFile:
 
     @property
     def is_original(self) -> bool:
-        """Whether this is the file that UCI distributes, byte for byte except for its line ends."""
+        """Whether this is the file that UCI distributes, apart from line endings."""
         return self.sha256 in UCI_SHA256
 
     @property

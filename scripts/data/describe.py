@@ -9,7 +9,7 @@ from scripts.data.data_file import DataError, DataFile
 from scripts.text import counted
 from steps.dataset.columns import FIRM_ID, TARGET
 from steps.dataset.file_format import KNOWN, NAMES, firm_id_problem
-from steps.tables.header import form_problem, header_problem, passed_over
+from steps.tables.header import form_problem, header_problem, ignored_columns
 from steps.tables.records import BadRecord
 
 SHOWN_CHARACTERS = 60  # of a column's name; no name in the UCI file is longer
@@ -59,7 +59,7 @@ def describe(file: DataFile) -> dict[str, str]:
     Raises
     ------
     DataError
-        If the file can't be read as a table, or has rows that can't.
+        If the file can't be read as a table, or has malformed rows.
     """
     header, columns, firms = _read(file)
     companies = len(columns[0].numbers)
@@ -72,7 +72,7 @@ def describe(file: DataFile) -> dict[str, str]:
         most for column in figures if (most := max((v for v in column.numbers if v > 1), default=0.0)) > 1
     ]
     missing = header_problem(header, NAMES, of="the")
-    extra = passed_over(header, KNOWN)
+    extra = ignored_columns(header, KNOWN)
     invalid = sum(column.invalid for column in figures)
     return {
         "companies": f"{companies:,}",
@@ -86,14 +86,14 @@ def describe(file: DataFile) -> dict[str, str]:
         "text": ", ".join(column.name for column in texts) or "none",
         "non-numeric": counted(invalid, "cell"),
         "empty": counted(sum(column.empty for column in columns), "cell"),
-        **({"header": f"it {missing}"} if missing else {"passed over": extra or "none"}),
+        **({"header": f"it {missing}"} if missing else {"ignored": extra or "none"}),
         "sha256": file.sha256,
         "origin": file.origin,
     }
 
 
 def _read(file: DataFile) -> tuple[tuple[str, ...], list[_Column], set[str] | None]:
-    """Return the header, the columns, and the firms that the file names, if it does."""
+    """Return the header, the columns, and the firms; None if the file has no firm_id."""
     bad: list[BadRecord] = []
     with file.open() as table:
         if problem := form_problem(table.header):
@@ -120,12 +120,12 @@ def _read(file: DataFile) -> tuple[tuple[str, ...], list[_Column], set[str] | No
 
 
 def _firms(firms: set[str] | None, header: Sequence[str]) -> str:
-    """Return the number of firms, or what it means that the file does not name them."""
+    """Return the number of firms, or the consequence of a missing firm_id."""
     if problem := firm_id_problem(header):
         return f"it {problem}"
     if firms is None:
-        return f"no column {FIRM_ID!r}: rows of one firm can be in training and among the unseen companies"
-    nameless = "; some rows name none" if "" in firms else ""
+        return f"no column {FIRM_ID!r}: rows of one firm can be both in training and among unseen companies"
+    nameless = "; empty in some rows" if "" in firms else ""
     return f"{len(firms - {''}):,}, by the column {FIRM_ID!r}{nameless}"
 
 
@@ -135,7 +135,7 @@ def _classes(target: Sequence[float] | None) -> str:
     bankrupt, healthy = target.count(1.0), target.count(0.0)
     share = f" ({bankrupt / len(target):.2%})" if target else ""
     others = len(target) - bankrupt - healthy
-    return f"{bankrupt:,}{share}" + (f"; {counted(others, 'row')} with neither 0 nor 1" if others else "")
+    return f"{bankrupt:,}{share}" + (f"; {counted(others, 'row')} neither 0 nor 1" if others else "")
 
 
 def _duplicates(columns: Sequence[_Column]) -> list[str]:

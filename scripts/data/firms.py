@@ -3,18 +3,18 @@
 Run as ``python -m scripts.data.firms PATH``, where PATH is the real data file: prints the evidence and writes
 `uci_firms.csv.gz`, from which ``bankruptcy data fetch`` adds the column `firm_id`.
 
-The method rests on one observation (docs/firms-in-uci-572.md): the file lists the same firms again and again,
-in the same order, once for each year. So two such lists can be aligned like two strands of DNA:
+The method uses one observation (docs/firms-in-uci-572.md): the file lists the same firms repeatedly, in the
+same order, once for each year. So two such lists can be aligned like two strands of DNA:
 
-1. The score of two rows says how much more they look like one firm in two years than like two firms. It is a
+1. The score of two rows measures whether they look more like one firm in two years or like two firms. It is a
    linear discriminant of the absolute differences between the rows' ranks, column by column.
-2. The evidence for a pair adds its own score to those of the pairs before and after it, if both rows move on
-   together (T. F. Smith & M. S. Waterman, Journal of Molecular Biology 147, 1981).
-3. Two rows are linked if the evidence is strong, and if each is the other's best in its direction.
-4. The discriminant is learnt from the links, and the links are found again.
+2. The evidence for a pair is the score of the best local alignment through it (T. F. Smith & M. S. Waterman,
+   Journal of Molecular Biology 147, 1981).
+3. Two rows are linked if the evidence is strong, and if each is the other's best match in its direction.
+4. The discriminant is fitted to the links, and the links are found again.
 
-It is inference, not knowledge. A firm whose row is out of order is not found: bankrupt companies are listed
-apart from the others, so their healthy years stay unlinked. The target is not used.
+The firms are inferred, not known. A row that is out of order is not linked. Bankrupt companies are listed
+separately, so their healthy years stay unlinked. The target is not used.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ ROUNDS = 4
 SKIP = 2.0  # subtracted when one of the two lists skips a row
 LIMIT = 10.0  # more evidence than this from one side counts as this much, so that it ends where a list ends
 LEAST = 10.0  # the evidence that a link needs
-# With its neighbours in random order, a row is still among the same firms, industries and years.
+# The evidence is also computed with rows shuffled within windows of this size: a row keeps its neighbourhood.
 SHUFFLED = 20
 RIDGE = 1e-4  # keeps the discriminant finite for columns that are functions of others
 

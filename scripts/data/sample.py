@@ -2,7 +2,7 @@
 
 Each class is drawn from a Gaussian copula over the aggregates in ``sample_statistics.npz``, which contain
 no real company. Like the real file, the sample lists the firms of one industry after those of another, and
-the firms of an industry once for each year. Rows of one firm are alike, and rows of one industry a little.
+the firms of an industry once for each year. Rows of one firm are correlated; rows of one industry weakly.
 """
 
 import hashlib

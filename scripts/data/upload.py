@@ -12,12 +12,12 @@ from scripts.text import counted
 
 
 def check(file: DataFile) -> list[str]:
-    """Check a data file like the pipeline's first step, which would only fail minutes later.
+    """Run the checks of the pipeline's first step, so that a bad file fails now and not minutes later.
 
     Returns
     -------
     list of str
-        What the user should know about a file that can be used, as sentences.
+        Warnings about a usable file, as sentences.
 
     Raises
     ------
@@ -37,11 +37,12 @@ def check(file: DataFile) -> list[str]:
         if "\nheader: " in error.problem:
             hint += " docs/your-own-data.md explains how to use another table."
         raise DataError(error.problem, hint) from error
-    notes = [f"Columns that are passed over: {unused}."] if unused else []
+    notes = [f"Ignored columns: {unused}."] if unused else []
     if repeated := int(companies.duplicated(list(RATIOS)).sum()):
         notes.append(
-            f"{counted(repeated, 'row')} repeat the ratios of an earlier row. If the file was oversampled or "
-            "joined with itself, use the original: repeated companies make the figures look better."
+            f"The file has {counted(repeated, 'row')} with the ratios of an earlier row. If it was "
+            "oversampled or joined with itself, use the original: repeated companies make the figures too "
+            "optimistic."
         )
     return notes
 

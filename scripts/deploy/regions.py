@@ -1,4 +1,4 @@
-"""Checks that a region has everything that the templates create, before the first stack."""
+"""Checks that a region supports all resources of the templates, before the first stack is created."""
 
 from scripts.aws.stacks import DeploymentError
 
@@ -72,7 +72,7 @@ def default_instance_type(region: str) -> str:
 
 
 def check_instance_type(region: str, instance_type: str) -> None:
-    """Raise DeploymentError if a region is known to lack an instance type; SageMaker checks the others."""
+    """Raise DeploymentError if a region lacks an ml.t2 instance type; SageMaker checks other types."""
     if instance_type.startswith("ml.t2.") and region not in _WITH_T2:
         raise DeploymentError(
             f"InstanceType is {instance_type}, but {region} has no instances of the family ml.t2.",

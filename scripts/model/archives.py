@@ -1,4 +1,4 @@
-"""Checks that the archive of a version is the one that was judged."""
+"""Checks that the archive of a version is the evaluated one."""
 
 import hashlib
 from typing import Any
@@ -10,7 +10,7 @@ from scripts.errors import ScriptError
 
 
 class ArchiveError(ScriptError):
-    """The archive of a version is not the one that was judged."""
+    """The archive of a version is not the evaluated one."""
 
     code = "archive_changed"
 
@@ -40,7 +40,7 @@ def check_archive(aws: Aws, package: dict[str, Any]) -> None:
         sha256 = hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
     if sha256 != registered:
         raise ArchiveError(
-            f"The archive of version {version} was changed after it was judged: its SHA-256 is "
+            f"The archive of version {version} was changed after it was evaluated: its SHA-256 is "
             f"{sha256[:12]}, but {registered[:12]} was registered.",
             "Choose another version with --version, and find out who changed the archive (SECURITY.md).",
         )

@@ -54,12 +54,12 @@ def start_execution(aws: Aws, parameters: Mapping[str, str]) -> tuple[str, str]:
 
 
 def _check_ranges(parameters: Mapping[str, str]) -> None:
-    """Raise an error if a number is out of its range; the execution would only fail minutes later."""
+    """Raise an error if a number is out of its range. Otherwise the execution would fail minutes later."""
     from pipeline.parameters import RANGES
 
     for name, (least, most) in RANGES.items():
         value = parameters.get(name)
-        with suppress(ValueError):  # SageMaker rejects what is not a number
+        with suppress(ValueError):  # SageMaker rejects non-numbers
             if value is not None and not least <= float(value) <= most:
                 problem = f"{name} is {value}; it must be between {least:.0f} and {most:.0f}."
                 raise ExecutionError(f"The execution was not started: {problem}")

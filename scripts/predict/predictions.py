@@ -39,7 +39,7 @@ class Result:
     version
         The version that answered.
     error
-        Why there is no prediction.
+        The reason for a missing prediction.
     ids
         The values that identify the company.
     warnings

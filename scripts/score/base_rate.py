@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-# A sum of probabilities is as exact as this, relative to the number of companies.
+# The relative rounding error of a mean of probabilities.
 PRECISION = 1e-12
 
 
 def base_rate_offset(probability: Floats, base_rate: float) -> float:
-    """Return the offset of the log-odds with which the mean probability equals a base rate.
+    """Return the offset of the log-odds that makes the mean probability equal to a base rate.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def base_rate_offset(probability: Floats, base_rate: float) -> float:
     low, high = -1500.0, 1500.0
     if not np.mean(probability == 1) < base_rate < np.mean(probability > 0):
         raise ValueError(
-            f"No offset gives the mean probability {base_rate:g}: {np.mean(probability == 1):.1%} of the "
+            f"The mean probability cannot become {base_rate:g}: {np.mean(probability == 1):.1%} of the "
             f"probabilities are exactly 1, and {np.mean(probability == 0):.1%} exactly 0."
         )
     while high - low > PRECISION * max(1.0, abs(low), abs(high)):

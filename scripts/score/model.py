@@ -28,7 +28,7 @@ class Model:
     instance_types
         Instance types that its jobs can run on; any, if empty.
     gaps
-        Of each column with two units, the values between them.
+        The gap between the two units of each column that has two.
     """
 
     arn: str
@@ -52,7 +52,7 @@ def choose_model(aws: Aws, version: int | None) -> Model:
     ScoringError
         If there is no such version, or it is not approved.
     ArchiveError
-        If its archive is not the one that was judged.
+        If its archive is not the evaluated one.
     """
     known = {found.version: found for found in list_versions(aws)}
     approved = sorted(number for number, found in known.items() if found.is_approved)

@@ -103,7 +103,7 @@ class Parts:
 
 
 def _split(companies: Iterable[Company]) -> Iterator[tuple[list[str], list[Kept]]]:
-    """Yield the lines of each part, and its companies' line numbers and kept values."""
+    """Yield the lines of each part, and the line numbers and copied values of its companies."""
     lines: list[str] = []
     kept: list[Kept] = []
     size = 0

@@ -9,13 +9,13 @@ from inference.numbers import number_problem, value_problem
 from scripts.companies.errors import CompanyFileError, table_errors
 from scripts.companies.forms import Form, form_of
 from scripts.companies.ids import default_ids
-from scripts.companies.json_companies import json_ids, json_passed_over, parsed
+from scripts.companies.json_companies import json_ids, json_ignored_columns, parsed
 from scripts.companies.json_forms import id_values, json_lines, ratios
 from scripts.companies.output import check_ids
 from scripts.text import counted
 from steps.dataset.arrow import read_numbers
 from steps.dataset.file_format import KNOWN
-from steps.tables.header import header_problem, passed_over, picker, quoted
+from steps.tables.header import header_problem, ignored_columns, picker, quoted
 from steps.tables.open import open_plain, read_utf8
 from steps.tables.records import BadRecord, Block, Record
 from steps.tables.table import Table
@@ -60,14 +60,14 @@ class Portfolio:
     ----------
     kept
         The names of the values that are kept next to the result.
-    passed_over
-        The columns that are used by no model, as text; in JSON Lines, those of the first line.
+    ignored_columns
+        The columns that no model uses, as text; in JSON Lines, those of the first line.
     rows
         The lines; they are read while the portfolio is open.
     """
 
     kept: tuple[str, ...]
-    passed_over: str
+    ignored_columns: str
     rows: Iterator[Row]
 
 
@@ -83,7 +83,7 @@ def open_portfolio(
         The file: CSV with a header and the columns in any order; or JSON Lines, one object of names and
         values per line, whose ratios may also be in an object `features`.
     name
-        The file's name, which tells its format.
+        The file's name; its extension is the format.
     features
         The names of the model's features in its order.
     keep
@@ -119,7 +119,7 @@ def _read_csv(table: Table, features: Sequence[str], keep: Sequence[str] | None)
         if is_empty:
             raise CompanyFileError(f"{table.name} has a header but no rows.")
 
-    return Portfolio(kept, passed_over(table.header, KNOWN.union(features, kept)), rows())
+    return Portfolio(kept, ignored_columns(table.header, KNOWN.union(features, kept)), rows())
 
 
 class _BlockReader:
@@ -193,7 +193,7 @@ def _read_lines(
         for number, line in lines:
             yield _json_row(number, line, features, kept)
 
-    return Portfolio(kept, json_passed_over(company, (*features, *kept)), rows())
+    return Portfolio(kept, json_ignored_columns(company, (*features, *kept)), rows())
 
 
 def _json_row(number: int, line: bytes, features: Sequence[str], kept: Sequence[str]) -> Row:

@@ -50,7 +50,7 @@ class Order:
     role_arn
         Role of the job.
     base_rate
-        The share of the portfolio that is known to go bankrupt, for a further probability; None if unknown.
+        The known share of bankrupt companies in the portfolio, for another probability; None if unknown.
     """
 
     source: str
@@ -71,8 +71,8 @@ class Summary:
     ----------
     bad
         Number of lines that could not be scored.
-    passed_over
-        The columns that are used by no model, as text.
+    ignored_columns
+        The columns that no model uses, as text.
     mean
         The mean probability, before any base rate; None without a base rate.
     errors
@@ -87,7 +87,7 @@ class Summary:
 
     scored: int = 0
     bad: int = 0
-    passed_over: str = ""
+    ignored_columns: str = ""
     levels: Counter[str] = field(default_factory=Counter)
     mean: float | None = None
     errors: str | None = None
@@ -200,7 +200,7 @@ class _Scoring:
             open_for_writing(self._errors) as errors,
         ):
             self._kept = portfolio.kept
-            self._summary.passed_over = portfolio.passed_over
+            self._summary.ignored_columns = portfolio.ignored_columns
             companies = self._without_bad_lines(portfolio.rows, csv.writer(errors, lineterminator="\n"))
             # Closing it waits for running uploads, so that clean_up finds all of them.
             with closing(self._parts.upload(companies)) as uploaded:

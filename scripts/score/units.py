@@ -1,4 +1,4 @@
-"""Finds values between the two units of a column, which are nearly always values that were not converted."""
+"""Finds values between the two units of a column; nearly all of them are unconverted values."""
 
 from __future__ import annotations
 
@@ -74,10 +74,10 @@ def _warning(gap: Gap, count: int, line: int, value: float) -> str:
     advice = (
         f"If the true value is {value:g}, write {converted:g}."
         if converted <= gap.start
-        else f"A true value of {value:g} cannot be written, because the column only holds true values up to "
-        f"{gap.start * gap.small_factor:,.0f}; check it."
+        else f"A true value of {value:g} cannot be written: the column supports true values up to "
+        f"{gap.start * gap.small_factor:,.0f}. Check it."
     )
     return (
-        f"{gap.name}: {counted(count, 'company')} with a value between the column's two units. Line {line} "
-        f"has {value:g}, which the model reads as {value * gap.large_factor:g}. {advice}"
+        f"{gap.name}: {counted(count, 'company')} with a value between the column's two units. In line "
+        f"{line}, the model uses {value * gap.large_factor:g} for {value:g}. {advice}"
     )

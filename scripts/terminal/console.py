@@ -98,7 +98,7 @@ def ask(question: str) -> bool:
         if not isinstance(error.__context__, EOFError):
             raise
         raise UsageError(
-            "There is no terminal to answer this question.", "Pass --yes to go on without it."
+            "The question can't be answered: standard input has ended.", "Pass --yes to skip the question."
         ) from error
 
 

@@ -5,7 +5,7 @@ import threading
 
 
 def wait_for_interruption() -> None:
-    """Wait for SIGINT or SIGTERM. From then on neither raises KeyboardInterrupt."""
+    """Wait for SIGINT or SIGTERM. They no longer raise KeyboardInterrupt afterwards."""
     interrupted = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: interrupted.set())

@@ -38,9 +38,9 @@ IdOption = Annotated[
 
 
 def chosen_data(argument: Path | None, option: Path | None) -> Path | None:
-    """Return the data file that was given as an argument or as an option; raise a UsageError if as both."""
+    """Return the data file from the argument or the option; raise a UsageError if both are given."""
     if argument is not None and option is not None:
-        raise UsageError(f"The data file is given twice: {argument} and --data {option}.")
+        raise UsageError(f"The data file is given twice: {argument} and --data {option}.", "Give it once.")
     return option if argument is None else argument
 
 

@@ -96,7 +96,7 @@ def show_summary(summary: Summary, out: Console, *, seconds: float, path: Path |
         for warning in result.warnings:
             out.print(f"[yellow]{summary.unit} {result.number}:[/] {plain(warning)}", soft_wrap=True)
     if summary.warned > MOST_ERRORS:
-        out.print(f"[yellow]… and {summary.warned - MOST_ERRORS:,} more companies with values to check[/]")
+        out.print(f"[yellow]… and {summary.warned - MOST_ERRORS:,} more companies with warnings[/]")
     if summary.companies == 1 and not summary.errors:
         return  # the prediction has been shown
     # From the lowest risk to the highest; levels that a newer API may have come last.

@@ -14,10 +14,10 @@ Floats = NDArray[np.float64]
 
 
 def read_numbers(text: bytes, lines: int, header: Sequence[str], names: Sequence[str]) -> Floats | None:
-    """Return columns of a block of CSV as numbers; None if each cell must be looked at.
+    """Return columns of a block of CSV as numbers; None if the cells must be checked one by one.
 
-    Arrow only accepts a block that would otherwise be read alike: its lines are its records, and each cell is
-    a number by the rule in `inference.numbers`. Both ways round to the nearest float64.
+    A block is only accepted if the slow reader would return the same values: each line is one record, and
+    each cell is a number by the rule in `inference.numbers`. Both readers round to the nearest float64.
 
     Parameters
     ----------

@@ -1,10 +1,10 @@
-"""The ratios whose direction is plain: those of which economics says whether more of them raises the risk.
+"""Lists the ratios with a known direction: economics implies that more of them raises or lowers the risk.
 
 A ratio is listed only if a larger value is worse, or better, for a company in any industry, whatever its
-other ratios are. So these are not listed: growth and turnover rates, because fast growth can be strength or
-overtrading; margins and profits per person, because they differ between industries; the cash flow of a single
-year, because a growing company spends it on stock; and ratios to equity, because negative equity turns their
-sign.
+other ratios are. The following are not listed: growth and turnover rates, because fast growth can be strength
+or overtrading; margins and profits per person, because they differ between industries; the cash flow of a
+single year, because a growing company spends it on stock; and ratios to equity, because negative equity
+reverses their sign.
 """
 
 from typing import Final
@@ -12,11 +12,11 @@ from typing import Final
 RAISES: Final = 1
 LOWERS: Final = -1
 
-_PROFIT: Final = "a company that earns more on what it has can pay more"
+_PROFIT: Final = "a company that earns more on its assets can pay more"
 _VALUE: Final = "shareholders own or earn more for each share"
 _LIQUIDITY: Final = "there is more to pay the debts that are due soon"
-_EQUITY: Final = "own capital absorbs losses before creditors do"
-_DEBT: Final = "more debt has to be paid from the same assets"
+_EQUITY: Final = "equity absorbs losses before creditors do"
+_DEBT: Final = "more debt has to be repaid from the same assets"
 _SOON: Final = "more debt is due soon"
 
 # The direction of the risk when the ratio rises, and the reason.
@@ -37,7 +37,7 @@ DIRECTIONS: Final[dict[str, tuple[int, str]]] = {
     "Quick Assets/Current Liability": (LOWERS, _LIQUIDITY),
     "Cash/Current Liability": (LOWERS, _LIQUIDITY),
     "Current Liability to Assets": (RAISES, _SOON),
-    "Retained Earnings to Total Assets": (LOWERS, "past profits that were kept absorb losses"),
+    "Retained Earnings to Total Assets": (LOWERS, "retained profits absorb losses"),
     "Current Liability to Current Assets": (RAISES, _SOON),
     "Liability-Assets Flag": (RAISES, "the debts are larger than all assets"),
     "Net Income to Total Assets": (LOWERS, _PROFIT),

@@ -1,4 +1,4 @@
-"""The form of a data file: how its name ends and which columns it has. Commands import it without pandas."""
+"""The format of a data file: its extensions and its columns. Does not import pandas, so commands start fast."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ KNOWN = frozenset((*NAMES, FIRM_ID))
 
 
 def firm_id_problem(header: Sequence[str]) -> str:
-    """Return the problem that `firm_id` has another spelling; empty if there is none.
+    """Return the problem of a misspelled `firm_id`, as the rest of a sentence; empty if there is none.
 
-    Without its firms, a file would be split row by row, and nobody would notice.
+    Without this check, the file would be split row by row without a warning.
     """
     found = misspelled(FIRM_ID, header)
     if found is None:
         return ""
     return (
-        f"has no column {FIRM_ID!r} but {quoted(found)}; name it {FIRM_ID!r} if it says which rows are of "
-        "one firm, else rename it"
+        f"has a column {quoted(found)} but no {FIRM_ID!r}; rename it to {FIRM_ID!r} if it identifies firms, "
+        "otherwise give it another name"
     )

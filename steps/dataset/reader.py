@@ -16,7 +16,7 @@ from steps.dataset.arrow import read_numbers
 from steps.dataset.columns import FIRM_ID, RATIOS, TARGET
 from steps.dataset.file_format import EXTENSIONS, KNOWN, NAMES, firm_id_problem
 from steps.job import DataError
-from steps.tables.header import header_problem, passed_over, picker, quoted
+from steps.tables.header import header_problem, ignored_columns, picker, quoted
 from steps.tables.open import CHUNK_BYTES, open_plain
 from steps.tables.records import BadRecord, Block, Record
 from steps.tables.table import Table, open_table
@@ -54,9 +54,9 @@ def csv_sha256(path: Path) -> str:
 
 
 def unused_columns(path: Path) -> str:
-    """Return the columns of a data file that are passed over, as text; empty if there are none."""
+    """Return the columns of a data file that are ignored, as text; empty if there are none."""
     with _open(path) as table:
-        return passed_over(table.header, KNOWN)
+        return ignored_columns(table.header, KNOWN)
 
 
 def read_data(path: Path) -> pd.DataFrame:
@@ -66,7 +66,7 @@ def read_data(path: Path) -> pd.DataFrame:
     -------
     DataFrame
         The target (int8), all ratios (float64) and, if the file has it, `firm_id` (text). Columns are in the
-        order of `steps.dataset.columns`, whatever their order in the file; other columns are passed over.
+        order of `steps.dataset.columns`, whatever their order in the file; other columns are ignored.
         Values are finite and within ±`LARGEST`.
 
     Raises

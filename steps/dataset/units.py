@@ -39,7 +39,7 @@ SMALLEST_LARGE = 1e5
 
 
 def two_units(name: str) -> dict[str, float] | None:
-    """Return how a column with two units is read, for the contract; None for a column with one unit."""
+    """Return the conversion of a column with two units, for the contract; None for a column with one unit."""
     if name not in MIXED_UNITS:
         return None
     return {

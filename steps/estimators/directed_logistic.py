@@ -1,4 +1,4 @@
-"""A logistic regression whose coefficients can be limited to one sign."""
+"""A logistic regression whose coefficients can be constrained to one sign."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from steps.estimators.logit_classifier import Floats, LogitClassifier
 
 
 class DirectedLogistic(LogitClassifier):
-    """Fits a logistic regression with a ridge penalty and signs of coefficients.
+    """Fits a logistic regression with a ridge penalty and sign constraints.
 
     Parameters
     ----------

@@ -165,7 +165,7 @@ def _linear(classifier: DirectedLogistic) -> tuple[dict[str, Any], Arrays]:
 
 
 def _mlp(classifier: MLPClassifier) -> tuple[dict[str, Any], Arrays]:
-    """Return a network's layers; the first axis is that of the networks in a bag, of which this is one."""
+    """Return a network's layers. The first axis counts networks; its length is 1."""
     _require_binary(classifier)
     if classifier.activation not in ("relu", "tanh"):
         raise TypeError(

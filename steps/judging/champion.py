@@ -44,8 +44,8 @@ def judge_champion(
     choice
         The parameter CompareWithChampion: "no" skips the champion.
     rule
-        The rule that chose the test companies. A champion of another rule is left out, too: it was trained on
-        some of them, and would look better than it is.
+        The rule that chose the test companies. A champion with another rule is left out, too: it was trained
+        on some of them, so its figures would be too good.
 
     Returns
     -------
@@ -61,12 +61,12 @@ def judge_champion(
         champion = judge(tar, scratch, test, seed, "champion")
     except JobError as error:
         return Champion(None, error.problem.rstrip("."))
-    # Models without this fact are from versions of this code that knew one rule.
+    # Models without this fact are from versions of this code that had one rule.
     trained_by = champion.facts.get("training", {}).get("split_rule", BY_RATIOS)
     if trained_by != rule:
         return Champion(
             None,
-            "it was trained on some of the companies that judge here: its unseen companies were "
+            "it was trained on some of the companies that are unseen here: its own unseen companies were "
             f"{trained_by}; now they are {rule}",
         )
     return Champion(champion)

@@ -131,7 +131,7 @@ class Evaluation:
         return {
             "estimator": model.facts["estimator"],
             "out_of_fold_roc_auc": model.facts["out_of_fold"]["roc_auc"],
-            "sturdiness": model.facts["out_of_fold"]["sturdiness"],
+            "robustness": model.facts["out_of_fold"]["robustness"],
             **_metrics(model),
             # None for the selected candidate itself.
             "comparison": comparison.as_dict() if comparison else None,

@@ -111,9 +111,9 @@ def gate(
     if comparison is not None:
         smallest = comparison.smallest_detectable()
         second = (
-            f"it is {comparison.verdict()} the champion ({comparison.summary()}); a loss of less than "
-            f"{smallest['roc_auc_loss']:.3f} in ROC-AUC, or "
-            f"{100 * smallest['log_loss_increase']:.0f} % in log loss, cannot be seen on these companies"
+            f"it is {comparison.verdict()} the champion ({comparison.summary()}); these companies are too "
+            f"few to detect a loss of less than {smallest['roc_auc_loss']:.3f} in ROC-AUC, or an increase of "
+            f"less than {100 * smallest['log_loss_increase']:.0f} % in log loss"
         )
     elif champion is not None:
         second = f"it was NOT compared with the champion ({champion.why_not})"

@@ -49,8 +49,7 @@ def metric_intervals(y: Labels, probability: Floats, firm: Firms, seed: int) -> 
     y, probability : arrays of shape (n,)
         The labels of companies that the model has not seen, and their probabilities.
     firm : array of shape (n,)
-        The firm of each company. Firms are resampled whole, because the rows of one firm are alike and so
-        count for less than as many rows of different firms.
+        The firm of each company. Firms are resampled as a whole, because the rows of one firm are correlated.
     seed
         Seed of the resamples.
     """
@@ -89,7 +88,7 @@ def roc_auc_difference(y: Labels, score: Floats, other: Floats, firm: Firms, see
 
 
 def log_loss_increase(y: Labels, probability: Floats, other: Floats, firm: Firms, seed: int) -> Interval:
-    """Return the log loss of `probability` divided by that of `other`, minus 1; resampled alike."""
+    """Return the log loss of `probability` divided by that of `other`, minus 1, with the same resamples."""
     losses = log_losses(y, probability), log_losses(y, other)
 
     def increase(weights: Floats) -> Floats:

@@ -144,10 +144,10 @@ def expected_calibration_error(y: Labels, probability: Floats, bins: int = 10) -
 
 
 def calibration_noise_floor(probability: Floats, seed: int) -> float:
-    """Return the expected calibration error that these probabilities would have if they were exactly right.
+    """Return the mean calibration error that these probabilities would have if they were exactly right.
 
-    It is not 0, because few companies go bankrupt: outcomes are drawn from the probabilities, and the errors
-    averaged. An error near this value is no evidence of wrong probabilities.
+    Outcomes are drawn from the probabilities, and the errors are averaged. The mean is not 0, because few
+    companies go bankrupt. An error near this value is not evidence of wrong probabilities.
     """
     count = len(probability)
     order = np.argsort(probability, kind="stable")

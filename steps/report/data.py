@@ -19,8 +19,8 @@ _DRIFTING_SHOWN = 8
 # Siddiqi (2006): below the first a distribution is stable, above the second it has shifted.
 _WATCH, _SHIFT = 0.1, 0.25
 _NO_FIRMS = (
-    "The data file has no column firm_id. If a firm has several rows, for example one for each year, some of "
-    "them can be in training and others among the unseen companies. Then all figures here are too good."
+    "The data file has no column firm_id. If a firm has several rows, for example one for each year, some "
+    "can be training companies and others unseen companies. Then all figures here are too optimistic."
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from steps.report import data, figures, sturdiness
+from steps.report import data, figures, robustness
 from steps.report.markup import Markup, contents, element, join, section
 from steps.report.style import STYLE
 from steps.report.subject import Subject
@@ -19,7 +19,7 @@ _SECTIONS = {
     "What the risk levels find": figures.companies,
     "How well it ranks": figures.curves,
     "What its probabilities mean": figures.probabilities,
-    "How sturdy it is": sturdiness.sturdiness,
+    "How robust it is": robustness.robustness,
     "Which features matter": data.features,
     "Side by side": figures.side_by_side,
     "The data": data.data,

@@ -1,1 +1,1 @@
-"""Reads CSV tables as people have them, in blocks, with the line number of every problem."""
+"""Reads CSV tables in blocks, and reports every problem with its line number."""

@@ -1,4 +1,4 @@
-"""Matches a table's header with the columns that are needed, and words its problems alike for everyone."""
+"""Matches a table's header with the required columns, and describes its problems for all callers."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def header_problem(
     header
         The names of the file's columns, stripped.
     names
-        The names that are needed.
+        The required names.
     keep
         Other names that the file must have.
     of
-        Whose columns `names` are, for messages.
+        The owner of the columns `names`, for messages.
     """
     present = set(header)
     missing = [name for name in names if name not in present]
@@ -43,24 +43,24 @@ def header_problem(
 
 
 def form_problem(header: Sequence[str]) -> str:
-    """Return what a header looks like if not like CSV, as the rest of a sentence; empty if it does."""
+    """Return the format that a header seems to have instead of CSV, as the rest of a sentence; else empty."""
     separator = max(_SEPARATORS, key=",".join(header).count)
     if separator != ",":
         named = "tabs" if separator == "\t" else repr(separator)
         return f"seems to be separated by {named}; use commas."
     if header[0].startswith(("{", "[")):
-        return "seems to be JSON; give it a name that ends in .json or .jsonl."
+        return "seems to be JSON; rename it to end in .json or .jsonl."
     return ""
 
 
 def unknown_name(name: str, present: Iterable[str], names: Collection[str]) -> str:
-    """Return the problem that a column is missing, with the file's columns; those in `names` come last."""
+    """Describe a missing column and list the file's columns; those in `names` come last."""
     known = sorted(filter(None, present), key=lambda each: each in names)
     return f"has no column {name!r}; it has {listed(known, _LISTED_NAMES)}."
 
 
-def passed_over(header: Sequence[str], known: Collection[str]) -> str:
-    """Return the columns that nothing uses, as text; empty if there are none.
+def ignored_columns(header: Sequence[str], known: Collection[str]) -> str:
+    """Return the unused columns as text; empty if there are none.
 
     An unnamed last column comes from lines that end in a comma, an unnamed first one from an index.
     """
@@ -76,7 +76,7 @@ def picker(indexes: Sequence[int]) -> Callable[[list[str]], tuple[str, ...]]:
 
 
 def near_name(name: str, others: Iterable[str]) -> str | None:
-    """Return the name that is most similar to a name, apart from case, spaces and signs."""
+    """Return the most similar name, ignoring case, spaces and punctuation; None if none is similar."""
     by_form = {_plain(other): other for other in others}
     near = get_close_matches(_plain(name), by_form, n=1, cutoff=0.75)
     return by_form[near[0]] if near else None
@@ -90,7 +90,7 @@ def misspelled(name: str, header: Sequence[str]) -> str | None:
 
 
 def listed(names: Sequence[str], most: int) -> str:
-    """Return names as a list for a message, at most so many of them."""
+    """Return up to `most` names as a list for a message."""
     if not names:
         return "no columns"
     more = f" and {len(names) - most:,} more" if len(names) > most else ""

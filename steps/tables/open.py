@@ -20,9 +20,9 @@ _HEAD_BYTES = 4096
 # zipfile raises RuntimeError for an encrypted member, and NotImplementedError for an unknown compression.
 _DAMAGED = (EOFError, OSError, RuntimeError, lzma.LZMAError, zipfile.BadZipFile, zlib.error)
 _GZIP, _XZ = b"\x1f\x8b", b"\xfd7zXZ\x00"
-_ZIP = (b"PK\x03\x04", b"PK\x05\x06")  # the second one is of an empty archive
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06")  # the second one marks an empty archive
 _COMPRESSIONS: dict[str, bytes | tuple[bytes, ...]] = {".gz": _GZIP, ".xz": _XZ, ".zip": _ZIP}
-# What files that are not tables start with.
+# The first bytes of files that are not tables.
 _OTHERS: dict[bytes | tuple[bytes, ...], str] = {
     b"version https://git-lfs": "a Git LFS pointer, not the file itself; fetch the file with `git lfs pull`",
     b"\xd0\xcf\x11\xe0": "an old Excel workbook (.xls)",
@@ -39,7 +39,7 @@ _OTHERS: dict[bytes | tuple[bytes, ...], str] = {
     b"Rar!": "a RAR archive",
     _GZIP: "compressed twice",
     _XZ: "compressed twice",
-    _ZIP: "a zip archive inside of another file",
+    _ZIP: "a zip archive inside another file",
 }
 _MARKUP = {
     b"<!doctype html": "an HTML page, perhaps the sign-in page of a web site",
@@ -53,7 +53,7 @@ _NUL = "it contains NUL bytes"
 
 
 class Readable(Protocol):
-    """A stream of bytes of which only `read` is used."""
+    """A stream of bytes; only its `read` is used."""
 
     def read(self, size: int = -1, /) -> bytes:
         """Return up to `size` bytes; none at the end."""
@@ -68,7 +68,7 @@ class Plain:
     name
         The file's name, for messages.
     member
-        The path of the file inside of a zip archive; empty if there is none.
+        The path of the file inside a zip archive; empty if it is not in one.
     """
 
     def __init__(self, stream: Readable, name: str, member: str = "") -> None:
@@ -86,16 +86,16 @@ class Plain:
 
 @contextmanager
 def open_plain(raw: IO[bytes], name: str, extension: str = ".csv") -> Iterator[Plain]:
-    """Open the contents of a file, decompressed; what it starts with tells gzip, xz and zip apart.
+    """Open a file and decompress it; its first bytes identify gzip, xz and zip.
 
     Parameters
     ----------
     raw
         The file.
     name
-        The file's name, for messages. If it ends as those of compressed files do, the file must be one.
+        The file's name, for messages. With the extension of a compressed file, it must be compressed.
     extension
-        What the only file of interest in a zip archive ends in.
+        The extension of the file to read from a zip archive.
 
     Raises
     ------
@@ -174,12 +174,12 @@ def _member(archive: zipfile.ZipFile, name: str, extension: str) -> str:
 
 
 def read_utf8(stream: Plain) -> Iterator[bytes]:
-    """Yield a text in pieces of UTF-8 without a byte order mark; UTF-16 needs such a mark, and is converted.
+    """Yield a text in pieces of UTF-8 without a byte order mark. Convert UTF-16, which needs such a mark.
 
     Raises
     ------
     DataError
-        If the file is empty, has another encoding, or is not text; the message says what it looks like.
+        If the file is empty, has another encoding, or is not text. The message names the likely format.
     """
     name = stream.name
     chunk = stream.read(CHUNK_BYTES)
@@ -213,7 +213,7 @@ def read_utf8(stream: Plain) -> Iterator[bytes]:
 
 
 def _encoding(start: bytes, name: str) -> str:
-    """Return the encoding of a file that starts so."""
+    """Return the encoding of a file from its first bytes."""
     head = start[:_HEAD_BYTES]
     if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
         raise DataError(f"{name} is not UTF-8 text: it is UTF-32.", _EXPORT)

@@ -1,4 +1,4 @@
-"""Splits the text of a table into records, and finds the lines that are not records."""
+"""Splits the text of a table into records, and finds malformed lines."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import accumulate, chain
 from typing import NamedTuple
 
-# A quoted cell that does not end within this many lines or bytes has a mark that is never closed.
+# A quoted cell that is longer than this counts as never closed.
 MOST_LINES = 100
 MOST_BYTES = 1_000_000
 csv.field_size_limit(max(csv.field_size_limit(), MOST_BYTES))
@@ -103,7 +103,7 @@ def split(pieces: Iterable[bytes]) -> Iterator[Block]:
 
 
 def _parsed_block(whole: bytes, number: int, *, at_end: bool) -> tuple[Block, bytes]:
-    """Return a block of whole lines, and the text of the record at its end that may go on."""
+    """Return a block of whole lines, and the text of a record at its end that may continue."""
     # Only a line that was cut off because it is too long can have invalid bytes.
     lines = list(io.StringIO(whole.decode(errors="replace"), newline=""))
     parsed: list[Record | BadRecord] = []
@@ -123,7 +123,7 @@ def _parse(
 ) -> tuple[Record | BadRecord | None, int]:
     """Return the record that begins at a line (None for a blank line), and how many lines it has.
 
-    It has no lines if it may go on in the next piece of the text.
+    The number of lines is 0 if the record may continue in the next piece of the text.
     """
     line = lines[index]
     if len(line) > MOST_BYTES or (not line.isascii() and len(line.encode()) > MOST_BYTES):
@@ -167,7 +167,7 @@ def _count_lines(text: bytes) -> int:
 
 
 def _first_line_end(text: bytes) -> int:
-    """Return the index after the first line; 0 if it may go on."""
+    """Return the index after the first line; 0 if the line may continue."""
     ends = [end for end in (text.find(b"\n"), text.find(b"\r")) if end >= 0]
     if not ends:
         return 0

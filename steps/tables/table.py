@@ -50,7 +50,7 @@ class Table:
         return chain([self._first_rows], self._blocks)
 
     def rows(self) -> Iterator[Record | BadRecord]:
-        """Yield the rows; those that have not one cell for each column are bad."""
+        """Yield the rows; a row with a wrong number of cells is bad."""
         for block in self.blocks():
             yield from block.records(len(self.header))
 

@@ -199,13 +199,13 @@ def test_a_known_base_rate_adds_a_probability_whose_mean_equals_it(
 @pytest.mark.parametrize(
     ("value", "advice"),
     [
-        ("1.2", "1.2e-10. If the true value is 1.2, write 0.00012."),
-        ("10000", "1e-06. If the true value is 10000, write 1."),
+        ("1.2", "1.2e-10 for 1.2. If the true value is 1.2, write 0.00012."),
+        ("10000", "1e-06 for 10000. If the true value is 10000, write 1."),
         # Divided by 10,000, it would lie between the two units again.
         (
             "10001",
-            "1.0001e-06. A true value of 10001 cannot be written, because the column only holds true values "
-            "up to 10,000; check it.",
+            "1.0001e-06 for 10001. A true value of 10001 cannot be written: the column supports true values up "
+            "to 10,000. Check it.",
         ),
     ],
 )
@@ -224,8 +224,7 @@ def test_values_between_the_two_units_of_a_column_give_a_warning(
     # THEN all are scored, and the first one between is shown
     assert summary.scored == 4
     assert summary.unit_warnings == [
-        f"b: 2 companies with a value between the column's two units. Line 3 has {value}, which the model "
-        f"reads as {advice}"
+        f"b: 2 companies with a value between the column's two units. In line 3, the model uses {advice}"
     ]
 
 
@@ -385,7 +384,7 @@ def test_an_archive_that_was_changed_after_it_was_judged_scores_nothing(
     register("Approved")
     aws.client("s3").put_object(Bucket=aws.project.bucket, Key="models/m.tar.gz", Body=b"swapped")
     (tmp_path / "in.csv").write_text("id,a,b\nC1,1,2\n")
-    with pytest.raises(ArchiveError, match="archive of version 1 was changed after it was judged") as failed:
+    with pytest.raises(ArchiveError, match="version 1 was changed after it was evaluated") as failed:
         run(aws, str(tmp_path / "in.csv"), str(tmp_path / "out.csv"))
     assert failed.value.hint.startswith("Choose another version with --version")
     assert not (tmp_path / "out.csv").exists()

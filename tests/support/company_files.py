@@ -1,4 +1,4 @@
-"""Every kind of company file, and what each entry point makes of it."""
+"""Every kind of company file, and how each entry point handles it."""
 
 from __future__ import annotations
 
@@ -285,13 +285,13 @@ KINDS = [
         "firm_id with an empty cell",
         insert(0, "firm_id", lambda number: "" if number == 2 else "F"),
         data="row 3, column 'firm_id': '' is empty",
-        describe="some rows name none",
+        describe="empty in some rows",
     ),
     Kind(
         "firm_id with another spelling",
         insert(0, "Firm ID", lambda number: f"F{number}"),
-        data="it has no column 'firm_id' but 'Firm ID'",
-        describe="no column 'firm_id' but 'Firm ID'",
+        data="has a column 'Firm ID' but no 'firm_id'",
+        describe="has a column 'Firm ID' but no 'firm_id'",
     ),
     Kind(
         "every row ends in a comma, the header does not",
@@ -327,7 +327,7 @@ KINDS = [
     odd_cell("an empty cell", "", "is empty"),
     odd_cell("text", "n/a", "is not a number"),
     odd_cell("TRUE", "TRUE", "is true or false, not a number; write 1 or 0"),
-    odd_cell("digits of another script", "０.５", "its digits or signs are not those of ASCII"),
+    odd_cell("digits of another script", "０.５", "it has digits or signs that are not ASCII"),
     odd_cell("a no-break space between digits", "1\u00a0234", "contains a no-break space"),
     odd_cell("a decimal comma", "1,5", "it has a decimal comma; write 1,5 as 1.5"),
     odd_cell("commas between thousands", "1,234.5", "it has commas between its digits"),
@@ -345,14 +345,14 @@ KINDS = [
     Kind(
         "the target in digits of another script",
         changed(lambda rows: rows[2].__setitem__(0, "١")),
-        data="its digits or signs are not those of ASCII",
+        data="it has digits or signs that are not ASCII",
         describe="1 cell",
     ),
     Kind(
         "a target other than 0 and 1",
         changed(lambda rows: rows[2].__setitem__(0, "2")),
         data="'2' is neither 0 nor 1",
-        describe="1 row with neither 0 nor 1",
+        describe="1 row neither 0 nor 1",
     ),
     Kind(
         "companies of one class",
@@ -459,7 +459,7 @@ KINDS = [
 
 @dataclass
 class Outcome:
-    """What an entry point makes of a file: numbers and problems by line, or why it is refused."""
+    """How an entry point handles a file: numbers and problems by line, or the reason why it is rejected."""
 
     numbers: dict[int, tuple[float, ...]] = field(default_factory=dict)
     bad: dict[int, str] = field(default_factory=dict)
@@ -470,7 +470,7 @@ class Outcome:
     def text(self, counted: str | None = None) -> str:
         """Return it as a cell of the table in the docs; `counted` is a fact that describe shows."""
         if self.refused:
-            return f"refused: {_shortened(self.refused)}"
+            return f"rejected: {_shortened(self.refused)}"
         if self.bad:
             (line, problem), count = next(iter(self.bad.items())), len(self.bad)
             more = f" and {count - 1} more" if count > 1 else ""
@@ -590,7 +590,7 @@ def entry_points(kind: Kind) -> dict[str, Callable[[Path], Outcome]]:
 
 
 def table() -> str:
-    """Return the table of the docs: what each entry point makes of each kind of file."""
+    """Return the table of the docs: how each entry point handles each kind of file."""
     headings = {"data": ("describe", "upload", "predict", "score"), "json": ("predict", "POST")}
     titles = {
         "describe": "`data describe`",

@@ -17,7 +17,7 @@ HEAD = """# Permissions
 
 This page lists the permissions of each role and of the deployer, and which of them the end-to-end test
 needed. The test deploys, trains, approves, predicts, scores, rejects, stops, pauses, scales, resumes and
-destroys on a local AWS that refuses what AWS would refuse (see [Local AWS](local-aws.md#permissions)).
+destroys on a local AWS with enforced permissions (see [Local AWS](local-aws.md#permissions)).
 
 Removing a statement makes the test fail, unless all its actions have a reason in the last column. `make
 permissions` writes this page.

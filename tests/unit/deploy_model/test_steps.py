@@ -433,9 +433,9 @@ def test_an_instance_type_or_quota_that_the_account_lacks_is_noted_on_the_packag
 
 
 class TestArchive:
-    """The archive in S3 is not the one that was judged."""
+    """The archive in S3 is not the evaluated one."""
 
-    CHANGED = "The archive of version {} was changed after it was judged"
+    CHANGED = "The archive of version {} was changed after it was evaluated"
 
     def test_a_changed_archive_is_refused_and_the_champion_keeps_serving(self, aws: Aws) -> None:
         aws.register()

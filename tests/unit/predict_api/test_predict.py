@@ -111,18 +111,18 @@ def test_values_far_outside_the_training_range_give_warnings(api: Api) -> None:
 @pytest.mark.parametrize(
     ("value", "reading"),
     [
-        (1.2, "1.2 as 1.2e-10. If the true value is 1.2, send 0.00012."),
-        (10_000.0, "10000 as 1e-06. If the true value is 10000, send 1."),
+        (1.2, "1.2e-10 for 1.2. If the true value is 1.2, send 0.00012."),
+        (10_000.0, "1e-06 for 10000. If the true value is 10000, send 1."),
         # Divided by 10,000, these would lie between the two units again.
         (
             10_001.0,
-            "10001 as 1.0001e-06. A true value of 10001 cannot be sent, because this feature only holds true "
-            "values up to 10,000; check it.",
+            "1.0001e-06 for 10001. A true value of 10001 cannot be sent: this feature supports true values up "
+            "to 10,000. Check it.",
         ),
         (
             99_999.0,
-            "99999 as 9.9999e-06. A true value of 99999 cannot be sent, because this feature only holds true "
-            "values up to 10,000; check it.",
+            "9.9999e-06 for 99999. A true value of 99999 cannot be sent: this feature supports true values up "
+            "to 10,000. Check it.",
         ),
     ],
 )
@@ -139,7 +139,7 @@ def test_a_value_between_the_two_units_of_a_feature_gives_a_warning(
     api.s3.document["features"][1] |= {"max": 1e10, "two_units": two_units}
     # WHEN a company has a value between the two
     reply = api.predict({"instances": [[0.5, value, 1000, 3]]})
-    # THEN the warning says how the model reads it
+    # THEN the warning states the value that the model uses
     (warning,) = reply.json["warnings"]
     assert warning == {
         "loc": ["instances", 0, 1],
@@ -147,7 +147,7 @@ def test_a_value_between_the_two_units_of_a_feature_gives_a_warning(
         "seen": {"min": 0.0, "max": 1e10},
         "message": (
             "Between the two units of this feature: no training company has a value from 1 to 100,000. "
-            f"The model reads {reading}"
+            f"The model uses {reading}"
         ),
     }
     schemas.PredictAnswer.model_validate_json(reply.text)

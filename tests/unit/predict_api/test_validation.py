@@ -136,7 +136,7 @@ def test_a_body_that_is_too_large_is_rejected(api: Api) -> None:
             f'{{"data": [1, 2, 3, {"9" * 5000}]}}',
             {("data", 3): f"must be finite and within ±1e+150 ({NAMES[3]})"},
         ),
-        ("[1, 2, 3, 4]", {(): 'is a list of single values; for one company send {"data": [numbers]}'}),
+        ("[1, 2, 3, 4]", {(): 'is a list of single values; send one company as {"data": [numbers]}'}),
         (
             json.dumps(dict.fromkeys(NAMES, 1)),
             {(): 'has features at its top level; put them under "features": {"features": {…}}'},

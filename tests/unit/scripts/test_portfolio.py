@@ -92,7 +92,7 @@ def test_utf16_is_read() -> None:
 
 def test_columns_that_no_model_uses_are_named() -> None:
     header = "id,Index,ROA(C),Debt ratio %,Bankrupt?,Tax rate (A),"
-    assert portfolio(f"{header}\nA,1,2,3,0,4,\n").passed_over == "'Index', '(unnamed)'"
+    assert portfolio(f"{header}\nA,1,2,3,0,4,\n").ignored_columns == "'Index', '(unnamed)'"
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_columns_that_no_model_uses_are_named() -> None:
 )
 def test_names_in_json_lines_that_no_model_uses_are_named(line: str, names: str) -> None:
     found = portfolio(f"{line}\n", Form.LINES)
-    assert found.passed_over == names
+    assert found.ignored_columns == names
     assert list(found.rows) == [Company(1, "2,1", (1,))]
 
 
@@ -252,7 +252,7 @@ def test_compressed_files_are_read_and_other_endings_rejected() -> None:
     ],
 )
 def test_columns_of_the_result_are_not_kept(name: str, form: Form, text: str) -> None:
-    with pytest.raises(CompanyFileError, match=f"'{name}' can't be kept: the result has"):
+    with pytest.raises(CompanyFileError, match=f"'{name}' can't be copied: the result has"):
         portfolio(text % name, form, keep=[name])
     # AND by default, such a first column is not kept
     assert portfolio(text % name, form).kept == ()

@@ -251,7 +251,7 @@ def test_the_problem_of_a_file_is_described(companies: Any, tmp_path: Path) -> N
         ("[" * 100_000, "is not JSON: it is nested too deeply"),
         ("1", "must contain a list of companies"),
         ("[]", "has no companies"),
-        ("[0.5, 1]", r'For one company write {"data": \[numbers\]}'),
+        ("[0.5, 1]", r'Write one company as {"data": \[numbers\]}'),
         ('{"data": [1], "instances": [[1]]}', "exactly one of .*; it has 'data' and 'instances'"),
         ('{"instances": [[1]], "instances": [[2]]}', "'instances' is given more than once"),
         ('{"data": [1], "extra": 1}', "it has 'extra'"),
@@ -313,7 +313,7 @@ def test_names_in_json_that_no_model_uses_are_named(
 ) -> None:
     path = tmp_path / f"companies{form}"
     path.write_text(f"{company}\n" if form == ".jsonl" else f"[{company}]")
-    assert read_companies(path).passed_over == names
+    assert read_companies(path).ignored_columns == names
 
 
 def test_a_bad_line_of_json_lines_costs_no_other_line(tmp_path: Path) -> None:
@@ -338,7 +338,7 @@ def test_the_ids_of_companies_stand_beside_their_predictions(tmp_path: Path) -> 
         assert header[1 : 1 + len(companies.ids)] == (keep or ["company"])
         assert [row[1] for row in rows] == ids
         assert [row[0] for row in rows] == ["2", "3", "5"]
-    with pytest.raises(CompanyFileError, match="'prediction' can't be kept"):
+    with pytest.raises(CompanyFileError, match="'prediction' can't be copied"):
         read_companies(path, ["prediction"])
     with pytest.raises(CompanyFileError, match="has no column 'nobody'"):
         Predictions(Api(), read_companies(path, ["nobody"]))
@@ -469,7 +469,7 @@ def test_warnings_are_shown_with_the_line_of_their_company(companies: Any) -> No
     # THEN the first ones are shown by line, and JSON Lines have all of them
     shown = stream.getvalue().splitlines()
     assert shown[:2] == ["line 1002: assets: Unlikely.", "line 1003: assets: Unlikely."]
-    assert shown[10] == "… and 2 more companies with values to check"
+    assert shown[10] == "… and 2 more companies with warnings"
     written = [json.loads(line).get("warnings") for line in objects.getvalue().splitlines()]
     assert written == [None] * 1000 + [["assets: Unlikely."]] * 12
 

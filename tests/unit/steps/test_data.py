@@ -155,7 +155,7 @@ def test_text_that_is_not_utf8_is_rejected(tmp_path: Path) -> None:
         ("-1e151", "'-1e151' is beyond ±1e+150"),
         ("y" * 80, f"'{'y' * 60}…' is not a number"),
         ("TRUE", "'TRUE' is true or false, not a number; write 1 or 0"),
-        ("١", "'١' is not a number: its digits or signs are not those of ASCII; write 0 to 9"),
+        ("١", "'١' is not a number: it has digits or signs that are not ASCII; write 0 to 9"),
     ],
 )
 def test_an_invalid_cell_is_reported_with_row_column_and_value(good: Path, value: str, problem: str) -> None:
@@ -296,12 +296,12 @@ def test_an_empty_firm_id_is_reported(good: Path, cell: str) -> None:
 def test_a_misspelled_firm_id_is_rejected(good: Path, name: str) -> None:
     with_column(good, name, ["A"] * 30)
     with pytest.raises(
-        DataError, match=f"header: it has no column 'firm_id' but '{name}'; name it 'firm_id'"
+        DataError, match=f"header: it has a column '{name}' but no 'firm_id'; rename it to 'firm_id'"
     ):
         read_data(good)
 
 
-def test_a_column_that_resembles_firm_id_is_passed_over_beside_it(good: Path) -> None:
+def test_a_column_that_resembles_firm_id_is_ignored_columns_beside_it(good: Path) -> None:
     firms = [f"F{number // 2}" for number in range(30)]
     plain = read_data(good)
     with_column(good, "firm_id", firms)
@@ -312,7 +312,7 @@ def test_a_column_that_resembles_firm_id_is_passed_over_beside_it(good: Path) ->
 
 @pytest.mark.parametrize("name", ["Index", "", "Firm", "firm_ids", "id_firm"])
 @pytest.mark.parametrize("index", [0, 96])
-def test_other_columns_are_passed_over_and_named(good: Path, name: str, index: int) -> None:
+def test_other_columns_are_ignored_and_listed(good: Path, name: str, index: int) -> None:
     plain = read_data(good)
     with_column(good, name, ["x"] * 30, index)
     pd.testing.assert_frame_equal(read_data(good), plain, check_exact=True)

@@ -87,7 +87,7 @@ def test_the_evaluation_has_all_parts(execution: Execution) -> None:
         assert set(candidate) == {
             "estimator",
             "out_of_fold_roc_auc",
-            "sturdiness",
+            "robustness",
             "roc_auc",
             "pr_auc",
             "brier",
@@ -284,8 +284,8 @@ def test_a_model_trained_on_shuffled_labels_fails_even_with_a_low_minimum(
         r"reaches MinRocAuc 0\.6; it is significantly worse than the champion "
         r"\(ROC-AUC difference -0\.\d{4}, 95 % interval -0\.\d{4} to -0\.\d{4}; "
         r"log loss \+\d+\.\d %, 95 % interval \+\d+\.\d to \+\d+\.\d %\); "
-        r"a loss of less than 0\.\d{3} in ROC-AUC, or \d+ % in log loss, cannot be seen on these "
-        r"companies\.$",
+        r"these companies are too few to detect a loss of less than 0\.\d{3} in ROC-AUC, or an increase of "
+        r"less than \d+ % in log loss\.$",
         gate["reason"],
     )
     # AND passes without the comparison
@@ -390,8 +390,8 @@ def test_a_champion_of_another_split_rule_is_not_compared(execution: Execution) 
     # THEN the champion is left out, and the reason names both rules
     assert evaluation["champion"] == {
         "compared": False,
-        "reason": "it was trained on some of the companies that judge here: its unseen companies were "
-        f"{BY_FIRM_ID}; now they are {BY_RATIOS}",
+        "reason": "it was trained on some of the companies that are unseen here: its own unseen companies "
+        f"were {BY_FIRM_ID}; now they are {BY_RATIOS}",
     }
     assert evaluation["gate"]["not_worse_than_champion"] == 1
 

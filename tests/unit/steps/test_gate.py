@@ -109,8 +109,9 @@ def test_a_model_worse_than_the_champion_fails(worse: bool) -> None:
     assert result["passed"] is not worse
     assert result["not_worse_than_champion"] == (0 if worse else 1)
     assert result["reason"].endswith(
-        f"; it is {comparison.verdict()} the champion ({comparison.summary()}); a loss of less than 0.100 in "
-        f"ROC-AUC, or {49 if worse else 50} % in log loss, cannot be seen on these companies."
+        f"; it is {comparison.verdict()} the champion ({comparison.summary()}); these companies are too few "
+        "to detect a loss of less than 0.100 in ROC-AUC, or an increase of less than "
+        f"{49 if worse else 50} % in log loss."
     )
 
 

@@ -148,11 +148,11 @@ def test_the_report_has_verdict_metrics_and_provenance(evaluated: Evaluated) -> 
         assert f"parameter {name} {value}" in words
 
 
-def test_the_report_shows_how_sturdy_the_candidates_are(evaluated: Evaluated) -> None:
+def test_the_report_shows_how_robust_the_candidates_are(evaluated: Evaluated) -> None:
     words = Page(evaluated.html).words
     candidates = evaluated.evaluation["candidates"]
     names = sorted(candidates, key=lambda name: name != evaluated.evaluation["selected"]["candidate"])
-    found = [candidates[name]["sturdiness"] for name in names]
+    found = [candidates[name]["robustness"] for name in names]
 
     def row(name: str, shares: list[float]) -> str:
         return " ".join([name, *map(percent, shares)]).replace("\u00a0", " ")
@@ -165,7 +165,7 @@ def test_the_report_shows_how_sturdy_the_candidates_are(evaluated: Evaluated) ->
     for ratio in used:
         shares = [each["wrong_way"].get(ratio, float("nan")) for each in found]
         assert row(DIRECTIONS[ratio][1], shares) in words
-    assert set(candidates["recommended"]["sturdiness"]["wrong_way"].values()) == {0.0}
+    assert set(candidates["recommended"]["robustness"]["wrong_way"].values()) == {0.0}
 
 
 def test_the_evaluation_has_importance_and_drift(evaluated: Evaluated) -> None:

@@ -87,7 +87,7 @@ def test_a_perfect_column_has_a_finite_score(train: pd.DataFrame) -> None:
     [
         (lambda ratios: ratios * 0 + 0.5, "Every ratio is constant over the training companies"),
         # Values that differ only after the third digit.
-        (lambda ratios: 0.5 + ratios * 1e-7, "Rounding shuffles the companies in every ratio"),
+        (lambda ratios: 0.5 + ratios * 1e-7, "Every ratio is sensitive to rounding"),
     ],
 )
 def test_a_file_without_columns_to_select_is_refused_before_the_step_runs(

@@ -141,7 +141,7 @@ def test_each_side_needs_ten_companies_of_each_class(companies: Companies, side:
     message = f"too few companies that are {what}: 9 on the {name} side; at least 10 are needed"
     with pytest.raises(DataError, match=message) as error:
         split(with_count(9), seed=42)
-    assert "The file holds 600 companies." in str(error.value)
+    assert "The file has 600 companies." in str(error.value)
     assert (error.value.code, error.value.hint) == (
         "invalid_data",
         "Use a file with more companies of this class.",

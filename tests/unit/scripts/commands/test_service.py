@@ -99,7 +99,10 @@ def test_destroy_without_a_terminal_names_the_option(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("scripts.terminal.options.Settings.connect", lambda _: connected(Client()))
     result = CliRunner().invoke(app, ["destroy"], input="")
     assert result.exit_code == 2
-    assert "There is no terminal to answer this question. Pass --yes to go on without it." in result.stderr
+    assert (
+        "The question can't be answered: standard input has ended. Pass --yes to skip the question."
+        in result.stderr
+    )
 
 
 def test_destroy_ends_on_no(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -91,8 +91,8 @@ def test_a_valid_file_is_uploaded(
     result = RUNNER.invoke(app, ["data", "upload", str(path)])
 
     assert result.exit_code == 0, result.output
-    assert "Columns that are passed over: 'Index'." in result.output
-    assert "7 rows repeat the ratios of an earlier row" in result.output
+    assert "Ignored columns: 'Index'." in result.output
+    assert "The file has 7 rows with the ratios of an earlier row" in result.output
     assert aws.list_objects_v2(Bucket=BUCKET)["Contents"][0]["Key"].endswith("/mine.csv")
 
 

@@ -31,7 +31,7 @@ def test_describe_finds_constant_duplicate_and_mixed_columns(tmp_path: Path) -> 
     assert describe(write(tmp_path, CSV)) == {
         "companies": "4",
         "columns": "5, including the target",
-        "firms": "no column 'firm_id': rows of one firm can be in training and among the unseen companies",
+        "firms": "no column 'firm_id': rows of one firm can be both in training and among unseen companies",
         "bankrupt": "1 (25.00%)",
         "constant": "Always one",
         "duplicates": "Copy of A = Ratio A",
@@ -62,8 +62,8 @@ def test_describe_shows_a_misspelled_firm_id(tmp_path: Path) -> None:
     facts = describe(write(tmp_path, "Bankrupt?,A,Firm ID\n0,0.1,x\n1,0.2,y\n"))
 
     assert facts["firms"] == (
-        "it has no column 'firm_id' but 'Firm ID'; name it 'firm_id' if it says which rows are of one firm, "
-        "else rename it"
+        "it has a column 'Firm ID' but no 'firm_id'; rename it to 'firm_id' if it identifies firms, "
+        "otherwise give it another name"
     )
 
 
@@ -108,7 +108,7 @@ def test_a_file_that_is_not_a_table_is_an_error(tmp_path: Path, text: str, messa
         ("", {"companies": "0", "bankrupt": "0", "constant": "none", "duplicates": "none"}),
         (
             "True,1,2,a\nFalse,1,2,b\n",
-            {"bankrupt": "0 (0.00%); 2 rows with neither 0 nor 1", "non-numeric": "2 cells"},
+            {"bankrupt": "0 (0.00%); 2 rows neither 0 nor 1", "non-numeric": "2 cells"},
         ),
         (
             "0,TRUE,1e400,a\n1,TRUE,2,b\n",
@@ -116,7 +116,7 @@ def test_a_file_that_is_not_a_table_is_an_error(tmp_path: Path, text: str, messa
         ),
         (
             "１,1,2,a\n1,1,3,b\n",
-            {"bankrupt": "1 (50.00%); 1 row with neither 0 nor 1", "non-numeric": "1 cell"},
+            {"bankrupt": "1 (50.00%); 1 row neither 0 nor 1", "non-numeric": "1 cell"},
         ),
         ("0,1,2,a\n1,1,2,b\n1,1,2,\n", {"repeated rows": "2 rows", "empty": "1 cell"}),
         ("0,1,2,a\n1,1,3,b\n", {"text": "name"}),

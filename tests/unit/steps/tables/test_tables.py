@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from inference.numbers import number_problem
 from steps.dataset.arrow import read_numbers
 from steps.job import DataError
-from steps.tables.header import header_problem, passed_over
+from steps.tables.header import header_problem, ignored_columns
 from steps.tables.records import MOST_BYTES, MOST_LINES, BadRecord, Record, split
 from steps.tables.table import open_table
 
@@ -241,7 +241,7 @@ def test_arrow_accepts_only_what_the_rule_of_numbers_accepts(cells: list[str]) -
     [
         ("a;b", "seems to be separated by ';'; use commas."),
         ("a\tb", "seems to be separated by tabs; use commas."),
-        ('{"ROA(C)": 1', "seems to be JSON; give it a name that ends in .json or .jsonl."),
+        ('{"ROA(C)": 1', "seems to be JSON; rename it to end in .json or .jsonl."),
         (
             "roa_c,DEBT RATIO",
             "lacks 2 of the model's 2 columns: 'Debt ratio %' (the file has 'DEBT RATIO'), 'ROA(C)' (the "
@@ -256,5 +256,5 @@ def test_the_problem_of_a_header_is_described(header: str, problem: str) -> None
 
 
 def test_unused_columns_are_listed() -> None:
-    assert passed_over(["", "a", "b", "c"], {"a"}) == "'(unnamed)', 'b', 'c'"
-    assert passed_over(["a"], {"a"}) == ""
+    assert ignored_columns(["", "a", "b", "c"], {"a"}) == "'(unnamed)', 'b', 'c'"
+    assert ignored_columns(["a"], {"a"}) == ""

@@ -1,4 +1,4 @@
-"""Sturdiness: jitter of digits, shuffled ranks, changed risk levels, and effects against a direction."""
+"""Robustness: jitter of digits, shuffled ranks, changed risk levels, and effects against a direction."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from steps.measures.sturdiness import DIGITS, jitter, level_changes, rank_shift, wrong_way
+from steps.measures.robustness import DIGITS, jitter, level_changes, rank_shift, wrong_way
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]

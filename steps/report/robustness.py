@@ -1,4 +1,4 @@
-"""Report section about sturdiness: rounded inputs, and ratios that get better or worse."""
+"""Report section about robustness: rounded inputs, and ratios that move the risk in the wrong direction."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from steps.report.tables import Row, table
 
 WORDS = (
     "Two tests of the predictions, out of fold. Rounding: all inputs of companies with medium or high risk "
-    "are jittered: moved at random by up to half a unit of a significant digit, as rounding would move them. "
-    "Economics: a ratio with a plain direction goes from its 5th to its 95th percentile, while the company's "
-    "other ratios stay."
+    "are jittered, that is, moved at random by up to half a unit of a significant digit, as by rounding. "
+    "Economics: a ratio with a known direction is moved from its 5th to its 95th percentile, while the "
+    "company's other ratios do not change."
 )
 
 
-def sturdiness(subject: Subject) -> Markup:
-    """Return how many risk levels rounding changes, and how many effects go against economics."""
+def robustness(subject: Subject) -> Markup:
+    """Return the tables of level changes by rounding, and of risks that move in the wrong direction."""
     candidates = subject.evaluation["candidates"]
     # The selected candidate comes first.
     names = sorted(candidates, key=lambda name: name != subject.selected_name)
-    found = {name: candidates[name]["sturdiness"] for name in names}
+    found = {name: candidates[name]["robustness"] for name in names}
     rounding = [
         Row(f"digit {digits}", [percent(found[name]["level_changes"][digits]) for name in names])
         for digits in found[names[0]]["level_changes"]
@@ -32,7 +32,7 @@ def sturdiness(subject: Subject) -> Markup:
         Row(
             ratio,
             [
-                "raises" if DIRECTIONS[ratio][0] == RAISES else "lowers",
+                "raises the risk" if DIRECTIONS[ratio][0] == RAISES else "lowers the risk",
                 DIRECTIONS[ratio][1],
                 *(percent(found[name]["wrong_way"].get(ratio, math.nan)) for name in names),
             ],
@@ -48,10 +48,10 @@ def sturdiness(subject: Subject) -> Markup:
                 "Share of companies with medium or high risk whose level changes under jitter.",
             ),
             table(
-                ["ratio", "more of it", "because", *names],
+                ["ratio", "a higher value", "because", *names],
                 moves,
-                "Share of companies whose risk moves against the ratio's direction. "
-                "A dash: the candidate does not use the ratio.",
+                "Share of companies whose risk moves in the wrong direction. "
+                "A dash means that the candidate does not use the ratio.",
             ),
         ]
     )

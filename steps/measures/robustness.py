@@ -1,4 +1,4 @@
-"""Sturdiness: how predictions react to rounded inputs, and to a ratio that gets better or worse."""
+"""Robustness: how predictions react to rounded inputs, and to a ratio that gets better or worse."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def rank_shift(column: Floats, moved: Floats) -> float:
 
 
 def level_changes(score: Score, X: Floats, bounds: Sequence[float], seed: int) -> dict[str, float]:
-    """Return how many flagged companies get another risk level when all of their inputs are jittered.
+    """Return the share of flagged companies whose risk level changes when all of their inputs are jittered.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def level_changes(score: Score, X: Floats, bounds: Sequence[float], seed: int) -
     X : array of shape (n, k)
         Companies.
     bounds
-        The lowest probability of each risk level but the first; a company is flagged from the first bound up.
+        The lower bound of each risk level except the first. A company is flagged at or above the first.
     seed
         Seed of the jitter.
 
@@ -86,7 +86,7 @@ def level_changes(score: Score, X: Floats, bounds: Sequence[float], seed: int) -
 def wrong_way(
     score: Score, X: Floats, moves: Mapping[int, tuple[float, float]], rises: Mapping[int, int], seed: int
 ) -> dict[int, float]:
-    """Return the share of companies whose risk moves against a column's direction, for each of some columns.
+    """Return, for each given column, the share of companies whose risk moves against its direction.
 
     Parameters
     ----------
