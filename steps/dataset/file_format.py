@@ -1,4 +1,4 @@
-"""The format of a data file: its extensions and its columns. Does not import pandas, so commands start fast."""
+"""The format of a data file: its extensions and columns. Does not import pandas, so commands start fast."""
 
 from __future__ import annotations
 

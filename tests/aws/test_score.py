@@ -204,8 +204,8 @@ def test_a_known_base_rate_adds_a_probability_whose_mean_equals_it(
         # Divided by 10,000, it would lie between the two units again.
         (
             "10001",
-            "1.0001e-06 for 10001. A true value of 10001 cannot be written: the column supports true values up "
-            "to 10,000. Check it.",
+            "1.0001e-06 for 10001. A true value of 10001 cannot be written: the column supports true values "
+            "up to 10,000. Check it.",
         ),
     ],
 )

@@ -116,13 +116,13 @@ def test_values_far_outside_the_training_range_give_warnings(api: Api) -> None:
         # Divided by 10,000, these would lie between the two units again.
         (
             10_001.0,
-            "1.0001e-06 for 10001. A true value of 10001 cannot be sent: this feature supports true values up "
-            "to 10,000. Check it.",
+            "1.0001e-06 for 10001. A true value of 10001 cannot be sent: this feature supports true values "
+            "up to 10,000. Check it.",
         ),
         (
             99_999.0,
-            "9.9999e-06 for 99999. A true value of 99999 cannot be sent: this feature supports true values up "
-            "to 10,000. Check it.",
+            "9.9999e-06 for 99999. A true value of 99999 cannot be sent: this feature supports true values "
+            "up to 10,000. Check it.",
         ),
     ],
 )
