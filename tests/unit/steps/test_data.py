@@ -301,7 +301,7 @@ def test_a_misspelled_firm_id_is_rejected(good: Path, name: str) -> None:
         read_data(good)
 
 
-def test_a_column_that_resembles_firm_id_is_ignored_columns_beside_it(good: Path) -> None:
+def test_a_column_that_resembles_firm_id_is_ignored_beside_it(good: Path) -> None:
     firms = [f"F{number // 2}" for number in range(30)]
     plain = read_data(good)
     with_column(good, "firm_id", firms)

@@ -92,7 +92,7 @@ def tarred() -> bytes:
         (zipped(t_csv=PLAIN)[:-9], "can't be decompressed"),
         (zipped(a_csv="", b_csv=""), "exactly one .csv file, but it holds a.csv, b.csv"),
         (zipped(), "exactly one .csv file, but it holds nothing"),
-        (gzip.compress(zipped(t_csv=PLAIN), mtime=0), "a zip archive inside of another file"),
+        (gzip.compress(zipped(t_csv=PLAIN), mtime=0), "a zip archive inside another file"),
         (zipped(a_txt=""), "exactly one .csv file, but it holds a.txt"),
         (zipped(mimetype="", content_xml=""), "spreadsheet"),
         (b'"a,b\n1,2\n', "The header of t.csv, line 1, has a quotation mark that is never closed"),
