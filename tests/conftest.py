@@ -6,3 +6,8 @@ import os
 
 # The console of the commands reads its width once, when the first test uses it.
 os.environ["COLUMNS"] = "200"
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name bytes by their argument: archives hold the time, and every worker must collect the same names."""
+    return argname if isinstance(val, bytes) else None
