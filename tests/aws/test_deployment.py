@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from support.deployments import (
+from support.deployment.resources import (
     LOG_ROLE,
     accept,
     connect_to,
@@ -15,7 +15,7 @@ from support.deployments import (
     make_endpoint,
     make_model,
 )
-from support.local_cloud import Cloud
+from support.local_aws.cloud import Cloud
 
 from local_aws.server import LocalAws
 from scripts.aws.session import Aws, connect

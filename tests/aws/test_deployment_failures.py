@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from support.deployments import accept, connect_to
-from support.local_cloud import Cloud
+from support.deployment.resources import accept, connect_to
+from support.local_aws.cloud import Cloud
 
 from local_aws.server import LocalAws
 from scripts.aws.session import Aws

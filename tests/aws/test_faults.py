@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import pytest
 from botocore.exceptions import ClientError
-from support.disturbed import KEPT, NAME, REST, Service, disturbed_service
-from support.faults import (
+from support.deployment.disturbed import KEPT, NAME, REST, Service, disturbed_service
+from support.deployment.faults import (
     Fault,
     Killed,
     at_operation,

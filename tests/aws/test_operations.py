@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import urllib3
-from support.deployer_policy import actions_of, denied
+from support.permissions.policy import actions_of, denied
 from typer.testing import CliRunner
 
 from local_aws.server import LocalAws

@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.stub import Stubber
-from support.local_cloud import Cloud
+from support.local_aws.cloud import Cloud
 
 from pipeline import service
 from pipeline.project import Project

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
-from support.local_cloud import ROLE, Cloud
+from support.local_aws.cloud import ROLE, Cloud
 from typer.testing import CliRunner
 
 from local_aws.server import LocalAws

@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 import urllib3
 from support.campaign import SEED, size
-from support.small_models import register
+from support.models.small import register
 
 import inference
 from scripts.aws.session import Aws

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from botocore.exceptions import BotoCoreError
 from support.campaign import SEED, size
-from support.disturbed import REST, Service, disturbed_service
-from support.faults import Fault, Killed, killed, lost, unreachable
+from support.deployment.disturbed import REST, Service, disturbed_service
+from support.deployment.faults import Fault, Killed, killed, lost, unreachable
 
 from local_aws.server import LocalAws
 

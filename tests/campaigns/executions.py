@@ -11,8 +11,8 @@ from collections import Counter
 from pathlib import Path
 
 from support.campaign import SEED, size
-from support.executions import upload_frame
-from support.separate_aws import separate_aws
+from support.local_aws.separate import separate_aws
+from support.pipeline.executions import upload_frame
 
 from benchmarks.common.processes import peak_mib
 from pipeline.service import describe, start

@@ -18,8 +18,8 @@ from typing import Any
 import schema_hooks
 from predict_api.contract import Contract
 from predict_api.openapi import build_document
+from support.api.served import served_api
 from support.campaign import SEED, size
-from support.served_api import served_api
 
 from scripts.predict.client import ApiClient
 

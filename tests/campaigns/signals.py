@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 from support.campaign import SEED, size
-from support.ended_command import EndedCommand
-from support.separate_aws import SeparateAws, separate_aws, write_portfolio
+from support.deployment.ended_command import EndedCommand
+from support.local_aws.separate import SeparateAws, separate_aws, write_portfolio
 
 from scripts.aws.session import connect
 from scripts.deploy.deployment import deploy

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import urllib3
 from support.campaign import SEED, size
-from support.separate_aws import SeparateAws, separate_aws, write_portfolio
+from support.local_aws.separate import SeparateAws, separate_aws, write_portfolio
 
 from scripts.aws.session import Aws
 from scripts.predict.client import ApiClient, client_of

@@ -18,7 +18,7 @@ import boto3
 import botocore.session
 import pytest
 from botocore.validate import ParamValidator
-from support.definitions import CODE, COMMIT, GOLDEN, JOB_ROLE, PROJECT, build
+from support.pipeline.definitions import CODE, COMMIT, GOLDEN, JOB_ROLE, PROJECT, build
 from support.repository import ROOT
 
 from local_aws.base.validation import violations
@@ -59,7 +59,7 @@ class TestBuild:
             "    sys.exit('the build used the network')\n"
             "socket.socket.connect = socket.getaddrinfo = refuse\n"
             f"sys.path.insert(0, {str(ROOT / 'tests')!r})\n"
-            "from support.definitions import build\n"
+            "from support.pipeline.definitions import build\n"
             "sys.stdout.write(build())\n"
         )
         kept = {

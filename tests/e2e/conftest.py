@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from support.deployed_project import aws
-from support.executions import upload_frame
+from support.deployment.project import aws
+from support.pipeline.executions import upload_frame
 
 from scripts.aws.session import Aws
 from scripts.data.sample import generate

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from support.executions import ended, run, upload_frame
+from support.pipeline.executions import ended, run, upload_frame
 
 from pipeline import bundles
 from pipeline.definition import build_definition

@@ -6,10 +6,10 @@ import signal
 from pathlib import Path
 
 import pytest
-from support.ended_command import EndedCommand
-from support.local_cloud import eventually
-from support.separate_aws import write_portfolio
-from support.small_models import register
+from support.deployment.ended_command import EndedCommand
+from support.local_aws.cloud import eventually
+from support.local_aws.separate import write_portfolio
+from support.models.small import register
 
 from scripts.aws.files import list_objects
 from scripts.aws.session import Aws

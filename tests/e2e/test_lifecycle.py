@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from support.api_stage import check_documented_client, check_documented_errors, check_open_pages
-from support.deployer import create_deployer
-from support.inventory import inventory
-from support.local_cloud import Cloud, eventually
-from support.permissions_page import PAGE, write_page
-from support.recorded_calls import Recording, denied_without, unused_actions
-from support.unrecorded_permissions import listed_actions, reason_for
+from support.api.stage import check_documented_client, check_documented_errors, check_open_pages
+from support.deployment.inventory import inventory
+from support.local_aws.cloud import Cloud, eventually
+from support.permissions.deployer import create_deployer
+from support.permissions.page import PAGE, write_page
+from support.permissions.recordings import Recording, denied_without, unused_actions
+from support.permissions.unrecorded import listed_actions, reason_for
 from typer.testing import CliRunner
 
 from local_aws.iam.policy import listed

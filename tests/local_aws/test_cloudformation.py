@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from support.local_cloud import Cloud
+from support.local_aws.cloud import Cloud
 
 from local_aws.server import LocalAws
 

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from support.local_cloud import BUCKET, OUT, WRITE, Cloud, out_uri, processing
+from support.local_aws.cloud import BUCKET, OUT, WRITE, Cloud, out_uri, processing
 
 
 def gate(threshold: float) -> dict[str, Any]:

@@ -17,7 +17,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-from support.local_sessions import root_sessions
+from support.local_aws.sessions import root_sessions
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from local_aws.base import archives

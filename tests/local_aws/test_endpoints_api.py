@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from support.local_cloud import Cloud, eventually
+from support.local_aws.cloud import Cloud, eventually
 
 SERVE = """
 import json, os

@@ -9,7 +9,7 @@ import zipfile
 from typing import Any
 
 import pytest
-from support.local_cloud import BUCKET, Cloud, eventually, processing
+from support.local_aws.cloud import BUCKET, Cloud, eventually, processing
 
 from local_aws.base.clients import Clients
 from local_aws.events.api import rules_of

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from moto.server import ThreadedMotoServer
-from support.local_cloud import eventually
-from support.local_functions import HANDLER, REGION, client, spec, zipped
-from support.local_sessions import root_sessions
+from support.local_aws.cloud import eventually
+from support.local_aws.functions import HANDLER, REGION, client, spec, zipped
+from support.local_aws.sessions import root_sessions
 
 from local_aws.functions.api import FunctionInvoker, install
 from local_aws.functions.runtime import FunctionNotFoundError, FunctionSpec, LambdaRuntime

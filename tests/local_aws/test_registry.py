@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from support.local_cloud import BUCKET, Cloud
+from support.local_aws.cloud import BUCKET, Cloud
 
 SPECIFICATION = {
     "Containers": [{"Image": "image", "ModelDataUrl": f"s3://{BUCKET}/model.tar.gz"}],

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from support.local_cloud import eventually
+from support.local_aws.cloud import eventually
 
 from local_aws.functions.worker import Request, Worker
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import boto3
 import pytest
-from support.local_cloud import Cloud
+from support.local_aws.cloud import Cloud
 
 ROLE = "arn:aws:iam::123456789012:role/endpoint"
 VARIANT = {"VariantName": "AllTraffic", "InstanceType": "ml.t2.medium", "InitialInstanceCount": 1}

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from predict_api.validation import MAX_COMPANIES
-from support.predict_api_fakes import Api, contract
+from support.api.fakes import Api, contract
 from support.repository import ROOT
 
 from scripts.companies.company_file import read_companies

@@ -1,8 +1,8 @@
 """Writes what tests compare with the code: the golden definition and two tables of the docs."""
 
 from support import company_files
-from support.api_errors import ERROR_TABLE, PAGE, table
-from support.definitions import GOLDEN, build
+from support.api.errors import ERROR_TABLE, PAGE, table
+from support.pipeline.definitions import GOLDEN, build
 
 if __name__ == "__main__":
     GOLDEN.write_text(build(), encoding="utf-8")

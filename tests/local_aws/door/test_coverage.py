@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from botocore.exceptions import ClientError
-from support.local_cloud import Cloud
+from support.local_aws.cloud import Cloud
 from support.repository import ROOT
 
 from local_aws.coverage import BEGIN, END, tables

@@ -10,7 +10,7 @@ import pytest
 from moto.logs.models import LogEvent
 from moto.moto_server.werkzeug_app import BackendRequest
 from moto.s3.models import FakeKey
-from support.local_cloud import BUCKET, Cloud, eventually
+from support.local_aws.cloud import BUCKET, Cloud, eventually
 
 from local_aws.base.clients import Clients
 from local_aws.base.logs import MOST_WAITING, LogShipper, LogStream

@@ -12,7 +12,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from support.local_cloud import Cloud
+from support.local_aws.cloud import Cloud
 
 from local_aws.base.validation import compiled, service_model
 from local_aws.server import LocalAws, PortInUseError

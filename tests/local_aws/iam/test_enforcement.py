@@ -9,8 +9,8 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from support.local_cloud import BUCKET, OUT, WRITE, Cloud, eventually
-from support.local_functions import zipped
+from support.local_aws.cloud import BUCKET, OUT, WRITE, Cloud, eventually
+from support.local_aws.functions import zipped
 
 from local_aws.iam.authorizer import Call
 from local_aws.server import LocalAws

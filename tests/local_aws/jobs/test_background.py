@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from support.local_sessions import root_sessions
+from support.local_aws.sessions import root_sessions
 
 from local_aws.jobs import background
 from local_aws.jobs.background import BackgroundJobs, Job, JobState

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from support.local_cloud import BUCKET, Cloud, eventually, processing_request, training_request
+from support.local_aws.cloud import BUCKET, Cloud, eventually, processing_request, training_request
 
 from local_aws.jobs.files import JobError, unpack, upload_archive
 

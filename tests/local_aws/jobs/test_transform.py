@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from support.local_cloud import BUCKET, ROLE, Cloud, eventually
+from support.local_aws.cloud import BUCKET, ROLE, Cloud, eventually
 
 # Doubles the numbers of each line and answers in the accepted type; invalid input is answered with 400.
 SERVE = """

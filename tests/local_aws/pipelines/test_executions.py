@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from support.local_cloud import (
+from support.local_aws.cloud import (
     BUCKET,
     OUT,
     ROLE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from support.local_cloud import BUCKET, OUT, WRITE, Cloud, eventually, processing
+from support.local_aws.cloud import BUCKET, OUT, WRITE, Cloud, eventually, processing
 
 from local_aws.pipelines.caching import duration
 from local_aws.pipelines.retries import delays, exception_type

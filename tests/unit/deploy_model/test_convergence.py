@@ -9,7 +9,7 @@ from deploy_model.registry import MAX_ATTEMPTS
 from hypothesis import given, target
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from support.deploy_model_fakes import Aws, error, settings
+from support.deploy_model.aws import Aws, error, settings
 
 ACTIONS = st.one_of(
     st.sampled_from(["register", "register_approved", "pause", "resume", "call", "call", "ends", "fails"]),

@@ -9,7 +9,7 @@ import sys
 import pytest
 from deploy_model import handler as module
 from deploy_model.settings import Settings
-from support.deploy_model_fakes import Aws, settings
+from support.deploy_model.aws import Aws, settings
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from botocore.exceptions import ClientError
-from support.deploy_model_fakes import Aws, error, settings
+from support.deploy_model.aws import Aws, error, settings
 
 SCALING = settings(instance_type="ml.m5.large", min_instances=1, max_instances=3)
 

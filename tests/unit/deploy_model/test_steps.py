@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 from deploy_model.publication import NoAnswerError
 from deploy_model.registry import MAX_ATTEMPTS
-from support.deploy_model_fakes import Aws, error, settings
+from support.deploy_model.aws import Aws, error, settings
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from pathlib import Path
 import botocore.session
 import pytest
 from botocore import xform_name
-from support.deployer_policy import (
+from support.permissions.policy import (
     POLICY,
     ROOT,
     actions_of,

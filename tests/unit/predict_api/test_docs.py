@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 from predict_api.openapi import ERRORS
-from support.api_errors import CASES, ERROR_TABLE, PAGE, Case, table
-from support.predict_api_fakes import Api
+from support.api.errors import CASES, ERROR_TABLE, PAGE, Case, table
+from support.api.fakes import Api
 
 EXAMPLE = re.compile(r"```http\n(\w+) ([^\s?]+)\??(\S*)\n\n(.*?)```\n\n```json\n(.*?)```", re.DOTALL)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from predict_api import schemas
 from predict_api.validation import MAX_EXPLAINED
-from support.predict_api_fakes import (
+from support.api.fakes import (
     EXPLAINED_SCORE,
     EXPLANATION,
     NAMES,

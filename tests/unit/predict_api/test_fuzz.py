@@ -10,8 +10,8 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.api.fakes import NAMES, NUMBERS, Api, Reply, contract
 from support.campaign import size
-from support.predict_api_fakes import NAMES, NUMBERS, Api, Reply, contract
 
 EXAMPLES = settings(max_examples=size(100), deadline=None)
 JSON = {"Content-Type": "application/json"}

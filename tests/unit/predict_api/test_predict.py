@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 from predict_api import schemas
 from predict_api.endpoint import ENDPOINT_CONFIG, RETRY_WITHIN, S3_CONFIG
-from support.predict_api_fakes import NAMES, NUMBERS, REQUEST_ID, Api, client_error, contract
+from support.api.fakes import NAMES, NUMBERS, REQUEST_ID, Api, client_error, contract
 
 HASH = contract()["contract"]
 ANSWER = {

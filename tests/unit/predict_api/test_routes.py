@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from predict_api import schemas
 from predict_api.openapi import ERRORS
-from support.predict_api_fakes import NAMES, NUMBERS, REQUEST_ID, Api, client_error, contract
+from support.api.fakes import NAMES, NUMBERS, REQUEST_ID, Api, client_error, contract
 
 JSON = {"Content-Type": "application/json"}
 

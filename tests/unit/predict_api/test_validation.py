@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from support.predict_api_fakes import NAMES, NUMBERS, Api
+from support.api.fakes import NAMES, NUMBERS, Api
 
 NAMED = dict(zip(NAMES, NUMBERS, strict=True))
 

@@ -46,7 +46,7 @@ def test_the_definition_is_built_without_the_excluded_packages() -> None:
     script = (
         "import sys\n"
         f"sys.modules.update(dict.fromkeys({modules}))\n"  # None makes an import fail
-        "from support.definitions import build\n"
+        "from support.pipeline.definitions import build\n"
         "print(len(build()))\n"
     )
     path = os.pathsep.join(str(ROOT / folder) for folder in (".", "lambda", "tests"))

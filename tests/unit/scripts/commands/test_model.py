@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from deploy_model.registry import FAILED_ATTEMPTS, MAX_ATTEMPTS
-from support.service_fakes import Client, connected, endpoint
+from support.deployment.fakes import Client, connected, endpoint
 from typer.testing import CliRunner
 
 from scripts.cli import app

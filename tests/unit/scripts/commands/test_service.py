@@ -6,7 +6,7 @@ import io
 
 import pytest
 from rich.console import Console
-from support.service_fakes import Client, connected
+from support.deployment.fakes import Client, connected
 from typer.testing import CliRunner
 
 from scripts.aws.stacks import Event

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 from deploy_model import registry, serving
-from support.service_fakes import PROJECT
+from support.deployment.fakes import PROJECT
 
 from scripts.deploy import endpoint
 

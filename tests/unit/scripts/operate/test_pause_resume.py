@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from support.deployment.fakes import Client, Clock, connected, endpoint
 from support.repository import ROOT
-from support.service_fakes import Client, Clock, connected, endpoint
 
 from scripts.aws.registry import ModelVersion
 from scripts.aws.session import Aws

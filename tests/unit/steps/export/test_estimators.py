@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
-from support.small_estimators import small_blend
+from support.models.blend import small_blend
 
 import inference
 from inference import ArtifactError

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import boto3
-from support.deployer_policy import POLICY
+from support.permissions.policy import POLICY
 
 from local_aws.server import LocalAws
 

@@ -10,8 +10,8 @@ from functools import cache
 from types import SimpleNamespace
 
 import pytest
-from support.faults import Faults
-from support.inventory import inventory
+from support.deployment.faults import Faults
+from support.deployment.inventory import inventory
 
 from local_aws.server import LocalAws
 from pipeline import bundles, definition

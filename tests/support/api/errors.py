@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ReadTimeoutError
-from support.predict_api_fakes import NUMBERS, REQUEST_ID, Api, Reply, client_error, contract
+from support.api.fakes import NUMBERS, REQUEST_ID, Api, Reply, client_error, contract
 from support.repository import ROOT
 
 from local_aws.cloudformation.template import Template

@@ -6,8 +6,8 @@ import os
 from typing import Any
 
 import pytest
-from support.inventory import inventory
-from support.local_cloud import Cloud
+from support.deployment.inventory import inventory
+from support.local_aws.cloud import Cloud
 
 from local_aws.server import LocalAws
 from scripts.aws.session import Aws, connect

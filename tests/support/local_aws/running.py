@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from support.local_cloud import Cloud
+from support.local_aws.cloud import Cloud
 
 from local_aws.server import LocalAws
 

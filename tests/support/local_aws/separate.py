@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.small_models import register
+from support.models.small import register
 
 from benchmarks.common.cloud import local_aws
 from benchmarks.common.processes import resident_mib

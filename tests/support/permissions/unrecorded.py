@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import cache
 
-from support.deployer_policy import handler_actions, resource_types
+from support.permissions.policy import handler_actions, resource_types
 
 from local_aws.iam.policy import matches
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from support.recorded_calls import Recording, Statement, unused_actions, used_actions
+from support.permissions.recordings import Recording, Statement, unused_actions, used_actions
+from support.permissions.unrecorded import reason_for
 from support.repository import ROOT
-from support.unrecorded_permissions import reason_for
 
 from local_aws.base.clients import ACCOUNT
 from local_aws.iam.policy import listed

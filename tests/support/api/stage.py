@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.api_errors import CASES
+from support.api.errors import CASES
 from support.repository import ROOT
 
 from scripts.predict.client import ApiClient

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from support.small_models import register_folder
+from support.models.small import register_folder
 
 from local_aws.server import LocalAws
 from scripts.aws.session import connect, use_local_aws
