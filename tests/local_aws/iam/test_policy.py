@@ -6,14 +6,7 @@ from typing import Any
 
 import pytest
 
-from local_aws.iam.policy import (
-    Document,
-    Need,
-    Principal,
-    UnsupportedPolicyError,
-    decide,
-    message,
-)
+from local_aws.iam.policy import Document, Need, Principal, UnsupportedPolicyError, decide, message
 
 ROLE = Principal("role", "Job", "arn:aws:sts::123456789012:assumed-role/Job/sagemaker")
 EVENTS = Principal(

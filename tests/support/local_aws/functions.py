@@ -1,14 +1,15 @@
-"""A Lambda function for tests, as a zip and as a FunctionSpec."""
+"""Lambda functions for tests: as a zip, as a FunctionSpec, and created through boto3."""
 
 import hashlib
 import io
+import json
 import zipfile
 from dataclasses import replace
 from typing import Any
 
 import boto3
 
-from local_aws.functions.runtime import FunctionSpec
+from local_aws.functions.runtime import FunctionSpec, LambdaRuntime
 
 REGION = "eu-west-1"
 HANDLER = """
@@ -37,6 +38,18 @@ def handler(event, context):
             "name": context.function_name, "arn": context.invoked_function_arn,
             "remaining": context.get_remaining_time_in_millis(), "memory": context.memory_limit_in_mb,
             "foreign": os.environ.get("FOREIGN")}
+"""
+# Fails the given number of times and writes down each attempt.
+EVENTS = """
+import json, os, pathlib
+
+def handler(event, context):
+    with pathlib.Path(event["file"]).open("a") as file:
+        file.write(context.aws_request_id + "\\n")
+    attempts = len(pathlib.Path(event["file"]).read_text().splitlines())
+    if attempts <= event["failures"]:
+        raise ValueError(f"attempt {attempts}")
+    return {"attempts": attempts}
 """
 
 
@@ -74,3 +87,25 @@ def client(url: str, service: Any) -> Any:
         aws_access_key_id="testing",
         aws_secret_access_key="testing",
     )
+
+
+def call(runtime: LambdaRuntime, function: FunctionSpec, event: dict[str, Any]) -> Any:
+    answer = runtime.invoke(function, json.dumps(event).encode())
+    return json.loads(answer.payload)
+
+
+def create(url: str, name: str, text: str = HANDLER, **arguments: Any) -> str:
+    iam = client(url, "iam")
+    role = f"role-of-{name}"
+    arn = iam.create_role(RoleName=role, AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    answer = client(url, "lambda").create_function(
+        FunctionName=name,
+        Runtime="python3.13",
+        Role=arn,
+        Handler="package.handler.handler",
+        Code={"ZipFile": zipped({"package/__init__.py": "", "package/handler.py": text})},
+        Timeout=20,
+        Environment={"Variables": {"ANSWER": "42"}},
+        **arguments,
+    )
+    return str(answer["FunctionArn"])

@@ -9,7 +9,8 @@ from deploy_model.registry import MAX_ATTEMPTS
 from hypothesis import given, target
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from support.deploy_model.aws import Aws, error, settings
+from support.deploy_model.aws import Aws, settings
+from support.deploy_model.services import error
 
 ACTIONS = st.one_of(
     st.sampled_from(["register", "register_approved", "pause", "resume", "call", "call", "ends", "fails"]),

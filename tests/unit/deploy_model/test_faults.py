@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, ReadTimeoutError
 from deploy_model.publication import NoAnswerError
-from support.deploy_model.aws import Aws, error, settings
+from support.deploy_model.aws import Aws, settings
+from support.deploy_model.services import error
 
 REFUSALS = 4  # More failures than a version has attempts.
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 from botocore.exceptions import ClientError
-from support.deploy_model.aws import Aws, error, settings
+from support.deploy_model.aws import Aws, settings
+from support.deploy_model.services import error
 
 SCALING = settings(instance_type="ml.m5.large", min_instances=1, max_instances=3)
 

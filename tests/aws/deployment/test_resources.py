@@ -1,0 +1,208 @@
+"""The deployed resources, read from each service's API."""
+
+from __future__ import annotations
+
+import json
+
+from support.deployment.resources import functions_of
+from support.local_aws.cloud import Cloud
+
+from scripts.deploy.deployment import Deployment
+
+ALARMS_SHOWN = [
+    "endpoint-errors",
+    "endpoint-latency",
+    "predict-api-errors",
+    "deploy-model-errors",
+    "versions-given-up",
+    "dead-letters",
+    "failed-executions",
+]
+
+
+def test_the_first_deployment_creates_everything(deployed: Deployment) -> None:
+    assert (deployed.storage, deployed.service, deployed.pipeline) == ("created", "created", "created")
+    assert deployed.changed
+
+
+def test_the_bucket_is_private_encrypted_versioned_and_expires(deployed: Deployment, cloud: Cloud) -> None:
+    s3, bucket = cloud.s3, deployed.outputs.bucket_name
+    encryption = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"][0]
+    block = s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]
+    lifecycle = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+    policy = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])
+
+    assert bucket == "credit-risk-123456789012-eu-west-1"
+    assert encryption["ApplyServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+    assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
+    assert block == dict.fromkeys(
+        ["BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"], True
+    )
+    ownership = s3.get_bucket_ownership_controls(Bucket=bucket)["OwnershipControls"]["Rules"]
+    assert ownership == [{"ObjectOwnership": "BucketOwnerEnforced"}]
+    by_id = {rule["ID"]: rule for rule in lifecycle}
+    assert by_id["expire-runs"]["Filter"] == {"Prefix": "runs/"}
+    assert by_id["expire-runs"]["Expiration"]["Days"] == 60
+    assert by_id["expire-noncurrent-versions"]["NoncurrentVersionExpiration"]["NoncurrentDays"] == 30
+    assert by_id["abort-incomplete-uploads"]["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"] == 7
+    assert policy["Statement"][0]["Effect"] == "Deny"
+    assert policy["Statement"][0]["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_the_functions_hold_our_code_and_settings(deployed: Deployment, cloud: Cloud) -> None:
+    outputs = deployed.outputs
+    predict = functions_of(cloud).get_function_configuration(FunctionName="credit-risk-predict-api")
+    deployer = functions_of(cloud).get_function_configuration(FunctionName=outputs.deploy_function_name)
+
+    assert (predict["Runtime"], predict["Handler"]) == ("python3.13", "predict_api.handler.handler")
+    assert predict["Environment"]["Variables"] == {
+        "ENDPOINT_NAME": "credit-risk",
+        "BUCKET": outputs.bucket_name,
+        "API_KEY_REQUIRED": "true",
+        "CORS_ORIGINS": "*",
+        "POWERTOOLS_SERVICE_NAME": "credit-risk-predict-api",
+        "POWERTOOLS_METRICS_NAMESPACE": "credit-risk",
+    }
+    assert (deployer["Runtime"], deployer["Handler"]) == ("python3.13", "deploy_model.handler.handler")
+    variables = deployer["Environment"]["Variables"]
+    assert variables["ENDPOINT_ROLE_ARN"] == outputs.endpoint_role_arn
+    assert variables["PAUSED_PARAMETER"] == outputs.paused_parameter_name == "/credit-risk/paused"
+    assert (variables["ENDPOINT_MODE"], variables["INSTANCE_TYPE"]) == ("instance", "ml.t2.medium")
+    assert (variables["MIN_INSTANCES"], variables["MAX_INSTANCES"]) == ("1", "1")
+    for function, seconds in ((predict, 28), (deployer, 120)):
+        assert (function["Architectures"], function["Timeout"]) == (["arm64"], seconds)
+        # On local AWS, Powertools comes from the environment instead of a layer.
+        assert function.get("Layers", []) == []
+    assert "PredictRole" in predict["Role"]
+    assert "DeployRole" in deployer["Role"]
+
+
+def test_failed_calls_of_deploy_model_end_in_the_dead_letter_queue(
+    deployed: Deployment, cloud: Cloud
+) -> None:
+    config = functions_of(cloud).get_function_event_invoke_config(
+        FunctionName=deployed.outputs.deploy_function_name
+    )
+    url = deployed.outputs.dead_letter_queue_url
+    queue = cloud.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+
+    assert config["DestinationConfig"]["OnFailure"]["Destination"] == queue["QueueArn"]
+    assert config["MaximumRetryAttempts"] == 2
+    assert queue["SqsManagedSseEnabled"] == "true"
+    assert queue["MessageRetentionPeriod"] == str(14 * 24 * 3600)
+    # Only our rules may send messages, and nobody over plain HTTP.
+    rules, plain = json.loads(queue["Policy"])["Statement"]
+    assert rules["Principal"] == {"Service": "events.amazonaws.com"}
+    assert [arn.rpartition("/")[2] for arn in rules["Condition"]["ArnEquals"]["aws:SourceArn"]] == [
+        "credit-risk-model-package",
+        "credit-risk-endpoint",
+        "credit-risk-reconcile",
+    ]
+    assert (plain["Effect"], plain["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+
+
+def test_rules_call_deploy_model_with_a_dead_letter_queue(deployed: Deployment, cloud: Cloud) -> None:
+    rules = {rule["Name"]: rule for rule in cloud.events.list_rules(NamePrefix="credit-risk-")["Rules"]}
+
+    pattern = json.loads(rules["credit-risk-model-package"]["EventPattern"])
+    assert pattern["detail"] == {
+        "ModelPackageGroupName": ["credit-risk"],
+        "ModelApprovalStatus": ["Approved", "Rejected"],
+    }
+    assert json.loads(rules["credit-risk-endpoint"]["EventPattern"])["detail"] == {
+        "EndpointName": ["credit-risk"]
+    }
+    assert rules["credit-risk-reconcile"]["ScheduleExpression"] == "rate(15 minutes)"
+    assert len(rules) == 3
+    policy = json.loads(
+        functions_of(cloud).get_policy(FunctionName=deployed.outputs.deploy_function_name)["Policy"]
+    )
+    allowed = {s["Condition"]["ArnLike"]["AWS:SourceArn"] for s in policy["Statement"]}
+    for name, rule in rules.items():
+        (target,) = cloud.events.list_targets_by_rule(Rule=name)["Targets"]
+        assert target["Arn"].endswith(":function:credit-risk-deploy-model")
+        assert target["DeadLetterConfig"]["Arn"].endswith(":credit-risk-dead-letters")
+        assert target["RetryPolicy"]["MaximumRetryAttempts"] == 10
+        assert rule["State"] == "ENABLED"
+        assert rule["Arn"] in allowed
+
+
+def test_logs_are_kept_for_30_days(deployed: Deployment, cloud: Cloud) -> None:
+    groups = cloud.logs.describe_log_groups()["logGroups"]
+
+    assert {group["logGroupName"]: group.get("retentionInDays") for group in groups} == {
+        "/aws/apigateway/credit-risk": 30,
+        "/aws/lambda/credit-risk-deploy-model": 30,
+        "/aws/lambda/credit-risk-predict-api": 30,
+        "/aws/sagemaker/Endpoints/credit-risk": 30,
+    }
+
+
+def test_alarms_notify_the_topic_and_the_topic_sends_mail(deployed: Deployment, cloud: Cloud) -> None:
+    topic = deployed.outputs.alarm_topic_arn
+    alarms = {alarm["AlarmName"]: alarm for alarm in cloud.cloudwatch.describe_alarms()["MetricAlarms"]}
+    (subscription,) = cloud.sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+
+    assert {name: alarm.get("MetricName") for name, alarm in alarms.items()} == {
+        "credit-risk-dead-letters": "ApproximateNumberOfMessagesVisible",
+        "credit-risk-deploy-model-errors": "Errors",
+        "credit-risk-endpoint-errors": "Invocation5XXErrors",
+        "credit-risk-endpoint-latency": None,
+        "credit-risk-failed-executions": "ExecutionFailed",
+        "credit-risk-predict-api-errors": "Errors",
+        "credit-risk-versions-given-up": "VersionsGivenUp",
+    }
+    assert all(alarm["AlarmActions"] == [topic] for alarm in alarms.values())
+    # Missing data raises no alarm, but a version that was given up does until deploy_model reports again.
+    given_up = alarms.pop("credit-risk-versions-given-up")
+    assert given_up["TreatMissingData"] == "ignore"
+    assert given_up["Namespace"] == "credit-risk"
+    assert given_up["Dimensions"] == [{"Name": "service", "Value": "credit-risk-deploy-model"}]
+    assert all(alarm["TreatMissingData"] == "notBreaching" for alarm in alarms.values())
+    assert {
+        name: (alarm["Namespace"], alarm["Statistic"], alarm["Threshold"], alarm["Dimensions"][0]["Value"])
+        for name, alarm in alarms.items()
+        if "MetricName" in alarm
+    } == {
+        "credit-risk-dead-letters": ("AWS/SQS", "Maximum", 1, "credit-risk-dead-letters"),
+        "credit-risk-deploy-model-errors": ("AWS/Lambda", "Sum", 1, "credit-risk-deploy-model"),
+        "credit-risk-endpoint-errors": ("AWS/SageMaker", "Sum", 1, "credit-risk"),
+        "credit-risk-failed-executions": ("AWS/Sagemaker/ModelBuildingPipeline", "Sum", 1, "credit-risk"),
+        "credit-risk-predict-api-errors": ("AWS/Lambda", "Sum", 1, "credit-risk-predict-api"),
+    }
+    latency = alarms["credit-risk-endpoint-latency"]
+    assert (latency["Threshold"], latency["EvaluationPeriods"]) == (1000, 3)
+    (measured,) = (metric["MetricStat"] for metric in latency["Metrics"] if "MetricStat" in metric)
+    assert (measured["Metric"]["MetricName"], measured["Stat"]) == ("ModelLatency", "p95")
+    assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "alarms@example.org")
+    policy = json.loads(cloud.sns.get_topic_attributes(TopicArn=topic)["Attributes"]["Policy"])
+    by_sid = {statement["Sid"]: statement for statement in policy["Statement"]}
+    assert by_sid["Alarms"]["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert by_sid["DenyPlainHttp"]["Effect"] == "Deny"
+    body = json.loads(cloud.cloudwatch.get_dashboard(DashboardName="credit-risk")["DashboardBody"])
+    assert body["widgets"][0]["properties"]["alarms"] == [
+        f"arn:aws:cloudwatch:eu-west-1:123456789012:alarm:credit-risk-{name}" for name in ALARMS_SHOWN
+    ]
+
+
+def test_roles_have_the_permissions_of_the_template(deployed: Deployment, cloud: Cloud) -> None:
+    role = deployed.outputs.job_role_arn.rpartition("/")[2]
+    document = cloud.iam.get_role_policy(RoleName=role, PolicyName="job")["PolicyDocument"]
+    written = next(s for s in document["Statement"] if s["Sid"] == "Write")
+
+    bucket = f"arn:aws:s3:::{deployed.outputs.bucket_name}"
+    assert written["Resource"] == [f"{bucket}/models/*", f"{bucket}/runs/*"]
+    trust = cloud.iam.get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"]["Statement"][0]
+    assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": "123456789012"}}
+
+
+def test_the_pipeline_the_group_and_the_champion_marker_exist(deployed: Deployment, cloud: Cloud) -> None:
+    pipeline = cloud.sagemaker.describe_pipeline(PipelineName=deployed.outputs.pipeline_name)
+    bucket = deployed.outputs.bucket_name
+    champion = cloud.s3.list_objects_v2(Bucket=bucket, Prefix="champion/")["Contents"]
+
+    assert pipeline["RoleArn"] == deployed.outputs.pipeline_role_arn
+    assert [item["Key"] for item in champion] == ["champion/none.txt"]
+    group = cloud.sagemaker.describe_model_package_group(ModelPackageGroupName="credit-risk")
+    assert group["ModelPackageGroupName"] == "credit-risk"
+    assert cloud.ssm.get_parameter(Name="/credit-risk/paused")["Parameter"]["Value"] == "false"
