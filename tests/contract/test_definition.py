@@ -1,8 +1,4 @@
-"""The pipeline definition: its contents, its reproducibility, and its validity for SageMaker's API.
-
-``golden_definition.json`` is the reviewed definition. After a change, ``make golden`` writes it again. The
-account in its image URIs, 141502667606, is AWS's account for the scikit-learn image in eu-west-1.
-"""
+"""The built pipeline definition: parameters, steps and the gate; two builds are byte-identical."""
 
 import json
 import logging
@@ -10,43 +6,27 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import boto3
-import botocore.session
 import pytest
-from botocore.validate import ParamValidator
-from support.pipeline.definitions import CODE, COMMIT, GOLDEN, JOB_ROLE, PROJECT, build
+from support.pipeline.definitions import (
+    CODE,
+    COMMIT,
+    GOLDEN,
+    JOB_ROLE,
+    JOB_STEPS,
+    PROJECT,
+    build,
+    resolve,
+    walk,
+)
 from support.repository import ROOT
 
-from local_aws.base.validation import violations
 from local_aws.sagemaker.model_card import problems
-from pipeline.bundles import STEP_MODULES
 from pipeline.definition import build_definition
 from pipeline.project import Project
-
-JOB_STEPS = list(STEP_MODULES)
-
-
-@pytest.fixture(scope="module")
-def definition() -> dict[str, Any]:
-    parsed: dict[str, Any] = json.loads(build())
-    return parsed
-
-
-@pytest.fixture(scope="module")
-def steps(definition: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    return {step["Name"]: step for step in _walk(definition["Steps"])}
-
-
-def _walk(steps: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    for step in steps:
-        yield step
-        if step["Type"] == "Condition":
-            yield from _walk(step["Arguments"]["IfSteps"])
-            yield from _walk(step["Arguments"]["ElseSteps"])
 
 
 class TestBuild:
@@ -141,7 +121,7 @@ class TestParameters:
 
 class TestSteps:
     def test_names_and_kinds(self, definition: dict[str, Any]) -> None:
-        assert [(step["Name"], step["Type"]) for step in _walk(definition["Steps"])] == [
+        assert [(step["Name"], step["Type"]) for step in walk(definition["Steps"])] == [
             ("SelectFeatures", "Processing"),
             ("Resample", "Processing"),
             ("TrainBaseline", "Training"),
@@ -274,7 +254,7 @@ class TestGate:
 
     def test_a_rejected_model_is_reported_with_threshold_and_report(self, steps: dict[str, Any]) -> None:
         message = steps["ModelRejected"]["Arguments"]["ErrorMessage"]
-        assert _resolve(message) == (
+        assert resolve(message) == (
             "The model did not pass the gate (MinRocAuc: 0.8). The report gives the reason: "
             "s3://bucket/Steps.Evaluate.evaluation/report.html"
         )
@@ -282,7 +262,7 @@ class TestGate:
         assert "Std:JsonGet" not in json.dumps(message)
 
     def test_the_judged_model_is_registered_with_its_metrics(self, steps: dict[str, Any]) -> None:
-        package = _resolve(steps["RegisterModel"]["Arguments"])
+        package = resolve(steps["RegisterModel"]["Arguments"])
         (container,) = package["InferenceSpecification"]["Containers"]
         report = "s3://bucket/Steps.Evaluate.evaluation/evaluation.json"
         assert package["ModelPackageGroupName"] == "bankruptcy"
@@ -329,85 +309,8 @@ class TestGate:
 
     def test_the_model_and_its_evaluation_outlive_the_execution(self, steps: dict[str, Any]) -> None:
         outputs = steps["Evaluate"]["Arguments"]["ProcessingOutputConfig"]["Outputs"]
-        places = {item["OutputName"]: _resolve(item["S3Output"]["S3Uri"]) for item in outputs}
+        places = {item["OutputName"]: resolve(item["S3Output"]["S3Uri"]) for item in outputs}
         assert places == {
             "evaluation": f"s3://{PROJECT.bucket}/models/PipelineExecutionId/evaluation",
             "model": f"s3://{PROJECT.bucket}/models/PipelineExecutionId",
         }
-
-
-OPERATIONS = {
-    "Processing": ("CreateProcessingJob", {"ProcessingJobName": "name"}),
-    "Training": ("CreateTrainingJob", {"TrainingJobName": "name"}),
-    "RegisterModel": ("CreateModelPackage", {}),
-}
-
-
-@pytest.mark.parametrize("name", [*JOB_STEPS, "RegisterModel"])
-def test_every_steps_request_is_valid_for_the_api(steps: dict[str, Any], name: str) -> None:
-    operation, given = OPERATIONS[steps[name]["Type"]]
-    model = botocore.session.get_session().get_service_model("sagemaker")
-    shape = model.operation_model(operation).input_shape
-    assert shape is not None
-    request = {**_resolve(steps[name]["Arguments"]), **given}
-    assert ParamValidator().validate(request, shape).generate_report() == ""
-    assert list(violations(shape, request)) == []
-
-
-def test_the_definition_is_within_the_apis_limits() -> None:
-    model = botocore.session.get_session().get_service_model("sagemaker")
-    assert list(violations(model.shape_for("PipelineDefinition"), build())) == []
-
-
-def test_the_validator_finds_wrong_values() -> None:
-    model = botocore.session.get_session().get_service_model("sagemaker")
-    shape = model.operation_model("CreateProcessingJob").input_shape
-    assert shape is not None
-    wrong = {
-        "ProcessingJobName": "not a name",
-        "RoleArn": "role",
-        "AppSpecification": {"ImageUri": "x" * 256, "ContainerArguments": []},
-        "ProcessingResources": {
-            "ClusterConfig": {"InstanceType": "ml.none", "InstanceCount": 0, "VolumeSizeInGB": 10}
-        },
-    }
-    assert {problem.split("'")[3] for problem in violations(shape, wrong)} == {
-        "processingJobName",
-        "roleArn",
-        "appSpecification.imageUri",
-        "appSpecification.containerArguments",
-        "processingResources.clusterConfig.instanceType",
-        "processingResources.clusterConfig.instanceCount",
-    }
-
-
-def _resolve(value: Any) -> Any:
-    """Replace variables as SageMaker does in an execution: by defaults, by URIs, or by the path itself."""
-    if isinstance(value, list):
-        return [_resolve(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    if "Std:Join" in value:
-        return value["Std:Join"]["On"].join(str(_resolve(item)) for item in value["Std:Join"]["Values"])
-    if "Std:JsonGet" in value:
-        return value["Std:JsonGet"]["Path"]
-    if "Get" in value:
-        return _resolve_get(value["Get"])
-    return {key: _resolve(item) for key, item in value.items()}
-
-
-def _resolve_get(path: str) -> Any:
-    kind, _, rest = path.partition(".")
-    if kind == "Parameters":
-        golden = json.loads(GOLDEN.read_text())["Parameters"]
-        return next(item for item in golden if item["Name"] == rest).get(
-            "DefaultValue", "s3://bucket/data.csv"
-        )
-    if kind == "Execution":
-        return rest
-    output = re.fullmatch(r"(\w+)\.ProcessingOutputConfig\.Outputs\['(\w+)'\]\.S3Output\.S3Uri", rest)
-    if output:
-        return f"s3://bucket/Steps.{output[1]}.{output[2]}"
-    artifact = re.fullmatch(r"(\w+)\.ModelArtifacts\.S3ModelArtifacts", rest)
-    assert artifact, path
-    return f"s3://bucket/{artifact[1]}/output/model.tar.gz"

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from moto.core.base_backend import BackendDict
 from support.local_aws.endpoints import Cloud
 
 
@@ -13,3 +14,4 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     cloud.host.close()
     cloud.server.shutdown()
     cloud.server.server_close()
+    BackendDict.reset()
