@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 import pytest
 from support.models.handlers import CSV, JSON, LINES, NAMED, ask, error
+from support.timing import cpu_time_below
 
 import inference
 from inference.request import decode
@@ -46,12 +46,11 @@ MILLIONS: list[tuple[str, str, str, tuple[Any, ...], str]] = [
 @pytest.mark.parametrize(
     ("body", "content_type", "loc", "message"), [case[1:] for case in MILLIONS], ids=[c[0] for c in MILLIONS]
 )
-def test_millions_of_values_or_lines_are_rejected_in_under_a_second(
+def test_millions_of_values_or_lines_are_rejected_before_they_are_parsed(
     model: inference.Model, body: str, content_type: str, loc: tuple[Any, ...], message: str
 ) -> None:
-    started = time.process_time()
-    status, _, details = error(model, body, content_type)
-    assert time.process_time() - started < 1.0
+    with cpu_time_below(5):
+        status, _, details = error(model, body, content_type)
     assert status == 422
     assert message in details[loc]
 

@@ -38,14 +38,14 @@ def test_code_that_is_not_a_zip_archive_is_refused(url: str, functions: Any, cod
 
 def test_code_of_very_many_files_is_refused_at_once(url: str, functions: Any) -> None:
     create(url, "many")
-    packed = io.BytesIO()
+    packed, started = io.BytesIO(), time.process_time()
     with zipfile.ZipFile(packed, "w") as archive:
         for number in range(100_000):
             archive.writestr(str(number), b"")
-    started = time.process_time()
+    packing, started = time.process_time() - started, time.process_time()
     with pytest.raises(ClientError, match="It has more than 20,000 entries"):
         functions.update_function_code(FunctionName="many", ZipFile=packed.getvalue())
-    assert time.process_time() - started < 1.0
+    assert time.process_time() - started < packing / 2
 
 
 @pytest.mark.parametrize("action", ["create_function", "update_function_code"])
