@@ -5,18 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from support.company_files import (
-    FEATURES,
-    KINDS,
-    PAGE,
-    TABLE,
-    Kind,
-    Outcome,
-    entry_points,
-    plain_table,
-    table,
-    write,
-)
+from support.company_files.entry_points import Outcome, entry_points, write
+from support.company_files.kinds import FEATURES, Kind, plain_table
+from support.company_files.page import KINDS, PAGE, TABLE, table
 
 HEADER, *COMPANIES = plain_table()
 NUMBERS = [tuple(float(row[HEADER.index(name)]) for name in FEATURES) for row in COMPANIES]

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from support.campaign import SEED, size
-from support.company_files import zipped
+from support.company_files.kinds import zipped
 
 from scripts.companies.csv_companies import CsvCompanies
 from scripts.data.data_file import DataError as FileError

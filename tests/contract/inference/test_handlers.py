@@ -20,24 +20,18 @@ HIGH = {
     "risk_level": "high",
     "confidence": pytest.approx(0.75),
 }
-
-
 MEDIUM = {
     "prediction": 1,
     "probability": {"not_bankrupt": 0.5, "bankrupt": 0.5},
     "risk_level": "medium",
     "confidence": 0.5,
 }
-
-
 LOW = {
     "prediction": 0,
     "probability": {"not_bankrupt": pytest.approx(0.9), "bankrupt": pytest.approx(0.1)},
     "risk_level": "low",
     "confidence": pytest.approx(0.9),
 }
-
-
 MODEL = {"version": "3", "contract": HASH}
 
 

@@ -25,8 +25,6 @@ def test_a_hundred_thousand_companies_are_answered_and_one_more_is_rejected(mode
 
 
 MILLION = 1_000_000
-
-
 # Body, content type, and the message for the location.
 MILLIONS: list[tuple[str, str, str, tuple[Any, ...], str]] = [
     ("commas", "," * 3 * MILLION, CSV, (0,), "Line 1 has 3000001 cells; at most 10000 are allowed."),

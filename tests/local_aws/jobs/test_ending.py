@@ -15,14 +15,18 @@ from support.local_aws.cloud import BUCKET, Cloud, eventually
 from support.local_aws.jobs import ended_processing, log_of, process_is_there, run_processing, wait_for_object
 
 
-def test_the_failure_of_a_killed_process_names_the_signal(cloud: Cloud) -> None:
-    # GIVEN a job that logs its process id and sleeps
-    script = (
-        "import os, boto3, time\n"
-        f"boto3.client('s3').put_object(Bucket='{BUCKET}', Key='pid', Body=str(os.getpid()))\n"
+def sleeping(pid: str, start: str = "") -> str:
+    """Return the script of a job that stores the process id `pid` in S3 and sleeps."""
+    return (
+        f"import boto3, os, signal, subprocess, sys, time\n{start}"
+        f"boto3.client('s3').put_object(Bucket='{BUCKET}', Key='pid', Body=str({pid}))\n"
         "time.sleep(60)"
     )
-    run_processing(cloud, script)
+
+
+def test_the_failure_of_a_killed_process_names_the_signal(cloud: Cloud) -> None:
+    # GIVEN a job that logs its process id and sleeps
+    run_processing(cloud, sleeping("os.getpid()"))
     pid = int(wait_for_object(cloud, "pid"))
     # WHEN the process is killed
     os.kill(pid, signal.SIGKILL)
@@ -36,14 +40,11 @@ def test_the_failure_of_a_killed_process_names_the_signal(cloud: Cloud) -> None:
 
 def test_stopping_ends_the_whole_process_group(cloud: Cloud) -> None:
     # GIVEN a job that has started a child process and ignores SIGTERM
-    script = (
-        "import os, boto3, signal, subprocess, sys, time\n"
+    start = (
         "signal.signal(signal.SIGTERM, signal.SIG_DFL)\n"
         "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
-        f"boto3.client('s3').put_object(Bucket='{BUCKET}', Key='pid', Body=str(child.pid))\n"
-        "time.sleep(60)"
     )
-    run_processing(cloud, script)
+    run_processing(cloud, sleeping("child.pid", start))
     pid = int(wait_for_object(cloud, "pid"))
     # WHEN it is stopped
     cloud.sagemaker.stop_processing_job(ProcessingJobName="job")
@@ -97,16 +98,13 @@ def test_jobs_end_when_the_server_is_killed() -> None:
 
 def test_a_stopped_job_can_clean_up(cloud: Cloud) -> None:
     # GIVEN a job that prints a line on SIGTERM
-    script = (
-        "import boto3, os, signal, sys, time\n"
+    start = (
         "def leave(*_):\n"
         "    print('goodbye', flush=True)\n"
         "    sys.exit(0)\n"
         "signal.signal(signal.SIGTERM, leave)\n"
-        f"boto3.client('s3').put_object(Bucket='{BUCKET}', Key='pid', Body=str(os.getpid()))\n"
-        "time.sleep(60)"
     )
-    run_processing(cloud, script)
+    run_processing(cloud, sleeping("os.getpid()", start))
     wait_for_object(cloud, "pid")
     # WHEN it is stopped
     cloud.sagemaker.stop_processing_job(ProcessingJobName="job")
@@ -116,12 +114,7 @@ def test_a_stopped_job_can_clean_up(cloud: Cloud) -> None:
 
 
 def test_a_job_whose_supervisor_is_killed_fails(cloud: Cloud) -> None:
-    script = (
-        "import boto3, os, time\n"
-        f"boto3.client('s3').put_object(Bucket='{BUCKET}', Key='pid', Body=str(os.getppid()))\n"
-        "time.sleep(60)"
-    )
-    run_processing(cloud, script)
+    run_processing(cloud, sleeping("os.getppid()"))
     os.kill(int(wait_for_object(cloud, "pid")), signal.SIGTERM)
     described = ended_processing(cloud)
     assert described["ProcessingJobStatus"] == "Failed"

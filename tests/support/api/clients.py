@@ -10,8 +10,6 @@ from scripts.predict.client import ApiError
 from scripts.predict.predictions import Predictions
 
 NAMES = ("assets", "debt")
-
-
 EXPLANATION = [
     {"feature": "debt", "value": 0.5, "median": 0.25, "effect": 0.754, "direction": "raises"},
     {"feature": "assets [net]", "value": 0.5, "median": 0.25, "effect": -0.25, "direction": "lowers"},

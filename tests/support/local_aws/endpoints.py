@@ -18,8 +18,6 @@ from local_aws.endpoints.host import EndpointHost, ModelSpec
 from local_aws.endpoints.runtime_api import invocations_app
 
 REGION = "eu-west-1"
-
-
 SERVE = """
 import json, os, time
 from werkzeug.wrappers import Response
@@ -49,11 +47,7 @@ def output_fn(prediction, accept):
         return Response("{}", headers={"X-Amzn-SageMaker-Custom-Attributes": "trace=1"}, mimetype=accept)
     return json.dumps({**prediction, "accept": accept}), accept
 """
-
-
 ROLE = "arn:aws:iam::123456789012:role/endpoint"
-
-
 ENVIRONMENT = {**SERVING, "MODEL_PACKAGE_VERSION": "7"}
 
 

@@ -16,11 +16,7 @@ from local_aws.functions.runtime import FunctionNotFoundError, Invocation
 from local_aws.gateway.gateway import Gateway
 
 REGION = "eu-west-1"
-
-
 ARN = f"arn:aws:lambda:{REGION}:123456789012:function:f"
-
-
 URI = f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{ARN}/invocations"
 
 

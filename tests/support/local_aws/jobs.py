@@ -8,8 +8,6 @@ from typing import Any
 from support.local_aws.cloud import BUCKET, Cloud, eventually, processing_request
 
 OUT = "/opt/ml/processing/output/out"
-
-
 ENDED = {"Completed", "Failed", "Stopped"}
 
 

@@ -11,8 +11,6 @@ from botocore.exceptions import ClientError
 from support.local_aws.cloud import Cloud
 
 QUEUE = {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": {"Ref": "Name"}}}
-
-
 PARAMETER = {
     "Type": "AWS::SSM::Parameter",
     "Properties": {"Name": "/p", "Type": "String", "Value": {"Fn::GetAtt": ["Queue", "Arn"]}},

@@ -14,8 +14,6 @@ import inference
 from steps.export.served import ServedModel
 
 NAMES = ["ROA(C) before interest and depreciation before interest", "Revenue Per Share (Yuan ¥)"]
-
-
 CONTRACT = {
     "contract": "94a7708515f3a077",
     "features": [{"name": name} for name in NAMES],
@@ -27,8 +25,6 @@ CONTRACT = {
     ],
     "estimator": "logistic",
 }
-
-
 SERVED = ServedModel(
     {"0.coefficients": np.array([[1.0], [-1.0]]), "0.intercept": np.zeros(1)},
     {

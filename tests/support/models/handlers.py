@@ -12,11 +12,7 @@ from inference.handlers import input_fn, output_fn, predict_fn
 from steps.export.served import ServedModel
 
 NAMES = ["Debt ratio %", "Cash flow per share", "ROA(A)"]
-
-
 HASH = inference.contract_hash(NAMES)
-
-
 CONTRACT = {
     "contract": HASH,
     "features": [{"name": name, "min": 0.0, "max": 1.0} for name in NAMES],
@@ -27,8 +23,6 @@ CONTRACT = {
         {"level": "high", "from": 0.75},
     ],
 }
-
-
 # The logit is ln 3 · (first number): 0 gives 1/2, 1 gives 3/4, -1 gives 1/4, -2 gives 1/10
 SERVED = ServedModel(
     {"0.coefficients": np.array([[np.log(3.0)], [0.0], [1e-9]]), "0.intercept": np.zeros(1)},
@@ -39,8 +33,6 @@ SERVED = ServedModel(
         ]
     },
 )
-
-
 JSON, CSV, LINES = "application/json", "text/csv", "application/jsonlines"
 
 

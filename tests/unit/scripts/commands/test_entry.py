@@ -69,46 +69,39 @@ def test_an_early_interruption_shows_no_traceback(tmp_path: Path, number: int, s
     assert list(tmp_path.glob("local-aws-*")) == []
 
 
-# Commands that lose the exception of an interruption, as Python and libraries do now and then, and go on.
+# Ways to lose the exception of an interruption, as Python and libraries do now and then.
 LOSING = {
     "destructor": """
 class Dropped:
     def __del__(self):
         signal.raise_signal(signal.SIGINT)
 
-def command():
+def lose():
     Dropped()
-    time.sleep(20)
-    open(result, "w").close()
 """,
     "weak reference": """
 class Dropped:
     pass
 
-def command():
+def lose():
     dropped = Dropped()
     reference = weakref.ref(dropped, lambda _: signal.raise_signal(signal.SIGTERM))
     del dropped
-    time.sleep(20)
-    open(result, "w").close()
 """,
     "handler": """
-def command():
-    try:
-        signal.raise_signal(signal.SIGINT)
-    except BaseException:
-        pass
-    time.sleep(20)
-    open(result, "w").close()
-""",
-    "last moment": """
-def command():
+def lose():
     try:
         signal.raise_signal(signal.SIGINT)
     except BaseException:
         pass
 """,
 }
+GOES_ON = """
+def command():
+    lose()
+    time.sleep(20)
+    open(result, "w").close()
+"""
 RUN = """
 import signal, sys, time, types, weakref
 result = sys.argv[1]
@@ -125,10 +118,13 @@ def run(tmp_path: Path, command: str) -> int:
     return subprocess.run([sys.executable, "-c", code, str(tmp_path / "result")], check=False).returncode
 
 
-@pytest.mark.parametrize("command", LOSING.values(), ids=LOSING)
-def test_an_interruption_that_gets_lost_still_ends_the_command(tmp_path: Path, command: str) -> None:
+@pytest.mark.parametrize("command", [GOES_ON, "command = lose"], ids=["goes on", "ends"])
+@pytest.mark.parametrize("lose", LOSING.values(), ids=LOSING)
+def test_an_interruption_that_gets_lost_still_ends_the_command(
+    tmp_path: Path, lose: str, command: str
+) -> None:
     started = time.monotonic()
-    assert run(tmp_path, command) == 130
+    assert run(tmp_path, lose + command) == 130
     assert time.monotonic() - started < 15
     assert not (tmp_path / "result").exists()
 
