@@ -36,7 +36,7 @@ class Guard:
         self._region = region
 
     def refusal(self, environ: dict[str, Any]) -> Response | None:
-        """Return the error response to a request that is rejected; None for the others."""
+        """Return the error response if the request is rejected, otherwise None."""
         problem = self._problem(environ)
         return None if problem is None else error_response(environ, *problem)
 

@@ -221,7 +221,7 @@ def predict_file(server: int, path: Path, lines: int) -> PredictedFile:
     before = cpu_by_process(server)
     started = time.perf_counter()
     process = subprocess.Popen(command, cwd=figures.ROOT)
-    # Sampled while it runs: the figures of wait4 include the process that the child was forked from.
+    # Sampled during the run, because wait4 also counts the process that the child was forked from.
     peak, client_seconds = 0, 0.0
     while process.poll() is None:
         peak, client_seconds = max(peak, peak_mib(process.pid)), cpu_seconds(process.pid)

@@ -1,8 +1,8 @@
 """Measures how well each recipe ranks companies: `make bench-quality`.
 
-Three protocols (`benchmarks.quality.protocols`) judge each part of the companies by a fit on the others:
-random rows, firms apart, blocks apart. Everything (columns, quantiles, resampling) is fitted on the other
-parts alone. The published protocol, with its leak, is measured for comparison.
+Three protocols (`benchmarks.quality.protocols`) score each part of the companies with a model fitted to the
+other parts: random rows, firms apart, blocks apart. Everything (columns, quantiles, resampling) is fitted on
+the other parts alone. The published protocol, with its leak, is measured for comparison.
 
 With `--write` the figures go to benchmarks/results/quality.json, docs/honest-figures.md and its plot.
 """

@@ -111,7 +111,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def measure(family: Family, X: np.ndarray, counts: Sequence[int]) -> MeasuredFamily:
-    """Measure a family in this process; leave its model.tar.gz beside its folder."""
+    """Measure a family in this process; write its model.tar.gz next to its folder."""
     (family.folder / "model.joblib").unlink()
     archive = family.folder.with_suffix(".tar.gz")
     pack_model(family.folder, archive)

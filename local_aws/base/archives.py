@@ -54,7 +54,7 @@ def unzipped_size(packed: bytes) -> int:
     ArchiveError
         If it is not a zip archive, or has too many entries.
     """
-    # Counted here, because the count that the archive states is not what `zipfile` reads.
+    # `zipfile` ignores the number of entries that the archive states, so they are counted here.
     if packed.count(_ZIP_ENTRY) > MAX_ZIP_ENTRIES:
         raise ArchiveError(f"It has more than {MAX_ZIP_ENTRIES:,} entries. Pack fewer files.")
     try:

@@ -102,7 +102,7 @@ def raw_path(environ: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class _Pattern:
-    """How requests of a REST operation look: the method, the path, and what the query and headers hold."""
+    """The method, path, query and headers by which requests of a REST operation are recognized."""
 
     name: str
     method: str

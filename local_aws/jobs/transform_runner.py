@@ -189,7 +189,7 @@ class _Fleet:
             ) from error
 
     def _make_plan(self) -> _Plan:
-        """Combine the request's settings with the container's, which fill in what the request leaves open."""
+        """Combine the request's settings with those of the container; the request's take precedence."""
         settings = self._job.settings
         answer = self._containers[0].request("GET", "/execution-parameters", b"", {})
         try:

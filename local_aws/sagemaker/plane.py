@@ -98,7 +98,7 @@ def page(items: Sequence[Any], request: Mapping[str, Any]) -> tuple[list[Any], s
 
 
 def aware(moment: datetime | float | str) -> datetime:
-    """Return a time from a request or from moto, which may lack its zone, as a time in UTC."""
+    """Return a time with a time zone; a time without one is in UTC."""
     if isinstance(moment, datetime):
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return datetime.fromtimestamp(float(moment), UTC)

@@ -7,9 +7,9 @@ from steps.dataset.columns import FIRM_ID, RATIOS, TARGET
 
 
 def default_ids(header: Sequence[str], features: Sequence[str] = ()) -> tuple[str, ...]:
-    """Return the columns to copy if the user names none: `firm_id`, else the file's first column.
+    """Return the columns to copy by default: `firm_id`, or else the file's first column.
 
-    The target does not count as the first column. Ratios, unnamed columns and columns with a name that the
+    A target in the first place is skipped. Ratios, unnamed columns and columns with a name that the
     result uses are not copied.
     """
     first = next((name for name in header if name != TARGET), "")

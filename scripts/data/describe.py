@@ -44,7 +44,7 @@ class _Column:
 
     @property
     def is_text(self) -> bool:
-        """Whether no cell of this unknown column is a number."""
+        """Whether this unknown column contains only text."""
         return not self.is_known and 0 < self.invalid == len(self.numbers) - self.empty
 
     @property

@@ -40,7 +40,7 @@ Rows = npt.NDArray[np.intp]
 
 FIRMS_PATH = Path(__file__).with_name("uci_firms.csv.gz")
 
-# The next row of a firm is searched for among so many rows below. The longest list has about 210.
+# How many rows below a row are searched for the firm's next row. The longest list has about 210 rows.
 REACH = 300
 ROUNDS = 4
 # Scores have a standard deviation of 1, and means of about +1.5 for one firm and -1.5 for two firms.
@@ -254,14 +254,16 @@ def evidence(table: pd.DataFrame) -> tuple[Rows, dict[str, str]]:
     bankrupt = target == 1
     return firms, {
         "links": f"{len(links.earlier):,}",
-        "links by every second column": " and ".join(f"{len(half):,}" for half in halves)
-        + f"; {len(halves[0] & halves[1]):,} by either half",
-        f"links if each {SHUFFLED} rows are shuffled": f"{by_chance:,}",
-        "firms": f"{len(sizes):,}, of which {int((sizes > 1).sum()):,} have several rows",
-        "rows by size of their firm": ", ".join(
+        "links from each half of the columns": " and ".join(f"{len(half):,}" for half in halves)
+        + f"; {len(halves[0] & halves[1]):,} are the same",
+        f"links after shuffling rows in groups of {SHUFFLED}": f"{by_chance:,}",
+        "firms": f"{len(sizes):,}",
+        "firms with several rows": f"{int((sizes > 1).sum()):,}",
+        "rows by the size of their firm": ", ".join(
             f"{size}: {size * int(count):,}" for size, count in enumerate(np.bincount(sizes)) if count
         ),
-        "rows of firms with several rows": f"{known.mean():.1%}; bankrupt ones {known[bankrupt].mean():.1%}",
+        "rows that belong to firms with several rows": f"{known.mean():.1%} of all rows, "
+        f"{known[bankrupt].mean():.1%} of the bankrupt companies",
         "links by target": ", ".join(
             f"{name} {int(np.sum((target[links.earlier] == a) & (target[links.later] == b))):,}"
             for name, a, b in (
@@ -271,7 +273,7 @@ def evidence(table: pd.DataFrame) -> tuple[Rows, dict[str, str]]:
                 ("bankrupt to bankrupt", 1, 1),
             )
         ),
-        "rows before which no firm continues": ", ".join(str(row) for row in starts),
+        "first rows of parts that share no firm with the rows above": ", ".join(str(row) for row in starts),
     }
 
 

@@ -76,7 +76,7 @@ def fetch(folder: Path, opener: Opener = urlopen) -> DataFile:
 def resolve(path: Path | None, opener: Opener = urlopen) -> DataFile:
     """Return the data to work with: the given file, else the UCI file, else the sample if UCI is unreachable.
 
-    The UCI file gets its inferred firms, wherever it comes from: it is stored with them in the cache.
+    The UCI file always gets the column of inferred firms; the cache stores it with that column.
 
     Raises
     ------

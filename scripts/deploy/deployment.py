@@ -40,7 +40,7 @@ _ROLE_ATTEMPTS = 15
 
 @dataclass(frozen=True)
 class Deployment:
-    """The outputs of a deployment, and what it did to each part."""
+    """The outputs of a deployment, and whether it created, updated or kept each part."""
 
     outputs: Outputs
     storage: Outcome

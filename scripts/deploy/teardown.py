@@ -49,7 +49,7 @@ def destroy(
         If something could not be removed.
     """
     work = _Work(aws, on_event, sleep)
-    # Stop everything that could recreate the resources that are removed next.
+    # First stop everything that could create the removed resources again.
     work.disable_deploy_model()
     work.stop_executions()
     work.delete_endpoint()

@@ -99,7 +99,7 @@ def check_api(
     pool: urllib3.PoolManager | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> list[Check]:
-    """Send the requests, and return the outcome of each in their order.
+    """Send the requests, and return their outcomes in the same order.
 
     Parameters
     ----------

@@ -97,7 +97,7 @@ def _last_execution(aws: Aws) -> LastExecution | None:
 
 def _alarms(aws: Aws) -> tuple[str, ...]:
     """Return the names of the project's alarms that are in ALARM."""
-    # From the stack, as a prefix could also match another project's alarms.
+    # The stack lists the names. A prefix could also match another project's alarms.
     names = Stack(aws, aws.project.service_stack).resources("AWS::CloudWatch::Alarm")
     answer = aws.client("cloudwatch").describe_alarms(AlarmNames=names, StateValue="ALARM")
     # Local AWS does not filter by state.

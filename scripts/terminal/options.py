@@ -83,7 +83,7 @@ class Settings:
         return re.sub(r"`bankruptcy (?!local )([^`]*)`", lambda match: f"`{self.command(match[1])}`", text)
 
     def update(self, project: str | None, region: str | None, *, local: bool) -> None:
-        """Set what was given; options after the command's name win."""
+        """Set the given options; those after the command's name take precedence."""
         self.given_project = project or self.given_project
         self.region = region or self.region
         self.local = local or self.local

@@ -36,7 +36,7 @@ class Clip(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
 
 def columns_and_ratios(names: Sequence[str]) -> Steps:
-    """Return the unfitted steps from the columns of the data file to the inputs of trees."""
+    """Return the unfitted steps that turn the columns of the data file into the inputs of trees."""
     return [("units", UnitRepair(names)), ("ratios", DerivedRatios(names))]
 
 

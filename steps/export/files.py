@@ -18,7 +18,7 @@ from inference.artifact import FORMAT
 from steps.export import build_backend, serve
 from steps.export.served import Arrays, ServedModel
 
-# pip downloads no build requirements for this, so it works without a network.
+# Without build requirements, pip can install this package without a network.
 PYPROJECT: Final = """\
 [build-system]
 requires = []

@@ -138,7 +138,7 @@ def log_losses(y: Labels, probability: Floats) -> Floats:
 
 
 def expected_calibration_error(y: Labels, probability: Floats, bins: int = 10) -> float:
-    """Return the mean gap between predicted and observed rate, over bins of equally many companies."""
+    """Return the mean gap between predicted and observed rates, over bins of equal size."""
     order = np.argsort(probability, kind="stable")
     return _CalibrationBins(probability[order], bins).error(y[order])
 

@@ -229,7 +229,7 @@ def test_a_damaged_byte_never_gives_a_company_the_numbers_of_another(tmp_path: P
 
 
 def assert_of_one_company(values: list[float], chosen: list[list[float]], case: int) -> None:
-    """Each number stands in its own column, and all that are intact are of one company."""
+    """Each number is in its own column, and all intact numbers of a row belong to one company."""
     places = {
         value: (row, column) for row, numbers in enumerate(chosen) for column, value in enumerate(numbers)
     }

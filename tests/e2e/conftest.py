@@ -12,8 +12,9 @@ from scripts.data.sample import generate
 
 __all__ = ["aws", "companies", "data_uri"]
 
-ROWS = 2400  # about 77 bankruptcies, of which 14 are on the test side
-# With so few, the baseline of many seeds ranks too badly for the gate.
+# About 77 companies are bankrupt, 14 of them on the test side. With so few, the baseline fails the gate for
+# many seeds; it passes for this one.
+ROWS = 2400
 SEED = 4
 
 

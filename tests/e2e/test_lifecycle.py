@@ -52,7 +52,7 @@ class Service:
         self.recording = recording
 
     def inventory(self) -> list[str]:
-        """List the resources of the account, which the deployer may not."""
+        """List the resources of the account as its root user; the deployer's policy does not allow that."""
         return inventory(lambda service: getattr(self._root, service))
 
     def run(self, *arguments: str) -> str:

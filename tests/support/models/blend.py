@@ -1,4 +1,4 @@
-"""A small blend in an importable module, for tests with several processes."""
+"""A small blend; in a module, because the processes of a test import it."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class Recording:
             return [(name, call) for (name, *_), call in self.calls.items()]
 
     def denied(self) -> list[str]:
-        """Return an error message, as of AWS, for each call that is not allowed."""
+        """Return AWS's error message for each call that is not allowed."""
         return sorted(
             f"{name}: {message(call.principal, call.need, call.decision)}"
             for name, call in self._all()

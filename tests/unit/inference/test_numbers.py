@@ -1,4 +1,4 @@
-"""The rule for numbers: what is accepted, and what is wrong with everything else."""
+"""The rule for numbers: the accepted ones, and the problem with each of the others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The locks: what they leave out is never imported, and development only adds to what runs."""
+"""The locks: excluded packages are never imported, and the development lock only adds packages."""
 
 from __future__ import annotations
 

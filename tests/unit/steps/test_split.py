@@ -64,7 +64,7 @@ def test_folds_are_stratified_and_depend_only_on_the_seed(companies: Companies) 
 
 
 def with_firms(frame: pd.DataFrame, rows: int) -> pd.DataFrame:
-    """Return the companies with a firm_id that so many rows, far from each other, share."""
+    """Return the companies with a column firm_id; each firm has `rows` rows, far from each other."""
     return frame.assign(**{FIRM_ID: [f"No. {row % (len(frame) // rows)}" for row in range(len(frame))]})
 
 

@@ -71,7 +71,7 @@ def test_status_can_wait_again(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def shown(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Let the demo do nothing; return what it shows."""
+    """Run the demo with its work replaced; return its output."""
     shown: list[str] = []
 
     class Server:

@@ -161,7 +161,7 @@ def test_the_noise_floor_is_the_error_of_perfect_probabilities() -> None:
 
 
 def test_the_noise_floor_of_a_large_file_needs_little_memory_and_few_repeats() -> None:
-    # GIVEN a million companies, of which two hundred outcomes would take 200 MB
+    # GIVEN a million companies; storing 200 simulated outcomes of each would take 200 MB
     p = np.random.default_rng(4).beta(0.3, 9, size=1_000_000)
     tracemalloc.start()
     floor = metrics.calibration_noise_floor(p, seed=1)
