@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
+# Local AWS imports no other package, so local_aws/base/folders.py has a copy of this without `parent`.
 def make_folder(prefix: str, parent: Path | None = None) -> Path:
     """Create a temporary folder; its name contains this process's id. Remove those of killed processes.
 

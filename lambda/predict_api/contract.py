@@ -23,6 +23,8 @@ TIME_TO_LIVE = 10.0  # seconds
 _PUBLIC = ("contract", "version", "features", "threshold", "risk_levels", "candidate", "estimator", "metrics")
 
 
+# `bankruptcy score` does not go through the API and imports no Lambda code, so scripts/score/units.py applies
+# the same rule; tests/contract/test_units.py compares the two.
 class Gap(NamedTuple):
     """The range between the two units of a feature, where the training data has no values.
 

@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 
+# A copy of what scripts/scratch.py does, because local AWS imports no other package of this repository.
 def make_folder(prefix: str) -> Path:
     """Create a temporary folder; its name contains this process's id. Remove those of killed processes."""
     for folder in Path(tempfile.gettempdir()).glob(f"{prefix}-*-*"):

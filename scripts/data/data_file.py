@@ -14,19 +14,13 @@ from scripts.companies.ids import default_ids
 from scripts.errors import ScriptError
 from steps.dataset.columns import FIRM_ID, RATIOS, TARGET
 from steps.dataset.file_format import EXTENSIONS
-from steps.dataset.known_files import UCI_WITH_FIRMS_SHA256
+from steps.dataset.known_files import SAMPLE_FILE_NAME, UCI_SHA256, UCI_WITH_FIRMS_SHA256
 from steps.tables.header import form_problem, header_problem, quoted
 from steps.tables.open import Plain, open_plain, read_utf8
 from steps.tables.records import BadRecord, Record
 from steps.tables.table import Table
 
 UCI_NAME = "UCI 572, Taiwanese Bankruptcy Prediction"
-# The UCI file's hash with the CRLF line ends of the archive, and with LF line ends.
-UCI_SHA256 = (
-    "67bf2e7c75490f7ad3f76bbce57d49cdc25967cdab607527b94f944863fa14d8",
-    "cbe49e73a9dfb375fca2bae51a39948c7d283469cb4cf65a12ce0d228afb8fa1",
-)
-SAMPLE_FILE_NAME = "sample-data.csv"
 
 
 class DataError(ScriptError):

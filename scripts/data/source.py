@@ -9,15 +9,9 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
-from scripts.data.data_file import (
-    SAMPLE_FILE_NAME,
-    UCI_SHA256,
-    DataError,
-    DataFile,
-    plain_file,
-    read_data_file,
-)
+from scripts.data.data_file import DataError, DataFile, plain_file, read_data_file
 from scripts.scratch import written_whole
+from steps.dataset.known_files import SAMPLE_FILE_NAME, UCI_SHA256
 
 UCI_URL = "https://archive.ics.uci.edu/static/public/572/taiwanese+bankruptcy+prediction.zip"
 UCI_FILE_NAME = "taiwanese-bankruptcy.csv"

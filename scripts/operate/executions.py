@@ -12,9 +12,9 @@ from botocore.exceptions import ClientError
 
 from scripts.aws.files import SCHEME, read_if_present, split_uri
 from scripts.aws.session import Aws
-from scripts.data.data_file import SAMPLE_FILE_NAME
 from scripts.data.upload import exists, newest_upload
 from scripts.errors import ScriptError
+from steps.dataset.known_files import SAMPLE_FILE_NAME
 
 if TYPE_CHECKING:
     from pipeline.service import Execution

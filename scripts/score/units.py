@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 from scripts.text import counted
 
 
+# The API applies the same rule in lambda/predict_api, which imports no other package of this repository;
+# tests/contract/test_units.py compares the two.
 class Gap(NamedTuple):
     """The range between the two units of a feature, where the training data has no values.
 

@@ -22,12 +22,11 @@ from local_aws.base.clients import client_environment
 from local_aws.cloudformation.template import Template
 from pipeline import definition, parameters, project
 from scripts.aws.session import local_environment
-from scripts.data import data_file
 from scripts.deploy import deployment, endpoint
 from scripts.model import contracts
 from scripts.predict import predictions
 from steps import evaluate, resample, select_features
-from steps.dataset import columns, known_files
+from steps.dataset import columns
 from steps.estimators import recipes
 from steps.export import serve, served
 from steps.judging import champion
@@ -55,8 +54,6 @@ COPIES: dict[str, list[Any]] = {
     "values of CompareWithChampion": [parameters.COMPARE_WITH_CHAMPION, list(champion.COMPARE_CHOICES)],
     "candidates": [parameters.CANDIDATES[1:], list(evaluate.CANDIDATES), list(select_features.METHODS)],
     "content types of the model": [definition._CONTENT_TYPES, list(request.MEDIA_TYPES)],
-    "hashes of the UCI file": [known_files.UCI_SHA256, data_file.UCI_SHA256],
-    "file name of the sample data": [known_files.SAMPLE_FILE_NAME, data_file.SAMPLE_FILE_NAME],
     "largest number": [numbers.LARGEST, api_numbers.LARGEST],
     "companies in one request": [validation.MAX_COMPANIES, predictions.CHUNK_ROWS, LIST["maxItems"]],
     "companies that can be explained at once": [
