@@ -13,7 +13,7 @@ CYCLONEDX := 7.5.0
 LICENCES := Apache;BSD;ISC;MIT;Mozilla Public License;MPL;LGPL;PSF;Python Software Foundation
 UNSTATED := sagemaker-train
 SYNC = VIRTUAL_ENV=$(VENV) $(UV) pip sync --quiet --require-hashes --compile-bytecode
-COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11.4 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
@@ -25,9 +25,10 @@ help:  ## show this list; `make TARGET PYTHON=python3.12` chooses the interprete
 	@awk -F ':.*## ' '/^## /{printf "\n%s\n", substr($$0, 4)} /^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' \
 		$(MAKEFILE_LIST)
 
-# Checked in syntax that every Python understands: the installer's own error would not name the cause.
+# Checked in syntax that every Python understands: the installer's own error would not name the cause. 3.11.4 is
+# the first 3.11 whose tarfile has the filters that unpack archives safely.
 define check-python
-@$(PYTHON) -c 'import sys; v = sys.version_info; (3, 11) <= v[:2] <= (3, 14) or sys.exit("Python 3.11, 3.12, 3.13 or 3.14 is needed; $(PYTHON) is %d.%d.%d. Try: make $(MAKECMDGOALS) PYTHON=python3.12" % v[:3])'
+@$(PYTHON) -c 'import sys; v = sys.version_info; (3, 11, 4) <= v[:3] < (3, 15) or sys.exit("Python 3.11.4 to 3.14 is needed; $(PYTHON) is %d.%d.%d. Try: make $(MAKECMDGOALS) PYTHON=python3.12" % v[:3])'
 endef
 
 $(UV):

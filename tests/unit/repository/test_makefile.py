@@ -30,7 +30,7 @@ def python_of(folder: Path, version: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("version", ["3.9.18", "3.15.0", "2.7.18"])
+@pytest.mark.parametrize("version", ["3.9.18", "3.11.2", "3.15.0", "2.7.18"])
 def test_an_unsupported_python_is_refused_before_an_environment_is_built(
     version: str, tmp_path: Path
 ) -> None:
@@ -40,7 +40,7 @@ def test_an_unsupported_python_is_refused_before_an_environment_is_built(
 
     assert result.returncode != 0
     assert result.stderr.splitlines()[0] == (
-        f"Python 3.11, 3.12, 3.13 or 3.14 is needed; {python} is {version}. Try: make demo PYTHON=python3.12"
+        f"Python 3.11.4 to 3.14 is needed; {python} is {version}. Try: make demo PYTHON=python3.12"
     )
     assert not (tmp_path / "venv").exists()
 
@@ -52,10 +52,10 @@ def test_an_unsupported_python_is_refused_when_an_environment_is_rebuilt(tmp_pat
 
     result = make("demo", f"PYTHON={python_of(tmp_path, '3.9.18')}", f"VENV={tmp_path / 'venv'}")
 
-    assert "Python 3.11, 3.12, 3.13 or 3.14 is needed" in result.stderr
+    assert "Python 3.11.4 to 3.14 is needed" in result.stderr
 
 
-@pytest.mark.parametrize("version", ["3.11.0", "3.14.1"])
+@pytest.mark.parametrize("version", ["3.11.4", "3.12.0", "3.14.1"])
 def test_a_supported_python_is_accepted(version: str, tmp_path: Path) -> None:
     result = make("demo", f"PYTHON={python_of(tmp_path, version)}", f"VENV={tmp_path / 'venv'}")
 
