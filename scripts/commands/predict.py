@@ -13,7 +13,7 @@ import typer
 
 from scripts.aws.session import Aws
 from scripts.errors import UsageError
-from scripts.terminal.console import console, plain, show, utf8_output
+from scripts.terminal.console import console, plain, show, show_ignored_columns, utf8_output
 from scripts.terminal.options import DataOption, IdOption, Settings, with_settings
 
 if TYPE_CHECKING:
@@ -172,8 +172,7 @@ def _file(source: Path, keep: list[str] | None) -> Companies:
     from scripts.companies.company_file import read_companies
 
     companies = read_companies(source, keep)
-    if companies.ignored_columns:
-        show(plain(f"Ignored columns: {companies.ignored_columns}."), stderr=True)
+    show_ignored_columns(companies.ignored_columns, stderr=True)
     return companies
 
 

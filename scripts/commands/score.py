@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scripts.terminal.console import console, plain, show, show_warning
+from scripts.terminal.console import console, show, show_ignored_columns, show_warning
 from scripts.terminal.options import IdOption, Settings, with_settings
 from scripts.text import counted
 
@@ -90,8 +90,7 @@ def _show_summary(summary: Summary, target: str) -> None:
     rate = f"{summary.scored / seconds:,.0f} a second"
     show(f"{counted(summary.scored, 'company')} in {seconds:.1f} s ({rate}): {levels}")
     show(f"Result: [bold]{target}[/]")
-    if summary.ignored_columns:
-        show(plain(f"Ignored columns: {summary.ignored_columns}."))
+    show_ignored_columns(summary.ignored_columns)
     for warning in summary.unit_warnings:
         show_warning(warning)
     if summary.warning:

@@ -82,6 +82,12 @@ def show_warning(text: str) -> None:
     show(f"[yellow]Warning:[/] {plain(text)}", stderr=True)
 
 
+def show_ignored_columns(names: str, *, stderr: bool = False) -> None:
+    """Show which columns of a company file are in no result, and how to copy one; `names` can be empty."""
+    if names:
+        show(plain(f"Ignored columns: {names}. To copy one to the result, name it with --id."), stderr=stderr)
+
+
 def ask(question: str) -> bool:
     """Ask a question; return whether the answer is yes.
 

@@ -56,10 +56,11 @@ def test_the_version_is_only_shown_once_scoring_begins(
     target = str(tmp_path / "out.csv")
     code, output = score_command(aws, monkeypatch, str(tmp_path / "nothere.csv"), target)
     assert (code, "can't be read" in output, "Scoring with" in output) == (1, True, False)
-    (tmp_path / "in.csv").write_text("id,a,b\nC1,0.5,1\nC2,0.5,x\n")
+    (tmp_path / "in.csv").write_text("id,a,b,ticker\nC1,0.5,1,T1\nC2,0.5,x,T2\n")
     code, output = score_command(aws, monkeypatch, str(tmp_path / "in.csv"), target)
     assert (code, "Scoring with version 1 of scoring." in output) == (0, True)
     assert re.search("1 company in .* 1 line could not be scored", output)
+    assert "Ignored columns: 'ticker'. To copy one to the result, name it with --id." in output
 
 
 def test_leftovers_are_a_warning_if_the_result_is_complete(

@@ -102,3 +102,18 @@ def test_drawings_show_the_stored_figures(results: Path, drawing: Path, draw: An
 def test_every_file_of_results_belongs_to_a_page() -> None:
     stored = set((ROOT / "benchmarks" / "results").iterdir())
     assert stored == {chapter.results for chapter in pages.CHAPTERS}
+
+
+def test_the_introductions_name_the_stored_figures_of_the_baseline() -> None:
+    results = load(ROOT / "benchmarks" / "results" / "quality.json")["results"]
+    baseline = {
+        each["protocol"]: each["figures"]["ROC-AUC"] for each in results if each["recipe"] == "baseline"
+    }
+    (leaking,) = (value for protocol, value in baseline.items() if protocol.startswith("published protocol"))
+    honest = baseline["random rows"]
+
+    readme, page = (
+        (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/honest-figures.md")
+    )
+    assert f"why {leaking:.2f} becomes {honest:.2f}]" in readme
+    assert f"reaches {honest:.2f}." in page

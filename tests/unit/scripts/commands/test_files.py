@@ -58,11 +58,12 @@ def test_predictions_do_not_overwrite_their_companies(
 class Api:
     """An API that predicts one probability, or fails."""
 
-    def __init__(self, error: ApiError | None) -> None:
+    def __init__(self, error: ApiError | None, feature: str = "assets") -> None:
         self._error = error
+        self._feature = feature
 
     def get(self, _: str) -> dict[str, Any]:
-        return {"contract": "c", "features": [{"name": "assets"}]}
+        return {"contract": "c", "features": [{"name": self._feature}]}
 
     def predict(self, body: Any, **_: Any) -> dict[str, Any]:
         if self._error:
@@ -104,6 +105,31 @@ def test_predictions_replace_an_earlier_file_only_when_all_are_made(
     found = [row["probability_bankrupt"] for row in rows]
     assert found == (probabilities or ["0.5"])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.csv", "out.csv"]
+
+
+@pytest.mark.parametrize(
+    ("header", "copied", "ignored"),
+    [
+        ("company,Tax rate (A),ticker", ["company"], "'ticker'"),
+        ("Bankrupt?,company,Tax rate (A)", ["company"], ""),
+        ("company,Tax rate (A),firm_id", ["firm_id"], "'company'"),
+        ("Tax rate (A),company,id", [], "'company', 'id'"),
+        (",company,Tax rate (A)", [], "'(unnamed)', 'company'"),
+    ],
+)
+def test_predict_names_the_columns_that_it_does_not_copy(
+    header: str, copied: list[str], ignored: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scripts.terminal.options.Settings.connect", lambda _: None)
+    monkeypatch.setattr("scripts.predict.client.client_of", lambda _: Api(None, "Tax rate (A)"))
+    source, output = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_text(f"{header}\n1{',1' * header.count(',')}\n")
+
+    result = CliRunner().invoke(app, ["predict", str(source), "-o", str(output)])
+
+    assert output.read_text().splitlines()[0].split(",")[1 : 1 + len(copied)] == copied
+    message = f"Ignored columns: {ignored}. To copy one to the result, name it with --id."
+    assert (message in " ".join(result.output.split())) is bool(ignored)
 
 
 def test_predictions_need_a_folder_that_exists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
