@@ -95,7 +95,7 @@ def _changes(preview: Preview) -> Markup | None:
             f"{which} changes, the largest difference of the probabilities first. Why: the company's numbers "
             "that the two versions judge most differently, with the difference of their effects in log-odds."
         ),
-        table(headings, [_row(change) for change in preview.changes]),
+        table(headings, [_row(change) for change in preview.changes], text=(*preview.ids, "Why")),
     )
 
 
@@ -118,4 +118,4 @@ def _errors(preview: Preview) -> Markup | None:
         return None
     rows = [Row(f"{number}", [problem]) for number, problem in preview.errors[:100]]
     title = f"{len(preview.errors):,} without an answer"
-    return section(title, table([preview.unit.capitalize(), "Problem"], rows))
+    return section(title, table([preview.unit.capitalize(), "Problem"], rows, text=("Problem",)))
