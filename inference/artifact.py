@@ -29,6 +29,8 @@ MAX_JSON_BYTES: Final = 4_000_000
 MAX_NPZ_BYTES: Final = 200_000_000
 MAX_ARRAYS: Final = 2_000
 MAX_STAGES: Final = 200
+# Processors and versions of numpy round differently; a wrong model differs far more.
+KNOWN_ANSWER_TOLERANCE: Final = 1e-9
 # The signature of each entry in a zip archive's directory.
 _ENTRY: Final = b"PK\x01\x02"
 # The stages' intermediate arrays have at most this many rows, which limits memory.
@@ -111,8 +113,8 @@ def load(folder: Path) -> Model:
     Raises
     ------
     ArtifactError
-        If a file is missing, damaged or too large, the files do not belong together, or the format is
-        unsupported.
+        If a file is missing, damaged or too large, the files do not belong together, the format is
+        unsupported, or the model does not give its known company the known probability.
     """
     description = _read_description(folder / "model.json")
     contract = Contract.from_facts(description["contract"])
@@ -123,7 +125,26 @@ def load(folder: Path) -> Model:
     calibration = stages.pop() if stages else None
     if not isinstance(calibration, Sigmoid):
         raise ArtifactError("The model's last stage is not a sigmoid, so its output is not a probability.")
-    return Model(contract, stages, calibration)
+    model = Model(contract, stages, calibration)
+    _check_known_answer(model)
+    return model
+
+
+def _check_known_answer(model: Model) -> None:
+    """Raise if the model answers differently from the one that was trained and evaluated.
+
+    In the container, a model that can't be loaded fails the health check, so it never gets a request.
+    """
+    known = model.contract.known_answer
+    if known is None:
+        return
+    found = float(model.predict_proba(np.array([known.features]))[0])
+    # Written so that NaN fails.
+    if not abs(found - known.probability) <= KNOWN_ANSWER_TOLERANCE:
+        raise ArtifactError(
+            f"The model gives its known company the probability {found}, but {known.probability} is stated. "
+            "Its arrays, its description or the code differ from those of its training; train it again."
+        )
 
 
 def _read(path: Path, limit: int) -> bytes:

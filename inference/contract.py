@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from math import isfinite
-from typing import Any
+from typing import Any, NamedTuple
 
 from inference.errors import ArtifactError
 
@@ -23,6 +23,13 @@ def contract_hash(names: Sequence[str]) -> str:
     """
     text = json.dumps(list(names), ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+class KnownAnswer(NamedTuple):
+    """A company, in the order of the model's columns, and the probability that its model must give it."""
+
+    features: tuple[float, ...]
+    probability: float
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,8 @@ class Contract:
         The risk levels, lowest first, and the lowest probability of each; the first starts at 0.
     medians
         Each feature's median over the training companies; empty if the contract has none.
+    known_answer
+        What a sound copy of the model answers; None if the contract has none.
     facts
         The whole document.
     """
@@ -51,6 +60,7 @@ class Contract:
     levels: tuple[str, ...]
     bounds: tuple[float, ...]
     medians: tuple[float, ...]
+    known_answer: KnownAnswer | None
     facts: Mapping[str, Any]
 
     @classmethod
@@ -61,7 +71,8 @@ class Contract:
         ----------
         facts
             At least `contract` (the hash), `features` (each with a `name`, and a `median` for explanations),
-            `threshold` and `risk_levels` (each with `level` and `from`).
+            `threshold` and `risk_levels` (each with `level` and `from`). `smoke_test`, if there is one, has
+            the known company's `features` and its `probability`.
 
         Raises
         ------
@@ -74,6 +85,7 @@ class Contract:
             levels = tuple(str(level["level"]) for level in facts["risk_levels"])
             bounds = tuple(float(level["from"]) for level in facts["risk_levels"])
             medians = tuple(float(feature["median"]) for feature in facts["features"] if "median" in feature)
+            known = _known_answer(facts["smoke_test"]) if "smoke_test" in facts else None
             stated, found = facts["contract"], contract_hash(names)
         except KeyError as error:
             raise ArtifactError(f"The contract lacks {error}. Export the model again.") from None
@@ -100,7 +112,9 @@ class Contract:
             )
         if len(medians) not in (0, len(names)) or not all(map(isfinite, medians)):
             raise ArtifactError("The contract must have a finite median for every feature, or for none.")
-        return cls(stated, names, threshold, levels, bounds, medians, dict(facts))
+        if known and (len(known.features) != len(names) or not all(map(isfinite, known.features))):
+            raise ArtifactError("The contract's known company must have a finite number for every feature.")
+        return cls(stated, names, threshold, levels, bounds, medians, known, dict(facts))
 
     @cached_property
     def known(self) -> frozenset[str]:
@@ -115,3 +129,7 @@ class Contract:
     def risk_level(self, probability: float) -> str:
         """Return the risk level of a probability of bankruptcy."""
         return self.levels[bisect_right(self.bounds, probability) - 1]
+
+
+def _known_answer(facts: Mapping[str, Any]) -> KnownAnswer:
+    return KnownAnswer(tuple(float(number) for number in facts["features"]), float(facts["probability"]))

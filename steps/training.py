@@ -23,7 +23,7 @@ from steps.export.served import export_pipeline
 from steps.features import feature_names, read_features
 from steps.frames import read_frame, target, values
 from steps.job import log, one_thread
-from steps.measures.calibration import fit_calibration
+from steps.measures.calibration import Calibration, fit_calibration
 from steps.measures.drift import profile
 from steps.measures.logits import pipeline_logit
 from steps.measures.metrics import average_precision, brier_score, expected_calibration_error, roc_auc
@@ -132,6 +132,7 @@ def train_candidate(
             [level["from"] for level in contract["risk_levels"][1:]],
         ),
     }
+    contract["smoke_test"] = _known_answer(data, pipeline, calibration)
     contract["training"] = _training_facts(data, probability)
     audit = {"pipeline": pipeline, "calibration": calibration, "features": data.names}
     write_model(model_dir, export_pipeline(pipeline, calibration), contract, audit)
@@ -200,6 +201,18 @@ def _robustness(data: TrainingSet, score: Score, bounds: Sequence[float]) -> dic
         "level_changes": level_changes(score, data.X, bounds, seed),
         "wrong_way": {data.names[index]: share for index, share in shares.items()},
     }
+
+
+def _known_answer(data: TrainingSet, pipeline: Pipeline, calibration: Calibration) -> dict[str, Any]:
+    """Return an invented company and its probability, by which a copy of the model can be recognized.
+
+    The company consists of the bankrupt companies' medians, column by column. No real company's numbers are
+    published, and a medium risk exposes a wrong model better than a probability near 0.
+    """
+    features = np.median(data.X[data.y == 1], axis=0)
+    with one_thread():
+        probability = calibration.apply(pipeline_logit(pipeline, features[None]))[0]
+    return {"features": features.tolist(), "probability": float(probability)}
 
 
 def _contract(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
 
 CONTRACT_KEY = "champion/contract.json"
+NEXT_KEY = "champion/next.json"
 MODEL_KEY = "champion/model.tar.gz"
 # Metadata of a package: the hash of the evaluated archive.
 ARCHIVE_SHA256 = "ArchiveSha256"
@@ -108,6 +109,15 @@ class Publication:
         etag: str = found["ETag"]
         return etag
 
+    def announce(self, package: Package, contract: dict[str, Any]) -> None:
+        """Write the contract of the package that the endpoint will serve.
+
+        From the first answer of the new model until it is published, predict_api needs it for requests by
+        name. An old file is harmless, because the endpoint rejects requests under a contract that it does not
+        serve.
+        """
+        self._put(NEXT_KEY, package, contract)
+
     def smoke_test(self, package: Package, contract: dict[str, Any]) -> None:
         """Send the contract's known company to the endpoint.
 
@@ -177,11 +187,14 @@ class Publication:
             CopySource={"Bucket": model.bucket, "Key": model.key},
             CopySourceIfMatch=self.check_archive(package),
         )
-        published = {**contract, "version": str(package.version), "model_package_arn": package.arn}
+        self._put(CONTRACT_KEY, package, contract)
+
+    def _put(self, key: str, package: Package, contract: dict[str, Any]) -> None:
+        document = {**contract, "version": str(package.version), "model_package_arn": package.arn}
         self._s3.put_object(
             Bucket=self._settings.bucket,
-            Key=CONTRACT_KEY,
-            Body=json.dumps(published, indent=1).encode(),
+            Key=key,
+            Body=json.dumps(document, indent=1).encode(),
             ContentType="application/json",
         )
 

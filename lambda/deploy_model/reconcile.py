@@ -196,10 +196,12 @@ class Reconciler:
 
     def _prepare(self, package: Package) -> str:
         # Without a valid contract the endpoint could not be verified, so do not deploy.
-        self._publication.contract_of(package)
+        contract = self._publication.contract_of(package)
         self._publication.check_archive(package)
         with self._recording(package, "ResourceLimitExceeded", "ValidationException"):
-            return self._serving.prepare(package)
+            config = self._serving.prepare(package)
+        self._publication.announce(package, contract)
+        return config
 
     @contextmanager
     def _recording(self, package: Package, *codes: str) -> Iterator[None]:

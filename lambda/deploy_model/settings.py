@@ -10,6 +10,9 @@ from typing import Any, Literal
 
 # The name of the only production variant of every endpoint configuration.
 VARIANT = "AllTraffic"
+# A container loads its model and answers its health check within seconds once the image is there. With the
+# longer default, a model that fails its known answer would hold the update for half an hour.
+STARTUP_SECONDS = 180
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,7 @@ class Settings:
             "InstanceType": self.instance_type,
             "InitialInstanceCount": self.min_instances,
             "InitialVariantWeight": 1.0,
+            "ContainerStartupHealthCheckTimeoutInSeconds": STARTUP_SECONDS,
         }
 
     def name_for(self, version: int) -> str:

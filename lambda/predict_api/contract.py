@@ -1,9 +1,9 @@
-"""Reads the champion's contract, which lists the features in order; deploy_model publishes it."""
+"""Reads the contracts that deploy_model writes: the champion's, and that of a model being deployed."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 KEY = "champion/contract.json"
+NEXT_KEY = "champion/next.json"
 TIME_TO_LIVE = 10.0  # seconds
 
 # The keys that GET /model returns; the others (ARN, smoke test) are internal.
@@ -44,9 +45,18 @@ class Gap(NamedTuple):
 
 @dataclass(frozen=True)
 class Contract:
-    """A published contract."""
+    """A contract.
+
+    Attributes
+    ----------
+    document
+        What deploy_model wrote.
+    is_next
+        Whether its model is only being deployed. Clients don't know this contract yet.
+    """
 
     document: Mapping[str, Any]
+    is_next: bool = False
 
     @cached_property
     def hash(self) -> str:
@@ -127,8 +137,7 @@ class ContractStore:
         """
         if self._cached is None or fresh or self._clock() - self._read_at >= TIME_TO_LIVE:
             try:
-                answer = self._s3.get_object(Bucket=self._bucket, Key=KEY)
-                self._cached = Contract(json.loads(answer["Body"].read()))
+                self._cached = Contract(self._read(KEY))
             except (ClientError, BotoCoreError) as error:
                 # Using an old copy is safe, because the endpoint rejects requests for another contract.
                 if self._cached is None:
@@ -136,6 +145,29 @@ class ContractStore:
                 self._logger.warning("contract_not_read", extra={"cause": _code(error)})
             self._read_at = self._clock()
         return self._cached
+
+    def in_order(self) -> Iterator[Contract]:
+        """Yield the contracts that the endpoint may serve, the likeliest first.
+
+        These are the stored copy, the champion's contract read again, and, while a model is being deployed,
+        that model's. An endpoint can serve the last one before it is verified and published.
+
+        Raises
+        ------
+        ApiError
+            503 if there is no contract.
+        """
+        yield self.get()
+        yield self.get(fresh=True)
+        try:
+            yield Contract(self._read(NEXT_KEY), is_next=True)
+        except (ClientError, BotoCoreError) as error:
+            self._logger.warning("next_contract_not_read", extra={"cause": _code(error)})
+
+    def _read(self, key: str) -> dict[str, Any]:
+        answer = self._s3.get_object(Bucket=self._bucket, Key=key)
+        document: dict[str, Any] = json.loads(answer["Body"].read())
+        return document
 
     def _unavailable(self, error: ClientError | BotoCoreError) -> ApiError:
         code = _code(error)

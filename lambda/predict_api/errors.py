@@ -100,6 +100,15 @@ def contract_mismatch(pinned: str, served: str) -> ApiError:
     )
 
 
+def being_replaced() -> ApiError:
+    """Return the error for a request whose features are not those of the model that replaces the champion."""
+    return ApiError(
+        409,
+        "contract_mismatch",
+        "A model with other features is being deployed. GET /model returns its contract in a minute.",
+    )
+
+
 def deploying() -> ApiError:
     """Return the error for a request while the endpoint and the published contract differ."""
     return ApiError(503, "deploying", "A new model is being deployed. Try again soon.", retry_after=5)

@@ -1,4 +1,4 @@
-"""Answers a request: validates it, calls the endpoint, and reads the contract again if it has changed."""
+"""Answers a request: validates it and calls the endpoint, under another contract if that has changed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from predict_api.contract import Contract, ContractStore
 from predict_api.endpoint import RETRY_WITHIN, Answer, CompaniesRefusedError, ContractRefusedError, Endpoint
-from predict_api.errors import ApiError, Problem, deploying, validation_failed
+from predict_api.errors import ApiError, Problem, being_replaced, deploying, validation_failed
 from predict_api.validation import Body, Companies, validate
 
 
@@ -71,23 +71,24 @@ class Predictor:
             If the request is invalid or the endpoint does not answer it.
         """
         deadline = self._clock() + RETRY_WITHIN
-        try:
-            return self._attempt(self._contracts.get(), body, request_id, explain=explain)
-        except ContractRefusedError as error:
-            if self._clock() > deadline:
-                raise deploying() from error
-        except ApiError as error:
-            if error.code != "contract_mismatch":
-                raise
+        problem = deploying()
         # The client or the endpoint may already use a newer contract than the stored copy.
-        try:
-            return self._attempt(self._contracts.get(fresh=True), body, request_id, explain=explain)
-        except ContractRefusedError as error:
-            raise deploying() from error
+        for contract in self._contracts.in_order():
+            try:
+                return self._attempt(contract, body, request_id, explain=explain)
+            except ContractRefusedError:
+                problem = deploying()
+            except ApiError as error:
+                if error.code != "contract_mismatch":
+                    raise
+                problem = error
+            if self._clock() > deadline:
+                break
+        raise problem
 
     def _attempt(self, contract: Contract, body: Body, request_id: str, *, explain: bool) -> Prediction:
         """Answer a request under one contract."""
-        companies = validate(body, contract, explain=explain)
+        companies = self._validate(body, contract, explain=explain)
         called = self._clock()
         answer = self._call(contract, companies, request_id)
         return Prediction(
@@ -98,6 +99,19 @@ class Predictor:
             contract=contract.hash,
             endpoint_ms=(self._clock() - called) * 1000,
         )
+
+    def _validate(self, body: Body, contract: Contract, *, explain: bool) -> Companies:
+        """Check a request. Under the next contract, which clients can't know yet, only names are safe."""
+        try:
+            companies = validate(body, contract, explain=explain)
+        except ApiError as error:
+            # It is valid under the champion's contract, or it would not have come here.
+            if contract.is_next and error.code == "validation_failed":
+                raise being_replaced() from error
+            raise
+        if contract.is_next and companies.by_position:
+            raise ContractRefusedError
+        return companies
 
     def _call(self, contract: Contract, companies: Companies, request_id: str) -> Answer:
         try:

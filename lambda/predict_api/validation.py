@@ -50,6 +50,8 @@ class Companies:
         The location of the companies in the body.
     single
         Whether the body is one company rather than a list.
+    by_position
+        Whether a company's numbers are identified by their position, rather than by name.
     explain
         Whether explanations are requested.
     warnings
@@ -60,6 +62,7 @@ class Companies:
     rows: str
     loc: Loc
     single: bool
+    by_position: bool
     explain: bool
     warnings: list[dict[str, Any]]
 
@@ -160,6 +163,7 @@ def validate(body: Body, contract: Contract, *, explain: bool) -> Companies:
         rows=_as_json(rows, body),
         loc=loc,
         single=single,
+        by_position=check.by_position,
         explain=explain,
         warnings=check.warnings,
     )
@@ -188,6 +192,7 @@ class _Check:
         self._nearest: dict[str, str] = {}
         self.problems: list[Problem] = []
         self.count = 0
+        self.by_position = False
         self.warnings: list[dict[str, Any]] = []
 
     def request(self, document: Any) -> tuple[list[list[float]], Loc, bool]:
@@ -266,6 +271,7 @@ class _Check:
         return []
 
     def _by_position(self, values: list[Any], loc: Loc) -> list[float]:
+        self.by_position = True
         wanted = len(self._names)
         if len(values) != wanted:
             self._add(loc, f"has {len(values):,} numbers; it must have {wanted}, one for each feature")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from scripts.terminal.console import ask, console, plain, show
-from scripts.terminal.options import Settings, with_settings
+from scripts.terminal.options import IdOption, Settings, with_settings
 
 if TYPE_CHECKING:
     from scripts.model.contracts import ContractChange
@@ -21,7 +22,7 @@ NoteOption = Annotated[str, typer.Option("--note", help="Reason for the decision
 @app.callback()
 @with_settings
 def model(_settings: Settings) -> None:
-    """List, show, approve and reject versions in the model registry."""
+    """List, show, preview, approve and reject versions in the model registry."""
 
 
 @app.command("list")
@@ -54,6 +55,41 @@ def show_(settings: Settings, version: VersionArgument = None) -> None:
 
     package = find_version(settings.connect(), version)
     console().print(facts_table(package_facts(package)))
+
+
+@app.command()
+@with_settings
+def preview(
+    settings: Settings,
+    version: VersionArgument = None,
+    on: Annotated[
+        Path, typer.Option("--on", metavar="FILE", help="Company file, as for `bankruptcy predict`.")
+    ] = ...,  # type: ignore[assignment]
+    keep: IdOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    page: Annotated[Path | None, typer.Option(help="HTML file to write.")] = None,
+) -> None:
+    """Compare a version with the champion on a company file, before approving it.
+
+    Both models run on this machine; nothing in their archives is executed.
+    """
+    from scripts.companies.company_file import read_companies
+    from scripts.preview.comparison import preview as compare
+    from scripts.preview.versions import load_both
+    from scripts.terminal.preview import show_preview
+
+    champion, candidate = load_both(settings.connect(), version)
+    result = compare(champion, candidate, lambda: read_companies(on, keep))
+    if page is not None:
+        from scripts.preview.page import render
+        from scripts.scratch import written_whole
+
+        with written_whole(page) as partial:
+            partial.write_text(render(result, on.name), encoding="utf-8")
+    if as_json:
+        console().print_json(data=result.as_dict())
+    else:
+        show_preview(result, page)
 
 
 @app.command()

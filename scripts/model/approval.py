@@ -5,7 +5,7 @@ from typing import Any
 from scripts.aws.registry import describe_version, list_versions, metadata_of
 from scripts.aws.session import Aws
 from scripts.aws.stacks import DeploymentError
-from scripts.deploy.endpoint import FAILED_ATTEMPTS, MAX_ATTEMPTS
+from scripts.deploy.endpoint import FAILED_ATTEMPTS, FAILED_REASON, MAX_ATTEMPTS
 from scripts.deploy.waiting import Waiting, watch_endpoint
 from scripts.errors import ScriptError
 from scripts.model.contracts import champion_version
@@ -62,12 +62,24 @@ def wait_until_served(aws: Aws, version: int, waiting: Waiting | None = None) ->
     Raises
     ------
     DeploymentError
-        If the endpoint failed, or after the timeout.
+        If the endpoint failed, the version was given up, or after the timeout.
     """
     name = aws.project.endpoint
     for endpoint in watch_endpoint(aws, waiting or Waiting(), f"version {version} to be in service"):
         if endpoint.status == "Failed":
             reason = endpoint.failure_reason or "its log is in the SageMaker console"
             raise DeploymentError(f"The endpoint {name} failed: {reason}.")
-        if endpoint.status == "InService" and champion_version(aws) == str(version):
-            return
+        if endpoint.status == "InService":
+            if champion_version(aws) == str(version):
+                return
+            _raise_if_given_up(aws, version)
+
+
+def _raise_if_given_up(aws: Aws, version: int) -> None:
+    notes = metadata_of(find_version(aws, version))
+    if int(notes.get(FAILED_ATTEMPTS, "0")) >= MAX_ATTEMPTS:
+        raise DeploymentError(
+            f"Version {version} was given up: {notes[FAILED_REASON].rstrip('.')}.",
+            f"Once the cause is mended, `bankruptcy model reject {version}` and then "
+            f"`bankruptcy model approve {version}` try it again.",
+        )

@@ -1,8 +1,13 @@
-"""Checks that the archive of a version is the evaluated one."""
+"""Checks that the archive of a version is the evaluated one, and loads the model in it."""
 
 import hashlib
+import shutil
+import tarfile
+import tempfile
+from pathlib import Path
 from typing import Any
 
+import inference
 from scripts.aws.files import open_stream
 from scripts.aws.registry import metadata_of
 from scripts.aws.session import Aws
@@ -30,14 +35,50 @@ def check_archive(aws: Aws, package: dict[str, Any]) -> None:
     FileError
         If the archive can't be read.
     """
+    with open_stream(aws, _uri(package)) as stream:
+        _check_hash(package, hashlib.file_digest(stream, "sha256").hexdigest())  # type: ignore[arg-type]
+
+
+def load_model(aws: Aws, package: dict[str, Any]) -> inference.Model:
+    """Download the model of a version and load it. Nothing in its archive is executed or unpickled.
+
+    Raises
+    ------
+    ArchiveError
+        If the archive is not the evaluated one, or holds no model that this code can read.
+    FileError
+        If the archive can't be read.
+    """
+    with tempfile.TemporaryDirectory(prefix="bankruptcy-model-") as folder:
+        path = Path(folder) / "model.tar.gz"
+        with open_stream(aws, _uri(package)) as stream, path.open("wb") as file:
+            shutil.copyfileobj(stream, file)
+        with path.open("rb") as file:
+            _check_hash(package, hashlib.file_digest(file, "sha256").hexdigest())
+        try:
+            with tarfile.open(path) as archive:
+                for name in ("model.json", "model.npz"):
+                    archive.extract(name, folder, filter="data")
+            return inference.load(Path(folder))
+        except (KeyError, tarfile.TarError, inference.ArtifactError) as error:
+            raise ArchiveError(
+                f"The model of version {package['ModelPackageVersion']} can't be loaded: {error}",
+                "Choose another version, or register a new one with `bankruptcy pipeline start`.",
+            ) from error
+
+
+def _uri(package: dict[str, Any]) -> str:
+    uri: str = package["InferenceSpecification"]["Containers"][0]["ModelDataUrl"]
+    return uri
+
+
+def _check_hash(package: dict[str, Any], sha256: str) -> None:
     version, registered = package["ModelPackageVersion"], metadata_of(package).get("ArchiveSha256")
     if registered is None:
         raise ArchiveError(
             f"Version {version} does not record the ArchiveSha256 of its archive.",
             "Choose another version with --version, or register a new one with `bankruptcy pipeline start`.",
         )
-    with open_stream(aws, package["InferenceSpecification"]["Containers"][0]["ModelDataUrl"]) as stream:
-        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
     if sha256 != registered:
         raise ArchiveError(
             f"The archive of version {version} was changed after it was evaluated: its SHA-256 is "

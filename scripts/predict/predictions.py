@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol
 
 from scripts.companies.company import Company
 from scripts.companies.company_file import Companies
-from scripts.predict.client import ApiClient, ApiError
+from scripts.predict.client import ApiError
 
 CHUNK_ROWS = 1000  # the API's limit per request
 EXPLAINED_ROWS = 100  # the API's limit with explanations
@@ -54,6 +54,18 @@ class Result:
     warnings: tuple[str, ...] = ()
 
 
+class Client(Protocol):
+    """What predicts: the REST API, or a model on this machine that answers as the API does."""
+
+    def get(self, path: str, /) -> dict[str, Any]:
+        """Return the answer to GET /model."""
+        ...
+
+    def predict(self, body: Any, *, explain: bool = False) -> dict[str, Any]:
+        """Return the answer to POST /predict, or raise an ApiError."""
+        ...
+
+
 @dataclass(frozen=True)
 class _Contract:
     hash: str
@@ -69,7 +81,7 @@ class Predictions:
     Parameters
     ----------
     client
-        The API.
+        The API, or a model.
     companies
         The companies to predict.
     explain
@@ -82,7 +94,7 @@ class Predictions:
 
     def __init__(
         self,
-        client: ApiClient,
+        client: Client,
         companies: Companies,
         *,
         explain: bool = False,

@@ -114,6 +114,7 @@ thead th { font-size: 0.8125rem; color: var(--muted); font-weight: 600; vertical
 tbody th { font-weight: 500; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 thead .number { white-space: normal; }
+.text { overflow-wrap: anywhere; }
 .best { font-weight: 700; }
 .drawn { width: 30%; min-width: 80px; padding-top: 11px; }
 .name { overflow-wrap: break-word; }
@@ -144,6 +145,8 @@ footer { color: var(--muted); font-size: 0.875rem; }
   .cards th, .cards td { border: 0; padding: 1px 0; width: auto; }
   .cards .name { font-weight: 600; max-width: none; }
   .cards td { display: flex; justify-content: space-between; gap: 12px; }
+  .cards td.text { display: block; }
+  .cards td.text[data-label]::before { margin-right: 12px; }
   .cards td[data-label]::before { content: attr(data-label); color: var(--muted); }
   .scroll th:first-child { position: sticky; left: 0; background: var(--card); max-width: 34vw; z-index: 1; }
   .scroll th, .scroll td { padding-right: 12px; font-size: 0.875rem; }

@@ -17,7 +17,11 @@ class Row:
 
 
 def table(
-    headings: Sequence[str], rows: Sequence[Row], caption: str | None = None, kind: str = "cards"
+    headings: Sequence[str],
+    rows: Sequence[Row],
+    caption: str | None = None,
+    kind: str = "cards",
+    text: Sequence[str] = (),
 ) -> Markup:
     """Return a table.
 
@@ -31,9 +35,15 @@ def table(
         The table's caption.
     kind
         The layout on narrow screens: "cards" or "scroll".
+    text
+        The headings of the columns that hold text instead of numbers.
     """
+
+    def kind_of(heading: str) -> str | None:
+        return ("text" if heading in text else "number") if heading else None
+
     head = [
-        element("th", heading, scope="col", class_="number" if index and heading else None)
+        element("th", heading, scope="col", class_=kind_of(heading) if index else None)
         for index, heading in enumerate(headings)
     ]
     body = [
@@ -41,7 +51,7 @@ def table(
             "tr",
             element("th", row.name, scope="row", class_="name"),
             [
-                element("td", cell, class_="number" if heading else "drawn", data_label=heading or None)
+                element("td", cell, class_=kind_of(heading) or "drawn", data_label=heading or None)
                 for heading, cell in zip(headings[1:], row.cells, strict=True)
             ],
         )

@@ -47,7 +47,8 @@ AT_ANY_TIME = {
     (504, "endpoint_timeout"),
 }
 WHEN_PINNED = {(409, "contract_mismatch")}
-WHEN_NOT_PINNED = {(422, "validation_failed")}
+# While a model with other features is deployed, names are rejected as a mismatch.
+WHEN_NOT_PINNED = {(409, "contract_mismatch"), (422, "validation_failed")}
 
 Models = Mapping[str, inference.Model]
 

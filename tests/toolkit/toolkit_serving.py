@@ -272,6 +272,26 @@ def test_a_model_that_cannot_be_loaded_is_not_healthy(model: Path, tmp_path: Pat
         broken.stop()
 
 
+def test_a_model_that_answers_differently_from_the_evaluated_one_is_not_healthy(
+    model: Path, tmp_path: Path
+) -> None:
+    # GIVEN a model that states another answer for its known company
+    shutil.copytree(model, tmp_path / "model")
+    path = tmp_path / "model" / "model.json"
+    description = json.loads(path.read_text())
+    description["contract"]["smoke_test"] = {"features": [1.0, 0.0, 0.0], "probability": 0.7}
+    path.write_text(json.dumps(description))
+    broken = Container(tmp_path)
+    try:
+        # WHEN it has started, THEN its health check fails, and the log names the reason
+        while broken.process.poll() is None and "Booting worker" not in broken.log.read_text():
+            time.sleep(0.1)
+        assert broken.ask("GET", "/ping")[0] == 500
+        assert "gives its known company the probability 0.75" in broken.log.read_text()
+    finally:
+        broken.stop()
+
+
 def test_a_running_request_finishes_after_sigterm(slow: Container) -> None:
     # GIVEN a running request for thousands of companies
     answers: list[tuple[int, str, str]] = []

@@ -162,7 +162,7 @@ CASES = [
     Case(
         409,
         "contract_mismatch",
-        "The contract in the request is no longer in service.",
+        "The contract in the request is no longer in service, or its feature names are about to be replaced.",
         "Read `GET /model` again, order the numbers by it, and send its `contract`.",
         body=json.dumps({"data": NUMBERS, "contract": "0123456789abcdef"}),
     ),

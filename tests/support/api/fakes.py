@@ -73,20 +73,23 @@ def client_error(code: str, **more: Any) -> ClientError:
 
 @dataclass
 class S3:
-    """A bucket with the champion's contract."""
+    """A bucket with the champion's contract, and that of a model being deployed."""
 
     document: dict[str, Any] | None
+    next_document: dict[str, Any] | None = None
     error: Exception | None = None
     reads: int = 0
 
     def get_object(self, Bucket: str, Key: str) -> dict[str, Any]:
-        assert (Bucket, Key) == ("bucket", "champion/contract.json")
+        documents = {"champion/contract.json": self.document, "champion/next.json": self.next_document}
+        assert Bucket == "bucket"
+        document = documents[Key]
         self.reads += 1
         if self.error is not None:
             raise self.error
-        if self.document is None:
+        if document is None:
             raise client_error("NoSuchKey")
-        return {"Body": io.BytesIO(json.dumps(self.document).encode())}
+        return {"Body": io.BytesIO(json.dumps(document).encode())}
 
 
 @dataclass

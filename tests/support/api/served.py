@@ -29,7 +29,7 @@ def served_api() -> Iterator[ApiClient]:
         use_local_aws(server.url, server.region)
         aws = connect("bankruptcy-api")
         deploy(aws, confirm=lambda _: True)
-        version, _ = register_folder(aws, Path(folder))
+        version = register_folder(aws, Path(folder))
         set_approval(aws, find_version(aws, int(version)), "Approved")
         wait_until_served(aws, int(version), Waiting(timeout=60))
         yield client_of(aws)

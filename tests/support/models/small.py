@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -27,12 +28,20 @@ def register(aws: Aws, folder: Path, names: Sequence[str], seed: int) -> tuple[s
     tuple of str and inference.Model
         Its version, and the model itself.
     """
+    write_small_model(folder, names, seed)
+    return register_folder(aws, folder), inference.load(folder / "model")
+
+
+def write_small_model(folder: Path, names: Sequence[str], seed: int) -> None:
+    """Write a linear model of features between 0 and 1 into the folder `model`."""
     generator = np.random.default_rng(seed)
     arrays = {
         "0.coefficients": generator.normal(size=(len(names), 1)),
         "0.intercept": generator.normal(size=1),
     }
     stages = [{"kind": "linear", "arrays": "0"}, {"kind": "sigmoid", "slope": 1.0, "intercept": 0.0}]
+    known = np.full(len(names), 0.5)
+    logit = float(known @ arrays["0.coefficients"][:, 0] + arrays["0.intercept"][0])
     facts: dict[str, Any] = {
         "contract": inference.contract_hash(names),
         "features": [{"name": name, "min": 0.0, "max": 1.0, "median": 0.5} for name in names],
@@ -40,19 +49,16 @@ def register(aws: Aws, folder: Path, names: Sequence[str], seed: int) -> tuple[s
         "risk_levels": [{"level": "low", "from": 0.0}, {"level": "high", "from": 0.7}],
         "candidate": "recommended",
         "estimator": "logistic",
+        "smoke_test": {"features": known.tolist(), "probability": 1 / (1 + math.exp(-logit))},
     }
     write_model(folder / "model", ServedModel(arrays, {"stages": stages}), facts, None)
-    return register_folder(aws, folder)
 
 
-def register_folder(aws: Aws, folder: Path) -> tuple[str, inference.Model]:
-    """Register the model in the folder `model` as pending approval; return the same as `register`."""
+def register_folder(aws: Aws, folder: Path) -> str:
+    """Register the model in the folder `model` as pending approval, and return its version."""
     pack_model(folder / "model", folder / "model.tar.gz")
-    model = inference.load(folder / "model")
-    facts = model.contract.facts
-    known = list(model.contract.medians)
-    smoke_test = {"features": known, "probability": float(model.predict_proba(np.array([known]))[0])}
-    contract = json.dumps({**facts, "metrics": {}, "smoke_test": smoke_test})
+    facts = json.loads((folder / "model" / "model.json").read_text(encoding="utf-8"))["contract"]
+    contract = json.dumps({**facts, "metrics": {}})
 
     s3, bucket = aws.client("s3"), aws.project.bucket
     prefix = f"models/{folder.name}"
@@ -77,4 +83,4 @@ def register_folder(aws: Aws, folder: Path) -> tuple[str, inference.Model]:
             "ContractUri": f"s3://{bucket}/{prefix}/contract.json",
         },
     )
-    return made["ModelPackageArn"].rpartition("/")[2], model
+    return made["ModelPackageArn"].rpartition("/")[2]

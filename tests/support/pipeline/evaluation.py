@@ -44,6 +44,7 @@ class Execution:
         unpack_model(self.root / name / "model.tar.gz", folder)
         audit = joblib.load(folder / "model.joblib")
         contract = json.loads((folder / "model.json").read_text())["contract"]
+        del contract["smoke_test"]  # The known answer is that of the model before the change.
         served = export_pipeline(audit["pipeline"], changes.get("calibration", audit["calibration"]))
         write_model(folder, served, contract | changes.get("contract", {}), changes.get("audit", audit))
         pack_model(folder, self.root / name / "model.tar.gz")

@@ -71,6 +71,7 @@ def test_the_created_resources(aws: Aws) -> None:
                 "InstanceType": "ml.t2.medium",
                 "InitialInstanceCount": 1,
                 "InitialVariantWeight": 1.0,
+                "ContainerStartupHealthCheckTimeoutInSeconds": 180,
             }
         ],
         "Tags": tags,

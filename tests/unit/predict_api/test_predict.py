@@ -225,6 +225,56 @@ def test_an_endpoint_with_a_newer_contract_means_retry_later(api: Api) -> None:
     assert len(api.runtime.requests) == 2
 
 
+# The endpoint serves a model that is not published yet.
+
+
+@pytest.fixture
+def replaced(api: Api) -> Api:
+    """The API while the endpoint already serves a model with the same features in another order."""
+    api.s3.next_document = api.runtime.serves = contract(NAMES[::-1], version="4")
+    return api
+
+
+@pytest.mark.parametrize("body", [{"features": NAMED}, {"instances": [NAMED]}, [{"features": NAMED}]])
+def test_named_numbers_are_answered_by_a_model_that_is_not_published_yet(replaced: Api, body: Any) -> None:
+    reply = replaced.predict(body)
+    assert reply.status == 200
+    assert reply.json["model"] == {"version": "4", "contract": contract(NAMES[::-1])["contract"]}
+    assert json.loads(replaced.runtime.requests[-1]["Body"])["instances"] == [NUMBERS[::-1]]
+    # AND until it is published, clients read the champion's contract
+    assert replaced.call("GET", "/model").json["version"] == "3"
+
+
+@pytest.mark.parametrize("body", [{"data": NUMBERS}, [NUMBERS], {"instances": [NAMED, NUMBERS]}])
+def test_numbers_by_position_never_go_to_a_model_that_is_not_published_yet(replaced: Api, body: Any) -> None:
+    reply = replaced.predict(body)
+    assert (reply.status, reply.code) == (503, "deploying")
+    sent = {json.loads(request["Body"])["contract"] for request in replaced.runtime.requests}
+    assert sent == {HASH}
+
+
+def test_a_request_for_the_champions_contract_is_never_answered_by_its_successor(replaced: Api) -> None:
+    reply = replaced.predict({"features": NAMED, "contract": HASH})
+    assert (reply.status, reply.code) == (409, "contract_mismatch")
+
+
+def test_names_that_a_model_being_deployed_does_not_have_are_a_mismatch(api: Api) -> None:
+    api.s3.next_document = api.runtime.serves = contract(OTHER, version="4")
+    reply = api.predict({"features": NAMED})
+    assert (reply.status, reply.code) == (409, "contract_mismatch")
+    assert "with other features is being deployed" in reply.json["error"]["message"]
+
+
+def test_an_old_next_contract_is_not_used(api: Api) -> None:
+    # GIVEN the contract of a model whose deployment failed, and an endpoint that serves the champion
+    api.s3.next_document = contract(NAMES[::-1], version="4")
+    assert api.predict({"features": NAMED}).json["model"]["version"] == "3"
+    # WHEN the endpoint serves neither
+    api.runtime.serves = contract(OTHER, version="5")
+    # THEN no answer is given
+    assert api.predict({"features": NAMED}).code == "deploying"
+
+
 def test_a_slow_first_attempt_is_not_repeated(api: Api) -> None:
     slow = client_error("ModelError", OriginalStatusCode=409)
     invoke = api.runtime.invoke_endpoint

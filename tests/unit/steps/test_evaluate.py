@@ -95,7 +95,8 @@ def test_the_contract_has_metrics_and_a_known_answer(execution: Execution, tmp_p
     unpack_model(execution.root / "model" / "model.tar.gz", tmp_path / "served")
     model = inference.load(tmp_path / "served")
     smoke_test = contract["smoke_test"]
-    assert model.predict_proba(np.array([smoke_test["features"]]))[0] == smoke_test["probability"]
+    found = model.predict_proba(np.array([smoke_test["features"]]))[0]
+    assert found == pytest.approx(smoke_test["probability"], abs=1e-9)
     assert 0.01 < smoke_test["probability"] < 0.99
     assert model.contract.names == tuple(feature["name"] for feature in contract["features"])
 

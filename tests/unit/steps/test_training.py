@@ -16,6 +16,7 @@ import inference
 from steps import train_baseline, train_recommended
 from steps.dataset.columns import TARGET
 from steps.dataset.units import MIXED_UNITS
+from steps.frames import read_frame
 from steps.job import JobError
 from steps.measures.calibration import Calibration
 from steps.measures.logits import pipeline_logit
@@ -62,6 +63,19 @@ def test_the_contract_states_the_two_units_of_the_columns_that_the_model_convert
     # The baseline takes the columns as they are.
     baseline = read_model(trained.folder("model-baseline"))["contract"]["features"]
     assert not any("two_units" in feature for feature in baseline)
+
+
+@pytest.mark.parametrize("candidate", ["baseline", "recommended"])
+def test_the_contract_has_a_known_answer_by_scikit_learn(trained: Any, candidate: str) -> None:
+    folder = trained.folder(f"model-{candidate}")
+    contract = read_model(folder)["contract"]
+    known, names = contract["smoke_test"], [feature["name"] for feature in contract["features"]]
+    train = read_frame(trained.folder("train"), "train.parquet", [*names, TARGET])
+    assert known["features"] == train.loc[train[TARGET] == 1, names].median().tolist()
+    audit = joblib.load(folder / "model.joblib")
+    logit = pipeline_logit(audit["pipeline"], np.array([known["features"]]))
+    assert known["probability"] == pytest.approx(audit["calibration"].apply(logit)[0], abs=1e-12)
+    assert 0.01 < known["probability"] < 0.999
 
 
 @pytest.mark.parametrize("candidate", ["baseline", "recommended"])

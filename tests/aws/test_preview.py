@@ -1,0 +1,174 @@
+"""`bankruptcy model preview`: a version and the champion on a company file, before approval."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.models.small import register, register_folder, write_small_model
+from typer.testing import CliRunner, Result
+
+import inference
+from local_aws.server import LocalAws
+from scripts.aws.session import Aws, connect, use_local_aws
+from scripts.cli import app
+from scripts.scratch import written_whole
+
+NAMES = ["assets", "debt", "cash"]
+OTHERS = ["cash", "margin", "assets"]
+COMPANIES = 300
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project whose champion is version 1, and which has a version 2 with other columns."""
+
+    aws: Aws
+    models: dict[int, inference.Model]
+    file: Path
+    rows: list[dict[str, float]]
+
+    def preview(self, *options: str) -> Result:
+        command = ["--local", "--project", "previews", "model", "preview", *options]
+        return CliRunner().invoke(app, command)
+
+    def levels(self, version: int) -> list[str]:
+        model = self.models[version]
+        X = np.array([[row[name] for name in model.contract.names] for row in self.rows])
+        return [model.contract.risk_level(p) for p in model.predict_proba(X)]
+
+
+@pytest.fixture
+def project(local_aws: LocalAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
+        monkeypatch.setenv(name, "set by the fixture")  # so that monkeypatch undoes use_local_aws
+    use_local_aws(local_aws.url, local_aws.region)
+    aws = connect("previews")
+    aws.client("s3").create_bucket(
+        Bucket=aws.project.bucket, CreateBucketConfiguration={"LocationConstraint": local_aws.region}
+    )
+    aws.client("sagemaker").create_model_package_group(ModelPackageGroupName=aws.project.model_package_group)
+    models = {}
+    for version, names in ((1, NAMES), (2, OTHERS)):
+        _, models[version] = register(aws, tmp_path / f"model-{version}", names, seed=version)
+    publish(aws, models[1], 1)
+    generator = np.random.default_rng(0)
+    names = sorted({*NAMES, *OTHERS})
+    rows = [dict(zip(names, row, strict=True)) for row in generator.normal(0.5, 2, (COMPANIES, 4)).tolist()]
+    file = tmp_path / "companies.csv"
+    with file.open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["name", *names])
+        writer.writerows([f"C{number}", *row.values()] for number, row in enumerate(rows))
+    return Project(aws, models, file, rows)
+
+
+def publish(aws: Aws, model: inference.Model, version: int) -> None:
+    """Make a version the champion."""
+    contract = json.dumps({"contract": model.contract.hash, "version": str(version)})
+    aws.client("s3").put_object(
+        Bucket=aws.project.bucket, Key="champion/contract.json", Body=contract.encode()
+    )
+
+
+def test_the_counts_are_those_of_both_models(project: Project) -> None:
+    document = json.loads(project.preview("2", "--on", str(project.file), "--json").stdout)
+    assert (document["champion"], document["version"], document["companies"]) == (1, 2, COMPANIES)
+    before, after = project.levels(1), project.levels(2)
+    moves = Counter(zip(before, after, strict=True))
+    assert {(m["champion"], m["version"]): m["companies"] for m in document["moves"]} == moves
+    assert document["changed"] == sum(a != b for a, b in zip(before, after, strict=True)) > 0
+    assert [(each["level"], each["champion"], each["version"]) for each in document["levels"]] == [
+        (level, before.count(level), after.count(level)) for level in ("low", "high")
+    ]
+
+
+def test_the_changes_are_sorted_and_explained(project: Project) -> None:
+    document = json.loads(project.preview("--on", str(project.file), "--json").stdout)
+    changes = document["changes"]
+    assert len(changes) == min(100, document["changed"])
+    sizes = [
+        abs(change["version"]["probability_bankrupt"] - change["champion"]["probability_bankrupt"])
+        for change in changes
+    ]
+    assert sizes == sorted(sizes, reverse=True)
+    # Each change names its company, and what the two models make of it.
+    change = changes[0]
+    number = change["line"] - 2
+    assert change["ids"] == {"name": f"C{number}"}
+    assert change["champion"]["risk_level"] == project.levels(1)[number]
+    # In a linear model, the effect of a feature is its coefficient times the distance to the median.
+    row = project.rows[number]
+    for reason in change["reasons"]:
+        name = reason["feature"]
+        assert reason["value"] == row[name]
+        effects = [coefficient(project.models[version], name) * (row[name] - 0.5) for version in (1, 2)]
+        assert reason["effect"] == pytest.approx(effects[1] - effects[0], abs=1e-5)
+    assert len(change["reasons"]) == 3
+
+
+def coefficient(model: inference.Model, name: str) -> float:
+    """Return the log-odds that a feature of a linear model adds for each unit; 0 without the feature."""
+    names = model.contract.names
+    if name not in names:
+        return 0.0
+    rows = np.full((2, len(names)), 0.5)
+    rows[1, names.index(name)] += 1
+    low, high = model.log_odds(rows)
+    return float(high - low)
+
+
+def test_the_terminal_and_the_page_show_the_same(project: Project, tmp_path: Path) -> None:
+    page = tmp_path / "preview.html"
+    shown = project.preview("2", "--on", str(project.file), "--page", str(page))
+    assert shown.exit_code == 0
+    changed = sum(a != b for a, b in zip(project.levels(1), project.levels(2), strict=True))
+    expected = f"{changed} companies of {COMPANIES} would have another risk level than with the champion"
+    assert expected in " ".join(shown.output.split())
+    text = page.read_text(encoding="utf-8")
+    assert expected in text
+    # The levels with their heading and total, and the changes with their heading.
+    assert text.count("<tr>") == 4 + 1 + min(changed, 100)
+    assert "<script" not in text
+
+
+def test_companies_that_one_of_the_models_rejects_are_listed(project: Project) -> None:
+    lines = project.file.read_text().splitlines()
+    lines[3] = lines[3].rpartition(",")[0] + ","
+    with written_whole(project.file) as partial:
+        partial.write_text("\n".join(lines) + "\n")
+    document = json.loads(project.preview("--on", str(project.file), "--json").stdout)
+    assert document["companies"] == COMPANIES - 1
+    assert document["errors"] == [{"line": 4, "error": "'margin' is empty"}]
+
+
+@pytest.mark.parametrize("version", ["1", "2"])
+def test_a_changed_archive_is_not_loaded(project: Project, version: str) -> None:
+    key = f"models/model-{version}/model.tar.gz"
+    project.aws.client("s3").put_object(Bucket=project.aws.project.bucket, Key=key, Body=b"another")
+    shown = project.preview("2", "--on", str(project.file))
+    assert shown.exit_code == 1
+    assert f"The archive of version {version} was changed" in " ".join(shown.output.split())
+
+
+def test_nothing_of_an_archive_is_executed(project: Project, tmp_path: Path) -> None:
+    folder = tmp_path / "trap"
+    write_small_model(folder, NAMES, seed=3)
+    (folder / "model" / "model.joblib").write_bytes(b"\x80\x04not a pickle")
+    for path in (folder / "model" / "code").rglob("*.py"):
+        path.write_text("raise SystemExit('executed')")
+    register_folder(project.aws, folder)
+    assert project.preview("3", "--on", str(project.file)).exit_code == 0
+
+
+def test_only_another_version_than_the_champion_can_be_previewed(project: Project) -> None:
+    shown = project.preview("1", "--on", str(project.file))
+    assert "Version 1 is the champion itself" in " ".join(shown.output.split())
+    project.aws.client("s3").delete_object(Bucket=project.aws.project.bucket, Key="champion/contract.json")
+    shown = project.preview("2", "--on", str(project.file))
+    assert "There is no champion to compare version 2 with" in " ".join(shown.output.split())
