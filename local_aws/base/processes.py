@@ -5,13 +5,22 @@ from __future__ import annotations
 import os
 import signal
 from contextlib import suppress
+from pathlib import Path
 
-_INHERITED = ("PATH", "HOME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+_INHERITED = ("PATH", "HOME", "LANG", "LANGUAGE", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 
 
-def inherited_environment() -> dict[str, str]:
-    """Return the variables of this process that children get: paths and locale, no credentials."""
-    return {name: value for name, value in os.environ.items() if name in _INHERITED or name.startswith("LC_")}
+def child_environment(folder: Path) -> dict[str, str]:
+    """Return the first variables of a child: paths and locale of this process, but no credentials.
+
+    Temporary files of the child go below its `folder`, so that they are removed with it even after SIGKILL.
+    """
+    temporary = folder / "tmp"
+    temporary.mkdir(exist_ok=True)
+    inherited = {
+        name: value for name, value in os.environ.items() if name in _INHERITED or name.startswith("LC_")
+    }
+    return {**inherited, "TMPDIR": str(temporary)}
 
 
 def kill_group(leader: int) -> None:

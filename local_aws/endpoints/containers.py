@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from local_aws.base.logs import LogStream
-from local_aws.base.processes import inherited_environment, kill_group
+from local_aws.base.processes import child_environment, kill_group
 
 LOGGER = logging.getLogger(__name__)
 SERVER = Path(__file__).with_name("model_server.py")
@@ -176,7 +176,7 @@ class Container:
 
 def _container_environment(base: Path, environment: Mapping[str, str], region: str) -> dict[str, str]:
     return {
-        **inherited_environment(),
+        **child_environment(base),
         "PYTHONUNBUFFERED": "1",
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from local_aws.base.logs import LogShipper, LogStream
-from local_aws.base.processes import inherited_environment
+from local_aws.base.processes import child_environment
 from local_aws.functions.worker import Outcome, Request, Worker, WorkerEndedError, error_document
 from local_aws.iam.sessions import Sessions
 
@@ -247,7 +247,7 @@ class LambdaRuntime:
 
     def _worker_environment(self, function: FunctionSpec, pool: _Pool, stream: str) -> dict[str, str]:
         return {
-            **inherited_environment(),
+            **child_environment(pool.folder),
             **self._sessions.environment(function.role, LAMBDA),
             "TZ": "UTC",
             "PYTHONPATH": str(pool.folder),

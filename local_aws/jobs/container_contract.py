@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from local_aws.base.processes import child_environment
 from local_aws.jobs.files import JobError, download, relocate, unpack, write_json
 from local_aws.jobs.process import ProcessRequest
 
@@ -145,7 +146,13 @@ def _toolkit_environment(
 
 def _common_environment(request: Mapping[str, Any], base: Path) -> dict[str, str]:
     requested = {name: relocate(value, base) for name, value in (request.get("Environment") or {}).items()}
-    return {"SAGEMAKER_BASE_DIR": str(base), **requested}
+    return {
+        **child_environment(base),
+        # Buffered output of a killed job would be lost.
+        "PYTHONUNBUFFERED": "1",
+        "SAGEMAKER_BASE_DIR": str(base),
+        **requested,
+    }
 
 
 def _entrypoint(specification: Mapping[str, Any], base: Path) -> list[str] | None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from local_aws.base.processes import inherited_environment, kill_group
+from local_aws.base.processes import kill_group
 from local_aws.jobs.background import GRACE_SECONDS
 from local_aws.jobs.files import JobError, read_message
 
@@ -22,7 +22,7 @@ _SUPERVISOR = Path(__file__).with_name("supervisor.py")
 
 @dataclass(frozen=True)
 class ProcessRequest:
-    """The command of a job, its working folder, and the variables to add to the inherited environment."""
+    """The command of a job, its working folder, and its environment."""
 
     command: list[str]
     folder: Path
@@ -49,8 +49,7 @@ class JobProcess:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             cwd=request.folder,
-            # Unbuffered, because buffered output of a killed job would be lost.
-            env={**inherited_environment(), "PYTHONUNBUFFERED": "1", **request.environment},
+            env=request.environment,
             start_new_session=True,
         )
 

@@ -183,11 +183,11 @@ def test_a_worker_that_starts_during_closing_ends_too(
 ) -> None:
     ending = LambdaRuntime(root_sessions(url, REGION), tmp_path)
 
-    def inherited_environment() -> dict[str, str]:  # called while the worker is being created
+    def child_environment(_folder: Path) -> dict[str, str]:  # called while the worker is being created
         ending.close()
         return {}
 
-    monkeypatch.setattr("local_aws.functions.runtime.inherited_environment", inherited_environment)
+    monkeypatch.setattr("local_aws.functions.runtime.child_environment", child_environment)
     with pytest.raises(RuntimeError, match="Local AWS is stopped; function late cannot be invoked"):
         call(ending, spec(name="late"), {})
 

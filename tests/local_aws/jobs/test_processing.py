@@ -114,13 +114,15 @@ def test_job_names_are_unique(cloud: Cloud) -> None:
         cloud.sagemaker.describe_processing_job(ProcessingJobName="other")
 
 
-def test_the_folder_of_a_job_is_removed(cloud: Cloud) -> None:
+def test_the_folder_of_a_job_is_removed_with_its_temporary_files(cloud: Cloud) -> None:
     script = (
-        "import os, pathlib, sys\n"
-        "pathlib.Path(sys.argv[1], 'base').write_text(os.environ['SAGEMAKER_BASE_DIR'])"
+        "import os, pathlib, sys, tempfile\n"
+        "pathlib.Path(sys.argv[1], 'base').write_text(os.environ['SAGEMAKER_BASE_DIR'])\n"
+        "pathlib.Path(sys.argv[1], 'temporary').write_text(tempfile.mkdtemp())"
     )
     run_processing(cloud, script)
     ended_processing(cloud)
     base = cloud.get("out/job/base").decode()
     assert base.endswith("/jobs/job/opt/ml")
+    assert cloud.get("out/job/temporary").decode().startswith(f"{base}/tmp/")
     assert not os.path.exists(base)  # noqa: PTH110

@@ -74,7 +74,7 @@ class EndedCommand:
         found = []
         for folder in Path("/proc").glob("[0-9]*"):
             try:
-                if self._marker in (folder / "environ").read_bytes().split(b"\0"):
+                if self._marker in (folder / "environ").read_bytes():
                     found.append((folder / "cmdline").read_bytes().replace(b"\0", b" ").decode())
             except OSError:
                 continue  # it has ended, or belongs to another user
