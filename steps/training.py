@@ -19,6 +19,7 @@ from steps.dataset.directions import direction
 from steps.dataset.units import two_units
 from steps.estimators.unit_repair import UnitRepair
 from steps.export.files import write_model
+from steps.export.forward import served_logit
 from steps.export.served import export_pipeline
 from steps.features import feature_names, read_features
 from steps.frames import read_frame, target, values
@@ -107,7 +108,8 @@ def train_candidate(
     processes
         The number of parallel fits. It does not change the result.
     """
-    pipeline, *of_folds = _fit_all(fit, processes)
+    pipeline, *without_fold = _fit_all(fit, processes)
+    of_folds = [served_logit(each) for each in without_fold]
 
     def out_of_fold_logit(X: Floats, companies: NDArray[np.intp]) -> Floats:
         return _out_of_fold_logit(of_folds, X, data.fold[companies])
@@ -152,18 +154,21 @@ def _fit_all(fit: Fit, processes: int) -> list[Pipeline]:
     if processes > 1:
         from joblib import Parallel, delayed  # noqa: PLC0415 (A slow import that only parallel fits need.)
 
-        return list(Parallel(n_jobs=processes)(delayed(_fit_one)(fit, part) for part in parts))
+        # This backend forks where that is the default, so workers do not import scikit-learn again.
+        workers = Parallel(n_jobs=processes, backend="multiprocessing")
+        return list(workers(delayed(_fit_one)(fit, part) for part in parts))
     return [_fit_one(fit, part) for part in parts]
 
 
-def _out_of_fold_logit(of_folds: Sequence[Pipeline], X: Floats, fold: NDArray[np.int8]) -> Floats:
+def _out_of_fold_logit(
+    of_folds: Sequence[Callable[[Floats], Floats]], X: Floats, fold: NDArray[np.int8]
+) -> Floats:
     """Return the logit of each company by the pipeline that was fitted without its fold."""
     logit = np.empty(len(X))
     with one_thread():
-        for number, pipeline in enumerate(of_folds):
+        for number, logit_without in enumerate(of_folds):
             held_out = fold == number
-            if held_out.any():
-                logit[held_out] = pipeline_logit(pipeline, X[held_out])
+            logit[held_out] = logit_without(X[held_out])
     return logit
 
 

@@ -76,11 +76,16 @@ def export_pipeline(pipeline: Pipeline, calibration: LogitCalibration) -> Served
     sklearn.exceptions.NotFittedError
         If a step is not fitted.
     """
-    stages, arrays = _stages(pipeline.steps, "")
+    stages, arrays = pipeline_stages(pipeline)
     stages.append(
         {"kind": "sigmoid", "slope": float(calibration.slope), "intercept": float(calibration.intercept)}
     )
     return ServedModel(arrays, {"stages": stages})
+
+
+def pipeline_stages(pipeline: Pipeline) -> tuple[list[dict[str, Any]], Arrays]:
+    """Return a fitted pipeline's stages and arrays, which compute its log-odds before calibration."""
+    return _stages(pipeline.steps, "")
 
 
 def _stages(steps: Sequence[tuple[str, Any]], prefix: str) -> tuple[list[dict[str, Any]], Arrays]:

@@ -125,10 +125,16 @@ def test_metrics_are_logged_for_metric_definitions(
     assert float(logged["roc_auc"]) == pytest.approx(out_of_fold["roc_auc"], abs=1e-6)
 
 
-def test_the_number_of_processes_does_not_change_the_bytes(trained: Any, tmp_path: Path) -> None:
-    arguments = [*trained.arguments("train", "features", "resampled"), "--model-dir", str(tmp_path)]
-    train_baseline.main([*arguments, "--processes", "2"])
-    folder = trained.folder("model-baseline")
+@pytest.mark.parametrize("candidate", ["baseline", "recommended"])
+def test_the_number_of_processes_does_not_change_the_bytes(
+    trained: Any, tmp_path: Path, candidate: str
+) -> None:
+    arguments = [*trained.arguments("train", "features"), "--model-dir", str(tmp_path), "--processes", "2"]
+    if candidate == "baseline":
+        train_baseline.main([*arguments, *trained.arguments("resampled")])
+    else:
+        train_recommended.main([*arguments, "--estimator", "logistic"])
+    folder = trained.folder(f"model-{candidate}")
     assert (tmp_path / "model.npz").read_bytes() == (folder / "model.npz").read_bytes()
     assert (tmp_path / "model.json").read_bytes() == (folder / "model.json").read_bytes()
 

@@ -26,6 +26,7 @@ from steps.estimators.forest import Forest
 from steps.estimators.inputs import Clip
 from steps.estimators.recipes import ESTIMATORS
 from steps.export.files import write_model
+from steps.export.forward import served_logit
 from steps.export.served import export_pipeline
 from steps.frames import target, values
 from steps.measures.logits import pipeline_logit
@@ -64,6 +65,7 @@ def assert_served(pipeline: Pipeline, X: np.ndarray, names: list[str], folder: P
     with np.errstate(all="ignore"):
         expected = 1 / (1 + np.exp(-pipeline_logit(pipeline, X)))
     np.testing.assert_allclose(served, expected, rtol=0, atol=1e-9)
+    np.testing.assert_array_equal(served_logit(pipeline)(X), model.log_odds(X))
     for row in range(0, len(X), 97):
         np.testing.assert_allclose(model.predict_proba(X[row : row + 1]), served[row], rtol=0, atol=1e-12)
 
