@@ -127,25 +127,7 @@ def stop(sagemaker: "SageMakerClient", arn: str) -> None:
 
 def describe(sagemaker: "SageMakerClient", arn: str) -> Execution:
     """Return an execution with its steps and the reason of each failed step."""
-    execution = sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)
-    pages = sagemaker.get_paginator("list_pipeline_execution_steps").paginate(PipelineExecutionArn=arn)
-    steps = [_step_state(sagemaker, step) for page in pages for step in page["PipelineExecutionSteps"]]
-    parameters = sagemaker.get_paginator("list_pipeline_parameters_for_execution").paginate(
-        PipelineExecutionArn=arn
-    )
-    ended = execution["PipelineExecutionStatus"] not in _RUNNING
-    return Execution(
-        arn=arn,
-        display_name=execution.get("PipelineExecutionDisplayName"),
-        status=execution["PipelineExecutionStatus"],
-        start=execution.get("CreationTime"),
-        end=execution.get("LastModifiedTime") if ended else None,
-        failure_reason=execution.get("FailureReason"),
-        parameters={
-            item["Name"]: item["Value"] for page in parameters for item in page["PipelineParameters"]
-        },
-        steps=tuple(sorted(steps, key=lambda step: step.start or datetime.max.replace(tzinfo=UTC))),
-    )
+    return _describe(sagemaker, arn, _parameters(sagemaker, arn))
 
 
 def watch(
@@ -162,11 +144,12 @@ def watch(
     interval
         Seconds between two requests.
     """
+    parameters = _parameters(sagemaker, arn)
     last = None
     while last is None or not last.ended:
         if last is not None:
             sleep(interval)
-        execution = describe(sagemaker, arn)
+        execution = _describe(sagemaker, arn, parameters)
         if execution != last:
             yield execution
         last = execution
@@ -213,6 +196,31 @@ def evaluation_uri(sagemaker: "SageMakerClient", execution: Execution) -> str | 
 def _exists(sagemaker: "SageMakerClient", pipeline: str) -> bool:
     pages = sagemaker.get_paginator("list_pipelines").paginate(PipelineNamePrefix=pipeline)
     return any(summary["PipelineName"] == pipeline for page in pages for summary in page["PipelineSummaries"])
+
+
+def _parameters(sagemaker: "SageMakerClient", arn: str) -> dict[str, str]:
+    """Return the parameters of an execution, which never change."""
+    pages = sagemaker.get_paginator("list_pipeline_parameters_for_execution").paginate(
+        PipelineExecutionArn=arn
+    )
+    return {item["Name"]: item["Value"] for page in pages for item in page["PipelineParameters"]}
+
+
+def _describe(sagemaker: "SageMakerClient", arn: str, parameters: Mapping[str, str]) -> Execution:
+    execution = sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)
+    pages = sagemaker.get_paginator("list_pipeline_execution_steps").paginate(PipelineExecutionArn=arn)
+    steps = [_step_state(sagemaker, step) for page in pages for step in page["PipelineExecutionSteps"]]
+    ended = execution["PipelineExecutionStatus"] not in _RUNNING
+    return Execution(
+        arn=arn,
+        display_name=execution.get("PipelineExecutionDisplayName"),
+        status=execution["PipelineExecutionStatus"],
+        start=execution.get("CreationTime"),
+        end=execution.get("LastModifiedTime") if ended else None,
+        failure_reason=execution.get("FailureReason"),
+        parameters=parameters,
+        steps=tuple(sorted(steps, key=lambda step: step.start or datetime.max.replace(tzinfo=UTC))),
+    )
 
 
 _TYPES = {"ProcessingJob": "Processing", "TrainingJob": "Training"}

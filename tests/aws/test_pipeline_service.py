@@ -94,12 +94,20 @@ class FakeSageMaker:
         self.client = _client()
         self.stubber = Stubber(self.client)
 
+    def parameters(self, **parameters: str) -> None:
+        """Answer one request for the parameters of an execution."""
+        given = [{"Name": name, "Value": value} for name, value in parameters.items()]
+        self.stubber.add_response(
+            "list_pipeline_parameters_for_execution",
+            {"PipelineParameters": given},
+            {"PipelineExecutionArn": EXECUTION},
+        )
+
     def execution(
         self,
         status: str,
         steps: list[dict[str, Any]],
         jobs: list[tuple[str, dict[str, Any], dict[str, Any]]] | None = None,
-        **parameters: str,
     ) -> None:
         """Answer one description of an execution; ``jobs`` are describe operations, answers and requests."""
         asked = {"PipelineExecutionArn": EXECUTION}
@@ -112,14 +120,10 @@ class FakeSageMaker:
                 {"FailureReason": "Step failure: One or multiple steps failed."} if status == "Failed" else {}
             ),
         }
-        given = [{"Name": name, "Value": value} for name, value in parameters.items()]
         self.stubber.add_response("describe_pipeline_execution", description, asked)
         self.stubber.add_response("list_pipeline_execution_steps", {"PipelineExecutionSteps": steps}, asked)
         for operation, answer, question in jobs or []:
             self.stubber.add_response(operation, answer, question)
-        self.stubber.add_response(
-            "list_pipeline_parameters_for_execution", {"PipelineParameters": given}, asked
-        )
 
 
 @pytest.fixture
@@ -170,6 +174,7 @@ def _training_job(**rest: Any) -> dict[str, Any]:
 
 class TestDescribe:
     def test_returns_parameters_and_steps_in_the_order_they_started(self, fake: FakeSageMaker) -> None:
+        fake.parameters(InputDataUri="s3://b/data.csv")
         fake.execution(
             "Executing",
             [
@@ -184,7 +189,6 @@ class TestDescribe:
                     CacheHitResult={"SourcePipelineExecutionArn": EXECUTION},
                 ),
             ],
-            InputDataUri="s3://b/data.csv",
         )
 
         execution = service.describe(fake.client, EXECUTION)
@@ -202,6 +206,7 @@ class TestDescribe:
         assert execution.steps[0].arn == "arn:aws:sagemaker:eu-west-1:123456789012:job/s"
 
     def test_failed_jobs_report_their_own_reason(self, fake: FakeSageMaker) -> None:
+        fake.parameters()
         fake.execution(
             "Failed",
             [
@@ -254,25 +259,28 @@ class TestWatch:
     def test_yields_each_change_until_the_end(self, fake: FakeSageMaker) -> None:
         # GIVEN an execution that changes after two identical answers, and ends
         waited: list[float] = []
+        fake.parameters(InputDataUri="s3://b/data.csv")
         fake.execution("Executing", [])
         fake.execution("Executing", [])
         fake.execution("Executing", [_step("SelectFeatures", "Executing", 1)])
         fake.execution("Succeeded", [_step("SelectFeatures", "Succeeded", 1)])
         # WHEN it is watched
         seen = list(service.watch(fake.client, EXECUTION, interval=7, sleep=waited.append))
-        # THEN each state is yielded once, and the interval is kept
+        # THEN each state is yielded once, the interval is kept, and the parameters are read only once
         assert [(execution.status, len(execution.steps)) for execution in seen] == [
             ("Executing", 0),
             ("Executing", 1),
             ("Succeeded", 1),
         ]
         assert waited == [7, 7, 7]
+        assert {execution.parameters["InputDataUri"] for execution in seen} == {"s3://b/data.csv"}
 
 
 class TestEvaluationUri:
     def test_is_the_evaluate_jobs_own_output(self, fake: FakeSageMaker) -> None:
         output = {"LocalPath": "/x", "S3UploadMode": "EndOfJob", "S3Uri": "s3://b/runs/1/Evaluate/evaluation"}
         outputs = {"Outputs": [{"OutputName": "evaluation", "S3Output": output}]}
+        fake.parameters()
         fake.execution("Executing", [_step("Evaluate", "Succeeded", 1, Metadata=_job("ProcessingJob", "e"))])
         fake.stubber.add_response(
             "describe_processing_job",
@@ -284,6 +292,7 @@ class TestEvaluationUri:
         assert uri == "s3://b/runs/1/Evaluate/evaluation/evaluation.json"
 
     def test_is_none_before_the_step_has_succeeded(self, fake: FakeSageMaker) -> None:
+        fake.parameters()
         fake.execution("Executing", [_step("Evaluate", "Executing", 1, Metadata=_job("ProcessingJob", "e"))])
         assert service.evaluation_uri(fake.client, service.describe(fake.client, EXECUTION)) is None
 
