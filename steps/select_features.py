@@ -24,7 +24,8 @@ from steps.job import (
     processing_output,
     run,
 )
-from steps.split import FOLDS, split, split_rule
+from steps.sensitivity import sensitive_to_rounding
+from steps.split import FOLDS, sides, split, split_rule
 
 Floats = NDArray[np.float64]
 
@@ -77,7 +78,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def check(path: Path) -> pd.DataFrame:
     """Read a data file; raise a `DataError` if this step would reject it, whatever its parameters."""
     companies = read_data(path)
-    train, _ = split(companies, seed=0)
+    train, _ = sides(companies)
     unusable_and_sensitive(train, seed=0)
     return companies
 
@@ -123,8 +124,6 @@ def unusable_and_sensitive(train: pd.DataFrame, seed: int) -> tuple[dict[str, st
     usable = [name for name in RATIOS if name not in rejected]
     if not usable:
         raise DataError("Every ratio is constant over the training companies, so no model can be trained.")
-    from steps.selection import sensitive_to_rounding  # noqa: PLC0415 (An invalid file fails before this slow import.)
-
     sensitive = sensitive_to_rounding(values(train, usable), target(train), usable, seed)
     if len(sensitive) == len(usable):
         raise DataError(

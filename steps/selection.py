@@ -1,7 +1,4 @@
-"""Selects columns for the recommended candidate: rejects those sensitive to rounding, ranks the others.
-
-The ranking is by backward elimination in a logistic regression.
-"""
+"""Ranks columns for the recommended candidate, by backward elimination in a logistic regression."""
 
 from __future__ import annotations
 
@@ -15,8 +12,6 @@ from sklearn.pipeline import Pipeline
 from steps.dataset.ratios import Ratio
 from steps.estimators.inputs import columns_and_ratios, normal_scores
 from steps.estimators.samples import bounded, stratified
-from steps.estimators.unit_repair import UnitRepair
-from steps.measures.robustness import jitter, rank_shift
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.integer]
@@ -25,33 +20,6 @@ RESAMPLES = 20
 # The share of each class's companies in a resample, drawn without replacement.
 SHARE = 0.8
 PENALTY = 0.1
-# Rounding to this many significant digits must not move a company past more than this share of the others.
-# No column of UCI 572 is close to the limit: the selectable ones move companies past at most 4 % of the
-# others, and the rejected ones past at least 8 %.
-DIGITS = 3
-MOST_PASSED = 0.05
-
-
-def sensitive_to_rounding(X: Floats, y: Labels, names: Sequence[str], seed: int) -> dict[str, str]:
-    """Return the columns that are sensitive to rounding, with the reason for rejecting each.
-
-    In such a column, most companies have nearly the same value, and differ in digits that people round away.
-    A model that uses the column gives another answer for a rounded value.
-
-    Parameters
-    ----------
-    X, y, names, seed
-        See `elimination_order`. The seed is for the sample and the jitter.
-    """
-    repair = UnitRepair(names)
-    X = X[bounded(y, seed)]
-    moved = jitter(X, DIGITS, np.random.default_rng(seed))
-    shifts = map(rank_shift, repair.transform(X).T, repair.transform(moved).T)
-    return {
-        name: f"sensitive to rounding: three digits move a company past {shift:.0%} of the others"
-        for name, shift in zip(names, shifts, strict=True)
-        if shift > MOST_PASSED
-    }
 
 
 def elimination_order(X: Floats, y: Labels, names: Sequence[str], seed: int) -> NDArray[np.intp]:

@@ -44,16 +44,16 @@ def is_test(frame: pd.DataFrame) -> NDArray[np.bool_]:
     return _on_test_side(firm_hashes(frame))
 
 
-def split(frame: pd.DataFrame, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+def sides(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the training companies and the test companies.
 
-    Both have a column `firm` (int64, the number of the firm) in place of `firm_id`. Training companies also
-    have a column `fold` (int8, 0 to 4). Folds are drawn firm by firm with the seed, and stratified by whether
-    a firm has a bankrupt company.
-    """
-    # Imported here so that an invalid file is rejected before scikit-learn loads.
-    from sklearn.model_selection import StratifiedKFold  # noqa: PLC0415
+    Both have a column `firm` (int64, the number of the firm) in place of `firm_id`.
 
+    Raises
+    ------
+    DataError
+        If a side has too few firms of a class.
+    """
     hashes, rule = firm_hashes(frame), split_rule(frame)
     test_side, firm = _on_test_side(hashes), np.unique(hashes, return_inverse=True)[1]
     numbered = frame.drop(columns=FIRM_ID, errors="ignore").assign(firm=firm)
@@ -61,6 +61,18 @@ def split(frame: pd.DataFrame, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     test = numbered[test_side].reset_index(drop=True)
     for side, part in (("training", train), ("test", test)):
         _require_both_classes(side, part, rule, len(frame))
+    return train, test
+
+
+def split(frame: pd.DataFrame, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return `sides`; training companies also have a column `fold` (int8, 0 to 4).
+
+    Folds are drawn firm by firm with the seed, and stratified by whether a firm has a bankrupt company.
+    """
+    train, test = sides(frame)
+    # Imported here so that an invalid file is rejected before scikit-learn loads.
+    from sklearn.model_selection import StratifiedKFold  # noqa: PLC0415
+
     of_row, firms = pd.factorize(train["firm"])
     has_bankruptcy = np.bincount(of_row, target(train)) > 0
     fold_of_firm = np.empty(len(firms), dtype=np.int8)

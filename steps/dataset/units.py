@@ -1,5 +1,10 @@
 """The columns that hold values in two units, and how to convert both to one."""
 
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
 # All columns with values above 1. Their values lie between 0 and 1, or between about 1e4 and 1e10, as if one
 # part had been divided by 1e10 and the other multiplied by 1e4: the smallest of the former that is not 0 is
 # near 1e-4, and the largest of the latter is 1e10. This is inferred from the data; no description of the data
@@ -36,6 +41,19 @@ LARGE_FACTOR = 1e-10
 SMALL_FACTOR = 1e4
 # No value of the file lies between the two units; the smallest of the large ones is 580,000.
 SMALLEST_LARGE = 1e5
+
+
+def mixed_columns(names: Sequence[str]) -> list[int]:
+    """Return the indexes of the columns that hold values in two units."""
+    return [index for index, name in enumerate(names) if name in MIXED_UNITS]
+
+
+def in_one_unit(X: NDArray[np.float64], columns: Sequence[int]) -> NDArray[np.float64]:
+    """Return a copy of `X` in which each of the given columns is in one unit."""
+    repaired = np.array(X, dtype=np.float64)
+    mixed = repaired[:, columns]
+    repaired[:, columns] = mixed * np.where(mixed > LARGEST_SMALL, LARGE_FACTOR, SMALL_FACTOR)
+    return repaired
 
 
 def two_units(name: str) -> dict[str, float] | None:

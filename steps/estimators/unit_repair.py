@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from steps.dataset.units import LARGE_FACTOR, LARGEST_SMALL, MIXED_UNITS, SMALL_FACTOR
+from steps.dataset.units import in_one_unit, mixed_columns
 
 Floats = NDArray[np.float64]
 
@@ -33,7 +33,7 @@ class UnitRepair(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     @property
     def columns(self) -> list[int]:
         """Indexes of the columns to convert."""
-        return [index for index, name in enumerate(self.names) if name in MIXED_UNITS]
+        return mixed_columns(self.names)
 
     def fit(self, X: Floats, y: Any = None) -> Self:  # noqa: ARG002 (scikit-learn's signature)
         """Record the number of columns; nothing is learned."""
@@ -42,8 +42,4 @@ class UnitRepair(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def transform(self, X: Floats) -> Floats:
         """Return `X` with each column in one unit."""
-        repaired = np.array(X, dtype=np.float64)
-        mixed = repaired[:, self.columns]
-        factor = np.where(mixed > LARGEST_SMALL, LARGE_FACTOR, SMALL_FACTOR)
-        repaired[:, self.columns] = mixed * factor
-        return repaired
+        return in_one_unit(X, self.columns)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -102,6 +104,19 @@ def test_a_file_without_columns_to_select_is_refused_before_the_step_runs(
         select_features.check(path)
     with pytest.raises(JobError, match=problem):
         select_features.main(["--data", str(tmp_path)])
+
+
+def test_a_file_is_checked_without_scikit_learn_which_takes_seconds_to_import(
+    companies: Companies, tmp_path: Path
+) -> None:
+    path = tmp_path / "data.csv"
+    companies(rows=400, bankrupt=80).to_csv(path, index=False)
+    script = (
+        "import sys; from pathlib import Path; from steps.select_features import check\n"
+        "print(len(check(Path(sys.argv[1]))), 'sklearn' in sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-c", script, path], capture_output=True, text=True, check=True)
+    assert ran.stdout == "400 False\n"
 
 
 @pytest.mark.parametrize("count", ["0", "96", "-1"])
