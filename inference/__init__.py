@@ -1,7 +1,4 @@
-"""Code that runs in the endpoint's container; it needs only numpy and the standard library."""
+"""Code that runs in the endpoint's container; it needs only numpy and the standard library.
 
-from inference.artifact import Model, load
-from inference.contract import Contract, contract_hash
-from inference.errors import ArtifactError
-
-__all__ = ["ArtifactError", "Contract", "Model", "contract_hash", "load"]
+Import its modules, not this package: a step that needs one module then gets only what that one needs.
+"""

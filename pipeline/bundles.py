@@ -26,6 +26,7 @@ SOURCE = Path(__file__).resolve().parent.parent
 # The image does not contain imbalanced-learn, and jobs install nothing. Both packages are pure Python.
 _VENDORED = ("imblearn", "sklearn_compat")
 _UPLOADS_AT_ONCE = 8
+_OURS = ("steps", "inference")
 
 
 @dataclass(frozen=True)
@@ -95,23 +96,23 @@ def _bundle(source: Path, module: str) -> Bundle:
     files = {ENTRY_POINT: run.encode()}
     files |= {path.relative_to(source).as_posix(): path.read_bytes() for path in paths}
     if "inference" in imports:
-        # The whole package, because training packs it into the model for the endpoint.
+        # Training imports the package itself, because it copies all of it into the model for the endpoint.
         files |= _package_files(source / "inference")
-    if "imblearn" in imports:
+    if any(name.partition(".")[0] == "imblearn" for name in imports):
         for package in _VENDORED:
             files |= _package_files(_installed(package))
     return Bundle(dict(sorted(files.items())), _sha256(files))
 
 
 def _closure(source: Path, module: str) -> tuple[set[Path], set[str]]:
-    """Return the files under ``steps/`` that a module imports, directly or not, and all imported packages."""
+    """Return our files that a module imports, directly or not, and the names of all imported modules."""
     found: set[Path] = set()
-    packages: set[str] = set()
+    imported: set[str] = set()
     pending = [module]
     while pending:
         name = pending.pop()
-        packages.add(name.partition(".")[0])
-        if name.partition(".")[0] != "steps":
+        imported.add(name)
+        if name.partition(".")[0] not in _OURS:
             continue
         parts = name.split(".")
         # Importing a.b.c runs a/__init__.py and a/b/__init__.py first.
@@ -124,7 +125,7 @@ def _closure(source: Path, module: str) -> tuple[set[Path], set[str]]:
             if path not in found:
                 found.add(path)
                 pending += _imports(source, path)
-    return found, packages
+    return found, imported
 
 
 def _file_of(source: Path, parts: list[str]) -> Path | None:

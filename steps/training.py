@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
-from inference import contract_hash
+from inference.contract import contract_hash
 from steps.dataset.columns import TARGET
 from steps.dataset.directions import direction
 from steps.dataset.units import two_units

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-import inference
 from benchmarks.common.figures import ROOT
 from benchmarks.common.steps import run_steps
 from inference import handlers
+from inference.artifact import Model
 from steps.export.archive import unpack_model
 from steps.resample import resample
 from steps.train_baseline import baseline_network
@@ -39,14 +39,14 @@ def trained_archive(folder: Path, estimator: str) -> Path:
     return archive
 
 
-def unpacked_model(archive: Path) -> inference.Model:
+def unpacked_model(archive: Path) -> Model:
     """Unpack a model.tar.gz beside itself and load it."""
     folder = archive.parent / "unpacked"
     unpack_model(archive, folder)
     return handlers.model_fn(str(folder))
 
 
-def served_contract(model: inference.Model) -> dict[str, Any]:
+def served_contract(model: Model) -> dict[str, Any]:
     """Return the contract that a deployment needs."""
     return {**model.contract.facts, "metrics": {}}
 

@@ -24,10 +24,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-import inference
 from benchmarks.common import figures
 from benchmarks.common.pages import put, table
 from benchmarks.quality.execution import MIN_ROC_AUC, Execution
+from inference.artifact import load
 from scripts.data.data_file import DataError
 from scripts.data.source import resolve
 from steps.dataset.reader import find_data_file, read_data
@@ -148,7 +148,7 @@ def count_refused_equals(execution: Execution, name: str, seeds: Sequence[int]) 
 def parity(folder: Path, companies: pd.DataFrame) -> dict[str, Any]:
     """Return the number of features, and the largest difference over real and over hostile companies."""
     audit = joblib.load(folder / "model.joblib")
-    model = inference.load(folder)
+    model = load(folder)
     X = values(companies, model.contract.names)
 
     def difference(rows: Floats) -> float:

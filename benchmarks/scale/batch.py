@@ -25,7 +25,7 @@ from scripts.aws.files import file_name
 from scripts.terminal.console import console
 
 if TYPE_CHECKING:
-    from inference import Model
+    from inference.artifact import Model
 
 RESULTS = figures.RESULTS / "batch.json"
 PAGE = figures.DOCS / "batch.md"

@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-import inference
 from benchmarks.common import figures
 from benchmarks.common.models import trained_archive, unpacked_model
 from benchmarks.common.pages import put, table
 from benchmarks.common.sample import sample_rows
+from inference.artifact import Model
 from inference.explain import FEATURES, MAX_COMPANIES, contributions, explain
 
 Floats = NDArray[np.float64]
@@ -90,7 +90,7 @@ def chapter(document: figures.Document) -> str:
     return f"{source}\n\n{table(rows, '---:')}\n\n{table(compared, '---:')}"
 
 
-def compare_with_shapley(model: inference.Model, X: Floats) -> dict[str, Any]:
+def compare_with_shapley(model: Model, X: Floats) -> dict[str, Any]:
     """Return how the effects of companies differ from their Shapley values."""
     effects = np.array([contributions(model, company)[0] for company in X])
     exact = np.array([shapley_values(model, company, ORDERS, seed) for seed, company in enumerate(X)])
@@ -108,7 +108,7 @@ def compare_with_shapley(model: inference.Model, X: Floats) -> dict[str, Any]:
     }
 
 
-def shapley_values(model: inference.Model, company: Floats, pairs: int, seed: int) -> Floats:
+def shapley_values(model: Model, company: Floats, pairs: int, seed: int) -> Floats:
     """Return a company's Shapley values, estimated from random orders of the features and their reverses."""
     generator = np.random.default_rng(seed)
     medians = np.array(model.contract.medians)

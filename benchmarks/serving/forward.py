@@ -16,8 +16,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-import inference
 from inference import handlers
+from inference.artifact import Model, load
+from inference.contract import contract_hash
 from inference.request import JSON
 from steps.estimators import recipes
 from steps.export.files import write_model
@@ -57,7 +58,7 @@ class Family:
 
     name: str
     pipeline: Pipeline
-    model: inference.Model
+    model: Model
     folder: Path
 
 
@@ -69,7 +70,7 @@ def fitted(X: Floats, y: NDArray[np.int8], names: Sequence[str], folder: Path) -
         **{name: partial(build, names, 0) for name, build in recipes.ESTIMATORS.items()},
     }
     contract = {
-        "contract": inference.contract_hash(names),
+        "contract": contract_hash(names),
         "features": [{"name": name} for name in names],
         "threshold": 0.1,
         "risk_levels": [{"level": "low", "from": 0.0}, {"level": "high", "from": 0.1}],
@@ -81,7 +82,7 @@ def fitted(X: Floats, y: NDArray[np.int8], names: Sequence[str], folder: Path) -
             pipeline = build().fit(X, y)
         exported = folder / name.replace(", ", "-").replace(" ", "-")
         write_model(exported, export_pipeline(pipeline, UNCALIBRATED), contract, None)
-        yield Family(name, pipeline, inference.load(exported), exported)
+        yield Family(name, pipeline, load(exported), exported)
 
 
 def compare(family: Family, X: Floats, counts: Sequence[int]) -> Iterator[Compared]:

@@ -7,7 +7,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import inference
+from inference.artifact import Model, load
+from inference.errors import ArtifactError
 from scripts.aws.files import open_stream
 from scripts.aws.registry import metadata_of
 from scripts.aws.session import Aws
@@ -39,7 +40,7 @@ def check_archive(aws: Aws, package: dict[str, Any]) -> None:
         _check_hash(package, hashlib.file_digest(stream, "sha256").hexdigest())  # type: ignore[arg-type]
 
 
-def load_model(aws: Aws, package: dict[str, Any]) -> inference.Model:
+def load_model(aws: Aws, package: dict[str, Any]) -> Model:
     """Download the model of a version and load it. Nothing in its archive is executed or unpickled.
 
     Raises
@@ -59,8 +60,8 @@ def load_model(aws: Aws, package: dict[str, Any]) -> inference.Model:
             with tarfile.open(path) as archive:
                 for name in ("model.json", "model.npz"):
                     archive.extract(name, folder, filter="data")
-            return inference.load(Path(folder))
-        except (KeyError, tarfile.TarError, inference.ArtifactError) as error:
+            return load(Path(folder))
+        except (KeyError, tarfile.TarError, ArtifactError) as error:
             raise ArchiveError(
                 f"The model of version {package['ModelPackageVersion']} can't be loaded: {error}",
                 "Choose another version, or register a new one with `bankruptcy pipeline start`.",

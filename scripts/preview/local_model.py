@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import inference
 from inference import handlers
+from inference.artifact import Model
 from inference.errors import RequestError
 from inference.explain import contributions
 from inference.request import JSON, decode
@@ -25,7 +25,7 @@ class LocalModel:
         Its version.
     """
 
-    def __init__(self, model: inference.Model, version: int) -> None:
+    def __init__(self, model: Model, version: int) -> None:
         self.version = version
         self._model = model
 

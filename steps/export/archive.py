@@ -9,7 +9,7 @@ from pathlib import Path
 from posixpath import normpath
 from typing import Any, Final
 
-import inference
+from inference.errors import ArtifactError
 
 # Limits on an archive, far above this project's models: they have 25 files and under 10 MB unpacked.
 MAX_ENTRIES: Final = 1_000
@@ -43,7 +43,7 @@ def unpack_model(tar_path: Path, folder: Path) -> None:
 
     Raises
     ------
-    inference.ArtifactError
+    inference.errors.ArtifactError
         If the archive is missing or damaged, has too many entries or bytes, or has an entry that is a link,
         is repeated, or points outside the folder.
     """
@@ -55,7 +55,7 @@ def unpack_model(tar_path: Path, folder: Path) -> None:
             with tarfile.open(fileobj=compressed) as archive:
                 archive.extractall(folder, filter="data")
     except (OSError, EOFError, ValueError, zlib.error, tarfile.TarError) as error:
-        raise inference.ArtifactError(f"{tar_path} cannot be unpacked: {error}") from error
+        raise ArtifactError(f"{tar_path} cannot be unpacked: {error}") from error
 
 
 class _Capped:

@@ -14,7 +14,7 @@ import joblib
 import numpy as np
 
 import inference
-from inference.artifact import FORMAT
+from inference.artifact import FORMAT, load
 from steps.export import build_backend, serve
 from steps.export.served import Arrays, ServedModel
 
@@ -38,13 +38,13 @@ def write_model(folder: Path, served: ServedModel, contract: dict[str, Any], aud
     served
         The model.
     contract
-        At least `contract`, `features`, `threshold` and `risk_levels`; see `inference.Contract`.
+        At least `contract`, `features`, `threshold` and `risk_levels`; see `inference.contract.Contract`.
     audit
         The fitted estimator, or any other object to keep from the training.
 
     Raises
     ------
-    inference.ArtifactError
+    inference.errors.ArtifactError
         If the contract is inconsistent, or does not fit the model.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -58,7 +58,7 @@ def write_model(folder: Path, served: ServedModel, contract: dict[str, Any], aud
     }
     text = json.dumps(description, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
     (folder / "model.json").write_text(text + "\n", encoding="utf-8")
-    inference.load(folder)
+    load(folder)
     joblib.dump(audit, folder / "model.joblib")
     _write_code(folder / "code")
 

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-import inference
+from inference.artifact import load
+from inference.errors import ArtifactError
 from steps.export.archive import unpack_model
 from steps.frames import firms, target, values
 from steps.job import JobError, require_file
@@ -92,8 +93,8 @@ def judge(tar: Path, folder: Path, test: pd.DataFrame, seed: int, name: str) -> 
     """
     try:
         unpack_model(require_file(tar, f"{name} model"), folder)
-        model = inference.load(folder)
-    except inference.ArtifactError as error:
+        model = load(folder)
+    except ArtifactError as error:
         raise JobError(f"The {name} model cannot be read: {error}") from error
     names = model.contract.names
     missing = [column for column in names if column not in test.columns]

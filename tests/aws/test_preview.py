@@ -13,7 +13,7 @@ import pytest
 from support.models.small import register, register_folder, write_small_model
 from typer.testing import CliRunner, Result
 
-import inference
+from inference.artifact import Model
 from local_aws.server import LocalAws
 from scripts.aws.session import Aws, connect, use_local_aws
 from scripts.cli import app
@@ -29,7 +29,7 @@ class Project:
     """A project whose champion is version 1, and which has a version 2 with other columns."""
 
     aws: Aws
-    models: dict[int, inference.Model]
+    models: dict[int, Model]
     file: Path
     rows: list[dict[str, float]]
 
@@ -68,7 +68,7 @@ def project(local_aws: LocalAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     return Project(aws, models, file, rows)
 
 
-def publish(aws: Aws, model: inference.Model, version: int) -> None:
+def publish(aws: Aws, model: Model, version: int) -> None:
     """Make a version the champion."""
     contract = json.dumps({"contract": model.contract.hash, "version": str(version)})
     aws.client("s3").put_object(
@@ -112,7 +112,7 @@ def test_the_changes_are_sorted_and_explained(project: Project) -> None:
     assert len(change["reasons"]) == 3
 
 
-def coefficient(model: inference.Model, name: str) -> float:
+def coefficient(model: Model, name: str) -> float:
     """Return the log-odds that a feature of a linear model adds for each unit; 0 without the feature."""
     names = model.contract.names
     if name not in names:

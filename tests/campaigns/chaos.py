@@ -23,7 +23,7 @@ import urllib3
 from support.campaign import SEED, size
 from support.models.small import register
 
-import inference
+from inference.artifact import Model
 from scripts.aws.session import Aws
 from scripts.deploy.waiting import Waiting
 from scripts.model.approval import find_version, set_approval, wait_until_served
@@ -50,7 +50,7 @@ WHEN_PINNED = {(409, "contract_mismatch")}
 # While a model with other features is deployed, names are rejected as a mismatch.
 WHEN_NOT_PINNED = {(409, "contract_mismatch"), (422, "validation_failed")}
 
-Models = Mapping[str, inference.Model]
+Models = Mapping[str, Model]
 
 
 @dataclass

@@ -15,8 +15,7 @@ from predict_api import numbers as api_numbers
 from predict_api import schemas, validation
 from support.repository import ROOT
 
-import inference
-from inference import explain, numbers, request
+from inference import explain, handlers, numbers, request
 from inference.forward import FAMILIES
 from local_aws.base.clients import client_environment
 from local_aws.cloudformation.template import Template
@@ -72,7 +71,7 @@ COPIES: dict[str, list[Any]] = {
     ],
     "functions of the container's entry point": [
         sorted(serve.__all__),
-        sorted(name for name in vars(inference.handlers) if name.endswith("_fn")),
+        sorted(name for name in vars(handlers) if name.endswith("_fn")),
     ],
     "pattern of project names": [
         f"^{project._NAME.pattern}$",

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from support.models.small import register, register_folder, write_small_model
 
-import inference
+from inference.artifact import Model
 from scripts.aws.session import Aws
 from scripts.deploy.waiting import Waiting
 from scripts.errors import ScriptError
@@ -27,13 +27,13 @@ PATIENCE = Waiting(timeout=120)
 
 
 @pytest.fixture(scope="module")
-def models() -> dict[str, inference.Model]:
+def models() -> dict[str, Model]:
     """The models by version."""
     return {}
 
 
 @pytest.fixture(scope="module")
-def client(aws: Aws, models: dict[str, inference.Model], tmp_path_factory: Any) -> Iterator[ApiClient]:
+def client(aws: Aws, models: dict[str, Model], tmp_path_factory: Any) -> Iterator[ApiClient]:
     """A client of the API, with version 1 in service."""
     version, models["1"] = register(aws, tmp_path_factory.mktemp("first"), NAMES, seed=1)
     approve(aws, version)
@@ -70,7 +70,7 @@ def answers_during(client: ApiClient, change: Callable[[], None]) -> list[tuple[
     return [answer for each in running for answer in each.result()]
 
 
-def check(answers: Sequence[tuple[dict[str, float], Any]], models: dict[str, inference.Model]) -> set[str]:
+def check(answers: Sequence[tuple[dict[str, float], Any]], models: dict[str, Model]) -> set[str]:
     """Check each answer against the model that it names, and return the versions that answered."""
     for company, answer in answers:
         model = models[answer["model"]["version"]]
@@ -81,7 +81,7 @@ def check(answers: Sequence[tuple[dict[str, float], Any]], models: dict[str, inf
 
 
 def test_named_requests_are_answered_while_the_columns_change(
-    aws: Aws, client: ApiClient, models: dict[str, inference.Model], tmp_path: Path
+    aws: Aws, client: ApiClient, models: dict[str, Model], tmp_path: Path
 ) -> None:
     # GIVEN a model with the same columns in another order
     version, models["2"] = register(aws, tmp_path, NAMES[::-1], seed=2)
@@ -98,7 +98,7 @@ def test_named_requests_are_answered_while_the_columns_change(
 
 
 def test_a_model_that_answers_differently_never_gets_a_request(
-    aws: Aws, client: ApiClient, models: dict[str, inference.Model], tmp_path: Path
+    aws: Aws, client: ApiClient, models: dict[str, Model], tmp_path: Path
 ) -> None:
     # GIVEN an archive whose model does not give its known answer
     write_small_model(tmp_path, NAMES[::-1], seed=3)

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-import inference
+from inference.contract import contract_hash
 from steps.export.files import write_model
 from steps.export.served import ServedModel
 
 NAMES = ["Debt ratio %", "Cash flow per share", "ROA(A)"]
-HASH = inference.contract_hash(NAMES)
+HASH = contract_hash(NAMES)
 CONTRACT = {
     "contract": HASH,
     "features": [{"name": name, "min": 0.0, "max": 1.0} for name in NAMES],

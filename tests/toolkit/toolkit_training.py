@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from toolkit.container import toolkit_environment
 
-import inference
+from inference.artifact import load
 from pipeline.bundles import build_bundles
 from scripts.data.sample import generate
 from steps import select_features
@@ -60,7 +60,7 @@ def test_a_job_writes_a_model_that_can_be_served(tmp_path: Path, selected: Path)
     done = train(tmp_path, selected, estimator="logistic", **{"random-seed": 7})
     assert done.returncode == 0, done.stdout + done.stderr
     assert (tmp_path / "output" / "success").exists()
-    model = inference.load(tmp_path / "model")
+    model = load(tmp_path / "model")
     assert model.contract.facts["estimator"] == "logistic"
     assert len(model.contract.names) == 10
     assert (tmp_path / "model" / "code" / "serve.py").exists()

@@ -9,7 +9,7 @@ import pytest
 from support.models import handlers
 from support.models.artifacts import CONTRACT, SERVED
 
-import inference
+from inference.artifact import Model
 from inference.handlers import model_fn
 from steps.export.files import write_model
 
@@ -21,7 +21,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[inference.Model]:
+def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Model]:
     """The model of `support.models.handlers`, as version 3."""
     folder = tmp_path_factory.mktemp("model")
     write_model(folder, handlers.SERVED, handlers.CONTRACT, None)

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from support.models.artifacts import state_hash_of_arrays
 
-import inference
-from inference.artifact import MAX_JSON_BYTES, MAX_NPZ_BYTES
+from inference.artifact import MAX_JSON_BYTES, MAX_NPZ_BYTES, load
+from inference.errors import ArtifactError
 
 
 @pytest.mark.parametrize("flag", [0x1, 0x20, 0x40])
@@ -25,8 +25,8 @@ def test_unsupported_archives_are_rejected(folder: Path, flag: int) -> None:
         content[content.index(header) + offset] |= flag
     (folder / "model.npz").write_bytes(content)
     state_hash_of_arrays(folder)
-    with pytest.raises(inference.ArtifactError, match="not an archive of plain arrays"):
-        inference.load(folder)
+    with pytest.raises(ArtifactError, match="not an archive of plain arrays"):
+        load(folder)
 
 
 def array_bytes(array: Any) -> bytes:
@@ -56,9 +56,9 @@ def test_an_array_that_occurs_twice_is_rejected(folder: Path, second: str) -> No
         [("0.coefficients.npy", COEFFICIENTS), (second, COEFFICIENTS[::-1]), ("0.intercept.npy", zeros)],
     )
     with pytest.raises(
-        inference.ArtifactError, match=r"it has 2 members '0\.coefficients'; one is allowed\)\. Export the"
+        ArtifactError, match=r"it has 2 members '0\.coefficients'; one is allowed\)\. Export the"
     ):
-        inference.load(folder)
+        load(folder)
 
 
 @pytest.mark.parametrize("compression", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
@@ -67,10 +67,10 @@ def test_a_compressed_array_is_rejected_before_it_is_unpacked(folder: Path, comp
     write_members(folder, [("0.coefficients.npy", array_bytes(np.zeros(2_500_000)))], compression)
     assert (folder / "model.npz").stat().st_size < 30_000
     with pytest.raises(
-        inference.ArtifactError,
+        ArtifactError,
         match=r"'0\.coefficients\.npy' is compressed; only stored members are allowed",
     ):
-        inference.load(folder)
+        load(folder)
 
 
 def test_members_that_share_their_bytes_are_rejected(folder: Path) -> None:
@@ -84,16 +84,14 @@ def test_members_that_share_their_bytes_are_rejected(folder: Path) -> None:
     forged = content[:directory] + content[directory:].replace(small, large)
     (folder / "model.npz").write_bytes(forged)
     state_hash_of_arrays(folder)
-    with pytest.raises(inference.ArtifactError, match="its members have 16,256 bytes, but the archive only"):
-        inference.load(folder)
+    with pytest.raises(ArtifactError, match="its members have 16,256 bytes, but the archive only"):
+        load(folder)
 
 
 def test_an_archive_of_too_many_arrays_is_rejected(folder: Path) -> None:
     write_members(folder, [(f"{number}.npy", b"") for number in range(2_001)])
-    with pytest.raises(
-        inference.ArtifactError, match=r"has about 2,001 arrays; at most 2,000 are allowed\. Export"
-    ):
-        inference.load(folder)
+    with pytest.raises(ArtifactError, match=r"has about 2,001 arrays; at most 2,000 are allowed\. Export"):
+        load(folder)
 
 
 @pytest.mark.parametrize(
@@ -103,6 +101,6 @@ def test_a_file_that_is_too_large_is_rejected_unread(folder: Path, name: str, li
     # GIVEN a sparse file, which needs no room on the disk
     os.truncate(folder / name, limit + 1)
     with pytest.raises(
-        inference.ArtifactError, match=rf"{name} has {limit + 1:,} bytes; at most {limit:,} are allowed\."
+        ArtifactError, match=rf"{name} has {limit + 1:,} bytes; at most {limit:,} are allowed\."
     ):
-        inference.load(folder)
+        load(folder)

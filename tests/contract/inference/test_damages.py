@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from support.models.artifacts import CONTRACT, MANY_STAGES, change, loads_or_is_rejected, state_hash_of_arrays
 
-import inference
+from inference.artifact import load
+from inference.errors import ArtifactError
 from steps.export.files import write_model
 
 
@@ -144,8 +145,8 @@ def test_damaged_and_foreign_files_are_rejected(
     folder: Path, damage: Callable[[Path], object], message: str
 ) -> None:
     damage(folder)
-    with pytest.raises(inference.ArtifactError, match=message):
-        inference.load(folder)
+    with pytest.raises(ArtifactError, match=message):
+        load(folder)
 
 
 def test_changed_or_cut_arrays_are_rejected_or_valid(tmp_path: Path) -> None:

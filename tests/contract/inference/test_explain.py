@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-import inference
+from inference.artifact import Model
+from inference.contract import Contract, contract_hash
+from inference.errors import ArtifactError
 from inference.explain import contributions
 from inference.handlers import input_fn, model_fn, output_fn, predict_fn
 from steps.export.files import write_model
@@ -50,7 +52,7 @@ def score_of(row: NDArray[np.float64]) -> float:
 
 def contract(*, medians: bool = True) -> dict[str, Any]:
     return {
-        "contract": inference.contract_hash(NAMES),
+        "contract": contract_hash(NAMES),
         "features": [
             {"name": name, **({"median": median} if medians else {})}
             for name, median in zip(NAMES, MEDIANS, strict=True)
@@ -61,27 +63,27 @@ def contract(*, medians: bool = True) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> inference.Model:
+def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
     folder = tmp_path_factory.mktemp("model")
     write_model(folder, SERVED, contract(), None)
     return model_fn(str(folder))
 
 
-def ask(model: inference.Model, body: object, accept: str = "application/json") -> tuple[int, Any]:
+def ask(model: Model, body: object, accept: str = "application/json") -> tuple[int, Any]:
     answer: Any = output_fn(predict_fn(input_fn(json.dumps(body), "application/json"), model), accept)
     if isinstance(answer, tuple):
         return 200, answer[0]
     return answer.status_code, answer.get_data(as_text=True)
 
 
-def explanation(model: inference.Model, company: list[float]) -> list[dict[str, Any]]:
+def explanation(model: Model, company: list[float]) -> list[dict[str, Any]]:
     status, text = ask(model, {"data": company, "explain": True})
     assert status == 200
     found: list[dict[str, Any]] = json.loads(text)["explanation"]
     return found
 
 
-def test_the_five_largest_effects_include_derived_values(model: inference.Model) -> None:
+def test_the_five_largest_effects_include_derived_values(model: Model) -> None:
     # GIVEN a company that differs from the medians in all features
     found = explanation(model, [3.0, 1.0, 7.0, 5.0, 4.0, 5.0, 100.0])
     # THEN each effect is what the feature adds to the calibrated logit; cash and wages act through their
@@ -96,13 +98,13 @@ def test_the_five_largest_effects_include_derived_values(model: inference.Model)
     assert [(each["value"], each["median"]) for each in found] == [(5, 4), (5, 6), (4, 5), (3, 1), (1, 2)]
 
 
-def test_a_feature_without_effect_is_not_listed(model: inference.Model) -> None:
+def test_a_feature_without_effect_is_not_listed(model: Model) -> None:
     assert explanation(model, MEDIANS) == []
     found = explanation(model, [*MEDIANS[:4], 6.0, 6.0, -1e9])
     assert [each["feature"] for each in found] == ["profit"]
 
 
-def test_effects_add_up_to_the_score(model: inference.Model) -> None:
+def test_effects_add_up_to_the_score(model: Model) -> None:
     # GIVEN a company with more than five effects
     company = [3.0, 1.0, 7.0, 5.0, 4.0, 5.0, 100.0]
     _, text = ask(model, {"data": company, "explain": True})
@@ -117,7 +119,7 @@ def test_effects_add_up_to_the_score(model: inference.Model) -> None:
     assert totals["median_log_odds"] + listed + totals["other_effects"] == pytest.approx(totals["log_odds"])
 
 
-def test_effects_are_exact_shapley_values_if_features_act_in_pairs(model: inference.Model) -> None:
+def test_effects_are_exact_shapley_values_if_features_act_in_pairs(model: Model) -> None:
     # GIVEN a score in which only cash and wages act together
     company = np.array([3.0, 1.0, 7.0, 5.0, 4.0, 5.0, 100.0])
     found, score, median_score = contributions(model, company)
@@ -135,7 +137,7 @@ def test_effects_are_exact_shapley_values_if_features_act_in_pairs(model: infere
     assert found.sum() == pytest.approx(score - median_score)
 
 
-def test_each_company_has_its_own_explanation_and_the_same_prediction(model: inference.Model) -> None:
+def test_each_company_has_its_own_explanation_and_the_same_prediction(model: Model) -> None:
     companies = [[0.1 * place + at for at in range(7)] for place in range(100)]
     status, text = ask(model, {"instances": companies, "explain": True})
     assert status == 200
@@ -150,7 +152,7 @@ def test_each_company_has_its_own_explanation_and_the_same_prediction(model: inf
     assert json.loads(plain)["predictions"][:2] == explained[:2]
 
 
-def test_effects_are_finite_even_if_the_score_is_not(model: inference.Model) -> None:
+def test_effects_are_finite_even_if_the_score_is_not(model: Model) -> None:
     # GIVEN a profit that alone takes the probability from nearly 0 to 1
     _, text = ask(model, {"data": [1.0, 300.0, 3.0, 4.0, 1e150, 6.0, 7.0], "explain": True})
     answer = json.loads(text)
@@ -161,7 +163,7 @@ def test_effects_are_finite_even_if_the_score_is_not(model: inference.Model) -> 
     assert answer["explained_score"]["other_effects"] == 0
 
 
-def test_json_lines_have_explanations_and_csv_does_not(model: inference.Model) -> None:
+def test_json_lines_have_explanations_and_csv_does_not(model: Model) -> None:
     body = {"instances": [MEDIANS, [*MEDIANS[:4], 6, 6, 7]], "explain": True}
     status, text = ask(model, body, "application/jsonlines")
     assert status == 200
@@ -172,13 +174,13 @@ def test_json_lines_have_explanations_and_csv_does_not(model: inference.Model) -
 
 
 @pytest.mark.parametrize("wish", ["yes", 1, None])
-def test_explain_must_be_true_or_false(model: inference.Model, wish: object) -> None:
+def test_explain_must_be_true_or_false(model: Model, wish: object) -> None:
     status, text = ask(model, {"data": MEDIANS, "explain": wish})
     (detail,) = json.loads(text)["error"]["details"]
     assert (status, detail["loc"]) == (422, ["explain"])
 
 
-def test_more_than_a_hundred_companies_are_not_explained(model: inference.Model) -> None:
+def test_more_than_a_hundred_companies_are_not_explained(model: Model) -> None:
     status, text = ask(model, {"instances": [MEDIANS] * 101, "explain": True})
     (detail,) = json.loads(text)["error"]["details"]
     assert status == 422
@@ -204,5 +206,5 @@ def test_a_model_without_medians_cannot_explain(tmp_path: Path) -> None:
 def test_either_all_features_have_medians_or_none(tmp_path: Path, median: float | None) -> None:
     facts = contract()
     facts["features"][3] = {"name": "cash"} if median is None else {"name": "cash", "median": median}
-    with pytest.raises(inference.ArtifactError, match="median for every feature"):
-        inference.Contract.from_facts(facts)
+    with pytest.raises(ArtifactError, match="median for every feature"):
+        Contract.from_facts(facts)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from support.models.handlers import CONTRACT, CSV, HASH, JSON, LINES, NAMED, SERVED, ask, error
 
-import inference
+from inference.artifact import Model
 from inference.handlers import model_fn
 from steps.export.files import write_model
 from steps.export.served import ServedModel
@@ -38,7 +38,7 @@ MODEL = {"version": "3", "contract": HASH}
 @pytest.mark.parametrize(
     "body", [{"data": [1, 7.5, 0]}, {"features": NAMED}, {"contract": HASH, "data": [1, 7, 0]}]
 )
-def test_one_company_gets_one_answer(model: inference.Model, body: object) -> None:
+def test_one_company_gets_one_answer(model: Model, body: object) -> None:
     status, media_type, text = ask(model, body)
     assert (status, media_type) == (200, JSON)
     assert json.loads(text) == {**HIGH, "model": MODEL}
@@ -52,7 +52,7 @@ def test_one_company_gets_one_answer(model: inference.Model, body: object) -> No
         [[1, 0, 0], {"features": {**NAMED, "Debt ratio %": 0}}, {**NAMED, "Debt ratio %": -2}],
     ],
 )
-def test_many_companies_get_a_list_in_the_same_order(model: inference.Model, body: object) -> None:
+def test_many_companies_get_a_list_in_the_same_order(model: Model, body: object) -> None:
     status, _, text = ask(model, body)
     assert status == 200
     assert json.loads(text) == {"predictions": [HIGH, MEDIUM, LOW], "model": MODEL}
@@ -87,7 +87,7 @@ def test_many_companies_get_a_list_in_the_same_order(model: inference.Model, bod
     ],
 )
 def test_every_content_type_can_be_answered_in_every_accepted_type(
-    model: inference.Model,
+    model: Model,
     body: str,
     content_type: str | None,
     as_bytes: bool,
@@ -110,14 +110,12 @@ def test_every_content_type_can_be_answered_in_every_accepted_type(
 
 @pytest.mark.parametrize(("body", "content_type"), [("[[1,0,0]]", JSON), ("1,0,0", CSV), ("[1,0,0]", LINES)])
 def test_a_wildcard_is_answered_in_the_type_of_the_request(
-    model: inference.Model, body: str, content_type: str
+    model: Model, body: str, content_type: str
 ) -> None:
     assert ask(model, body, content_type, "*/*")[:2] == (200, content_type)
 
 
-def test_without_a_version_the_answer_has_null(
-    model: inference.Model, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_a_version_the_answer_has_null(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MODEL_PACKAGE_VERSION")
     assert json.loads(ask(model, {"data": [1, 0, 0]})[2])["model"] == {"version": None, "contract": HASH}
 
@@ -125,20 +123,20 @@ def test_without_a_version_the_answer_has_null(
 @pytest.mark.parametrize(
     "content_type", ["application/x-npy", "text/plain", "application/x-recordio-protobuf"]
 )
-def test_other_content_types_are_415(model: inference.Model, content_type: str) -> None:
+def test_other_content_types_are_415(model: Model, content_type: str) -> None:
     assert error(model, b"\x93NUMPY", content_type) == (415, "unsupported_media_type", {})
 
 
-def test_other_charsets_are_415(model: inference.Model) -> None:
+def test_other_charsets_are_415(model: Model) -> None:
     assert error(model, b"1,0,0", "text/csv; charset=utf-16")[:2] == (415, "unsupported_media_type")
 
 
 @pytest.mark.parametrize("accept", ["application/x-npy", "text/html", "application/json;q=0", "text/csv;q=x"])
-def test_other_accepted_types_are_415(model: inference.Model, accept: str) -> None:
+def test_other_accepted_types_are_415(model: Model, accept: str) -> None:
     assert error(model, {"data": [1, 0, 0]}, JSON, accept) == (415, "unsupported_media_type", {})
 
 
-def test_the_largest_numbers_have_probabilities(model: inference.Model) -> None:
+def test_the_largest_numbers_have_probabilities(model: Model) -> None:
     body = {"instances": [[1e150, 1e150, 1e150], [-1e150, 5e-324, 0]]}
     answers = json.loads(ask(model, body)[2])["predictions"]
     assert [answer["probability"]["bankrupt"] for answer in answers] == [1.0, 0.0]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from support.models.handlers import CSV, HASH, JSON, LINES, NAMED, NAMES, ask, error
 
-import inference
+from inference.artifact import Model
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ import inference
     ],
 )
 def test_invalid_json_is_400(
-    model: inference.Model, body: str | bytes, content_type: str, loc: tuple[Any, ...], message: str
+    model: Model, body: str | bytes, content_type: str, loc: tuple[Any, ...], message: str
 ) -> None:
     status, code, details = error(model, body, content_type)
     assert (status, code, list(details)) == (400, "invalid_json", [loc])
@@ -39,9 +39,7 @@ def test_invalid_json_is_400(
         ('{"contract": "0123456789abcdef", "data": [1]}', LINES),
     ],
 )
-def test_another_contract_is_409_before_other_checks(
-    model: inference.Model, body: object, content_type: str
-) -> None:
+def test_another_contract_is_409_before_other_checks(model: Model, body: object, content_type: str) -> None:
     status, _, text = ask(model, body, content_type)
     found = json.loads(text)["error"]
     assert (status, found["code"], found["served"]) == (409, "contract_mismatch", HASH)
@@ -154,7 +152,7 @@ INVALID: list[tuple[str, object, str, dict[tuple[Any, ...], str]]] = [
     ("body", "content_type", "details"), [case[1:] for case in INVALID], ids=[c[0] for c in INVALID]
 )
 def test_invalid_requests_are_422_with_locations(
-    model: inference.Model, body: object, content_type: str, details: dict[tuple[Any, ...], str]
+    model: Model, body: object, content_type: str, details: dict[tuple[Any, ...], str]
 ) -> None:
     status, code, found = error(model, body, content_type, CSV)
     assert (status, code) == (422, "validation_failed")
@@ -163,7 +161,7 @@ def test_invalid_requests_are_422_with_locations(
         assert message in found[loc]
 
 
-def test_at_most_twenty_problems_are_reported(model: inference.Model) -> None:
+def test_at_most_twenty_problems_are_reported(model: Model) -> None:
     status, _, text = ask(model, {"instances": [["x", "y", "z"]] * 50})
     found = json.loads(text)["error"]
     assert status == 422
@@ -172,7 +170,7 @@ def test_at_most_twenty_problems_are_reported(model: inference.Model) -> None:
     assert found["message"].endswith("The first 20 problems are listed.")
 
 
-def test_lines_after_the_first_twenty_problems_are_not_parsed(model: inference.Model) -> None:
+def test_lines_after_the_first_twenty_problems_are_not_parsed(model: Model) -> None:
     # GIVEN 20 lines with a problem each, then a line that is not CSV
     body = "1,2,3\n" + "1,,3\n" * 20 + '"'
     _, _, details = error(model, body, CSV)

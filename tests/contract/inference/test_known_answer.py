@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from support.models.artifacts import CONTRACT, SERVED, change
 
-import inference
+from inference.artifact import load
+from inference.errors import ArtifactError
 from steps.export.files import write_model
 
 # The model's own answer for 3 and 1.
@@ -23,7 +24,7 @@ def with_known_answer(probability: float, numbers: Sequence[float] = (3.0, 1.0))
 
 def test_a_model_with_the_known_answer_is_loaded(tmp_path: Path) -> None:
     write_model(tmp_path, SERVED, with_known_answer(KNOWN + 9e-10), None)
-    known = inference.load(tmp_path).contract.known_answer
+    known = load(tmp_path).contract.known_answer
     assert known is not None
     assert known.features == (3.0, 1.0)
 
@@ -44,5 +45,5 @@ def test_a_model_that_answers_differently_from_the_evaluated_one_is_rejected(
     folder: Path, contract: dict[str, Any], message: str
 ) -> None:
     change(folder, lambda description: description.update(contract=contract))
-    with pytest.raises(inference.ArtifactError, match=message):
-        inference.load(folder)
+    with pytest.raises(ArtifactError, match=message):
+        load(folder)

@@ -12,20 +12,21 @@ import pytest
 from support.models.artifacts import CONTRACT, MANY_STAGES, NAMES, SERVED, change, loads_or_is_rejected
 from support.timing import cpu_time_below
 
-import inference
-from inference.artifact import CHUNK_ROWS, MAX_STAGES
+from inference.artifact import CHUNK_ROWS, MAX_STAGES, load
+from inference.contract import contract_hash
+from inference.errors import ArtifactError
 from steps.export.files import write_model
 from steps.export.served import ServedModel
 
 
 def test_the_contract_hash_is_the_hash_of_compact_json() -> None:
     # printf '%s' '["ROA(C) before …","Revenue Per Share (Yuan ¥)"]' | sha256sum | cut -c1-16
-    assert inference.contract_hash(NAMES) == "94a7708515f3a077"
-    assert inference.contract_hash(NAMES[::-1]) == "70d4f5ba6fb2246a"
+    assert contract_hash(NAMES) == "94a7708515f3a077"
+    assert contract_hash(NAMES[::-1]) == "70d4f5ba6fb2246a"
 
 
 def test_a_loaded_model_has_its_contract(folder: Path) -> None:
-    contract = inference.load(folder).contract
+    contract = load(folder).contract
     assert contract.hash == "94a7708515f3a077"
     assert contract.names == tuple(NAMES)
     assert contract.threshold == 0.12
@@ -38,7 +39,7 @@ def test_a_loaded_model_has_its_contract(folder: Path) -> None:
 def test_any_number_of_rows_is_predicted_in_order(folder: Path, rows: int) -> None:
     X = np.random.default_rng(1).normal(size=(rows, 2))
     expected = 1 / (1 + np.exp(-(X[:, 0] - X[:, 1])))
-    probabilities = inference.load(folder).predict_proba(X)
+    probabilities = load(folder).predict_proba(X)
     assert probabilities.shape == (rows,)
     np.testing.assert_allclose(probabilities, expected, rtol=1e-12)
 
@@ -46,15 +47,15 @@ def test_any_number_of_rows_is_predicted_in_order(folder: Path, rows: int) -> No
 @pytest.mark.parametrize("shape", [(2,), (3, 1), (1, 2, 2)])
 def test_a_matrix_of_another_shape_is_rejected(folder: Path, shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"it must be \(n, 2\)"):
-        inference.load(folder).predict_proba(np.zeros(shape))
+        load(folder).predict_proba(np.zeros(shape))
 
 
 def test_another_models_arrays_are_rejected(folder: Path, tmp_path: Path) -> None:
     other = ServedModel({**SERVED.arrays, "0.intercept": np.ones(1)}, SERVED.spec)
     write_model(tmp_path / "other", other, CONTRACT, None)
     (folder / "model.npz").write_bytes((tmp_path / "other" / "model.npz").read_bytes())
-    with pytest.raises(inference.ArtifactError, match="belongs to another model"):
-        inference.load(folder)
+    with pytest.raises(ArtifactError, match="belongs to another model"):
+        load(folder)
 
 
 def test_a_tree_that_is_a_chain_is_rejected(tmp_path: Path) -> None:
@@ -72,9 +73,7 @@ def test_a_tree_that_is_a_chain_is_rejected(tmp_path: Path) -> None:
         {"kind": "forest", "arrays": "wood", "trees": 1, "smallest": 1e-6},
         {"kind": "sigmoid", "slope": 1.0, "intercept": 0.0},
     ]
-    with pytest.raises(
-        inference.ArtifactError, match="has trees with 6000 levels; at most 500 are supported"
-    ):
+    with pytest.raises(ArtifactError, match="has trees with 6000 levels; at most 500 are supported"):
         write_model(tmp_path, ServedModel(arrays, {"stages": stages}), CONTRACT, None)
 
 
@@ -87,18 +86,16 @@ def test_a_model_of_too_many_stages_is_rejected_before_it_is_built(folder: Path)
 
     change(folder, blend(20_000))
     message = rf"has 20,002 stages, with those of its blends; at most {MAX_STAGES} are allowed\. Export"
-    with cpu_time_below(5), pytest.raises(inference.ArtifactError, match=message):
-        inference.load(folder)
+    with cpu_time_below(5), pytest.raises(ArtifactError, match=message):
+        load(folder)
     change(folder, lambda d: d.update(stages=[{"kind": "clip"}] * 201))
-    with pytest.raises(inference.ArtifactError, match="has 201 stages"):
-        inference.load(folder)
+    with pytest.raises(ArtifactError, match="has 201 stages"):
+        load(folder)
     # Stages that share one large array would each copy it.
     change(folder, lambda d: d.update(stages=[{"kind": "sigmoid", "slope": 1.0, "intercept": 0.0}]))
     change(folder, blend(2))
-    with pytest.raises(
-        inference.ArtifactError, match="2 stages have the arrays '0'; each stage needs its own"
-    ):
-        inference.load(folder)
+    with pytest.raises(ArtifactError, match="2 stages have the arrays '0'; each stage needs its own"):
+        load(folder)
 
 
 def places(node: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

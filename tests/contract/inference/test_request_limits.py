@@ -9,11 +9,11 @@ import pytest
 from support.models.handlers import CSV, JSON, LINES, NAMED, ask, error
 from support.timing import cpu_time_below
 
-import inference
+from inference.artifact import Model
 from inference.request import decode
 
 
-def test_a_hundred_thousand_companies_are_answered_and_one_more_is_rejected(model: inference.Model) -> None:
+def test_a_hundred_thousand_companies_are_answered_and_one_more_is_rejected(model: Model) -> None:
     status, _, text = ask(model, "1,0,0\n" * 100_000, CSV, CSV)
     assert status == 200
     assert text.count("\n") == 100_000
@@ -45,7 +45,7 @@ MILLIONS: list[tuple[str, str, str, tuple[Any, ...], str]] = [
     ("body", "content_type", "loc", "message"), [case[1:] for case in MILLIONS], ids=[c[0] for c in MILLIONS]
 )
 def test_millions_of_values_or_lines_are_rejected_before_they_are_parsed(
-    model: inference.Model, body: str, content_type: str, loc: tuple[Any, ...], message: str
+    model: Model, body: str, content_type: str, loc: tuple[Any, ...], message: str
 ) -> None:
     with cpu_time_below(5):
         status, _, details = error(model, body, content_type)
@@ -61,7 +61,7 @@ def test_the_largest_number_of_companies_is_accepted(content_type: str) -> None:
     assert len(request.instances) == 100_000
 
 
-def test_a_line_has_at_most_ten_thousand_cells(model: inference.Model) -> None:
+def test_a_line_has_at_most_ten_thousand_cells(model: Model) -> None:
     assert error(model, "1," * 9_999 + "1", CSV)[2] == {
         (0,): "The company has 10000 numbers; it must have 3."
     }

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-import inference
+from inference.artifact import load
+from inference.errors import ArtifactError
 from steps.export.served import ServedModel
 
 NAMES = ["ROA(C) before interest and depreciation before interest", "Revenue Per Share (Yuan ¥)"]
@@ -78,8 +79,8 @@ MANY_STAGES = ServedModel(
 
 def loads_or_is_rejected(folder: Path) -> bool:
     try:
-        model = inference.load(folder)
-    except inference.ArtifactError:
+        model = load(folder)
+    except ArtifactError:
         return False
     assert model.predict_proba(np.ones((1, len(model.contract.names)))).shape == (1,)
     return True

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
-import inference
+from inference.artifact import Model
+from inference.contract import contract_hash
 from inference.handlers import input_fn, output_fn, predict_fn
 from steps.export.served import ServedModel
 
 NAMES = ["Debt ratio %", "Cash flow per share", "ROA(A)"]
-HASH = inference.contract_hash(NAMES)
+HASH = contract_hash(NAMES)
 CONTRACT = {
     "contract": HASH,
     "features": [{"name": name, "min": 0.0, "max": 1.0} for name in NAMES],
@@ -37,7 +38,7 @@ JSON, CSV, LINES = "application/json", "text/csv", "application/jsonlines"
 
 
 def ask(
-    model: inference.Model,
+    model: Model,
     body: object,
     content_type: str | None = JSON,
     accept: str | None = JSON,
@@ -51,7 +52,7 @@ def ask(
     return answer.status_code, answer.mimetype, answer.get_data(as_text=True)
 
 
-def error(model: inference.Model, body: object, content_type: str | None = JSON, accept: str = JSON) -> Any:
+def error(model: Model, body: object, content_type: str | None = JSON, accept: str = JSON) -> Any:
     """Return status, code and {loc: message} of an error, which is always JSON."""
     status, media_type, text = ask(model, body, content_type, accept)
     assert media_type == JSON

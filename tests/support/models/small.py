@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-import inference
+from inference.artifact import Model, load
+from inference.contract import contract_hash
 from scripts.aws.session import Aws
 from steps.export.archive import pack_model
 from steps.export.files import write_model
@@ -20,16 +21,16 @@ from steps.export.served import ServedModel
 SERVING = {"SAGEMAKER_PROGRAM": "serve.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"}
 
 
-def register(aws: Aws, folder: Path, names: Sequence[str], seed: int) -> tuple[str, inference.Model]:
+def register(aws: Aws, folder: Path, names: Sequence[str], seed: int) -> tuple[str, Model]:
     """Make a linear model of features between 0 and 1, and register it as pending approval.
 
     Returns
     -------
-    tuple of str and inference.Model
+    tuple of str and Model
         Its version, and the model itself.
     """
     write_small_model(folder, names, seed)
-    return register_folder(aws, folder), inference.load(folder / "model")
+    return register_folder(aws, folder), load(folder / "model")
 
 
 def write_small_model(folder: Path, names: Sequence[str], seed: int) -> None:
@@ -43,7 +44,7 @@ def write_small_model(folder: Path, names: Sequence[str], seed: int) -> None:
     known = np.full(len(names), 0.5)
     logit = float(known @ arrays["0.coefficients"][:, 0] + arrays["0.intercept"][0])
     facts: dict[str, Any] = {
-        "contract": inference.contract_hash(names),
+        "contract": contract_hash(names),
         "features": [{"name": name, "min": 0.0, "max": 1.0, "median": 0.5} for name in names],
         "threshold": 0.5,
         "risk_levels": [{"level": "low", "from": 0.0}, {"level": "high", "from": 0.7}],

@@ -12,16 +12,17 @@ import pytest
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-import inference
 from benchmarks.serving import cost, endpoint, forward, tables
 from benchmarks.serving.forward import Family
+from inference.artifact import load
+from inference.contract import contract_hash
 from steps.estimators.directed_logistic import DirectedLogistic
 from steps.export.files import write_model
 from steps.export.served import export_pipeline
 
 NAMES = ["a", "b", "c"]
 CONTRACT = {
-    "contract": inference.contract_hash(NAMES),
+    "contract": contract_hash(NAMES),
     "features": [{"name": name} for name in NAMES],
     "threshold": 0.5,
     "risk_levels": [{"level": "low", "from": 0.0}],
@@ -39,7 +40,7 @@ def family(tmp_path: Path) -> Family:
     pipeline = Pipeline([("scale", StandardScaler()), ("model", DirectedLogistic())]).fit(X, X[:, 0] > 0)
     pipeline[-1].classes_ = np.array([0, 1])
     write_model(tmp_path / "m", export_pipeline(pipeline, forward.UNCALIBRATED), CONTRACT, None)
-    return Family("logistic", pipeline, inference.load(tmp_path / "m"), tmp_path / "m")
+    return Family("logistic", pipeline, load(tmp_path / "m"), tmp_path / "m")
 
 
 def test_each_call_is_timed_separately() -> None:

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from inference import ArtifactError
+from inference.errors import ArtifactError
 from inference.forward import chain, run
 
 

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import norm
 from sklearn.preprocessing import QuantileTransformer, StandardScaler
 
-from inference import ArtifactError
+from inference.errors import ArtifactError
 from inference.forward import chain
 from inference.forward.preprocess import QuantileNormal, normal_quantile
 

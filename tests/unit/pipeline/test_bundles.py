@@ -17,20 +17,27 @@ from pipeline.bundles import SOURCE, STEP_MODULES, Bundle, build_bundles, upload
 from steps.dataset.columns import RATIOS
 from steps.estimators.recipes import ESTIMATORS
 
-MODULES = {"First": "steps.first", "Second": "steps.second", "Third": "steps.third"}
+MODULES = {
+    "First": "steps.first",
+    "Second": "steps.second",
+    "Third": "steps.third",
+    "Fourth": "steps.fourth",
+}
 TREE = {
     "steps/__init__.py": "",
     "steps/first.py": "import json\nfrom steps.data import read\nprint('ran', read())\n",
     "steps/second.py": "from .data import read\nfrom . import estimators\n",
     "steps/third.py": "def main():\n    from steps.export.model import pack\n    import imblearn.combine\n",
+    "steps/fourth.py": "from inference.contract import check\n",
     "steps/data.py": "def read():\n    return 'data'\n",
     "steps/estimators/__init__.py": "from .linear import Linear\n",
     "steps/estimators/linear.py": "from ..data import read\nLinear = read\n",
     "steps/export/__init__.py": "",
-    "steps/export/model.py": "from inference.contract import check\n",
+    "steps/export/model.py": "import inference\nfrom inference.contract import check\n",
     "steps/unused.py": "import steps.data\n",
     "inference/__init__.py": "",
-    "inference/contract.py": "",
+    "inference/contract.py": "from inference.errors import Error\n",
+    "inference/errors.py": "",
     "inference/handlers.py": "",
     "inference/pyproject.toml": "",
     "inference/__pycache__/contract.cpython-311.pyc": "compiled",
@@ -65,7 +72,9 @@ class TestClosure:
             "steps/estimators/linear.py",
         }
 
-    def test_follows_imports_inside_functions_and_includes_all_of_inference(self, source: Path) -> None:
+    def test_follows_imports_inside_functions_and_includes_a_whole_package_that_is_imported(
+        self, source: Path
+    ) -> None:
         assert _own(build_bundles(source, MODULES)["Third"]) == {
             "run.py",
             "steps/__init__.py",
@@ -74,8 +83,19 @@ class TestClosure:
             "steps/export/model.py",
             "inference/__init__.py",
             "inference/contract.py",
+            "inference/errors.py",
             "inference/handlers.py",
             "inference/pyproject.toml",
+        }
+
+    def test_follows_single_modules_of_inference(self, source: Path) -> None:
+        assert _own(build_bundles(source, MODULES)["Fourth"]) == {
+            "run.py",
+            "steps/__init__.py",
+            "steps/fourth.py",
+            "inference/__init__.py",
+            "inference/contract.py",
+            "inference/errors.py",
         }
 
     def test_runs_the_module_as_a_program_and_from_any_folder(self, source: Path, tmp_path: Path) -> None:
@@ -105,7 +125,8 @@ class TestHash:
             ("steps/estimators/linear.py", {"Second"}),
             ("steps/export/model.py", {"Third"}),
             ("inference/handlers.py", {"Third"}),
-            ("steps/__init__.py", {"First", "Second", "Third"}),
+            ("inference/errors.py", {"Third", "Fourth"}),
+            ("steps/__init__.py", {"First", "Second", "Third", "Fourth"}),
             ("steps/unused.py", set()),
             ("pipeline/own.py", set()),
         ],
@@ -191,6 +212,9 @@ def test_all_steps_of_the_project_can_be_bundled() -> None:
         assert bundles[step].files[path] == (SOURCE / path).read_bytes()
     carriers = {step for step, bundle in bundles.items() if "imblearn/__init__.py" in bundle.files}
     assert carriers == {"Resample"}
+    # A change in the endpoint's code does not run these steps again.
+    forward = {step for step, bundle in bundles.items() if "inference/forward/trees.py" in bundle.files}
+    assert forward == {"TrainBaseline", "TrainRecommended", "Evaluate"}
 
 
 def _unpack(bundle: Bundle, folder: Path) -> Path:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from support.pipeline.evaluation import Execution
 
-import inference
+from inference.contract import contract_hash
 from steps.export.archive import pack_model, unpack_model
 from steps.export.files import write_model
 from steps.export.served import export_pipeline
@@ -96,7 +96,7 @@ def test_a_champion_with_unknown_columns_is_not_compared(execution: Execution) -
     unpack_model(execution.root / "champion" / "model.tar.gz", folder)
     contract = json.loads((folder / "model.json").read_text())["contract"]
     contract["features"][0]["name"] = "Goodwill"
-    contract["contract"] = inference.contract_hash([feature["name"] for feature in contract["features"]])
+    contract["contract"] = contract_hash([feature["name"] for feature in contract["features"]])
     write_model(folder, export_pipeline(audit["pipeline"], audit["calibration"]), contract, audit)
     pack_model(folder, execution.root / "champion" / "model.tar.gz")
     evaluation = execution.run()

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from support.pipeline.evaluation import Execution
 
-import inference
+from inference.artifact import load
 from steps import train_recommended
 from steps.dataset.columns import TARGET
 from steps.export.archive import pack_model, unpack_model
@@ -93,7 +93,7 @@ def test_the_contract_has_metrics_and_a_known_answer(execution: Execution, tmp_p
     assert contract["metrics"]["test_companies"] == evaluation["test"]["companies"]
     assert contract["contract"] == evaluation["selected"]["contract"]
     unpack_model(execution.root / "model" / "model.tar.gz", tmp_path / "served")
-    model = inference.load(tmp_path / "served")
+    model = load(tmp_path / "served")
     smoke_test = contract["smoke_test"]
     found = model.predict_proba(np.array([smoke_test["features"]]))[0]
     assert found == pytest.approx(smoke_test["probability"], abs=1e-9)
@@ -105,7 +105,7 @@ def test_metrics_are_those_of_the_served_model(execution: Execution, tmp_path: P
     evaluation = execution.run("--register-candidate", "baseline")
     test = pd.read_parquet(execution.root / "test" / "test.parquet")
     unpack_model(execution.root / "baseline" / "model.tar.gz", tmp_path / "served")
-    model = inference.load(tmp_path / "served")
+    model = load(tmp_path / "served")
     probability = model.predict_proba(test[list(model.contract.names)].to_numpy())
     assert evaluation["gate"]["roc_auc"] == roc_auc(test[TARGET].to_numpy(), probability)
     matrix = evaluation["binary_classification_metrics"]["confusion_matrix"]

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import inference
+from inference.artifact import load
+from inference.contract import contract_hash
 from steps import train_baseline, train_recommended
 from steps.dataset.columns import TARGET
 from steps.dataset.units import MIXED_UNITS
@@ -36,7 +37,7 @@ def test_the_contract_describes_the_training_data(trained: Any, candidate: str, 
     train = pd.read_parquet(trained.folder("train") / "train.parquet")
     names = facts["candidates"][candidate]["features"]
     assert [feature["name"] for feature in contract["features"]] == names
-    assert contract["contract"] == inference.contract_hash(names)
+    assert contract["contract"] == contract_hash(names)
     assert [feature["min"] for feature in contract["features"]] == train[names].min().tolist()
     assert [feature["max"] for feature in contract["features"]] == train[names].max().tolist()
     assert [feature["median"] for feature in contract["features"]] == train[names].median().tolist()
@@ -85,7 +86,7 @@ def test_the_served_model_equals_the_audit_copy(trained: Any, candidate: str) ->
     test = pd.read_parquet(trained.folder("test") / "test.parquet")
     X = test[audit["features"]].to_numpy()
     expected = audit["calibration"].apply(pipeline_logit(audit["pipeline"], X))
-    np.testing.assert_allclose(inference.load(folder).predict_proba(X), expected, atol=1e-12)
+    np.testing.assert_allclose(load(folder).predict_proba(X), expected, atol=1e-12)
     assert isinstance(audit["calibration"], Calibration)
 
 
@@ -195,6 +196,6 @@ def test_noise_is_not_learned(trained: Any, tmp_path: Path) -> None:
 
     train_candidate(Candidate("recommended", "logistic"), shuffled, fit, tmp_path, processes=1)
     assert 0.4 < read_model(tmp_path)["contract"]["out_of_fold"]["roc_auc"] < 0.6
-    probability = inference.load(tmp_path).predict_proba(data.X)
+    probability = load(tmp_path).predict_proba(data.X)
     assert probability.std() < 0.1
     assert roc_auc(labels, probability) >= 0.5

@@ -16,8 +16,9 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from support.models.blend import small_blend
 
-import inference
-from inference import ArtifactError
+from inference.artifact import load
+from inference.contract import contract_hash
+from inference.errors import ArtifactError
 from inference.forward import chain
 from steps.dataset.columns import RATIOS
 from steps.estimators import recipes
@@ -47,7 +48,7 @@ SMALL: dict[str, Callable[..., Pipeline]] = {
 
 def contract(names: list[str]) -> dict[str, Any]:
     return {
-        "contract": inference.contract_hash(names),
+        "contract": contract_hash(names),
         "features": [{"name": name} for name in names],
         "threshold": 0.12,
         "risk_levels": [{"level": "low", "from": 0.0}],
@@ -60,7 +61,7 @@ def hostile(rows: int, columns: int) -> np.ndarray:
 
 def assert_served(pipeline: Pipeline, X: np.ndarray, names: list[str], folder: Path) -> None:
     write_model(folder, export_pipeline(pipeline, AS_IT_IS), contract(names), None)
-    model = inference.load(folder)
+    model = load(folder)
     served = model.predict_proba(X)
     with np.errstate(all="ignore"):
         expected = 1 / (1 + np.exp(-pipeline_logit(pipeline, X)))

@@ -18,6 +18,9 @@ import numpy as np
 import pytest
 
 import inference
+from inference.artifact import load
+from inference.contract import contract_hash
+from inference.errors import ArtifactError
 from steps.export import archive as archives
 from steps.export.archive import pack_model, unpack_model
 from steps.export.files import write_model
@@ -25,7 +28,7 @@ from steps.export.served import ServedModel
 
 NAMES = ["debt", "cash"]
 CONTRACT = {
-    "contract": inference.contract_hash(NAMES),
+    "contract": contract_hash(NAMES),
     "features": [{"name": name} for name in NAMES],
     "threshold": 0.5,
     "risk_levels": [{"level": "low", "from": 0.0}],
@@ -64,7 +67,7 @@ def test_a_model_folder_holds_the_model_and_its_code(tmp_path: Path) -> None:
     }
     assert json.loads(files["model.json"])["contract"] == CONTRACT
     assert joblib.load(tmp_path / "model.joblib") == {"trained": "somehow"}
-    model = inference.load(tmp_path)
+    model = load(tmp_path)
     assert model.contract.names == ("debt", "cash")
     np.testing.assert_array_equal(model.predict_proba(np.array([[1.0, 1.0]])), [0.5])
 
@@ -94,7 +97,7 @@ def test_an_entry_outside_the_folder_is_rejected(tmp_path: Path) -> None:
         entry = tarfile.TarInfo("../escaped.txt")
         entry.size = 1
         archive.addfile(entry, io.BytesIO(b"x"))
-    with pytest.raises(inference.ArtifactError, match=r"evil\.tar\.gz cannot be unpacked"):
+    with pytest.raises(ArtifactError, match=r"evil\.tar\.gz cannot be unpacked"):
         unpack_model(tmp_path / "evil.tar.gz", tmp_path / "inside")
     assert not (tmp_path / "escaped.txt").exists()
 
@@ -151,9 +154,7 @@ def test_an_unsafe_archive_is_rejected_before_it_is_unpacked(
     tmp_path: Path, entries: list[tarfile.TarInfo], message: str
 ) -> None:
     write_tar(tmp_path / "model.tar.gz", [entry("first.txt"), *entries])
-    with pytest.raises(
-        inference.ArtifactError, match=rf"model\.tar\.gz cannot be unpacked: {message}.*\. Pack "
-    ):
+    with pytest.raises(ArtifactError, match=rf"model\.tar\.gz cannot be unpacked: {message}.*\. Pack "):
         unpack_model(tmp_path / "model.tar.gz", tmp_path / "again")
     assert contents(tmp_path / "again") == {}
 
@@ -170,7 +171,7 @@ def test_a_bomb_is_rejected_before_it_is_unpacked(tmp_path: Path, monkeypatch: p
         return chunk
 
     monkeypatch.setattr(gzip.GzipFile, "read", counting)
-    with pytest.raises(inference.ArtifactError, match=r"bytes unpack to more than 100 times as many\. Pack"):
+    with pytest.raises(ArtifactError, match=r"bytes unpack to more than 100 times as many\. Pack"):
         unpack_model(tmp_path / "model.tar.gz", tmp_path / "again")
     assert contents(tmp_path / "again") == {}
     # THEN unpacking ends soon after the limit, a hundred times 300 kB
@@ -194,9 +195,7 @@ def test_an_archive_of_too_many_bytes_is_rejected(
         write_tar(tmp_path / "model.tar.gz", [member])
     else:
         write_tar(tmp_path / "model.tar.gz", [entry("model.npz", 60_000)])
-    with pytest.raises(
-        inference.ArtifactError, match=r"it has more than 50,000 bytes unpacked\. Pack a smaller"
-    ):
+    with pytest.raises(ArtifactError, match=r"it has more than 50,000 bytes unpacked\. Pack a smaller"):
         unpack_model(tmp_path / "model.tar.gz", tmp_path / "again")
     assert contents(tmp_path / "again") == {}
 
@@ -227,7 +226,7 @@ def test_a_damaged_archive_is_rejected(tmp_path: Path, damage: str) -> None:
         archive.unlink()
     else:
         archive.write_bytes(damaged[damage])
-    with pytest.raises(inference.ArtifactError, match=r"model\.tar\.gz cannot be unpacked"):
+    with pytest.raises(ArtifactError, match=r"model\.tar\.gz cannot be unpacked"):
         unpack_model(archive, tmp_path / "again")
 
 
@@ -235,11 +234,11 @@ def test_a_damaged_archive_is_rejected(tmp_path: Path, damage: str) -> None:
     ("change", "message"),
     [
         ({"contract": "0" * 16}, "but the hash of its feature names is"),
-        ({"features": [{"name": "debt"}], "contract": inference.contract_hash(["debt"])}, "shape"),
+        ({"features": [{"name": "debt"}], "contract": contract_hash(["debt"])}, "shape"),
     ],
 )
 def test_writing_an_invalid_contract_is_rejected(tmp_path: Path, change: dict, message: str) -> None:
-    with pytest.raises(inference.ArtifactError, match=message):
+    with pytest.raises(ArtifactError, match=message):
         write_model(tmp_path, SERVED, {**CONTRACT, **change}, None)
 
 

@@ -15,14 +15,15 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, QuantileTransformer, StandardScaler
 
-import inference
+from inference.artifact import load
+from inference.contract import contract_hash
 from steps.estimators.directed_logistic import DirectedLogistic
 from steps.export.files import write_model
 from steps.export.served import export_pipeline
 
 NAMES = [f"ratio {number}" for number in range(6)]
 CONTRACT = {
-    "contract": inference.contract_hash(NAMES),
+    "contract": contract_hash(NAMES),
     "features": [{"name": name, "min": 0.0, "max": 1e10} for name in NAMES],
     "threshold": 0.12,
     "risk_levels": [{"level": "low", "from": 0.0}, {"level": "high", "from": 0.5}],
@@ -72,12 +73,12 @@ def test_served_probabilities_equal_those_of_scikit_learn(name: str, tmp_path: P
     values = [0.0, 1.0, 1e10, -1e10, -1.0, 5e-324, 1e-310, -1e-310, 0.3, 1e100, -1e100]
     hostile = np.random.default_rng(6).choice(values, (3000, 6))
     X = np.vstack([training_data()[0], hostile])
-    served = inference.load(tmp_path).predict_proba(X)
+    served = load(tmp_path).predict_proba(X)
     # THEN the probabilities are equal, for one row and for many
     with np.errstate(all="ignore"):
         expected = pipeline.predict_proba(X)[:, 1]
     np.testing.assert_allclose(served, expected, rtol=0, atol=1e-9)
-    alone = inference.load(tmp_path).predict_proba(X[:1])
+    alone = load(tmp_path).predict_proba(X[:1])
     np.testing.assert_allclose(alone, served[:1], rtol=0, atol=1e-12)
 
 
@@ -87,7 +88,7 @@ def test_calibration_applies_to_the_logit(tmp_path: Path) -> None:
     write_model(tmp_path, export_pipeline(pipeline, calibration), CONTRACT, None)
     X, _ = training_data()
     expected = 1 / (1 + np.exp(-(0.7 * pipeline.decision_function(X) - 1.5)))
-    np.testing.assert_allclose(inference.load(tmp_path).predict_proba(X), expected, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(load(tmp_path).predict_proba(X), expected, rtol=0, atol=1e-12)
 
 
 def other_classes() -> Pipeline:
