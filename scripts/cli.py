@@ -60,7 +60,7 @@ def bankruptcy(
 
 for command in (demo.demo, service.deploy, service.destroy):
     app.command()(command)
-for command in (operations.status, operations.pause, operations.resume):
+for command in (operations.status, operations.pause, operations.resume, operations.rollback):
     app.command()(command)
 app.command("test")(operations.check)
 for command in (report.report, predict.predict, score.score):

@@ -1,11 +1,11 @@
-"""`bankruptcy status`, `pause`, `resume` and `test`: day-to-day operation of the deployed service."""
+"""`bankruptcy status`, `pause`, `resume`, `rollback` and `test`: operation of the deployed service."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from scripts.terminal.console import console, show
+from scripts.terminal.console import ask, console, show
 from scripts.terminal.options import Settings, with_settings
 
 TimeoutOption = Annotated[float, typer.Option("--timeout", min=1, help="Maximum number of seconds to wait.")]
@@ -51,6 +51,26 @@ def resume(settings: Settings, timeout: TimeoutOption = 1800) -> None:
         else f"has version {version} in service."
     )
     show(f"[bold]{settings.project}[/] {state}")
+
+
+@with_settings
+def rollback(
+    settings: Settings,
+    note: Annotated[str, typer.Option("--note", help="Reason, stored in the registry.")] = "",
+    timeout: TimeoutOption = 1800,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Reject the version in service, and wait until the previous approved one replaces it."""
+    from scripts.deploy.waiting import Waiting
+    from scripts.operate.rollback import NOTE, plan_rollback, roll_back
+
+    aws = settings.connect()
+    plan = plan_rollback(aws)
+    show(f"Version {plan.rejected} will be rejected, and version {plan.version} will replace it.")
+    if not yes and not ask("Roll back?"):
+        raise typer.Abort
+    roll_back(aws, plan, note or NOTE, Waiting(_show_status, timeout))
+    show(f"Version {plan.version} is in service on the endpoint [bold]{aws.project.endpoint}[/].")
 
 
 @with_settings

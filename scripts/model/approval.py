@@ -46,8 +46,8 @@ def set_approval(aws: Aws, package: dict[str, Any], status: str, note: str = "")
     )
 
 
-def next_version(aws: Aws, without: int) -> int | None:
-    """Return the version that deploy_model would deploy if the version `without` were rejected."""
+def next_version(aws: Aws, without: int | None = None) -> int | None:
+    """Return the version that deploy_model would deploy, if the version `without` were rejected."""
     for candidate in list_versions(aws):
         if candidate.is_approved and candidate.version != without:
             attempts = metadata_of(describe_version(aws, candidate.arn)).get(FAILED_ATTEMPTS, "0")

@@ -24,8 +24,10 @@ from scripts.deploy.deployment import deploy
 from scripts.deploy.teardown import destroy
 from scripts.deploy.waiting import Waiting
 from scripts.operate.api_checks import Check, check_api, describe_api
-from scripts.operate.pausing import pause, resume
+from scripts.operate.pausing import OperationError, pause, resume
+from scripts.operate.rollback import plan_rollback
 from scripts.operate.status import read_status
+from scripts.predict.client import client_of
 
 PROJECT = "operations"
 # A model that predicts 25 % for every company.
@@ -143,6 +145,8 @@ def test_the_service_is_paused_resumed_and_checked(service: Service) -> None:
     assert pause(aws) is False
     assert failed(service) == []
     assert resume(aws) is None
+    with pytest.raises(OperationError, match="No approved version can be deployed, so there is nothing"):
+        plan_rollback(aws)
 
     # WHEN a version is approved, THEN resume waits for it
     first = service.register(CONTRACT, "Approved")
@@ -189,6 +193,9 @@ def test_the_service_is_paused_resumed_and_checked(service: Service) -> None:
     checks = check_api(describe_api(aws))
     assert [check for check in checks if not check.passed] == []
     assert "company, while paused" in [check.name for check in checks]
+    # AND a rollback is impossible
+    with pytest.raises(OperationError, match="The service is paused, so no version is in service"):
+        plan_rollback(aws)
     # AND an approval has no effect until the service is resumed
     second = service.register(CONTRACT, "PendingManualApproval")
     service.approve(second)
@@ -231,6 +238,23 @@ def test_the_commands_show_the_state(service: Service, tmp_path: Path) -> None:
     resumes = f"yes; `bankruptcy resume --project {PROJECT}`"
     assert (code, resumes in output, "$0.000 an hour" in output) == (0, True, True)
     assert "version 2  not in service: /predict answers 503" in output
+
+
+def test_the_api_key_can_be_replaced(service: Service) -> None:
+    def status(key: str | None) -> int:
+        return urllib3.request(
+            "GET", f"{describe_api(service.aws).url}/model", headers={"x-api-key": key}
+        ).status
+
+    # GIVEN the service of the previous tests
+    old = client_of(service.aws).key
+    assert status(old) == 200
+    # WHEN the key is replaced
+    deploy(service.aws, confirm=lambda _: True, parameters={"ApiKeyGeneration": "2"})
+    # THEN only the new key is accepted
+    new = client_of(service.aws).key
+    assert new != old
+    assert (status(new), status(old)) == (200, 403)
 
 
 def test_the_deployers_policy_allows_what_was_called(service: Service) -> None:

@@ -12,12 +12,15 @@ from typing import Any
 import numpy as np
 import pytest
 from support.models.small import register, register_folder, write_small_model
+from typer.testing import CliRunner
 
 from inference.artifact import Model
 from scripts.aws.session import Aws
+from scripts.cli import app
 from scripts.deploy.waiting import Waiting
 from scripts.errors import ScriptError
 from scripts.model.approval import find_version, set_approval, wait_until_served
+from scripts.operate.rollback import Rollback, plan_rollback
 from scripts.predict.client import ApiClient, client_of
 
 NAMES = [f"ratio {number}" for number in range(8)]
@@ -45,7 +48,7 @@ def approve(aws: Aws, version: str) -> None:
     set_approval(aws, find_version(aws, int(version)), "Approved")
 
 
-def answers_during(client: ApiClient, change: Callable[[], None]) -> list[tuple[dict[str, float], Any]]:
+def answers_during(client: ApiClient, change: Callable[[], object]) -> list[tuple[dict[str, float], Any]]:
     """Send companies by name until `change` has returned, but at least 2,000; return them with answers."""
     changed = threading.Event()
     begun = threading.Barrier(CLIENTS + 1)
@@ -118,3 +121,22 @@ def test_a_model_that_answers_differently_never_gets_a_request(
     answers = answers_during(client, attempt)
     # THEN the champion answers every request, and the reason is stored with the version
     assert check(answers, models) == {champion}
+
+
+def test_a_rollback_returns_to_the_previous_version_without_a_gap(
+    aws: Aws, client: ApiClient, models: dict[str, inference.Model]
+) -> None:
+    # GIVEN a champion, an older approved version, and a newer one that was given up
+    plan = plan_rollback(aws)
+    assert plan == Rollback(rejected=2, version=1)
+    # WHEN the champion is rolled back, while clients send companies by name
+    command = ["--project", aws.project.name, "rollback", "--yes", "--note", "test"]
+    answers = answers_during(client, lambda: CliRunner().invoke(app, command, catch_exceptions=False))
+    # THEN every request is answered, and the older version is the champion
+    assert check(answers, models) == {"1", "2"}
+    assert client.get("/model")["version"] == "1"
+    package = find_version(aws, 2)
+    assert (package["ModelApprovalStatus"], package["ApprovalDescription"]) == ("Rejected", "test")
+    # AND nothing is left to roll back to
+    with pytest.raises(ScriptError, match="No approved version would replace version 1"):
+        plan_rollback(aws)

@@ -320,3 +320,9 @@ def test_parameters_are_found_without_a_yaml_parser(text: str) -> None:
 
 def test_both_templates_lie_in_infra() -> None:
     assert sorted(path.name for path in Path(TEMPLATES).glob("*.yaml")) == ["service.yaml", "storage.yaml"]
+
+
+def test_every_alarm_has_a_section_in_the_runbook() -> None:
+    alarms = re.findall(r"AlarmName: !Sub \$\{ProjectName\}-(\S+)", SERVICE)
+    text = (TEMPLATES.parent / "docs" / "runbook.md").read_text(encoding="utf-8")
+    assert re.findall(r"^## Alarm `(.+)`$", text, re.MULTILINE) == alarms != []
