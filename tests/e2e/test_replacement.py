@@ -124,7 +124,7 @@ def test_a_model_that_answers_differently_never_gets_a_request(
 
 
 def test_a_rollback_returns_to_the_previous_version_without_a_gap(
-    aws: Aws, client: ApiClient, models: dict[str, inference.Model]
+    aws: Aws, client: ApiClient, models: dict[str, Model]
 ) -> None:
     # GIVEN a champion, an older approved version, and a newer one that was given up
     plan = plan_rollback(aws)
