@@ -154,9 +154,9 @@ def _fit_all(fit: Fit, processes: int) -> list[Pipeline]:
     if processes > 1:
         from joblib import Parallel, delayed  # noqa: PLC0415 (A slow import that only parallel fits need.)
 
-        # This backend forks where that is the default, so workers do not import scikit-learn again.
-        workers = Parallel(n_jobs=processes, backend="multiprocessing")
-        return list(workers(delayed(_fit_one)(fit, part) for part in parts))
+        # Its workers import scikit-learn again. Forked ones would not, but pandas has threads by now, and a
+        # process that is forked from one with threads can hang.
+        return list(Parallel(n_jobs=processes)(delayed(_fit_one)(fit, part) for part in parts))
     return [_fit_one(fit, part) for part in parts]
 
 
