@@ -64,6 +64,7 @@ class _Function(ResourceType):
             "Description": "",
             "Environment": {"Variables": {}},
             "Layers": [],
+            "LoggingConfig": {"LogGroup": f"/aws/lambda/{resource.physical_id}"},
             **properties,
             **function,
         }

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from support.local_aws.cloud import BUCKET
+from support.local_aws.functions import zipped
 from support.local_aws.stacks import PARAMETER, QUEUE, Stacks, refusal
 
 
@@ -58,6 +60,32 @@ def test_an_update_without_changes_is_rejected(stacks: Stacks) -> None:
         stacks.update({"Queue": QUEUE})
 
     assert refusal(error) == ("ValidationError", "No updates are to be performed.")
+
+
+def test_a_function_gets_its_log_group_and_the_default_back(stacks: Stacks) -> None:
+    stacks.cloud.make_bucket()
+    stacks.cloud.put("code.zip", zipped({"a.py": "def handler(event, context): pass"}))
+    role = stacks.cloud.iam.create_role(RoleName="r", AssumeRolePolicyDocument="{}")["Role"]
+    properties = {
+        "FunctionName": "f",
+        "Role": role["Arn"],
+        "Runtime": "python3.13",
+        "Handler": "a.handler",
+        "Code": {"S3Bucket": BUCKET, "S3Key": "code.zip"},
+    }
+    kind = "AWS::Lambda::Function"
+
+    def log_group() -> str:
+        functions = getattr(stacks.cloud, "lambda")
+        found = functions.get_function_configuration(FunctionName="f")["LoggingConfig"]["LogGroup"]
+        return str(found)
+
+    chosen = {**properties, "LoggingConfig": {"LogGroup": "/chosen"}}
+    stack = stacks.create({"Function": {"Type": kind, "Properties": chosen}})
+    assert stack["StackStatus"] == "CREATE_COMPLETE", stacks.events()
+    assert log_group() == "/chosen"
+    stacks.update({"Function": {"Type": kind, "Properties": properties}})
+    assert log_group() == "/aws/lambda/f"
 
 
 def test_a_change_set_shows_replacements_and_changes_nothing_until_it_is_executed(stacks: Stacks) -> None:

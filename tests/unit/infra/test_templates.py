@@ -305,7 +305,6 @@ def test_the_functions_layer_has_the_locked_release() -> None:
 
 
 def test_functions_log_into_the_groups_whose_retention_is_set() -> None:
-    # Local AWS does not report a function's log group.
     resources = Template(SERVICE).resources
 
     for function, group in (("PredictFunction", "PredictLogs"), ("DeployFunction", "DeployLogs")):
