@@ -103,7 +103,7 @@ def test_deployment_to_destruction(service: Service, companies: pd.DataFrame, tm
     assert service.inventory() == []
 
     # GIVEN a deployed service; WHEN data is uploaded and an execution is started
-    run("deploy", "--yes")
+    run("deploy", "--yes", "-p", "AlarmEmail=alarms@example.com")
     uri = run("data", "upload", "--data", str(data)).split()[-1]
     first = service.execute("RegisterCandidate=baseline")
 

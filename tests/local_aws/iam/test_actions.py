@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
+from support.service_authorization import REFERENCE
 from werkzeug.test import EnvironBuilder
 
 from local_aws.iam.actions import ACTIONS, RESOURCES, TAGGING, UnmappedError, needs_of
 from local_aws.iam.api import operation_of
 from local_aws.iam.operations import Operation, UnknownOperationError, route, signature_of
 
-REFERENCE = json.loads((Path(__file__).parent / "service_authorization.json").read_text())["actions"]
 ROLE = "arn:aws:iam::123456789012:role/r"
 ACCOUNT = "eu-west-1:123456789012"
 # The reference names a resource for these; restricting them to one has no use.

@@ -10,6 +10,7 @@ from typing import Any
 
 from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
 from support.repository import ROOT
+from support.service_authorization import obstacle
 
 POLICY = ROOT / "infra" / "deployer-policy.json"
 TEMPLATES = (ROOT / "infra" / "storage.yaml", ROOT / "infra" / "service.yaml")
@@ -55,6 +56,7 @@ def allows(action: str, resource: str | None = None) -> bool:
     """Return whether the policy allows an action, on one resource or on any."""
     return any(
         any(fnmatchcase(action.lower(), allowed.lower()) for allowed in listed(statement["Action"]))
+        and obstacle(action, statement) is None
         and (resource is None or any(fnmatchcase(resource, arn) for arn in listed(statement["Resource"])))
         for statement in statements()
     )

@@ -22,6 +22,7 @@ from support.permissions.policy import (
     resource_types,
     statements,
 )
+from support.service_authorization import obstacles
 
 SERVICES = (
     "apigateway",
@@ -71,6 +72,7 @@ NOT_USED = {
         "sagemaker:*ModelPackageGroupPolicy",
         "sns:PutDataProtectionPolicy",
     ),
+    "settings of a subscription": ("sns:SetSubscriptionAttributes",),
     "other settings of a bucket": (
         "s3:*Abac",
         "s3:*Accelerate*",
@@ -140,8 +142,12 @@ def test_the_deployer_has_the_permissions_that_the_templates_need(kind: str) -> 
     assert denied(needed) == []
 
 
+def test_every_action_is_allowed_on_a_resource_that_it_takes() -> None:
+    assert [problem for statement in statements() for problem in obstacles(statement)] == []
+
+
 def test_only_known_statements_allow_all_resources() -> None:
-    # Lists, and reads that IAM cannot restrict to a resource.
+    # Actions that IAM cannot restrict to a resource.
     stars = {
         action
         for statement in statements()
@@ -150,12 +156,15 @@ def test_only_known_statements_allow_all_resources() -> None:
     }
     assert stars == {
         "cloudwatch:DescribeAlarms",
+        "logs:DescribeIndexPolicies",
         "logs:DescribeLogGroups",
         "logs:DescribeResourcePolicies",
         "sagemaker:ListEndpointConfigs",
         "sagemaker:ListModelPackages",
         "sagemaker:ListModels",
         "sagemaker:ListPipelines",
+        "sns:GetSubscriptionAttributes",
+        "sns:Unsubscribe",
     }
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.service_authorization import obstacles
 
 from local_aws.cloudformation.template import Scope, Template, TemplateError
 from scripts.deploy.template import TEMPLATES, name_deployment, template_parameters
@@ -63,6 +64,11 @@ def test_no_role_has_a_wildcard_for_all_actions() -> None:
                 wildcards.add((role, action))
 
     assert wildcards == set(ALL_RESOURCES)
+
+
+def test_every_action_is_allowed_on_a_resource_that_it_takes() -> None:
+    found = [f"{role}: {problem}" for role, statement in statements() for problem in obstacles(statement)]
+    assert found == []
 
 
 def test_every_resource_is_the_projects_own_or_on_the_list() -> None:
