@@ -140,7 +140,10 @@ CONTEXT = {
     },
     "cloudwatch": {"cloudwatch:namespace": "Namespace"},
     "s3": {"s3:prefix": "Prefix"},
-    "sagemaker": {"sagemaker:ModelApprovalStatus": "ModelApprovalStatus"},
+    "sagemaker": {
+        "sagemaker:CustomerMetadataPropertiesToRemove": "CustomerMetadataPropertiesToRemove",
+        "sagemaker:ModelApprovalStatus": "ModelApprovalStatus",
+    },
 }
 # Operations that need no permission.
 _FREE = {("sts", "GetCallerIdentity")}
@@ -192,7 +195,8 @@ def _context(operation: Operation) -> dict[str, str]:
     }
     if operation.service == "s3":
         found["s3:ResourceAccount"] = ACCOUNT
-    return found
+    metadata = operation.request.get("CustomerMetadataProperties", {})
+    return {**found, **{f"sagemaker:CustomerMetadataProperties/{key}": metadata[key] for key in metadata}}
 
 
 def _resources(operation: Operation, template: str) -> Iterator[str]:

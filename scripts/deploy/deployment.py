@@ -145,7 +145,15 @@ def upsert_pipeline(aws: Aws, outputs: Outputs) -> Outcome:
     from pipeline.service import upsert
 
     uris = upload_bundles(aws.client("s3"), outputs.bucket_name, build_bundles())
-    definition = build_definition(aws.project, outputs.job_role_arn, uris, current_commit())
+    # The role of the pipeline has the permission if the stack has the parameter.
+    deployed = Stack(aws, aws.project.service_stack).parameters()
+    definition = build_definition(
+        aws.project,
+        outputs.job_role_arn,
+        uris,
+        current_commit(),
+        automatic_approval=deployed.get("AutomaticApproval") == "true",
+    )
     tags = {"Project": aws.project.name}
     return upsert(aws.client("sagemaker"), aws.project, definition, outputs.pipeline_role_arn, tags)
 

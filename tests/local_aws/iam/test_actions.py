@@ -10,7 +10,7 @@ import boto3
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
-from support.service_authorization import REFERENCE
+from support.permissions.service_authorization import REFERENCE
 from werkzeug.test import EnvironBuilder
 
 from local_aws.iam.actions import ACTIONS, RESOURCES, TAGGING, UnmappedError, needs_of
@@ -58,6 +58,9 @@ def test_an_entry_agrees_with_the_reference(service: str, action: str, template:
         ("iam:PassedToService", "iam:PassRole"),
         ("s3:ResourceAccount", "s3:GetObject"),
         ("s3:prefix", "s3:ListBucket"),
+        ("sagemaker:CustomerMetadataProperties/${MetadataKey}", "sagemaker:UpdateModelPackage"),
+        ("sagemaker:CustomerMetadataPropertiesToRemove", "sagemaker:UpdateModelPackage"),
+        ("sagemaker:ModelApprovalStatus", "sagemaker:CreateModelPackage"),
         ("sagemaker:ModelApprovalStatus", "sagemaker:UpdateModelPackage"),
     ],
 )
@@ -247,6 +250,15 @@ def test_a_request_needs_these_permissions(
                 "ModelApprovalStatus": "Approved",
             },
             {"sagemaker:ModelApprovalStatus": "Approved"},
+        ),
+        (
+            "sagemaker",
+            "update_model_package",
+            {
+                "ModelPackageArn": f"arn:aws:sagemaker:{ACCOUNT}:model-package/g/1",
+                "CustomerMetadataProperties": {"a": "1"},
+            },
+            {"sagemaker:CustomerMetadataProperties/a": "1"},
         ),
         (
             "cloudwatch",

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import Any
 
 from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
+from support.permissions.people import statements_of
 from support.repository import ROOT
-from support.service_authorization import obstacle
+from support.permissions.service_authorization import obstacle
 
 POLICY = ROOT / "infra" / "deployer-policy.json"
 TEMPLATES = (ROOT / "infra" / "storage.yaml", ROOT / "infra" / "service.yaml")
@@ -45,7 +45,7 @@ def actions_of(service: str, operation: str, http_method: str) -> tuple[str, ...
 
 
 def statements() -> list[dict[str, Any]]:
-    return list(json.loads(POLICY.read_text())["Statement"])
+    return statements_of("deployer")
 
 
 def listed(value: str | list[str]) -> list[str]:

@@ -22,7 +22,8 @@ from support.permissions.policy import (
     resource_types,
     statements,
 )
-from support.service_authorization import obstacles
+from support.permissions.people import PEOPLE, statements_of
+from support.permissions.service_authorization import obstacles
 
 SERVICES = (
     "apigateway",
@@ -142,8 +143,9 @@ def test_the_deployer_has_the_permissions_that_the_templates_need(kind: str) -> 
     assert denied(needed) == []
 
 
-def test_every_action_is_allowed_on_a_resource_that_it_takes() -> None:
-    assert [problem for statement in statements() for problem in obstacles(statement)] == []
+@pytest.mark.parametrize("person", PEOPLE)
+def test_every_action_is_allowed_on_a_resource_that_it_takes(person: str) -> None:
+    assert [problem for statement in statements_of(person) for problem in obstacles(statement)] == []
 
 
 def test_only_known_statements_allow_all_resources() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.service_authorization import obstacles
+from support.permissions.service_authorization import obstacles
 
 from local_aws.cloudformation.template import Scope, Template, TemplateError
 from scripts.deploy.template import TEMPLATES, name_deployment, template_parameters
@@ -140,6 +140,14 @@ def test_deploy_model_cannot_approve_a_version() -> None:
     (update,) = (s for _, s in statements() if "sagemaker:UpdateModelPackage" in listed(s["Action"]))
     # A request that sets the approval status has this key.
     assert update["Condition"] == {"Null": {"sagemaker:ModelApprovalStatus": "true"}}
+
+
+def test_executions_cannot_register_approved_models_unless_the_deployment_allows_it() -> None:
+    (register,) = (s for _, s in statements() if "sagemaker:CreateModelPackage" in listed(s["Action"]))
+    waiting = "PendingManualApproval"
+    allowed = {"Fn::If": ["ApprovesAutomatically", [waiting, "Approved"], waiting]}
+    assert register["Condition"] == {"StringEquals": {"sagemaker:ModelApprovalStatus": allowed}}
+    assert Template(SERVICE).parameters["AutomaticApproval"]["Default"] == "false"
 
 
 def test_buckets_of_other_accounts_cannot_be_reached_by_name() -> None:

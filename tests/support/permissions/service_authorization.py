@@ -36,7 +36,8 @@ def obstacle(action: str, statement: Mapping[str, Any]) -> str | None:
     if "*" not in resources and not any(_overlap(form, each) for form in forms for each in resources):
         return f"{action} takes {', '.join(forms)}, and the statement names none of them"
     keys = {key for conditions in statement.get("Condition", {}).values() for key in conditions}
-    missing = sorted(key for key in keys - set(entry["keys"]) if not key.startswith("aws:"))
+    known = [re.sub(r"\$\{\w+\}", "*", key) for key in [*entry["keys"], "aws:*"]]
+    missing = sorted(key for key in keys if not any(_overlap(key, each) for each in known))
     return f"{action} has no condition key {missing[0]}" if missing else None
 
 
