@@ -54,8 +54,8 @@ RESOURCES: Mapping[str, Mapping[str, str]] = {
         " PutFunctionEventInvokeConfig RemovePermission UpdateFunctionCode UpdateFunctionConfiguration",
     },
     "logs": {
-        "log-group:{logGroupName}": "CreateLogGroup DeleteLogGroup DeleteRetentionPolicy DescribeLogStreams"
-        " FilterLogEvents PutRetentionPolicy",
+        "log-group:{logGroupName}": "AssociateKmsKey CreateLogGroup DeleteLogGroup DeleteRetentionPolicy"
+        " DescribeLogStreams DisassociateKmsKey FilterLogEvents PutRetentionPolicy",
         "log-group:{logGroupName}:log-stream:{logStreamName}": "CreateLogStream GetLogEvents PutLogEvents",
         "*": "DescribeLogGroups",
     },

@@ -102,11 +102,10 @@ def deploy(
     }["InstanceType"]
     check_instance_type(project.region, chosen)
     storage_template = read_template("storage.yaml")
+    storage_names = template_parameters(storage_template)
+    shared = {name: value for name, value in (parameters or {}).items() if name in storage_names}
     storage = Stack(aws, project.storage_stack, on_event, sleep).apply(
-        {"TemplateBody": storage_template},
-        {"ProjectName": project.name},
-        template_parameters(storage_template),
-        confirm,
+        {"TemplateBody": storage_template}, {**shared, "ProjectName": project.name}, storage_names, confirm
     )
 
     values = {

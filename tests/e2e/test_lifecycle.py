@@ -32,6 +32,7 @@ from scripts.operate.executions import read_evaluation
 from scripts.predict.client import ApiClient, ApiError, client_of
 
 PROJECT = "bankruptcy-life"
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 STEPS = {
     "SelectFeatures",
     "Resample",
@@ -123,7 +124,7 @@ def test_deployment_to_destruction(service: Service, companies: pd.DataFrame, tm
     assert service.inventory() == []
 
     # GIVEN a deployed service; WHEN data is uploaded and an execution is started
-    run("deploy", "--yes", "-p", "AlarmEmail=alarms@example.com")
+    run("deploy", "--yes", "-p", "AlarmEmail=alarms@example.com", "-p", f"KmsKeyArn={KEY}")
     uri = run("data", "upload", "--data", str(data)).split()[-1]
     first = service.execute("RegisterCandidate=baseline")
 

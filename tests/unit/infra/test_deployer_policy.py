@@ -45,7 +45,7 @@ NO_CALLS = {"search"}
 # Permissions of CloudFormation's handlers for features that the templates do not use.
 NOT_USED = {
     "functions in a VPC": ("ec2:*", "elasticfilesystem:*", "s3files:*"),
-    "keys of one's own": ("kms:*", "logs:*KmsKey"),
+    "keys for variables of functions": ("kms:*",),
     "code signing, concurrency, versions, runtimes": (
         "lambda:*CodeSigningConfig",
         "lambda:*FunctionConcurrency",
