@@ -18,7 +18,7 @@ COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11.4 --genera
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check format pages golden audit lock sbom clean test-browser test-toolkit test-mutants test-chaos test-faults test-signals \
-	test-soak test-executions test-api-schema test-api-inputs test-company-files bench-quality bench-judge firms model-card bench-serving \
+	test-soak check-aws permissions test-executions test-api-schema test-api-inputs test-company-files bench-quality bench-judge firms model-card bench-serving \
 	bench-explain bench-api bench-functions bench-batch bench-scale
 
 help:  ## show this list; `make TARGET PYTHON=python3.12` chooses the interpreter
@@ -86,6 +86,9 @@ golden: $(DEV)  ## write the golden pipeline definition and the error table of d
 
 permissions: $(DEV)  ## write docs/permissions.md from the calls of the end-to-end test
 	WRITE_PERMISSIONS=1 $(BIN)/python -m pytest tests/e2e/test_lifecycle.py
+
+check-aws: $(DEV)  ## ask AWS what only AWS can tell, and record it (an account, 45 minutes); ARGS=--replay compares
+	PYTHONPATH=.:lambda:tests $(BIN)/python -m account.check $(ARGS)
 
 pages: $(DEV)  ## write the stored figures into the docs
 	$(BIN)/python -m benchmarks.pages
