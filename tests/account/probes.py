@@ -23,8 +23,8 @@ from account.resources import (
     wait_for_endpoint,
 )
 from botocore.exceptions import ClientError
-from support.pipeline.definitions import CODE, COMMIT
 from support.models.small import SERVING, register
+from support.pipeline.definitions import CODE, COMMIT
 
 from pipeline.definition import build_definition
 from pipeline.jobs import sklearn_image

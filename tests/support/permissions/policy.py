@@ -9,8 +9,8 @@ from typing import Any
 
 from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
 from support.permissions.people import statements_of
-from support.repository import ROOT
 from support.permissions.service_authorization import obstacle
+from support.repository import ROOT
 
 POLICY = ROOT / "infra" / "deployer-policy.json"
 TEMPLATES = (ROOT / "infra" / "storage.yaml", ROOT / "infra" / "service.yaml")

@@ -11,6 +11,7 @@ from pathlib import Path
 import botocore.session
 import pytest
 from botocore import xform_name
+from support.permissions.people import PEOPLE, statements_of
 from support.permissions.policy import (
     POLICY,
     ROOT,
@@ -22,7 +23,6 @@ from support.permissions.policy import (
     resource_types,
     statements,
 )
-from support.permissions.people import PEOPLE, statements_of
 from support.permissions.service_authorization import obstacles
 
 SERVICES = (
