@@ -153,11 +153,11 @@ class SdkV2:
 
     def start(self, pipeline: str, uri: str) -> str:
         """Start an execution; return its ARN."""
-        return self._run("start", pipeline, uri)
+        return str(self._run("start", pipeline, uri))
 
     def executions(self, pipeline: str) -> list[str]:
         """Return the ARNs of the executions."""
-        return self._run("list", pipeline).split()
+        return list(self._run("list", pipeline))
 
     def stop(self, execution: str) -> None:
         """Stop an execution."""
@@ -169,12 +169,13 @@ class SdkV2:
 
     def invoke(self, endpoint: str, body: str) -> str:
         """Return the endpoint's answer."""
-        return self._run("invoke", endpoint, body)
+        return str(self._run("invoke", endpoint, body))
 
     @staticmethod
-    def _run(*arguments: str) -> str:
+    def _run(*arguments: str) -> Any:
         program = ROOT / "tests" / "clients" / "sdk_v2" / "client.py"
-        return _output([str(ROOT / ".venv-sdk-v2" / "bin" / "python"), str(program), *arguments])
+        output = _output([str(ROOT / ".venv-sdk-v2" / "bin" / "python"), str(program), *arguments])
+        return json.loads(output.splitlines()[-1])
 
 
 def _output(command: list[str]) -> str:

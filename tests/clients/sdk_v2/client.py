@@ -1,7 +1,8 @@
-"""Uses the service with version 2 of the SageMaker SDK: `client.py ACTION ARGUMENTS…` prints the result."""
+"""Uses the service with the SageMaker SDK 2: `client.py ACTION …` prints the result as its last line."""
 
 from __future__ import annotations
 
+import json
 import sys
 
 import sagemaker
@@ -12,8 +13,8 @@ from sagemaker.serializers import IdentitySerializer
 from sagemaker.workflow.pipeline import Pipeline, _PipelineExecution
 
 
-def main(action: str, *arguments: str) -> str:
-    """Run one action; return what to print."""
+def main(action: str, *arguments: str) -> str | list[str]:
+    """Run one action; return its result."""
     session = sagemaker.Session()
     if action == "start":
         name, uri = arguments
@@ -21,7 +22,7 @@ def main(action: str, *arguments: str) -> str:
         return str(pipeline.start(parameters={"InputDataUri": uri}).arn)
     if action == "list":
         found = Pipeline(name=arguments[0], sagemaker_session=session).list_executions()
-        return "\n".join(each["PipelineExecutionArn"] for each in found["PipelineExecutionSummaries"])
+        return [each["PipelineExecutionArn"] for each in found["PipelineExecutionSummaries"]]
     if action == "stop":
         _PipelineExecution(arn=arguments[0], sagemaker_session=session).stop()
         return ""
@@ -39,4 +40,5 @@ def main(action: str, *arguments: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(main(*sys.argv[1:]))
+    # The SDK prints messages before.
+    sys.stdout.write(f"\n{json.dumps(main(*sys.argv[1:]))}\n")
