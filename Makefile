@@ -153,7 +153,7 @@ $(SDK_V2)/.ready: tests/clients/sdk_v2/requirements.lock | $(UV)
 $(AWS_CLI)/.ready $(SDK_V2)/.ready: | $(UV)
 	$(check-python)
 	$(UV) venv --quiet --allow-existing --python $(PYTHON) $(@D)
-	VIRTUAL_ENV=$(@D) $(UV) pip sync --quiet --require-hashes $<
+	VIRTUAL_ENV=$(@D) $(UV) pip sync --quiet --require-hashes --compile-bytecode $<
 	@touch $@
 
 $(TOOLKIT)/.ready: tests/toolkit/requirements.lock | $(UV)
