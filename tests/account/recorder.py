@@ -14,6 +14,8 @@ from local_aws.base.clients import ACCOUNT
 
 # The ids of roles, users and sessions.
 _ID = re.compile(r"\bA[A-Z]{2}A[A-Z0-9]{16,17}\b")
+# The name of a person, as their identity provider gives it.
+_PERSONAL = {"SourceIdentity", "UserProfileName"}
 # Their answers hold credentials and the names of people.
 _NOT_RECORDED = {"sts"}
 
@@ -64,7 +66,10 @@ class Recorder:
     def cleaned(self, value: Any) -> Any:
         """Return a value of a request or answer as JSON, without times, bytes, ids and private texts."""
         if isinstance(value, Mapping):
-            return {str(key): self.cleaned(each) for key, each in value.items()}
+            return {
+                str(key): "<caller>" if key in _PERSONAL else self.cleaned(each)
+                for key, each in value.items()
+            }
         if isinstance(value, list | tuple):
             return [self.cleaned(each) for each in value]
         if isinstance(value, datetime):

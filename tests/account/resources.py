@@ -14,7 +14,9 @@ from pipeline.jobs import image_account
 from scripts.aws.failures import is_gone, unless_gone
 from scripts.aws.files import remove_below
 from scripts.aws.session import Aws
+from scripts.aws.stacks import Stack
 from scripts.deploy.template import read_template
+from scripts.errors import UsageError
 
 # All names begin with it, so that a later run finds what an interrupted one has left.
 NAME = "bankruptcy-check"
@@ -104,7 +106,19 @@ def wait_for_endpoint(aws: Aws, name: str) -> dict[str, Any] | None:
 
 
 def remove_all(aws: Aws) -> None:
-    """Remove everything with these names; what does not exist is skipped."""
+    """Remove everything with these names; what does not exist is skipped.
+
+    Raises
+    ------
+    UsageError
+        If the service is deployed under this name: its bucket has the same name.
+    """
+    if Stack(aws, aws.project.storage_stack).describe() is not None:
+        raise UsageError(
+            f"The project {NAME} is deployed in account {aws.project.account}, {aws.project.region}. This "
+            f"command would remove its bucket.",
+            "Use another region or account.",
+        )
     sagemaker = aws.client("sagemaker")
     for name in GENERATIONS:
         if wait_for_endpoint(aws, name) is not None:

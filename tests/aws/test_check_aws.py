@@ -13,7 +13,7 @@ from account.probes import PROBES
 from account.recorder import Recorder
 from account.resources import NAME
 from support.deployment.inventory import inventory
-from support.local_aws.cloud import Cloud
+from support.local_aws.cloud import Cloud, eventually
 
 from local_aws.server import LocalAws
 from scripts.aws.session import use_local_aws
@@ -109,6 +109,17 @@ def test_a_declined_run_makes_nothing(cloud: Cloud, tmp_path: Path, monkeypatch:
     assert left(cloud) == []
 
 
+def test_a_project_of_the_same_name_is_kept(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
+    name = {"BucketName": f"{NAME}-123456789012-eu-west-1"}
+    template = {"Resources": {"Bucket": {"Type": "AWS::S3::Bucket", "Properties": name}}}
+    cloud.cloudformation.create_stack(StackName=f"{NAME}-storage", TemplateBody=json.dumps(template))
+    eventually(lambda: cloud.s3.list_buckets()["Buckets"])
+    before = left(cloud)
+    assert check.main(["--remove"]) == check.main(["--yes"]) == 2
+    assert f"The project {NAME} is deployed in account 123456789012" in capsys.readouterr().out
+    assert left(cloud) == before
+
+
 def test_replaying_compares_local_aws_with_the_recorded_answers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -148,11 +159,13 @@ def test_account_caller_and_ids_are_replaced() -> None:
         "Arn": "arn:aws:iam::999988887777:role/r",
         "Message": "User: arn:aws:sts::999988887777:assumed-role/admin/jane@example.com is not authorized",
         "RoleId": "AROAEXAMPLEEXAMPLE123",
+        "CreatedBy": {"IamIdentity": {"SourceIdentity": "jane@example.com"}},
         "Body": b"secret",
     }
     assert recorder.cleaned(answer) == {
         "Arn": "arn:aws:iam::123456789012:role/r",
         "Message": "User: <caller> is not authorized",
         "RoleId": "<id>",
+        "CreatedBy": {"IamIdentity": {"SourceIdentity": "<caller>"}},
         "Body": "<bytes>",
     }
