@@ -8,6 +8,8 @@ DEV := $(VENV)/.ready-dev
 UV := $(VENV)/uv/bin/uv
 export SEED SIZE
 TOOLKIT := .venv-toolkit
+AWS_CLI := .venv-aws-cli
+SDK_V2 := .venv-sdk-v2
 CYCLONEDX := 7.5.0
 # The licences that a dependency may have, and the packages that state theirs only in a file: Apache-2.0.
 LICENCES := Apache;BSD;ISC;MIT;Mozilla Public License;MPL;LGPL;PSF;Python Software Foundation
@@ -17,8 +19,8 @@ COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11.4 --genera
 	--no-emit-find-links --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format pages golden audit lock sbom clean test-browser test-toolkit test-mutants test-chaos test-faults test-signals \
-	test-soak test-executions test-api-schema test-api-inputs test-company-files bench-quality bench-judge firms model-card bench-serving \
+.PHONY: help demo test check format pages golden audit lock sbom clean test-browser test-toolkit test-clients test-sdk-v2 test-mutants test-chaos test-faults test-signals \
+	test-soak check-aws permissions test-executions test-api-schema test-api-inputs test-company-files bench-quality bench-judge firms model-card bench-serving \
 	bench-explain bench-api bench-functions bench-batch bench-scale
 
 help:  ## show this list; `make TARGET PYTHON=python3.12` chooses the interpreter
@@ -59,7 +61,7 @@ test: $(DEV)  ## run the test suite; it needs no network
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 clean:  ## remove everything that these targets have made
-	rm -rf $(VENV) $(TOOLKIT) build dist mutants *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(TOOLKIT) $(AWS_CLI) $(SDK_V2) build dist mutants *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 ## Checks
 
@@ -87,6 +89,9 @@ golden: $(DEV)  ## write the golden pipeline definition and the error table of d
 permissions: $(DEV)  ## write docs/permissions.md from the calls of the end-to-end test
 	WRITE_PERMISSIONS=1 $(BIN)/python -m pytest tests/e2e/test_lifecycle.py
 
+check-aws: $(DEV)  ## ask AWS what only AWS can tell, and record it (an account, 45 minutes); ARGS=--replay compares
+	PYTHONPATH=.:lambda:tests $(BIN)/python -m account.check $(ARGS)
+
 pages: $(DEV)  ## write the stored figures into the docs
 	$(BIN)/python -m benchmarks.pages
 
@@ -96,6 +101,8 @@ lock: $(UV)  ## pin the dependencies again, after a change in setup.cfg
 		setup.cfg -o requirements-dev.lock
 	$(COMPILE) --override tests/toolkit/overrides.txt tests/toolkit/requirements.in \
 		-o tests/toolkit/requirements.lock
+	$(COMPILE) tests/clients/aws_cli/requirements.in -o tests/clients/aws_cli/requirements.lock
+	$(COMPILE) tests/clients/sdk_v2/requirements.in -o tests/clients/sdk_v2/requirements.lock
 
 sbom: $(UV)  ## write the bill of materials of the runtime environment (CycloneDX) to dist/
 	mkdir -p dist
@@ -106,6 +113,12 @@ sbom: $(UV)  ## write the bill of materials of the runtime environment (CycloneD
 
 test-toolkit: $(DEV) $(TOOLKIT)/.ready  ## run the model and a training job in AWS's own serving and training code (Linux)
 	$(BIN)/python -m pytest tests/toolkit/toolkit_serving.py tests/toolkit/toolkit_training.py
+
+test-clients: $(DEV) $(AWS_CLI)/.ready  ## use the service on local AWS with boto3, the AWS CLI and the SageMaker SDK 3
+	$(BIN)/python -m pytest tests/clients/current_clients.py
+
+test-sdk-v2: $(DEV) $(SDK_V2)/.ready  ## use the service on local AWS with the SageMaker SDK 2
+	$(BIN)/python -m pytest tests/clients/sdk_v2_client.py
 
 test-mutants: $(DEV)  ## change gate, split and thresholds in 300 ways; list the changes that no test notices
 	$(BIN)/mutmut run
@@ -134,6 +147,14 @@ test-api-inputs: $(DEV)  ## send 24,000 valid, nearly valid and absurd requests 
 
 test-company-files: $(DEV)  ## read 20,000 random company files, half of them damaged, through every command
 	SIZE=$(or $(SIZE),10000) $(BIN)/python -m pytest tests/contract/test_random_company_files.py
+
+$(AWS_CLI)/.ready: tests/clients/aws_cli/requirements.lock | $(UV)
+$(SDK_V2)/.ready: tests/clients/sdk_v2/requirements.lock | $(UV)
+$(AWS_CLI)/.ready $(SDK_V2)/.ready: | $(UV)
+	$(check-python)
+	$(UV) venv --quiet --allow-existing --python $(PYTHON) $(@D)
+	VIRTUAL_ENV=$(@D) $(UV) pip sync --quiet --require-hashes --compile-bytecode $<
+	@touch $@
 
 $(TOOLKIT)/.ready: tests/toolkit/requirements.lock | $(UV)
 	$(check-python)

@@ -23,7 +23,14 @@ _SERVING = {
 }
 
 
-def build_definition(project: Project, job_role_arn: str, code_uris: Mapping[str, str], commit: str) -> str:
+def build_definition(
+    project: Project,
+    job_role_arn: str,
+    code_uris: Mapping[str, str],
+    commit: str,
+    *,
+    automatic_approval: bool = False,
+) -> str:
     """Return the pipeline definition as JSON; equal arguments give equal bytes.
 
     This needs no network and no credentials.
@@ -38,6 +45,8 @@ def build_definition(project: Project, job_role_arn: str, code_uris: Mapping[str
         The URI of each step's bundle, from ``bundles.upload_bundles``.
     commit
         The commit of the code, which is noted on each model package.
+    automatic_approval
+        Whether executions can register a model as approved.
 
     Raises
     ------
@@ -52,7 +61,7 @@ def build_definition(project: Project, job_role_arn: str, code_uris: Mapping[str
         from sagemaker.mlops.workflow.pipeline import Pipeline
 
         jobs = Jobs(session, project, job_role_arn, sklearn_image(project.region), code_uris, commit)
-        parameters = Parameters()
+        parameters = Parameters(automatic_approval=automatic_approval)
         pipeline = Pipeline(
             name=project.pipeline,
             parameters=parameters.all(),

@@ -8,8 +8,7 @@ RESAMPLERS = ["smote-tomek", "smote", "none"]
 CANDIDATES = ["best", "baseline", "recommended"]
 # With `no`, MinRocAuc is the only gate. Use it if the champion is known to be wrong.
 COMPARE_WITH_CHAMPION = ["yes", "no"]
-# `Approved` deploys the model without a review by a person.
-APPROVAL_STATUSES = ["PendingManualApproval", "Approved"]
+WAITING, APPROVED = "PendingManualApproval", "Approved"
 INSTANCE_TYPES = [
     "ml.m5.large",
     "ml.m5.xlarge",
@@ -32,9 +31,15 @@ RANGES: dict[str, tuple[float, float]] = {
 
 
 class Parameters:
-    """The parameters as the SDK's pipeline variables."""
+    """The parameters as the SDK's pipeline variables.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    automatic_approval
+        Whether executions can register a model as approved, which deploys it without a person's review.
+    """
+
+    def __init__(self, *, automatic_approval: bool) -> None:
         from sagemaker.core.workflow.parameters import ParameterFloat, ParameterInteger, ParameterString
 
         def choice(name: str, choices: list[str]) -> Any:
@@ -48,7 +53,9 @@ class Parameters:
         self.register_candidate = choice("RegisterCandidate", CANDIDATES)
         self.min_roc_auc: Any = ParameterFloat("MinRocAuc", default_value=MIN_ROC_AUC)
         self.compare_with_champion = choice("CompareWithChampion", COMPARE_WITH_CHAMPION)
-        self.model_approval_status = choice("ModelApprovalStatus", APPROVAL_STATUSES)
+        self.model_approval_status = choice(
+            "ModelApprovalStatus", [WAITING, APPROVED] if automatic_approval else [WAITING]
+        )
         self.processing_instance_type = choice("ProcessingInstanceType", INSTANCE_TYPES)
         self.training_instance_type = choice("TrainingInstanceType", INSTANCE_TYPES)
         self.random_seed: Any = ParameterInteger("RandomSeed", default_value=42)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 from urllib.parse import unquote
 
+import moto.awslambda.models
 import moto.awslambda.urls
 from botocore.exceptions import BotoCoreError, ClientError
 from moto.awslambda.exceptions import LambdaClientError, UnknownFunctionException
@@ -34,6 +35,28 @@ LARGEST_CODE = 262_144_000
 MOST_RETRIES = 2
 # AWS waits one minute and then two minutes.
 RETRY_SECONDS = (1.0, 2.0)
+
+
+class LoggingFunction(LambdaFunction):  # type: ignore[misc]
+    """moto's function with the log group and format that it was given, which moto drops."""
+
+    def __init__(self, account_id: str, spec: dict[str, Any], region: str, version: str | int = 1) -> None:
+        super().__init__(account_id, spec, region, version)
+        self.logging = self._logging(spec.get("LoggingConfig", {}))
+
+    def update_configuration(self, config_updates: dict[str, Any]) -> dict[str, Any]:
+        """Change the given settings and keep the others."""
+        if "LoggingConfig" in config_updates:
+            self.logging = self._logging(config_updates["LoggingConfig"])
+        configuration: dict[str, Any] = super().update_configuration(config_updates)
+        return configuration
+
+    def get_configuration(self, on_create: bool = False) -> dict[str, Any]:
+        """Return the configuration as the API does."""
+        return {**super().get_configuration(on_create), "LoggingConfig": self.logging}
+
+    def _logging(self, given: Mapping[str, str]) -> dict[str, str]:
+        return {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{self.function_name}", **given}
 
 
 class FunctionInvoker:
@@ -74,11 +97,11 @@ class FunctionInvoker:
             raise FunctionNotFoundError(f"Function not found: {arn}") from error
         return self.invoke(function, payload)
 
-    def invoke(self, function: LambdaFunction, payload: bytes) -> Invocation:
+    def invoke(self, function: LoggingFunction, payload: bytes) -> Invocation:
         """Run a function and wait for the answer."""
         return self._runtime.invoke(_spec(function), payload)
 
-    def invoke_later(self, function: LambdaFunction, payload: bytes, request_id: str) -> None:
+    def invoke_later(self, function: LoggingFunction, payload: bytes, request_id: str) -> None:
         """Run a function in the background, retry failures, and send the result to its destination."""
         threading.Thread(
             target=self._run_event, args=(function, payload, request_id), name="lambda-event", daemon=True
@@ -88,7 +111,7 @@ class FunctionInvoker:
         """Stop retrying failed invocations."""
         self._closing.set()
 
-    def _run_event(self, function: LambdaFunction, payload: bytes, request_id: str) -> None:
+    def _run_event(self, function: LoggingFunction, payload: bytes, request_id: str) -> None:
         configured = function.event_invoke_config
         # moto appends each PutFunctionEventInvokeConfig; only the last one is in effect.
         config: dict[str, Any] = configured[-1].config if configured else {}
@@ -112,7 +135,7 @@ class FunctionInvoker:
             record = _record(function, payload, answer, request_id, count)
             self._send(destination, record, function)
 
-    def _send(self, destination: str, record: dict[str, Any], function: LambdaFunction) -> None:
+    def _send(self, destination: str, record: dict[str, Any], function: LoggingFunction) -> None:
         service = destination.split(":")[2]
         message = json.dumps(record)
         try:
@@ -155,8 +178,27 @@ class LocalLambda(LambdaResponse):  # type: ignore[misc]
                 "InvalidParameterValueException",
                 "The role defined for the function cannot be assumed by Lambda.",
             ) from error
+        self._check_logging()
         self._check_code(self.json_body["Code"])
         return super().create_function()
+
+    def update_function_configuration(self) -> Any:
+        """Update the configuration of a function."""
+        self._check_logging()
+        return super().update_function_configuration()
+
+    def _check_logging(self) -> None:
+        """Raise if the request sets more than the log group: functions on local AWS only log text."""
+        logging_config = self.json_body.get("LoggingConfig", {})
+        unsupported = sorted(set(logging_config) - {"LogFormat", "LogGroup"})
+        if logging_config.get("LogFormat", "Text") != "Text":
+            unsupported.append(f"LogFormat {logging_config['LogFormat']}")
+        if unsupported:
+            raise LambdaClientError(
+                "InvalidParameterValueException",
+                f"Local AWS does not support {', '.join(unsupported)} in LoggingConfig; "
+                "it supports LogGroup, and LogFormat Text.",
+            )
 
     def update_function_code(self) -> Any:
         """Update the code of a function."""
@@ -234,11 +276,12 @@ def install(
     default_user_config["lambda"] = {"use_docker": False}
     for path in moto.awslambda.urls.url_paths:
         moto.awslambda.urls.url_paths[path] = LocalLambda.dispatch
+    moto.awslambda.models.LambdaFunction = LoggingFunction
     LocalLambda.invoker = FunctionInvoker(runtime, sessions, retry_seconds)
     return LocalLambda.invoker
 
 
-def _spec(function: LambdaFunction) -> FunctionSpec:
+def _spec(function: LoggingFunction) -> FunctionSpec:
     return FunctionSpec(
         name=function.function_name,
         arn=function.function_arn,
@@ -249,6 +292,7 @@ def _spec(function: LambdaFunction) -> FunctionSpec:
         memory=int(function.memory_size),
         environment={key: str(value) for key, value in function.environment_vars.items()},
         role=function.role,
+        log_group=function.logging["LogGroup"],
     )
 
 
@@ -270,7 +314,7 @@ def _check_payload(payload: bytes, kind: str) -> None:
 
 
 def _record(
-    function: LambdaFunction, payload: bytes, answer: Invocation, request_id: str, count: int
+    function: LoggingFunction, payload: bytes, answer: Invocation, request_id: str, count: int
 ) -> dict[str, Any]:
     """Return the invocation record that Lambda sends to a destination."""
     response_context: dict[str, Any] = {"statusCode": 200, "executedVersion": "$LATEST"}

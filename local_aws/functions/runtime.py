@@ -40,11 +40,19 @@ class FunctionSpec:
     memory: int
     environment: dict[str, str]
     role: str
+    log_group: str
 
     @property
     def key(self) -> tuple[str, str, str]:
         """Code and configuration of a worker; when the key changes, new workers are started."""
-        configuration = [self.handler, self.timeout, self.memory, self.environment, self.role]
+        configuration = [
+            self.handler,
+            self.timeout,
+            self.memory,
+            self.environment,
+            self.role,
+            self.log_group,
+        ]
         return self.name, self.code_sha256, json.dumps(configuration, sort_keys=True)
 
 
@@ -126,7 +134,7 @@ class LambdaRuntime:
         self._release(pool, worker, stream, healthy=healthy)
         log = _framed(lines, function, request, outcome, seconds=seconds, init_seconds=init_seconds)
         clients = self._sessions.of_role(function.role, LAMBDA)
-        log_stream = LogStream(self._shipper, clients, f"/aws/lambda/{function.name}", stream)
+        log_stream = LogStream(self._shipper, clients, function.log_group, stream)
         for line in log:
             log_stream.write(line)
         if not outcome.failed and len(outcome.payload) > LARGEST_ANSWER:
@@ -258,7 +266,7 @@ class LambdaRuntime:
             "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),
             "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
-            "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{function.name}",
+            "AWS_LAMBDA_LOG_GROUP_NAME": function.log_group,
             "AWS_LAMBDA_LOG_STREAM_NAME": stream,
             **function.environment,
         }

@@ -54,8 +54,8 @@ RESOURCES: Mapping[str, Mapping[str, str]] = {
         " PutFunctionEventInvokeConfig RemovePermission UpdateFunctionCode UpdateFunctionConfiguration",
     },
     "logs": {
-        "log-group:{logGroupName}": "CreateLogGroup DeleteLogGroup DeleteRetentionPolicy DescribeLogStreams"
-        " FilterLogEvents PutRetentionPolicy",
+        "log-group:{logGroupName}": "AssociateKmsKey CreateLogGroup DeleteLogGroup DeleteRetentionPolicy"
+        " DescribeLogStreams DisassociateKmsKey FilterLogEvents PutRetentionPolicy",
         "log-group:{logGroupName}:log-stream:{logStreamName}": "CreateLogStream GetLogEvents PutLogEvents",
         "*": "DescribeLogGroups",
     },
@@ -140,7 +140,10 @@ CONTEXT = {
     },
     "cloudwatch": {"cloudwatch:namespace": "Namespace"},
     "s3": {"s3:prefix": "Prefix"},
-    "sagemaker": {"sagemaker:ModelApprovalStatus": "ModelApprovalStatus"},
+    "sagemaker": {
+        "sagemaker:CustomerMetadataPropertiesToRemove": "CustomerMetadataPropertiesToRemove",
+        "sagemaker:ModelApprovalStatus": "ModelApprovalStatus",
+    },
 }
 # Operations that need no permission.
 _FREE = {("sts", "GetCallerIdentity")}
@@ -192,7 +195,8 @@ def _context(operation: Operation) -> dict[str, str]:
     }
     if operation.service == "s3":
         found["s3:ResourceAccount"] = ACCOUNT
-    return found
+    metadata = operation.request.get("CustomerMetadataProperties", {})
+    return {**found, **{f"sagemaker:CustomerMetadataProperties/{key}": metadata[key] for key in metadata}}
 
 
 def _resources(operation: Operation, template: str) -> Iterator[str]:

@@ -129,6 +129,20 @@ class Directory:
             return {"Statement": function.policy.statements}
         return _document(found) if found else None
 
+    def key_of_object(self, arn: str, is_written: bool) -> str | None:
+        """Return the KMS key of a stored object, or of one to be written; None if S3 encrypts it itself."""
+        name, _, key = arn.rpartition(":")[2].partition("/")
+        backend = s3_backends[ACCOUNT][_PARTITION]
+        bucket = backend.buckets.get(name)
+        if bucket is None:
+            return None
+        if is_written:
+            default = (bucket.encryption or {}).get("Rule", {}).get("ApplyServerSideEncryptionByDefault", {})
+            found = default.get("KMSMasterKeyID")
+        else:
+            found = getattr(bucket.keys.get(key), "kms_key_id", None)
+        return None if found is None else str(found)
+
     def _role(self, name: str) -> Role | None:
         try:
             return iam_backends[ACCOUNT][_PARTITION].get_role(name)

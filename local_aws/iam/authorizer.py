@@ -12,6 +12,7 @@ from typing import Any
 from local_aws.base.clients import ACCOUNT, Credentials
 from local_aws.iam.actions import UnmappedError, needs_of
 from local_aws.iam.api import ROOT, Directory, operation_of
+from local_aws.iam.encryption import key_needs
 from local_aws.iam.operations import Signature, UnknownOperationError, route, signature_of
 from local_aws.iam.policy import Decision, Document, Need, Principal, UnsupportedPolicyError, decide, message
 from local_aws.iam.sessions import AssumeRoleError
@@ -135,7 +136,9 @@ class Authorizer:
     ) -> Refusal | None:
         try:
             found = route(environ, body, signature.service)
-            needs = needs_of(operation_of(found, environ, body, signature.region))
+            operation = operation_of(found, environ, body, signature.region)
+            needs = needs_of(operation)
+            needs += key_needs(operation, needs, self._directory.key_of_object)
         except UnmappedError as error:
             return Refusal(501, "NotImplemented", str(error))
         except UnknownOperationError as error:

@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import moto.logs.models
+import moto.logs.urls
+from moto.core.responses import ActionResult, EmptyResult
+from moto.logs.exceptions import ResourceNotFoundException
 from moto.logs.models import LogGroup
+from moto.logs.responses import LogsResponse
 
 MOST_EVENTS = 10_000  # of a group
 MOST_STREAMS = 200  # of a group
@@ -34,6 +38,28 @@ class BoundedLogGroup(LogGroup):  # type: ignore[misc]
         return token
 
 
+class LocalLogs(LogsResponse):  # type: ignore[misc]
+    """moto's actions, and those for the key of a group, which is stored and returned."""
+
+    def associate_kms_key(self) -> ActionResult:
+        """Set the key of a group."""
+        self._group().kms_key_id = self._get_param("kmsKeyId")
+        return EmptyResult()
+
+    def disassociate_kms_key(self) -> ActionResult:
+        """Remove the key of a group."""
+        self._group().kms_key_id = None
+        return EmptyResult()
+
+    def _group(self) -> LogGroup:
+        name = self._get_param("logGroupName")
+        if name not in self.logs_backend.groups:
+            raise ResourceNotFoundException(name)
+        return self.logs_backend.groups[name]
+
+
 def install() -> None:
-    """Make moto create bounded groups."""
+    """Make moto create bounded groups and answer more actions; call this before making the application."""
     moto.logs.models.LogGroup = BoundedLogGroup
+    for path in moto.logs.urls.url_paths:
+        moto.logs.urls.url_paths[path] = LocalLogs.dispatch

@@ -102,11 +102,10 @@ def deploy(
     }["InstanceType"]
     check_instance_type(project.region, chosen)
     storage_template = read_template("storage.yaml")
+    storage_names = template_parameters(storage_template)
+    shared = {name: value for name, value in (parameters or {}).items() if name in storage_names}
     storage = Stack(aws, project.storage_stack, on_event, sleep).apply(
-        {"TemplateBody": storage_template},
-        {"ProjectName": project.name},
-        template_parameters(storage_template),
-        confirm,
+        {"TemplateBody": storage_template}, {**shared, "ProjectName": project.name}, storage_names, confirm
     )
 
     values = {
@@ -145,7 +144,15 @@ def upsert_pipeline(aws: Aws, outputs: Outputs) -> Outcome:
     from pipeline.service import upsert
 
     uris = upload_bundles(aws.client("s3"), outputs.bucket_name, build_bundles())
-    definition = build_definition(aws.project, outputs.job_role_arn, uris, current_commit())
+    # The role of the pipeline has the permission if the stack has the parameter.
+    deployed = Stack(aws, aws.project.service_stack).parameters()
+    definition = build_definition(
+        aws.project,
+        outputs.job_role_arn,
+        uris,
+        current_commit(),
+        automatic_approval=deployed.get("AutomaticApproval") == "true",
+    )
     tags = {"Project": aws.project.name}
     return upsert(aws.client("sagemaker"), aws.project, definition, outputs.pipeline_role_arn, tags)
 

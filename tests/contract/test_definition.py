@@ -109,11 +109,17 @@ class TestParameters:
             "RegisterCandidate": ("String", "best", ["best", "baseline", "recommended"]),
             "MinRocAuc": ("Float", 0.8, None),
             "CompareWithChampion": ("String", "yes", ["yes", "no"]),
-            "ModelApprovalStatus": ("String", "PendingManualApproval", ["PendingManualApproval", "Approved"]),
+            "ModelApprovalStatus": ("String", "PendingManualApproval", ["PendingManualApproval"]),
             "ProcessingInstanceType": ("String", "ml.m5.large", instances),
             "TrainingInstanceType": ("String", "ml.m5.large", instances),
             "RandomSeed": ("Integer", 42, None),
         }
+
+    def test_executions_can_only_approve_if_the_deployment_allows_it(self) -> None:
+        allowing = json.loads(build_definition(PROJECT, JOB_ROLE, CODE, COMMIT, automatic_approval=True))
+        (status,) = (item for item in allowing["Parameters"] if item["Name"] == "ModelApprovalStatus")
+        assert status["EnumValues"] == ["PendingManualApproval", "Approved"]
+        assert status["DefaultValue"] == "PendingManualApproval"
 
     def test_no_experiment_is_made(self, definition: dict[str, Any]) -> None:
         assert set(definition) == {"Version", "Metadata", "Parameters", "Steps"}

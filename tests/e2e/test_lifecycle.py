@@ -7,29 +7,32 @@ import math
 import os
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from botocore.exceptions import ClientError
 from support.api.stage import check_documented_client, check_documented_errors, check_open_pages
 from support.deployment.inventory import inventory
 from support.local_aws.cloud import Cloud, eventually
-from support.permissions.deployer import create_deployer
 from support.permissions.page import PAGE, write_page
+from support.permissions.people import PEOPLE, create_person
 from support.permissions.recordings import Recording, denied_without, unused_actions
 from support.permissions.unrecorded import listed_actions, reason_for
 from typer.testing import CliRunner
 
-from local_aws.iam.policy import listed
+from local_aws.iam.policy import Need, decide, listed
 from local_aws.server import LocalAws
 from pipeline.service import Execution, describe
 from scripts.aws.session import Aws, connect, use_local_aws
 from scripts.cli import app
-from scripts.model.approval import find_version
+from scripts.model.approval import find_version, set_approval
 from scripts.operate.executions import read_evaluation
 from scripts.predict.client import ApiClient, ApiError, client_of
 
 PROJECT = "bankruptcy-life"
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 STEPS = {
     "SelectFeatures",
     "Resample",
@@ -46,10 +49,27 @@ TRAINED = {"SelectFeatures", "Resample", "TrainBaseline", "TrainRecommended"}
 class Service:
     """The service, used from a terminal."""
 
-    def __init__(self, aws: Aws, root: Cloud, recording: Recording) -> None:
+    def __init__(
+        self, aws: Aws, root: Cloud, recording: Recording, credentials: dict[str, dict[str, str]]
+    ) -> None:
         self.aws = aws
         self._root = root
         self.recording = recording
+        self._credentials = credentials
+
+    @contextmanager
+    def as_person(self, person: str) -> Iterator[None]:
+        """Run commands with the credentials of another person than the deployer."""
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in self._credentials[person].items():
+                patch.setenv(name, value)
+            yield
+
+    def refused(self, *arguments: str) -> str:
+        """Run a command, which must fail; return its output."""
+        result = CliRunner().invoke(app, [*arguments, "--project", PROJECT])
+        assert result.exit_code != 0, f"{' '.join(arguments)}: {result.output}"
+        return " ".join(result.output.split())
 
     def inventory(self) -> list[str]:
         """List the resources of the account as its root user; the deployer's policy does not allow that."""
@@ -89,10 +109,11 @@ def service() -> Iterator[Service]:
         recording = Recording()
         with LocalAws(enforce_iam=True, on_call=recording.add) as server:
             use_local_aws(server.url, server.region)
-            for name, value in create_deployer(server, PROJECT).items():
+            credentials = {person: create_person(server, person, PROJECT) for person in PEOPLE}
+            for name, value in credentials["deployer"].items():
                 patch.setenv(name, value)
             root = Cloud(server)
-            yield Service(connect(PROJECT), root, recording)
+            yield Service(connect(PROJECT), root, recording, credentials)
             root.close()
 
 
@@ -103,7 +124,7 @@ def test_deployment_to_destruction(service: Service, companies: pd.DataFrame, tm
     assert service.inventory() == []
 
     # GIVEN a deployed service; WHEN data is uploaded and an execution is started
-    run("deploy", "--yes")
+    run("deploy", "--yes", "-p", "AlarmEmail=alarms@example.com", "-p", f"KmsKeyArn={KEY}")
     uri = run("data", "upload", "--data", str(data)).split()[-1]
     first = service.execute("RegisterCandidate=baseline")
 
@@ -128,13 +149,19 @@ def test_deployment_to_destruction(service: Service, companies: pd.DataFrame, tm
     assert row_7["probability"] == probability_of(client, companies, 7)
     check_portfolio(service, client, companies, tmp_path)
 
-    # WHEN a second version is approved, THEN it replaces the first
-    second = service.execute()
+    # WHEN one person trains a second version and another one approves it, THEN it replaces the first
+    with service.as_person("trainer"):
+        run("data", "upload", "--data", str(data))
+        second = service.execute(f"InputDataUri={uri}")
+        run("report", "--no-open", "--output", str(tmp_path / "second.html"))
     assert cached_steps(second) == TRAINED
-    run("model", "approve", "2", "--yes", "--wait")
+    with service.as_person("approver"):
+        run("report", "--no-open", "--output", str(tmp_path / "second.html"))
+        run("model", "approve", "2", "--yes", "--wait")
     assert answering_version(service, client) == "2"
     # AND when it is rejected, the first one answers again
-    run("model", "reject", "2", "--yes", "--note", "a test")
+    with service.as_person("approver"):
+        run("model", "reject", "2", "--yes", "--note", "a test")
     run("resume")  # waits until the newest approved version is in service
     assert answering_version(service, client) == "1"
 
@@ -148,10 +175,13 @@ def test_deployment_to_destruction(service: Service, companies: pd.DataFrame, tm
     assert rejection(client, smoke(service)) == (503, "endpoint_unavailable")
     assert f"yes; `bankruptcy resume --project {PROJECT}` resumes it" in run("status")
 
-    # WHEN an execution is stopped, THEN its job is stopped, too
-    run("pipeline", "start", "-p", "RandomSeed=12")
-    eventually(lambda: "Executing" in run("pipeline", "status"))
-    run("pipeline", "stop")
+    # WHEN executions are stopped, THEN their jobs are stopped, too
+    for person in ("deployer", "trainer"):
+        with service.as_person(person):
+            run("pipeline", "start", "-p", "RandomSeed=12")
+            eventually(lambda: "Executing" in run("pipeline", "status"))
+            run("pipeline", "stop")
+    check_separation(service)
     # WHEN the service is resumed with instances that scale, THEN the third version answers
     run("deploy", "--yes", "-p", "InstanceType=ml.m5.large", "-p", "MaxInstances=2")
     run("resume")
@@ -191,6 +221,27 @@ def test_deployment_to_destruction(service: Service, companies: pd.DataFrame, tm
         "log group /aws/sagemaker/TransformJobs",
         "role ApiGatewayLogs",
     ]
+
+
+def check_separation(service: Service) -> None:
+    """Check that trainers cannot approve, not even through an execution, and approvers only approve."""
+    package = find_version(service.aws, 2)
+    with service.as_person("trainer"):
+        with pytest.raises(ClientError, match="not authorized to perform: sagemaker:UpdateModelPackage"):
+            set_approval(connect(PROJECT), package, "Approved")
+        refused = service.refused("pipeline", "start", "-p", "ModelApprovalStatus=Approved")
+        assert "ModelApprovalStatus" in refused
+    with service.as_person("approver"):
+        sagemaker = connect(PROJECT).client("sagemaker")
+        with pytest.raises(ClientError, match="not authorized to perform: sagemaker:StartPipelineExecution"):
+            sagemaker.start_pipeline_execution(PipelineName=PROJECT)
+        # An approval cannot also replace the hash of the evaluated archive.
+        with pytest.raises(ClientError, match="not authorized to perform: sagemaker:UpdateModelPackage"):
+            sagemaker.update_model_package(
+                ModelPackageArn=package["ModelPackageArn"],
+                ModelApprovalStatus="Approved",
+                CustomerMetadataProperties={"ArchiveSha256": "0" * 64},
+            )
 
 
 def check_evaluation(aws: Aws, execution: Execution) -> None:
@@ -307,10 +358,40 @@ def cached_steps(execution: Execution) -> set[str]:
     return {step.name for step in execution.steps if step.cached}
 
 
-def test_no_recorded_call_is_denied(service: Service) -> None:
-    assert service.recording.denied() == []
+def test_only_the_attempts_of_others_are_denied(service: Service) -> None:
+    denied = {each.partition(" on resource")[0] for each in service.recording.denied()}
+    user = "arn:aws:iam::123456789012:user/"
+    # These are the attempts of check_separation.
+    assert denied == {
+        f"{person}: User: {user}{person} is not authorized to perform: sagemaker:{action}"
+        for person, action in (
+            ("approver", "StartPipelineExecution"),
+            ("approver", "UpdateModelPackage"),
+            ("trainer", "UpdateModelPackage"),
+        )
+    }
     # Jobs, endpoint, functions and pipeline have called with their own roles.
-    assert set(service.recording.policies()) == {*ROLES, "deployer"}
+    assert set(service.recording.policies()) == {*ROLES, *PEOPLE}
+
+
+@pytest.mark.parametrize(
+    ("role", "action", "status", "allowed"),
+    [
+        ("PipelineRole", "CreateModelPackage", "PendingManualApproval", True),
+        ("PipelineRole", "CreateModelPackage", "Approved", False),
+        ("DeployRole", "UpdateModelPackage", None, True),
+        ("DeployRole", "UpdateModelPackage", "Approved", False),
+    ],
+)
+def test_neither_the_pipeline_nor_deploy_model_can_approve(
+    service: Service, role: str, action: str, status: str | None, allowed: bool
+) -> None:
+    call = service.recording.of(role)[0]
+    project = service.aws.project
+    package = f"arn:aws:sagemaker:{project.region}:{project.account}:model-package/{PROJECT}/1"
+    context = {} if status is None else {"sagemaker:ModelApprovalStatus": status}
+    need = Need(f"sagemaker:{action}", package, context)
+    assert decide(call.principal, need, call.identity, None).allowed is allowed
 
 
 def test_every_statement_is_needed(service: Service) -> None:

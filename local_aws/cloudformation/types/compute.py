@@ -64,6 +64,7 @@ class _Function(ResourceType):
             "Description": "",
             "Environment": {"Variables": {}},
             "Layers": [],
+            "LoggingConfig": {"LogGroup": f"/aws/lambda/{resource.physical_id}"},
             **properties,
             **function,
         }
@@ -120,8 +121,13 @@ class _LogGroup(ResourceType):
     def update(
         self, context: Context, resource: PhysicalResource, properties: Properties, before: Properties
     ) -> PhysicalResource:
-        """Update the retention period."""
+        """Update the retention period and the key."""
         group, days = {"logGroupName": resource.physical_id}, properties.get("RetentionInDays")
+        key = properties.get("KmsKeyId")
+        if key is not None and key != before.get("KmsKeyId"):
+            context.call("logs", "associate_kms_key", **group, kmsKeyId=key)
+        elif key is None and "KmsKeyId" in before:
+            context.call("logs", "disassociate_kms_key", **group)
         if days is not None:
             context.call("logs", "put_retention_policy", **group, retentionInDays=days)
         elif "RetentionInDays" in before:
@@ -208,10 +214,10 @@ TYPES: tuple[ResourceType, ...] = (
     ),
     _LogGroup(
         name="AWS::Logs::LogGroup",
-        schema="LogGroupName! RetentionInDays",
+        schema="LogGroupName! KmsKeyId RetentionInDays",
         calls="create_log_group delete_log_group",
         name_property="LogGroupName",
-        created_with="LogGroupName",
+        created_with="KmsKeyId LogGroupName",
         physical_id="{LogGroupName}",
         attributes={"Arn": "arn:aws:logs:{region}:{account}:log-group:{physical_id}:*"},
         ids={"logGroupName": "{physical_id}"},

@@ -166,11 +166,12 @@ class _Topic(ResourceType):
     def update(
         self, context: Context, resource: PhysicalResource, properties: Properties, before: Properties
     ) -> PhysicalResource:
-        """Update the display name."""
-        display_name = properties.get("DisplayName", "")
-        if display_name != before.get("DisplayName", ""):
-            attribute = _topic_attribute("DisplayName", display_name)
-            context.call("sns", "set_topic_attributes", TopicArn=resource.physical_id, **attribute)
+        """Update the display name and the key."""
+        for name in ("DisplayName", "KmsMasterKeyId"):
+            value = properties.get(name, "")
+            if value != before.get(name, ""):
+                attribute = _topic_attribute(name, value)
+                context.call("sns", "set_topic_attributes", TopicArn=resource.physical_id, **attribute)
         return resource
 
 
@@ -265,7 +266,7 @@ TYPES: tuple[ResourceType, ...] = (
     ),
     _Topic(
         name="AWS::SNS::Topic",
-        schema="TopicName! DisplayName",
+        schema="TopicName! DisplayName KmsMasterKeyId",
         calls="create_topic delete_topic",
         name_property="TopicName",
         longest_name=256,

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from support.local_aws.cloud import BUCKET
+from support.local_aws.functions import zipped
 from support.local_aws.stacks import PARAMETER, QUEUE, Stacks, refusal
 
 
@@ -58,6 +60,56 @@ def test_an_update_without_changes_is_rejected(stacks: Stacks) -> None:
         stacks.update({"Queue": QUEUE})
 
     assert refusal(error) == ("ValidationError", "No updates are to be performed.")
+
+
+def test_a_function_gets_its_log_group_and_the_default_back(stacks: Stacks) -> None:
+    stacks.cloud.make_bucket()
+    stacks.cloud.put("code.zip", zipped({"a.py": "def handler(event, context): pass"}))
+    role = stacks.cloud.iam.create_role(RoleName="r", AssumeRolePolicyDocument="{}")["Role"]
+    properties = {
+        "FunctionName": "f",
+        "Role": role["Arn"],
+        "Runtime": "python3.13",
+        "Handler": "a.handler",
+        "Code": {"S3Bucket": BUCKET, "S3Key": "code.zip"},
+    }
+    kind = "AWS::Lambda::Function"
+
+    def log_group() -> str:
+        functions = getattr(stacks.cloud, "lambda")
+        found = functions.get_function_configuration(FunctionName="f")["LoggingConfig"]["LogGroup"]
+        return str(found)
+
+    chosen = {**properties, "LoggingConfig": {"LogGroup": "/chosen"}}
+    stack = stacks.create({"Function": {"Type": kind, "Properties": chosen}})
+    assert stack["StackStatus"] == "CREATE_COMPLETE", stacks.events()
+    assert log_group() == "/chosen"
+    stacks.update({"Function": {"Type": kind, "Properties": properties}})
+    assert log_group() == "/aws/lambda/f"
+
+
+def test_log_groups_and_topics_get_a_key_and_lose_it(stacks: Stacks) -> None:
+    def resources(**key: str) -> dict[str, Any]:
+        group = {"LogGroupName": "g", **({"KmsKeyId": key["key"]} if key else {})}
+        topic = {"TopicName": "t", **({"KmsMasterKeyId": key["key"]} if key else {})}
+        return {
+            "Group": {"Type": "AWS::Logs::LogGroup", "Properties": group},
+            "Topic": {"Type": "AWS::SNS::Topic", "Properties": topic},
+        }
+
+    def keys() -> tuple[str | None, str | None]:
+        (group,) = stacks.cloud.logs.describe_log_groups(logGroupNamePrefix="g")["logGroups"]
+        topic = f"arn:aws:sns:{stacks.cloud.aws.region}:123456789012:t"
+        attributes = stacks.cloud.sns.get_topic_attributes(TopicArn=topic)["Attributes"]
+        return group.get("kmsKeyId"), attributes.get("KmsMasterKeyId")
+
+    arn = "arn:aws:kms:eu-west-1:123456789012:key/"
+    stacks.create(resources(key=f"{arn}1"))
+    assert keys() == (f"{arn}1", f"{arn}1")
+    stacks.update(resources(key=f"{arn}2"))
+    assert keys() == (f"{arn}2", f"{arn}2")
+    stacks.update(resources())
+    assert keys() == (None, None)
 
 
 def test_a_change_set_shows_replacements_and_changes_nothing_until_it_is_executed(stacks: Stacks) -> None:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
+from support.permissions.service_authorization import REFERENCE
 from werkzeug.test import EnvironBuilder
 
 from local_aws.iam.actions import ACTIONS, RESOURCES, TAGGING, UnmappedError, needs_of
 from local_aws.iam.api import operation_of
 from local_aws.iam.operations import Operation, UnknownOperationError, route, signature_of
 
-REFERENCE = json.loads((Path(__file__).parent / "service_authorization.json").read_text())["actions"]
 ROLE = "arn:aws:iam::123456789012:role/r"
 ACCOUNT = "eu-west-1:123456789012"
 # The reference names a resource for these; restricting them to one has no use.
@@ -60,6 +58,9 @@ def test_an_entry_agrees_with_the_reference(service: str, action: str, template:
         ("iam:PassedToService", "iam:PassRole"),
         ("s3:ResourceAccount", "s3:GetObject"),
         ("s3:prefix", "s3:ListBucket"),
+        ("sagemaker:CustomerMetadataProperties/${MetadataKey}", "sagemaker:UpdateModelPackage"),
+        ("sagemaker:CustomerMetadataPropertiesToRemove", "sagemaker:UpdateModelPackage"),
+        ("sagemaker:ModelApprovalStatus", "sagemaker:CreateModelPackage"),
         ("sagemaker:ModelApprovalStatus", "sagemaker:UpdateModelPackage"),
     ],
 )
@@ -249,6 +250,15 @@ def test_a_request_needs_these_permissions(
                 "ModelApprovalStatus": "Approved",
             },
             {"sagemaker:ModelApprovalStatus": "Approved"},
+        ),
+        (
+            "sagemaker",
+            "update_model_package",
+            {
+                "ModelPackageArn": f"arn:aws:sagemaker:{ACCOUNT}:model-package/g/1",
+                "CustomerMetadataProperties": {"a": "1"},
+            },
+            {"sagemaker:CustomerMetadataProperties/a": "1"},
         ),
         (
             "cloudwatch",

@@ -12,7 +12,10 @@ from botocore.exceptions import ClientError
 from support.local_aws.cloud import BUCKET, OUT, WRITE, Cloud, eventually
 from support.local_aws.functions import zipped
 
+from local_aws.iam.actions import needs_of
 from local_aws.iam.authorizer import Call
+from local_aws.iam.encryption import key_needs
+from local_aws.iam.operations import Operation
 from local_aws.server import LocalAws
 
 ACCOUNT = "123456789012"
@@ -308,3 +311,42 @@ def test_cloudformation_acts_with_the_permissions_of_its_caller(cloud: Cloud) ->
         f"User: arn:aws:iam::{ACCOUNT}:user/ann is not authorized to perform: sqs:CreateQueue"
         in eventually(reason)
     )
+
+
+def test_an_encrypted_object_needs_permissions_on_its_key(cloud: Cloud) -> None:
+    key = f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/1"
+    default = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}}
+    cloud.put("earlier", "x")
+    cloud.s3.put_bucket_encryption(Bucket=BUCKET, ServerSideEncryptionConfiguration={"Rules": [default]})
+    cloud.put("k", "x")
+    objects = f"arn:aws:s3:::{BUCKET}/*"
+    user = User(cloud, ("s3:GetObject", objects), ("s3:PutObject", objects))
+    s3 = user.client("s3")
+
+    with pytest.raises(ClientError, match=f"perform: kms:Decrypt on resource: {key} because"):
+        s3.get_object(Bucket=BUCKET, Key="k")
+    with pytest.raises(ClientError, match=f"perform: kms:GenerateDataKey on resource: {key} because"):
+        s3.put_object(Bucket=BUCKET, Key="k", Body=b"y")
+    # Objects keep the encryption with which they were written, and metadata is not encrypted.
+    assert s3.get_object(Bucket=BUCKET, Key="earlier")["Body"].read() == b"x"
+    assert s3.head_object(Bucket=BUCKET, Key="k")["ContentLength"] == 1
+    needed = [call for call in CALLS if call.need.action.startswith("kms:")]
+    assert {call.need.context["kms:ViaService"] for call in needed} == {"s3.eu-west-1.amazonaws.com"}
+
+
+@pytest.mark.parametrize(
+    ("operation", "actions"),
+    [
+        ("CreateMultipartUpload", {"kms:GenerateDataKey"}),
+        ("UploadPart", {"kms:Decrypt"}),
+        ("CompleteMultipartUpload", {"kms:Decrypt"}),
+        ("CopyObject", {"kms:Decrypt", "kms:GenerateDataKey"}),
+    ],
+)
+def test_uploads_in_parts_and_copies_need_the_key(operation: str, actions: set[str]) -> None:
+    request = {"Bucket": "b", "Key": "k", "CopySource": "b/source"}
+    made = Operation("s3", operation, "eu-west-1", request)
+    key = f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/1"
+    needs = list(key_needs(made, needs_of(made), lambda _arn, _is_written: key))
+    assert {need.action for need in needs} == actions
+    assert {need.resource for need in needs} == {key}

@@ -75,6 +75,7 @@ def spec(text: str = HANDLER, name: str = "f", **changes: Any) -> FunctionSpec:
         memory=256,
         environment={"ANSWER": "42"},
         role="arn:aws:iam::123456789012:role/f",
+        log_group=f"/aws/lambda/{name}",
     )
     return replace(function, **changes)
 

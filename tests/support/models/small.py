@@ -18,10 +18,14 @@ from steps.export.archive import pack_model
 from steps.export.files import write_model
 from steps.export.served import ServedModel
 
+# Local AWS does not run images.
+IMAGE = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/sagemaker-scikit-learn:1"
 SERVING = {"SAGEMAKER_PROGRAM": "serve.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"}
 
 
-def register(aws: Aws, folder: Path, names: Sequence[str], seed: int) -> tuple[str, Model]:
+def register(
+    aws: Aws, folder: Path, names: Sequence[str], seed: int, *, image: str = IMAGE
+) -> tuple[str, Model]:
     """Make a linear model of features between 0 and 1, and register it as pending approval.
 
     Returns
@@ -30,7 +34,7 @@ def register(aws: Aws, folder: Path, names: Sequence[str], seed: int) -> tuple[s
         Its version, and the model itself.
     """
     write_small_model(folder, names, seed)
-    return register_folder(aws, folder), load(folder / "model")
+    return register_folder(aws, folder, image=image), load(folder / "model")
 
 
 def write_small_model(folder: Path, names: Sequence[str], seed: int) -> None:
@@ -55,7 +59,7 @@ def write_small_model(folder: Path, names: Sequence[str], seed: int) -> None:
     write_model(folder / "model", ServedModel(arrays, {"stages": stages}), facts, None)
 
 
-def register_folder(aws: Aws, folder: Path) -> str:
+def register_folder(aws: Aws, folder: Path, *, image: str = IMAGE) -> str:
     """Register the model in the folder `model` as pending approval, and return its version."""
     pack_model(folder / "model", folder / "model.tar.gz")
     facts = json.loads((folder / "model" / "model.json").read_text(encoding="utf-8"))["contract"]
@@ -66,7 +70,7 @@ def register_folder(aws: Aws, folder: Path) -> str:
     s3.upload_file(str(folder / "model.tar.gz"), bucket, f"{prefix}/model.tar.gz")
     s3.put_object(Bucket=bucket, Key=f"{prefix}/contract.json", Body=contract.encode())
     container = {
-        "Image": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/sagemaker-scikit-learn:1",
+        "Image": image,
         "ModelDataUrl": f"s3://{bucket}/{prefix}/model.tar.gz",
         "Environment": SERVING,
     }

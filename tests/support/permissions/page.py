@@ -15,14 +15,19 @@ from local_aws.iam.policy import listed
 PAGE = ROOT / "docs" / "permissions.md"
 HEAD = """# Permissions
 
-This page lists the permissions of each role and of the deployer, and which of them the end-to-end test
-needed. The test deploys, trains, approves, predicts, scores, rejects, stops, pauses, scales, resumes and
-destroys on a local AWS with enforced permissions (see [Local AWS](local-aws.md#permissions)).
+This page lists the permissions of each role, of the deployer, the trainer and the approver, and which of
+them the end-to-end test needed. The test deploys, trains, approves, predicts, scores, rejects, stops, pauses,
+scales, resumes and destroys on a local AWS with enforced permissions (see
+[Local AWS](local-aws.md#permissions)).
 
 Removing a statement makes the test fail, unless all its actions have a reason in the last column. `make
 permissions` writes this page.
 """
-CALLERS = {"deployer": "The deployer: whoever runs `bankruptcy`"}
+CALLERS = {
+    "approver": "The approver: whoever only approves and rejects versions",
+    "deployer": "The deployer: whoever runs `bankruptcy`",
+    "trainer": "The trainer: whoever only uploads data and runs the pipeline",
+}
 
 
 def write_page(recording: Recording, names: Mapping[str, str]) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import Any
 
 from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
+from support.permissions.people import statements_of
+from support.permissions.service_authorization import obstacle
 from support.repository import ROOT
 
 POLICY = ROOT / "infra" / "deployer-policy.json"
@@ -44,7 +45,7 @@ def actions_of(service: str, operation: str, http_method: str) -> tuple[str, ...
 
 
 def statements() -> list[dict[str, Any]]:
-    return list(json.loads(POLICY.read_text())["Statement"])
+    return statements_of("deployer")
 
 
 def listed(value: str | list[str]) -> list[str]:
@@ -55,6 +56,7 @@ def allows(action: str, resource: str | None = None) -> bool:
     """Return whether the policy allows an action, on one resource or on any."""
     return any(
         any(fnmatchcase(action.lower(), allowed.lower()) for allowed in listed(statement["Action"]))
+        and obstacle(action, statement) is None
         and (resource is None or any(fnmatchcase(resource, arn) for arn in listed(statement["Resource"])))
         for statement in statements()
     )

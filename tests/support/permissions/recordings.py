@@ -71,8 +71,11 @@ def caller_of(call: Call) -> str:
 
 
 def denied_without(calls: Sequence[Call], statement: Statement) -> Iterator[str]:
-    """Evaluate calls again without a statement of their caller; yield a message for each that is denied."""
-    for call in calls:
+    """Evaluate calls again without a statement of their caller; yield a message for each that is denied.
+
+    Calls that were denied with the statement are skipped.
+    """
+    for call in (each for each in calls if each.decision.allowed):
         rest = [
             {**policy, "Statement": [each for each in listed(policy["Statement"]) if each != statement]}
             for policy in call.identity

@@ -33,7 +33,11 @@ REASONS: Mapping[str, Mapping[str, str]] = {
     "with it, S3 answers that an object does not exist, and not that access is denied": {
         "DeployRole": "s3:ListBucket",
         "PredictRole": "s3:ListBucket",
+        "approver": "s3:ListBucket",
     },
+    "only if a training job has failed": dict.fromkeys(
+        ("approver", "trainer"), "sagemaker:DescribeTrainingJob"
+    ),
     "only after a failed deployment": {"DeployRole": "sagemaker:UpdateModelPackage sqs:SendMessage"},
     "only after more than three deployments": {
         "DeployRole": "sagemaker:DeleteEndpointConfig sagemaker:DeleteModel"

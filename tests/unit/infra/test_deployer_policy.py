@@ -11,6 +11,7 @@ from pathlib import Path
 import botocore.session
 import pytest
 from botocore import xform_name
+from support.permissions.people import PEOPLE, statements_of
 from support.permissions.policy import (
     POLICY,
     ROOT,
@@ -22,6 +23,7 @@ from support.permissions.policy import (
     resource_types,
     statements,
 )
+from support.permissions.service_authorization import obstacles
 
 SERVICES = (
     "apigateway",
@@ -43,7 +45,7 @@ NO_CALLS = {"search"}
 # Permissions of CloudFormation's handlers for features that the templates do not use.
 NOT_USED = {
     "functions in a VPC": ("ec2:*", "elasticfilesystem:*", "s3files:*"),
-    "keys of one's own": ("kms:*", "logs:*KmsKey"),
+    "keys for variables of functions": ("kms:*",),
     "code signing, concurrency, versions, runtimes": (
         "lambda:*CodeSigningConfig",
         "lambda:*FunctionConcurrency",
@@ -71,6 +73,7 @@ NOT_USED = {
         "sagemaker:*ModelPackageGroupPolicy",
         "sns:PutDataProtectionPolicy",
     ),
+    "settings of a subscription": ("sns:SetSubscriptionAttributes",),
     "other settings of a bucket": (
         "s3:*Abac",
         "s3:*Accelerate*",
@@ -140,8 +143,13 @@ def test_the_deployer_has_the_permissions_that_the_templates_need(kind: str) -> 
     assert denied(needed) == []
 
 
+@pytest.mark.parametrize("person", PEOPLE)
+def test_every_action_is_allowed_on_a_resource_that_it_takes(person: str) -> None:
+    assert [problem for statement in statements_of(person) for problem in obstacles(statement)] == []
+
+
 def test_only_known_statements_allow_all_resources() -> None:
-    # Lists, and reads that IAM cannot restrict to a resource.
+    # Actions that IAM cannot restrict to a resource.
     stars = {
         action
         for statement in statements()
@@ -150,12 +158,15 @@ def test_only_known_statements_allow_all_resources() -> None:
     }
     assert stars == {
         "cloudwatch:DescribeAlarms",
+        "logs:DescribeIndexPolicies",
         "logs:DescribeLogGroups",
         "logs:DescribeResourcePolicies",
         "sagemaker:ListEndpointConfigs",
         "sagemaker:ListModelPackages",
         "sagemaker:ListModels",
         "sagemaker:ListPipelines",
+        "sns:GetSubscriptionAttributes",
+        "sns:Unsubscribe",
     }
 
 

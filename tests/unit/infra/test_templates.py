@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.permissions.service_authorization import obstacles
 
 from local_aws.cloudformation.template import Scope, Template, TemplateError
 from scripts.deploy.template import TEMPLATES, name_deployment, template_parameters
@@ -47,7 +48,8 @@ def statements() -> Iterator[tuple[str, dict[str, Any]]]:
         if resource["Type"] == "AWS::IAM::Role":
             for policy in resource["Properties"]["Policies"]:
                 for statement in policy["PolicyDocument"]["Statement"]:
-                    yield name, statement
+                    # With a key, each role has a statement more.
+                    yield name, statement["Fn::If"][1] if "Fn::If" in statement else statement
 
 
 def listed(value: Any) -> list[Any]:
@@ -65,10 +67,15 @@ def test_no_role_has_a_wildcard_for_all_actions() -> None:
     assert wildcards == set(ALL_RESOURCES)
 
 
+def test_every_action_is_allowed_on_a_resource_that_it_takes() -> None:
+    found = [f"{role}: {problem}" for role, statement in statements() for problem in obstacles(statement)]
+    assert found == []
+
+
 def test_every_resource_is_the_projects_own_or_on_the_list() -> None:
     for role, statement in statements():
         for resource in listed(statement["Resource"]):
-            if resource == "*" or "Fn::GetAtt" in resource:
+            if resource in ("*", {"Ref": "KmsKeyArn"}) or "Fn::GetAtt" in resource:
                 continue
             arn = resource["Fn::Sub"]
             own = PROJECT_OF_RESOURCE.search(arn)
@@ -134,6 +141,50 @@ def test_deploy_model_cannot_approve_a_version() -> None:
     (update,) = (s for _, s in statements() if "sagemaker:UpdateModelPackage" in listed(s["Action"]))
     # A request that sets the approval status has this key.
     assert update["Condition"] == {"Null": {"sagemaker:ModelApprovalStatus": "true"}}
+
+
+def test_executions_cannot_register_approved_models_unless_the_deployment_allows_it() -> None:
+    (register,) = (s for _, s in statements() if "sagemaker:CreateModelPackage" in listed(s["Action"]))
+    waiting = "PendingManualApproval"
+    allowed = {"Fn::If": ["ApprovesAutomatically", [waiting, "Approved"], waiting]}
+    assert register["Condition"] == {"StringEquals": {"sagemaker:ModelApprovalStatus": allowed}}
+    assert Template(SERVICE).parameters["AutomaticApproval"]["Default"] == "false"
+
+
+def test_the_key_is_only_used_through_s3_and_only_those_who_write_encrypt() -> None:
+    keys = {role: s for role, s in statements() if s["Sid"] == "UseKey"}
+    through_s3 = {"StringEquals": {"kms:ViaService": {"Fn::Sub": "s3.${AWS::Region}.amazonaws.com"}}}
+    assert all(s["Condition"] == through_s3 and s["Resource"] == {"Ref": "KmsKeyArn"} for s in keys.values())
+    reading, writing = ["kms:Decrypt"], ["kms:Decrypt", "kms:GenerateDataKey"]
+    assert {role: listed(s["Action"]) for role, s in keys.items()} == {
+        "PipelineRole": reading,
+        "JobRole": writing,
+        "EndpointRole": reading,
+        "TransformRole": writing,
+        "PredictRole": reading,
+        "DeployRole": writing,
+    }
+
+
+@pytest.mark.parametrize("key", ["", "arn:aws:kms:eu-west-1:123456789012:key/1234-abcd"])
+def test_bucket_topic_and_logs_have_the_key(key: str) -> None:
+    found = {}
+    for text in (SERVICE, STORAGE):
+        template = Template(text)
+        scope = Scope(template, {"KmsKeyArn": key, "ProjectName": "p"}, lambda name, _: name)
+        for name, resource in template.resources.items():
+            kind, properties = resource["Type"], resource["Properties"]
+            if kind == "AWS::Logs::LogGroup":
+                found[name] = scope.resolve({"key": properties["KmsKeyId"]})
+            elif kind == "AWS::SNS::Topic":
+                found[name] = scope.resolve({"key": properties["KmsMasterKeyId"]})
+            elif kind == "AWS::S3::Bucket":
+                (rule,) = properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+                found[name] = scope.resolve(rule["ServerSideEncryptionByDefault"])
+    bucket = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key} if key else {"SSEAlgorithm": "AES256"}
+    assert found.pop("Bucket") == bucket
+    others = ("AccessLogs", "AlarmTopic", "DeployLogs", "EndpointLogs", "PredictLogs")
+    assert found == dict.fromkeys(others, {"key": key} if key else {})
 
 
 def test_buckets_of_other_accounts_cannot_be_reached_by_name() -> None:
@@ -235,6 +286,7 @@ def refusal(**parameters: str) -> str | None:
         ({"CorsOrigins": "a.org"}, "Either * or origins such as https://example.com"),
         ({"AlarmEmail": "nobody"}, "'AlarmEmail' failed to satisfy constraint"),
         ({"ProjectName": "Credit"}, "3 to 24 lowercase letters"),
+        ({"KmsKeyArn": "alias/mine"}, "The ARN of a KMS key in this region"),
         ({"LogRetentionDays": "2"}, "must be one of AllowedValues [1, 3, 5,"),
         ({"PowertoolsVersion": "latest"}, "'PowertoolsVersion' failed to satisfy constraint"),
     ],
@@ -305,7 +357,6 @@ def test_the_functions_layer_has_the_locked_release() -> None:
 
 
 def test_functions_log_into_the_groups_whose_retention_is_set() -> None:
-    # Local AWS does not report a function's log group.
     resources = Template(SERVICE).resources
 
     for function, group in (("PredictFunction", "PredictLogs"), ("DeployFunction", "DeployLogs")):
