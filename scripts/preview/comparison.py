@@ -154,9 +154,13 @@ def preview(champion: LocalModel, version: LocalModel, read: Callable[[], Compan
     Raises
     ------
     CompanyFileError
-        If the file can't be read, or lacks columns of one of the models.
+        If the file can't be read, lacks columns of one of the models, or has numbers by position although the
+        order of the columns differs.
     """
     companies = read()
+    # One reader for both, so that numbers by position are rejected if the contracts differ.
+    for model in (champion, version):
+        companies.check(model.contract, model.names)
     levels = tuple(dict.fromkeys((*champion.levels, *version.levels)))
     result = Preview(champion.version, version.version, companies.unit, companies.ids, levels)
     largest: list[tuple[float, int, Change]] = []

@@ -147,6 +147,31 @@ def test_companies_that_one_of_the_models_rejects_are_listed(project: Project) -
     assert document["errors"] == [{"line": 4, "error": "'margin' is empty"}]
 
 
+@pytest.mark.parametrize("name", ["companies.json", "companies.jsonl"])
+def test_numbers_by_position_are_not_read_in_the_order_of_two_contracts(
+    project: Project, tmp_path: Path, name: str
+) -> None:
+    # GIVEN two versions with as many columns, but others
+    file = tmp_path / name
+    numbers = [[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]]
+    by_position = [json.dumps({"data": row} if name.endswith("l") else row) for row in numbers]
+    write_json(file, by_position)
+    shown = project.preview("2", "--on", str(file))
+    assert shown.exit_code == 1
+    assert "The numbers are in the order of contract" in " ".join(shown.output.split())
+    # AND numbers by name fit both
+    write_json(file, [json.dumps(row) for row in project.rows])
+    document = json.loads(project.preview("2", "--on", str(file), "--json").stdout)
+    assert (document["companies"], document["errors"]) == (COMPANIES, [])
+
+
+def write_json(file: Path, companies: list[str]) -> None:
+    """Write companies as a JSON list, or as JSON Lines."""
+    with written_whole(file) as partial:
+        text = "\n".join(companies) if file.suffix == ".jsonl" else f"[{','.join(companies)}]"
+        partial.write_text(text)
+
+
 @pytest.mark.parametrize("version", ["1", "2"])
 def test_a_changed_archive_is_not_loaded(project: Project, version: str) -> None:
     key = f"models/model-{version}/model.tar.gz"
