@@ -137,6 +137,21 @@ def test_the_terminal_and_the_page_show_the_same(project: Project, tmp_path: Pat
     assert "<script" not in text
 
 
+@pytest.mark.parametrize("place", ["missing/preview.html", "."])
+def test_a_page_that_cannot_be_written_is_an_error(project: Project, tmp_path: Path, place: str) -> None:
+    shown = project.preview("2", "--on", str(project.file), "--page", str(tmp_path / place))
+    assert shown.exit_code == 1
+    assert "can't be written" in " ".join(shown.output.split())
+
+
+def test_a_page_does_not_overwrite_the_companies(project: Project) -> None:
+    before = project.file.read_bytes()
+    shown = project.preview("2", "--on", str(project.file), "--page", str(project.file))
+    assert shown.exit_code == 2
+    assert "would overwrite the companies" in " ".join(shown.output.split())
+    assert project.file.read_bytes() == before
+
+
 def test_companies_that_one_of_the_models_rejects_are_listed(project: Project) -> None:
     lines = project.file.read_text().splitlines()
     lines[3] = lines[3].rpartition(",")[0] + ","
