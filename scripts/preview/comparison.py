@@ -14,6 +14,7 @@ from scripts.preview.local_model import LocalModel
 
 MOST_CHANGES = 100
 MOST_REASONS = 3
+DIGITS = 6
 
 
 @dataclass(frozen=True)
@@ -203,8 +204,15 @@ def _reasons(
         before = champion.effects(companies.instance(company.content, champion.names))
         after = version.effects(companies.instance(company.content, version.names))
         found = [
-            Reason(name, value, after.get(name, (value, 0.0))[1] - before.get(name, (value, 0.0))[1])
+            Reason(name, value, _difference(before.get(name), after.get(name)))
             for name, (value, _) in {**before, **after}.items()
         ]
         found.sort(key=lambda reason: -abs(reason.effect))
         yield company.number, tuple(reason for reason in found[:MOST_REASONS] if reason.effect)
+
+
+def _difference(before: tuple[float, float] | None, after: tuple[float, float] | None) -> float:
+    """Return how much more a feature adds in the new version; a version without it adds 0."""
+    (_, old), (_, new) = before or (0.0, 0.0), after or (0.0, 0.0)
+    # Both are rounded, but the difference of rounded numbers is not.
+    return round(new - old, DIGITS)

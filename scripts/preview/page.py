@@ -8,6 +8,7 @@ from steps.report.markup import Markup, element, join, lead, percent, section
 from steps.report.style import STYLE
 from steps.report.tables import Row, table
 
+MOST_ERRORS = 100
 # Blocks scripts and external resources, even if names in a company file contain markup.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
@@ -42,6 +43,8 @@ def render(preview: Preview, file: str) -> str:
 
 def summary(preview: Preview) -> str:
     """Return what changes, in two sentences."""
+    if not preview.companies:
+        return "No company has an answer from both versions."
     order = {level: position for position, level in enumerate(preview.levels)}
     higher = sum(count for (old, new), count in preview.moves.items() if order[new] > order[old])
     lower = preview.changed - higher
@@ -116,6 +119,10 @@ def _row(change: Change) -> Row:
 def _errors(preview: Preview) -> Markup | None:
     if not preview.errors:
         return None
-    rows = [Row(f"{number}", [problem]) for number, problem in preview.errors[:100]]
-    title = f"{len(preview.errors):,} without an answer"
-    return section(title, table([preview.unit.capitalize(), "Problem"], rows, text=("Problem",)))
+    rows = [Row(f"{number}", [problem]) for number, problem in preview.errors[:MOST_ERRORS]]
+    total = len(preview.errors)
+    return section(
+        f"{counted(total, 'company')} without an answer",
+        lead(f"The first {MOST_ERRORS}; --json lists all.") if total > MOST_ERRORS else None,
+        table([preview.unit.capitalize(), "Problem"], rows, text=("Problem",)),
+    )

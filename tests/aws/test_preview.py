@@ -109,6 +109,7 @@ def test_the_changes_are_sorted_and_explained(project: Project) -> None:
         assert reason["value"] == row[name]
         effects = [coefficient(project.models[version], name) * (row[name] - 0.5) for version in (1, 2)]
         assert reason["effect"] == pytest.approx(effects[1] - effects[0], abs=1e-5)
+        assert reason["effect"] == round(reason["effect"], 6)
     assert len(change["reasons"]) == 3
 
 
@@ -160,6 +161,19 @@ def test_companies_that_one_of_the_models_rejects_are_listed(project: Project) -
     document = json.loads(project.preview("--on", str(project.file), "--json").stdout)
     assert document["companies"] == COMPANIES - 1
     assert document["errors"] == [{"line": 4, "error": "'margin' is empty"}]
+
+
+def test_a_file_without_an_answer_has_no_mean(project: Project, tmp_path: Path) -> None:
+    header, *rows = project.file.read_text().splitlines()
+    with written_whole(project.file) as partial:
+        partial.write_text("\n".join([header, *(f"{row.rpartition(',')[0]},none" for row in rows)]))
+    page = tmp_path / "preview.html"
+    shown = project.preview("2", "--on", str(project.file), "--page", str(page))
+    assert "No company has an answer from both versions." in shown.output
+    # AND the page has the first hundred problems
+    text = page.read_text(encoding="utf-8")
+    assert f"{COMPANIES} companies without an answer" in text
+    assert text.count("&#x27;margin&#x27; is not a number") == 100
 
 
 @pytest.mark.parametrize("name", ["companies.json", "companies.jsonl"])
