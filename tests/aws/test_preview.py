@@ -210,6 +210,27 @@ def test_a_changed_archive_is_not_loaded(project: Project, version: str) -> None
     assert f"The archive of version {version} was changed" in " ".join(shown.output.split())
 
 
+def test_an_archive_that_would_fill_the_disk_is_not_unpacked(project: Project, tmp_path: Path) -> None:
+    folder = tmp_path / "bomb"
+    write_small_model(folder, NAMES, seed=3)
+    path = folder / "model" / "model.json"
+    path.write_text(path.read_text().ljust(4_000_001))
+    register_folder(project.aws, folder)
+    shown = project.preview("3", "--on", str(project.file))
+    assert shown.exit_code == 1
+    assert "model.json has 4,000,001 bytes; at most 4,000,000 are allowed." in " ".join(shown.output.split())
+
+
+def test_an_archive_without_a_model_is_an_error(project: Project, tmp_path: Path) -> None:
+    folder = tmp_path / "empty"
+    write_small_model(folder, NAMES, seed=3)
+    (folder / "model" / "model.npz").unlink()
+    register_folder(project.aws, folder)
+    shown = project.preview("3", "--on", str(project.file))
+    assert shown.exit_code == 1
+    assert "The model of version 3 can't be loaded" in " ".join(shown.output.split())
+
+
 def test_nothing_of_an_archive_is_executed(project: Project, tmp_path: Path) -> None:
     folder = tmp_path / "trap"
     write_small_model(folder, NAMES, seed=3)
