@@ -1,4 +1,4 @@
-"""Compares what two versions predict for the companies of a file."""
+"""Compares the predictions of two versions for the companies of a file."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class Reason:
     value
         The company's number.
     effect
-        What the feature adds to the log-odds in the new version, minus what it adds in the champion; a
-        version that does not use the feature has no effect.
+        The feature's effect on the log-odds in the new version, minus its effect in the champion. The effect
+        is 0 in a version that does not use the feature.
     """
 
     feature: str

@@ -51,8 +51,8 @@ def summary(preview: Preview) -> str:
     before, after = preview.means
     return (
         f"{counted(preview.changed, 'company')} of {preview.companies:,} would have another "
-        f"risk level than with the champion, version {preview.champion}: {higher:,} a higher one, {lower:,} "
-        f"a lower one. The mean probability of bankruptcy would be {percent(after, 2)} instead of "
+        f"risk level than with the champion, version {preview.champion}: {higher:,} higher, {lower:,} "
+        f"lower. The mean probability of bankruptcy would be {percent(after, 2)} instead of "
         f"{percent(before, 2)}."
     )
 
@@ -95,8 +95,8 @@ def _changes(preview: Preview) -> Markup | None:
     return section(
         "Companies with another level",
         lead(
-            f"{which} changes, the largest difference of the probabilities first. Why: the company's numbers "
-            "that the two versions judge most differently, with the difference of their effects in log-odds."
+            f"{which} changes, the largest difference in probability first. Why: the features whose effects "
+            "on the company differ most between the two versions, with the difference in log-odds."
         ),
         table(headings, [_row(change) for change in preview.changes], text=(*preview.ids, "Why")),
     )
