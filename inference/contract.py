@@ -49,7 +49,7 @@ class Contract:
     medians
         Each feature's median over the training companies; empty if the contract has none.
     known_answer
-        What a sound copy of the model answers; None if the contract has none.
+        A company, and the probability that an intact copy of the model gives it; None without one.
     facts
         The whole document.
     """

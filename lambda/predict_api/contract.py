@@ -45,14 +45,14 @@ class Gap(NamedTuple):
 
 @dataclass(frozen=True)
 class Contract:
-    """A contract.
+    """The contract of the champion, or of a model that is being deployed.
 
     Attributes
     ----------
     document
-        What deploy_model wrote.
+        The JSON document that deploy_model wrote.
     is_next
-        Whether its model is only being deployed. Clients don't know this contract yet.
+        Whether its model is still being deployed. Clients don't know this contract yet.
     """
 
     document: Mapping[str, Any]

@@ -77,7 +77,9 @@ class Predictor:
             try:
                 return self._attempt(contract, body, request_id, explain=explain)
             except ContractRefusedError:
-                problem = deploying()
+                # Clients can't know the next contract, so the earlier problem is the one to report.
+                if not contract.is_next:
+                    problem = deploying()
             except ApiError as error:
                 if error.code != "contract_mismatch":
                     raise
@@ -102,14 +104,17 @@ class Predictor:
 
     def _validate(self, body: Body, contract: Contract, *, explain: bool) -> Companies:
         """Check a request. Under the next contract, which clients can't know yet, only names are safe."""
+        if not contract.is_next:
+            return validate(body, contract, explain=explain)
         try:
             companies = validate(body, contract, explain=explain)
         except ApiError as error:
+            # GET /model still returns the contract that the request names, so the client can only wait.
+            if error.code == "contract_mismatch":
+                raise ContractRefusedError from error
             # It is valid under the champion's contract, or it would not have come here.
-            if contract.is_next and error.code == "validation_failed":
-                raise being_replaced() from error
-            raise
-        if contract.is_next and companies.by_position:
+            raise being_replaced() from error
+        if companies.by_position:
             raise ContractRefusedError
         return companies
 

@@ -11,7 +11,7 @@ _INHERITED = ("PATH", "HOME", "LANG", "LANGUAGE", "TZ", "LD_LIBRARY_PATH", "DYLD
 
 
 def child_environment(folder: Path) -> dict[str, str]:
-    """Return the first variables of a child: paths and locale of this process, but no credentials.
+    """Return the base environment of a child process: paths and locale of this one, but no credentials.
 
     Temporary files of the child go below its `folder`, so that they are removed with it even after SIGKILL.
     """

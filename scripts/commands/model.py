@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +10,7 @@ import typer
 
 from scripts.terminal.console import ask, console, plain, show
 from scripts.terminal.options import IdOption, Settings, with_settings
+from scripts.terminal.output_file import check_output, written_file
 
 if TYPE_CHECKING:
     from scripts.model.contracts import ContractChange
@@ -61,10 +63,10 @@ def show_(settings: Settings, version: VersionArgument = None) -> None:
 @with_settings
 def preview(
     settings: Settings,
-    version: VersionArgument = None,
     on: Annotated[
         Path, typer.Option("--on", metavar="FILE", help="Company file, as for `bankruptcy predict`.")
-    ] = ...,  # type: ignore[assignment]
+    ],
+    version: VersionArgument = None,
     keep: IdOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     page: Annotated[Path | None, typer.Option(help="HTML file to write.")] = None,
@@ -78,14 +80,16 @@ def preview(
     from scripts.preview.versions import load_both
     from scripts.terminal.preview import show_preview
 
-    champion, candidate = load_both(settings.connect(), version)
-    result = compare(champion, candidate, lambda: read_companies(on, keep))
     if page is not None:
-        from scripts.preview.page import render
-        from scripts.scratch import written_whole
+        check_output(page, on)
+    champion, candidate = load_both(settings.connect(), version)
+    # Opened before the comparison, because it may not be writable.
+    with written_file(page) if page is not None else nullcontext() as stream:
+        result = compare(champion, candidate, lambda: read_companies(on, keep))
+        if stream is not None:
+            from scripts.preview.page import render
 
-        with written_whole(page) as partial:
-            partial.write_text(render(result, on.name), encoding="utf-8")
+            stream.write(render(result, on.name))
     if as_json:
         console().print_json(data=result.as_dict())
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TextIO
 
@@ -15,10 +15,9 @@ from scripts.aws.session import Aws
 from scripts.errors import UsageError
 from scripts.terminal.console import console, plain, show, show_ignored_columns, utf8_output
 from scripts.terminal.options import DataOption, IdOption, Settings, with_settings
+from scripts.terminal.output_file import check_output, written_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from scripts.companies.company_file import Companies
     from scripts.predict.output import CsvOutput, JsonOutput, Summary
     from scripts.terminal.predictions import TableOutput
@@ -73,7 +72,7 @@ def predict(
         raise UsageError("--data belongs to --row; give either a file or --row N.")
     chosen = form or _default_form(output)
     if output is not None:
-        _check_output(output, source or data)
+        check_output(output, source or data)
     aws = settings.connect()
     try:
         companies = _row(aws, data, row or 0, keep) if source is None else _file(source, keep)
@@ -132,31 +131,8 @@ def _output(
 
 def _output_stream(path: Path | None, form: Form) -> AbstractContextManager[TextIO]:
     if path is not None:
-        return _written_file(path)
+        return written_file(path)
     return nullcontext(sys.stdout) if form == "table" else utf8_output()
-
-
-@contextmanager
-def _written_file(path: Path) -> Iterator[TextIO]:
-    """Open a file that is only replaced at the end, so that a command that fails leaves it as it was."""
-    from scripts.aws.files import FileError
-    from scripts.scratch import written_whole
-
-    with ExitStack() as stack:
-        try:
-            partial = stack.enter_context(written_whole(path))
-            stream = stack.enter_context(partial.open("w", newline="", encoding="utf-8"))
-        except OSError as error:
-            raise FileError(f"{path} can't be written ({error.strerror}).") from error
-        yield stream
-
-
-def _check_output(output: Path, source: Path | None) -> None:
-    """Raise an error if the output would overwrite the companies."""
-    from scripts.aws.files import is_same
-
-    if source is not None and is_same(str(source), str(output)):
-        raise UsageError(f"{output} would overwrite the companies; name another output.")
 
 
 def _default_form(output: Path | None) -> Form:

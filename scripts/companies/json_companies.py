@@ -34,7 +34,7 @@ class _JsonCompanies:
         self._contract = contract
 
     def check(self, contract: str, _names: Sequence[str]) -> None:
-        """Check that lists of numbers were written for the contract in service.
+        """Check that lists of numbers were written for a contract: that of the file, or of the first check.
 
         Raises
         ------
@@ -45,14 +45,14 @@ class _JsonCompanies:
             self._contract = contract
         if contract != self._contract and self._has_positions():
             raise CompanyFileError(
-                f"The numbers are in the order of contract {self._contract}, but the champion has contract "
+                f"The numbers are in the order of contract {self._contract}, but the model has contract "
                 f"{contract}.",
                 "Give the numbers with their names, or in the order that GET /model lists.",
             )
 
     def _has_positions(self) -> bool:
-        """Return whether companies may be lists of numbers."""
-        return True
+        """Return whether any company is a list of numbers."""
+        raise NotImplementedError
 
     def instance(self, company: Any, names: tuple[str, ...]) -> Any:
         """Return a company in the form of the API, which validates its numbers.
@@ -116,7 +116,7 @@ class ListedCompanies(_JsonCompanies):
         return self.count
 
     def _has_positions(self) -> bool:
-        return not all(isinstance(company, dict) and "data" not in company for company in self._companies)
+        return any(map(_is_by_position, self._companies))
 
     def __iter__(self) -> Iterator[Company]:
         """Yield the companies."""
@@ -151,6 +151,10 @@ class LinesCompanies(_JsonCompanies, CompanyFile):
         company = parsed(first[1])
         self.ids = json_ids(company, keep)
         self.ignored_columns = json_ignored_columns(company, self.ids)
+
+    def _has_positions(self) -> bool:
+        # Another reader, because this one shows the progress of its own iteration.
+        return any(_is_by_position(company.content) for company in LinesCompanies(self._path))
 
     def __iter__(self) -> Iterator[Company]:
         """Yield the companies."""
@@ -224,6 +228,10 @@ def json_ignored_columns(company: Any, used: Sequence[str]) -> str:
     if not isinstance(company, dict) or not company.keys().isdisjoint(("data", "features")):
         return ""
     return ignored_columns([name.strip() for name in company], KNOWN.union(used))
+
+
+def _is_by_position(company: Any) -> bool:
+    return isinstance(company, list) or (isinstance(company, dict) and "data" in company)
 
 
 def parsed(line: bytes) -> Any:

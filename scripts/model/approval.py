@@ -69,9 +69,10 @@ def wait_until_served(aws: Aws, version: int, waiting: Waiting | None = None) ->
         if endpoint.status == "Failed":
             reason = endpoint.failure_reason or "its log is in the SageMaker console"
             raise DeploymentError(f"The endpoint {name} failed: {reason}.")
-        if endpoint.status == "InService":
-            if champion_version(aws) == str(version):
-                return
+        if endpoint.status == "InService" and champion_version(aws) == str(version):
+            return
+        # While the endpoint changes, deploy_model may still be trying this version.
+        if endpoint.status in ("InService", None):
             _raise_if_given_up(aws, version)
 
 
@@ -80,6 +81,6 @@ def _raise_if_given_up(aws: Aws, version: int) -> None:
     if int(notes.get(FAILED_ATTEMPTS, "0")) >= MAX_ATTEMPTS:
         raise DeploymentError(
             f"Version {version} was given up: {notes[FAILED_REASON].rstrip('.')}.",
-            f"Once the cause is mended, `bankruptcy model reject {version}` and then "
-            f"`bankruptcy model approve {version}` try it again.",
+            f"Once the cause is fixed, `bankruptcy model reject {version}` and then "
+            f"`bankruptcy model approve {version}` deploy it again.",
         )

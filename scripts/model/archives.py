@@ -4,19 +4,23 @@ import hashlib
 import shutil
 import tarfile
 import tempfile
+import zlib
 from pathlib import Path
 from typing import Any
 
-from inference.artifact import Model, load
+from inference.artifact import MAX_JSON_BYTES, MAX_NPZ_BYTES, Model, load
 from inference.errors import ArtifactError
 from scripts.aws.files import open_stream
 from scripts.aws.registry import metadata_of
 from scripts.aws.session import Aws
 from scripts.errors import ScriptError
 
+# The files of an archive that a model is loaded from, and their largest sizes.
+_FILES = {"model.json": MAX_JSON_BYTES, "model.npz": MAX_NPZ_BYTES}
+
 
 class ArchiveError(ScriptError):
-    """The archive of a version is not the evaluated one."""
+    """The archive of a version is not the evaluated one, or holds no model."""
 
     code = "archive_changed"
 
@@ -57,15 +61,23 @@ def load_model(aws: Aws, package: dict[str, Any]) -> Model:
         with path.open("rb") as file:
             _check_hash(package, hashlib.file_digest(file, "sha256").hexdigest())
         try:
-            with tarfile.open(path) as archive:
-                for name in ("model.json", "model.npz"):
-                    archive.extract(name, folder, filter="data")
+            with tarfile.open(path, "r:gz") as archive:
+                for name, limit in _FILES.items():
+                    _extract(archive, name, limit, folder)
             return load(Path(folder))
-        except (KeyError, tarfile.TarError, ArtifactError) as error:
+        except (KeyError, EOFError, zlib.error, tarfile.TarError, ArtifactError) as error:
             raise ArchiveError(
                 f"The model of version {package['ModelPackageVersion']} can't be loaded: {error}",
                 "Choose another version, or register a new one with `bankruptcy pipeline start`.",
             ) from error
+
+
+def _extract(archive: tarfile.TarFile, name: str, limit: int, folder: str) -> None:
+    member = archive.getmember(name)
+    # A few kilobytes in an archive can become many gigabytes on the disk.
+    if member.size > limit:
+        raise ArtifactError(f"{name} has {member.size:,} bytes; at most {limit:,} are allowed.")
+    archive.extract(member, folder, filter="data")
 
 
 def _uri(package: dict[str, Any]) -> str:
@@ -78,11 +90,11 @@ def _check_hash(package: dict[str, Any], sha256: str) -> None:
     if registered is None:
         raise ArchiveError(
             f"Version {version} does not record the ArchiveSha256 of its archive.",
-            "Choose another version with --version, or register a new one with `bankruptcy pipeline start`.",
+            "Choose another version, or register a new one with `bankruptcy pipeline start`.",
         )
     if sha256 != registered:
         raise ArchiveError(
             f"The archive of version {version} was changed after it was evaluated: its SHA-256 is "
             f"{sha256[:12]}, but {registered[:12]} was registered.",
-            "Choose another version with --version, and find out who changed the archive (SECURITY.md).",
+            "Choose another version, and find out who changed the archive (SECURITY.md).",
         )

@@ -55,7 +55,7 @@ class Result:
 
 
 class Client(Protocol):
-    """What predicts: the REST API, or a model on this machine that answers as the API does."""
+    """The REST API, or a model on this machine that answers as the API does."""
 
     def get(self, path: str, /) -> dict[str, Any]:
         """Return the answer to GET /model."""

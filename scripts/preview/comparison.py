@@ -1,4 +1,4 @@
-"""Compares what two versions predict for the companies of a file."""
+"""Compares the predictions of two versions for the companies of a file."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from scripts.preview.local_model import LocalModel
 
 MOST_CHANGES = 100
 MOST_REASONS = 3
+DIGITS = 6
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,8 @@ class Reason:
     value
         The company's number.
     effect
-        What the feature adds to the log-odds in the new version, minus what it adds in the champion; a
-        version that does not use the feature has no effect.
+        The feature's effect on the log-odds in the new version, minus its effect in the champion. The effect
+        is 0 in a version that does not use the feature.
     """
 
     feature: str
@@ -154,9 +155,13 @@ def preview(champion: LocalModel, version: LocalModel, read: Callable[[], Compan
     Raises
     ------
     CompanyFileError
-        If the file can't be read, or lacks columns of one of the models.
+        If the file can't be read, lacks columns of one of the models, or has numbers by position although the
+        order of the columns differs.
     """
     companies = read()
+    # One reader for both, so that numbers by position are rejected if the contracts differ.
+    for model in (champion, version):
+        companies.check(model.contract, model.names)
     levels = tuple(dict.fromkeys((*champion.levels, *version.levels)))
     result = Preview(champion.version, version.version, companies.unit, companies.ids, levels)
     largest: list[tuple[float, int, Change]] = []
@@ -199,8 +204,15 @@ def _reasons(
         before = champion.effects(companies.instance(company.content, champion.names))
         after = version.effects(companies.instance(company.content, version.names))
         found = [
-            Reason(name, value, after.get(name, (value, 0.0))[1] - before.get(name, (value, 0.0))[1])
+            Reason(name, value, _difference(before.get(name), after.get(name)))
             for name, (value, _) in {**before, **after}.items()
         ]
         found.sort(key=lambda reason: -abs(reason.effect))
         yield company.number, tuple(reason for reason in found[:MOST_REASONS] if reason.effect)
+
+
+def _difference(before: tuple[float, float] | None, after: tuple[float, float] | None) -> float:
+    """Return how much more a feature adds in the new version; a version without it adds 0."""
+    (_, old), (_, new) = before or (0.0, 0.0), after or (0.0, 0.0)
+    # Both are rounded, but the difference of rounded numbers is not.
+    return round(new - old, DIGITS)

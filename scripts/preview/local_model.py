@@ -35,6 +35,11 @@ class LocalModel:
         return self._model.contract.levels
 
     @property
+    def contract(self) -> str:
+        """The contract hash."""
+        return self._model.contract.hash
+
+    @property
     def names(self) -> tuple[str, ...]:
         """The features in order."""
         return self._model.contract.names

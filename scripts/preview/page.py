@@ -8,6 +8,7 @@ from steps.report.markup import Markup, element, join, lead, percent, section
 from steps.report.style import STYLE
 from steps.report.tables import Row, table
 
+MOST_ERRORS = 100
 # Blocks scripts and external resources, even if names in a company file contain markup.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
@@ -42,14 +43,16 @@ def render(preview: Preview, file: str) -> str:
 
 def summary(preview: Preview) -> str:
     """Return what changes, in two sentences."""
+    if not preview.companies:
+        return "No company has an answer from both versions."
     order = {level: position for position, level in enumerate(preview.levels)}
     higher = sum(count for (old, new), count in preview.moves.items() if order[new] > order[old])
     lower = preview.changed - higher
     before, after = preview.means
     return (
         f"{counted(preview.changed, 'company')} of {preview.companies:,} would have another "
-        f"risk level than with the champion, version {preview.champion}: {higher:,} a higher one, {lower:,} "
-        f"a lower one. The mean probability of bankruptcy would be {percent(after, 2)} instead of "
+        f"risk level than with the champion, version {preview.champion}: {higher:,} higher, {lower:,} "
+        f"lower. The mean probability of bankruptcy would be {percent(after, 2)} instead of "
         f"{percent(before, 2)}."
     )
 
@@ -92,8 +95,8 @@ def _changes(preview: Preview) -> Markup | None:
     return section(
         "Companies with another level",
         lead(
-            f"{which} changes, the largest difference of the probabilities first. Why: the company's numbers "
-            "that the two versions judge most differently, with the difference of their effects in log-odds."
+            f"{which} changes, the largest difference in probability first. Why: the features whose effects "
+            "on the company differ most between the two versions, with the difference in log-odds."
         ),
         table(headings, [_row(change) for change in preview.changes], text=(*preview.ids, "Why")),
     )
@@ -116,6 +119,10 @@ def _row(change: Change) -> Row:
 def _errors(preview: Preview) -> Markup | None:
     if not preview.errors:
         return None
-    rows = [Row(f"{number}", [problem]) for number, problem in preview.errors[:100]]
-    title = f"{len(preview.errors):,} without an answer"
-    return section(title, table([preview.unit.capitalize(), "Problem"], rows, text=("Problem",)))
+    rows = [Row(f"{number}", [problem]) for number, problem in preview.errors[:MOST_ERRORS]]
+    total = len(preview.errors)
+    return section(
+        f"{counted(total, 'company')} without an answer",
+        lead(f"The first {MOST_ERRORS}; --json lists all.") if total > MOST_ERRORS else None,
+        table([preview.unit.capitalize(), "Problem"], rows, text=("Problem",)),
+    )

@@ -114,7 +114,7 @@ thead th { font-size: 0.8125rem; color: var(--muted); font-weight: 600; vertical
 tbody th { font-weight: 500; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 thead .number { white-space: normal; }
-.text { overflow-wrap: anywhere; }
+.text { overflow-wrap: anywhere; min-width: 5em; }
 .best { font-weight: 700; }
 .drawn { width: 30%; min-width: 80px; padding-top: 11px; }
 .name { overflow-wrap: break-word; }

@@ -109,6 +109,7 @@ def test_the_changes_are_sorted_and_explained(project: Project) -> None:
         assert reason["value"] == row[name]
         effects = [coefficient(project.models[version], name) * (row[name] - 0.5) for version in (1, 2)]
         assert reason["effect"] == pytest.approx(effects[1] - effects[0], abs=1e-5)
+        assert reason["effect"] == round(reason["effect"], 6)
     assert len(change["reasons"]) == 3
 
 
@@ -137,6 +138,21 @@ def test_the_terminal_and_the_page_show_the_same(project: Project, tmp_path: Pat
     assert "<script" not in text
 
 
+@pytest.mark.parametrize("place", ["missing/preview.html", "."])
+def test_a_page_that_cannot_be_written_is_an_error(project: Project, tmp_path: Path, place: str) -> None:
+    shown = project.preview("2", "--on", str(project.file), "--page", str(tmp_path / place))
+    assert shown.exit_code == 1
+    assert "can't be written" in " ".join(shown.output.split())
+
+
+def test_a_page_does_not_overwrite_the_companies(project: Project) -> None:
+    before = project.file.read_bytes()
+    shown = project.preview("2", "--on", str(project.file), "--page", str(project.file))
+    assert shown.exit_code == 2
+    assert "would overwrite the companies" in " ".join(shown.output.split())
+    assert project.file.read_bytes() == before
+
+
 def test_companies_that_one_of_the_models_rejects_are_listed(project: Project) -> None:
     lines = project.file.read_text().splitlines()
     lines[3] = lines[3].rpartition(",")[0] + ","
@@ -147,6 +163,44 @@ def test_companies_that_one_of_the_models_rejects_are_listed(project: Project) -
     assert document["errors"] == [{"line": 4, "error": "'margin' is empty"}]
 
 
+def test_a_file_without_an_answer_has_no_mean(project: Project, tmp_path: Path) -> None:
+    header, *rows = project.file.read_text().splitlines()
+    with written_whole(project.file) as partial:
+        partial.write_text("\n".join([header, *(f"{row.rpartition(',')[0]},none" for row in rows)]))
+    page = tmp_path / "preview.html"
+    shown = project.preview("2", "--on", str(project.file), "--page", str(page))
+    assert "No company has an answer from both versions." in shown.output
+    # AND the page has the first hundred problems
+    text = page.read_text(encoding="utf-8")
+    assert f"{COMPANIES} companies without an answer" in text
+    assert text.count("&#x27;margin&#x27; is not a number") == 100
+
+
+@pytest.mark.parametrize("name", ["companies.json", "companies.jsonl"])
+def test_numbers_by_position_are_not_read_in_the_order_of_two_contracts(
+    project: Project, tmp_path: Path, name: str
+) -> None:
+    # GIVEN two versions with as many columns, but others
+    file = tmp_path / name
+    numbers = [[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]]
+    by_position = [json.dumps({"data": row} if name.endswith("l") else row) for row in numbers]
+    write_json(file, by_position)
+    shown = project.preview("2", "--on", str(file))
+    assert shown.exit_code == 1
+    assert "The numbers are in the order of contract" in " ".join(shown.output.split())
+    # AND numbers by name fit both
+    write_json(file, [json.dumps(row) for row in project.rows])
+    document = json.loads(project.preview("2", "--on", str(file), "--json").stdout)
+    assert (document["companies"], document["errors"]) == (COMPANIES, [])
+
+
+def write_json(file: Path, companies: list[str]) -> None:
+    """Write companies as a JSON list, or as JSON Lines."""
+    with written_whole(file) as partial:
+        text = "\n".join(companies) if file.suffix == ".jsonl" else f"[{','.join(companies)}]"
+        partial.write_text(text)
+
+
 @pytest.mark.parametrize("version", ["1", "2"])
 def test_a_changed_archive_is_not_loaded(project: Project, version: str) -> None:
     key = f"models/model-{version}/model.tar.gz"
@@ -154,6 +208,27 @@ def test_a_changed_archive_is_not_loaded(project: Project, version: str) -> None
     shown = project.preview("2", "--on", str(project.file))
     assert shown.exit_code == 1
     assert f"The archive of version {version} was changed" in " ".join(shown.output.split())
+
+
+def test_an_archive_that_would_fill_the_disk_is_not_unpacked(project: Project, tmp_path: Path) -> None:
+    folder = tmp_path / "bomb"
+    write_small_model(folder, NAMES, seed=3)
+    path = folder / "model" / "model.json"
+    path.write_text(path.read_text().ljust(4_000_001))
+    register_folder(project.aws, folder)
+    shown = project.preview("3", "--on", str(project.file))
+    assert shown.exit_code == 1
+    assert "model.json has 4,000,001 bytes; at most 4,000,000 are allowed." in " ".join(shown.output.split())
+
+
+def test_an_archive_without_a_model_is_an_error(project: Project, tmp_path: Path) -> None:
+    folder = tmp_path / "empty"
+    write_small_model(folder, NAMES, seed=3)
+    (folder / "model" / "model.npz").unlink()
+    register_folder(project.aws, folder)
+    shown = project.preview("3", "--on", str(project.file))
+    assert shown.exit_code == 1
+    assert "The model of version 3 can't be loaded" in " ".join(shown.output.split())
 
 
 def test_nothing_of_an_archive_is_executed(project: Project, tmp_path: Path) -> None:

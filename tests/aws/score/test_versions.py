@@ -41,7 +41,7 @@ def test_an_archive_that_was_changed_after_it_was_judged_scores_nothing(
     (tmp_path / "in.csv").write_text("id,a,b\nC1,1,2\n")
     with pytest.raises(ArchiveError, match="version 1 was changed after it was evaluated") as failed:
         run(aws, str(tmp_path / "in.csv"), str(tmp_path / "out.csv"))
-    assert failed.value.hint.startswith("Choose another version with --version")
+    assert failed.value.hint.startswith("Choose another version, and find out")
     assert not (tmp_path / "out.csv").exists()
     # AND a version that does not record the hash of its archive is not trusted, either
     arn = aws.client("sagemaker").list_model_packages(ModelPackageGroupName="scoring")

@@ -253,8 +253,26 @@ def test_numbers_by_position_never_go_to_a_model_that_is_not_published_yet(repla
     assert sent == {HASH}
 
 
-def test_a_request_for_the_champions_contract_is_never_answered_by_its_successor(replaced: Api) -> None:
-    reply = replaced.predict({"features": NAMED, "contract": HASH})
+@pytest.mark.parametrize("body", [{"features": NAMED}, {"data": NUMBERS}])
+def test_a_request_for_the_champions_contract_is_never_answered_by_its_successor(
+    replaced: Api, body: Any
+) -> None:
+    # GIVEN that GET /model still returns the champion's contract, so that reading it again does not help
+    assert replaced.call("GET", "/model").json["contract"] == HASH
+    reply = replaced.predict({**body, "contract": HASH})
+    assert (reply.status, reply.code, reply.headers["retry-after"]) == (503, "deploying", "5")
+
+
+def test_a_mismatch_never_names_the_contract_of_a_model_that_is_being_deployed(replaced: Api) -> None:
+    reply = replaced.predict({"features": NAMED, "contract": "0" * 16})
+    assert (reply.status, reply.code) == (409, "contract_mismatch")
+    assert reply.problems == {("contract",): f"'{'0' * 16}' was given; {HASH!r} is in service."}
+
+
+def test_the_contract_of_a_model_whose_deployment_failed_is_a_mismatch(replaced: Api) -> None:
+    replaced.runtime.serves = replaced.s3.document
+    pinned = contract(NAMES[::-1])["contract"]
+    reply = replaced.predict({"features": NAMED, "contract": pinned})
     assert (reply.status, reply.code) == (409, "contract_mismatch")
 
 
