@@ -41,7 +41,7 @@ def is_same(location: str, other: str) -> bool:
 
 
 @contextmanager
-def _file_errors(location: str, action: str) -> Iterator[None]:
+def file_errors(location: str, action: str) -> Iterator[None]:
     """Turn disk and S3 errors into a FileError."""
     from boto3.exceptions import S3UploadFailedError
 
@@ -63,7 +63,7 @@ def open_stream(aws: Aws, location: str) -> Iterator[IO[bytes]]:
     FileError
         If it can't be read.
     """
-    with _file_errors(location, "read"):
+    with file_errors(location, "read"):
         if location.startswith(SCHEME):
             bucket, key = split_uri(location)
             stream = aws.client("s3").get_object(Bucket=bucket, Key=key)["Body"]
@@ -117,7 +117,7 @@ def deliver(aws: Aws, path: Path, location: str) -> None:
     FileError
         If the location can't be written.
     """
-    with _file_errors(location, "written"):
+    with file_errors(location, "written"):
         if location.startswith(SCHEME):
             bucket, key = split_uri(location)
             aws.client("s3").upload_file(str(path), bucket, key)
@@ -159,7 +159,7 @@ def remove(aws: Aws, location: str) -> None:
     FileError
         If it can't be removed.
     """
-    with _file_errors(location, "removed"):
+    with file_errors(location, "removed"):
         if location.startswith(SCHEME):
             bucket, key = split_uri(location)
             aws.client("s3").delete_object(Bucket=bucket, Key=key)

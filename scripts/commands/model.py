@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scripts.terminal.console import ask, console, plain, show
+from scripts.terminal.console import ask, console, plain, show, show_warning
 from scripts.terminal.options import IdOption, Settings, with_settings
 from scripts.terminal.output_file import check_output, written_file
 
@@ -24,7 +24,7 @@ NoteOption = Annotated[str, typer.Option("--note", help="Reason for the decision
 @app.callback()
 @with_settings
 def model(_settings: Settings) -> None:
-    """List, show, preview, approve and reject versions in the model registry."""
+    """List, show, preview, download, approve and reject versions in the model registry."""
 
 
 @app.command("list")
@@ -94,6 +94,43 @@ def preview(
         console().print_json(data=result.as_dict())
     else:
         show_preview(result, page)
+
+
+@app.command()
+@with_settings
+def download(
+    settings: Settings,
+    version: VersionArgument = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="File to write. Default: PROJECT-VERSION.tar.gz (.joblib with --joblib)."
+        ),
+    ] = None,
+    joblib: Annotated[
+        bool,
+        typer.Option("--joblib", help="Only the scikit-learn pipeline, a pickle. Loading it executes code."),
+    ] = False,
+) -> None:
+    """Download the archive of a version, if it is still the evaluated one; nothing in it is executed."""
+    from scripts.model.approval import find_version
+    from scripts.model.archives import download_archive, download_audit_copy
+
+    aws = settings.connect()
+    package = find_version(aws, version)
+    number = package["ModelPackageVersion"]
+    suffix = ".joblib" if joblib else ".tar.gz"
+    path = output or Path(f"{settings.project}-{number}{suffix}")
+    if joblib:
+        download_audit_copy(aws, package, path)
+    else:
+        download_archive(aws, package, path)
+    show(f"Version {number} is saved as [bold]{plain(str(path))}[/].", wrap=False)
+    if joblib:
+        show_warning(
+            "This file is a pickle: loading it executes code that it contains. Load it only if you trust "
+            "everyone who can write to the bucket (docs/model-at-home.md)."
+        )
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""Checks that the archive of a version is the evaluated one, and loads the model in it."""
+"""Checks that the archive of a version is the evaluated one, downloads it, and loads the model in it."""
 
 import hashlib
 import shutil
@@ -10,13 +10,16 @@ from typing import Any
 
 from inference.artifact import MAX_JSON_BYTES, MAX_NPZ_BYTES, Model, load
 from inference.errors import ArtifactError
-from scripts.aws.files import open_stream
+from scripts.aws.files import file_errors, open_stream
 from scripts.aws.registry import metadata_of
 from scripts.aws.session import Aws
 from scripts.errors import ScriptError
+from scripts.scratch import written_whole
 
-# The files of an archive that a model is loaded from, and their largest sizes.
-_FILES = {"model.json": MAX_JSON_BYTES, "model.npz": MAX_NPZ_BYTES}
+AUDIT_COPY = "model.joblib"
+# The files that are unpacked, and their largest sizes: a few kilobytes in an archive can become many
+# gigabytes on the disk.
+_LIMITS = {"model.json": MAX_JSON_BYTES, "model.npz": MAX_NPZ_BYTES, AUDIT_COPY: 2_000_000_000}
 
 
 class ArchiveError(ScriptError):
@@ -44,6 +47,39 @@ def check_archive(aws: Aws, package: dict[str, Any]) -> None:
         _check_hash(package, hashlib.file_digest(stream, "sha256").hexdigest())  # type: ignore[arg-type]
 
 
+def download_archive(aws: Aws, package: dict[str, Any], path: Path) -> None:
+    """Download the archive of a version; write the file only if it is the evaluated archive.
+
+    Raises
+    ------
+    ArchiveError
+        If the archive differs, or the version does not record its hash.
+    FileError
+        If the archive can't be read, or the file can't be written.
+    """
+    with file_errors(str(path), "written"), written_whole(path) as partial:
+        with open_stream(aws, _uri(package)) as stream, partial.open("wb") as file:
+            shutil.copyfileobj(stream, file)
+        with partial.open("rb") as file:
+            _check_hash(package, hashlib.file_digest(file, "sha256").hexdigest())
+
+
+def download_audit_copy(aws: Aws, package: dict[str, Any], path: Path) -> None:
+    """Download the archive of a version, and write the pickled pipeline in it; nothing is unpickled.
+
+    Raises
+    ------
+    ArchiveError
+        If the archive is not the evaluated one, or holds no pipeline.
+    FileError
+        If the archive can't be read, or the file can't be written.
+    """
+    with tempfile.TemporaryDirectory(prefix="bankruptcy-model-") as folder:
+        _extract(aws, package, Path(folder), AUDIT_COPY)
+        with file_errors(str(path), "written"), written_whole(path) as partial:
+            shutil.copyfile(Path(folder) / AUDIT_COPY, partial)
+
+
 def load_model(aws: Aws, package: dict[str, Any]) -> Model:
     """Download the model of a version and load it. Nothing in its archive is executed or unpickled.
 
@@ -55,29 +91,38 @@ def load_model(aws: Aws, package: dict[str, Any]) -> Model:
         If the archive can't be read.
     """
     with tempfile.TemporaryDirectory(prefix="bankruptcy-model-") as folder:
-        path = Path(folder) / "model.tar.gz"
-        with open_stream(aws, _uri(package)) as stream, path.open("wb") as file:
-            shutil.copyfileobj(stream, file)
-        with path.open("rb") as file:
-            _check_hash(package, hashlib.file_digest(file, "sha256").hexdigest())
+        _extract(aws, package, Path(folder), "model.json", "model.npz")
         try:
-            with tarfile.open(path, "r:gz") as archive:
-                for name, limit in _FILES.items():
-                    _extract(archive, name, limit, folder)
             return load(Path(folder))
-        except (KeyError, EOFError, zlib.error, tarfile.TarError, ArtifactError) as error:
-            raise ArchiveError(
-                f"The model of version {package['ModelPackageVersion']} can't be loaded: {error}",
-                "Choose another version, or register a new one with `bankruptcy pipeline start`.",
-            ) from error
+        except ArtifactError as error:
+            raise _unreadable(package, error) from error
 
 
-def _extract(archive: tarfile.TarFile, name: str, limit: int, folder: str) -> None:
+def _extract(aws: Aws, package: dict[str, Any], folder: Path, *names: str) -> None:
+    """Download the archive of a version and unpack some of its files into a folder."""
+    path = folder / "model.tar.gz"
+    download_archive(aws, package, path)
+    try:
+        with tarfile.open(path, "r:gz") as archive:
+            for name in names:
+                archive.extract(_member(archive, name), folder, filter="data")
+    except (KeyError, EOFError, zlib.error, tarfile.TarError, ArtifactError) as error:
+        raise _unreadable(package, error) from error
+
+
+def _member(archive: tarfile.TarFile, name: str) -> tarfile.TarInfo:
+    """Return a file of an archive; raise an ArtifactError if it is too large."""
     member = archive.getmember(name)
-    # A few kilobytes in an archive can become many gigabytes on the disk.
-    if member.size > limit:
-        raise ArtifactError(f"{name} has {member.size:,} bytes; at most {limit:,} are allowed.")
-    archive.extract(member, folder, filter="data")
+    if member.size > _LIMITS[name]:
+        raise ArtifactError(f"{name} has {member.size:,} bytes; at most {_LIMITS[name]:,} are allowed.")
+    return member
+
+
+def _unreadable(package: dict[str, Any], error: Exception) -> ArchiveError:
+    return ArchiveError(
+        f"The model of version {package['ModelPackageVersion']} can't be loaded: {error}",
+        "Choose another version, or register a new one with `bankruptcy pipeline start`.",
+    )
 
 
 def _uri(package: dict[str, Any]) -> str:

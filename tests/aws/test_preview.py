@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.models.registry import PROJECT
 from support.models.small import register, register_folder, write_small_model
 from typer.testing import CliRunner, Result
 
 from inference.artifact import Model
-from local_aws.server import LocalAws
-from scripts.aws.session import Aws, connect, use_local_aws
+from scripts.aws.session import Aws
 from scripts.cli import app
 from scripts.scratch import written_whole
 
@@ -34,7 +34,7 @@ class Project:
     rows: list[dict[str, float]]
 
     def preview(self, *options: str) -> Result:
-        command = ["--local", "--project", "previews", "model", "preview", *options]
+        command = ["--local", "--project", PROJECT, "model", "preview", *options]
         return CliRunner().invoke(app, command)
 
     def levels(self, version: int) -> list[str]:
@@ -44,15 +44,8 @@ class Project:
 
 
 @pytest.fixture
-def project(local_aws: LocalAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
-        monkeypatch.setenv(name, "set by the fixture")  # so that monkeypatch undoes use_local_aws
-    use_local_aws(local_aws.url, local_aws.region)
-    aws = connect("previews")
-    aws.client("s3").create_bucket(
-        Bucket=aws.project.bucket, CreateBucketConfiguration={"LocationConstraint": local_aws.region}
-    )
-    aws.client("sagemaker").create_model_package_group(ModelPackageGroupName=aws.project.model_package_group)
+def project(registry: Aws, tmp_path: Path) -> Project:
+    aws = registry
     models = {}
     for version, names in ((1, NAMES), (2, OTHERS)):
         _, models[version] = register(aws, tmp_path / f"model-{version}", names, seed=version)
