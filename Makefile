@@ -18,7 +18,7 @@ COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11.4 --genera
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check format pages golden audit lock sbom clean test-browser test-toolkit test-mutants test-chaos test-faults test-signals \
-	test-soak test-executions test-api-schema test-api-inputs test-company-files bench-quality bench-judge firms model-card bench-serving \
+	test-soak test-state test-executions test-api-schema test-api-inputs test-company-files bench-quality bench-judge firms model-card bench-serving \
 	bench-explain bench-api bench-functions bench-batch bench-scale
 
 help:  ## show this list; `make TARGET PYTHON=python3.12` chooses the interpreter
@@ -122,6 +122,9 @@ test-signals: $(DEV)  ## end demo, score and deploy at random moments with SIGKI
 
 test-soak: $(DEV)  ## use local AWS for ten minutes, and measure whether it grows (Linux)
 	$(BIN)/python -m pytest -s tests/campaigns/soak.py
+
+test-state: $(DEV)  ## kill local AWS with a state at 30 random moments; measure a write and the start of 1 GB (10 minutes)
+	$(BIN)/python -m pytest -s tests/campaigns/state.py
 
 test-executions: $(DEV)  ## start 50 executions at once, and measure the memory of local AWS (Linux, 20 minutes)
 	$(BIN)/python -m pytest -s tests/campaigns/executions.py
