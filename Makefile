@@ -17,7 +17,7 @@ COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11.4 --genera
 	--no-emit-find-links --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format pages golden audit lock sbom clean test-browser test-toolkit test-mutants test-chaos test-faults test-signals \
+.PHONY: help demo up test check format pages golden audit lock sbom clean test-browser test-toolkit test-mutants test-chaos test-faults test-signals \
 	test-soak test-state test-executions test-api-schema test-api-inputs test-company-files bench-quality bench-judge firms model-card bench-serving \
 	bench-explain bench-api bench-functions bench-batch bench-scale
 
@@ -54,6 +54,9 @@ $(DEV): requirements-dev.lock $(RUN)
 
 demo: $(RUN)  ## run the whole workflow on this machine, without AWS (DATA=path for your own data file)
 	$(BIN)/bankruptcy demo $(if $(DATA),--data "$(DATA)")
+
+up: $(RUN)  ## run local AWS with the service and a model, and keep them for the next time (DATA=path as for demo)
+	$(BIN)/bankruptcy up $(if $(DATA),--data "$(DATA)")
 
 test: $(DEV)  ## run the test suite; it needs no network
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder

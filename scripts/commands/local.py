@@ -1,7 +1,11 @@
 """`bankruptcy local`: AWS on this machine."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,6 +13,9 @@ from scripts.aws.session import LOCAL_PORT, LOCAL_REGION, ConnectionFailedError,
 from scripts.errors import ScriptError, UsageError
 from scripts.terminal.console import ask, show, show_warning
 from scripts.terminal.interrupts import wait_for_interruption
+
+if TYPE_CHECKING:
+    from local_aws.server import LocalAws
 
 
 class StateUnusableError(ScriptError):
@@ -40,12 +47,33 @@ def start(
     """Run local AWS until Ctrl-C; without --state, its contents are lost afterwards."""
     import boto3
 
-    from local_aws.server import LocalAws, PortInUseError
-    from local_aws.state.errors import StateError
-
     known = boto3.Session().get_available_regions("sagemaker")
     if region not in known:
         raise UsageError(f"SageMaker has no region {region!r}. It has: {', '.join(known)}.")
+    with running(port, region, state, enforce_iam=enforce_iam) as server:
+        show_settings(server.url, region, state, is_default=(port, region) == (LOCAL_PORT, LOCAL_REGION))
+        if enforce_iam:
+            show(
+                "\nPermissions are enforced. The credentials above are those of the root user, who has all "
+                "permissions; use them to create users and roles."
+            )
+        wait_for_interruption()
+
+
+@contextmanager
+def running(port: int, region: str, state: Path | None, *, enforce_iam: bool = False) -> Iterator[LocalAws]:
+    """Run local AWS while the block runs.
+
+    Raises
+    ------
+    ConnectionFailedError
+        If the port is in use.
+    StateUnusableError
+        If the state is in use, or of another version.
+    """
+    from local_aws.server import LocalAws, PortInUseError
+    from local_aws.state.errors import StateError
+
     server = LocalAws(port=port, region=region, state=state, enforce_iam=enforce_iam)
     try:
         server.start()
@@ -53,7 +81,7 @@ def start(
         raise ConnectionFailedError(
             str(error),
             "If local AWS already runs in another terminal, use that one or stop it with Ctrl-C. "
-            "`bankruptcy local start --port N` uses another port.",
+            "The option --port N uses another port.",
         ) from error
     except StateError as error:
         raise StateUnusableError(str(error), error.hint) from error
@@ -62,13 +90,7 @@ def start(
             show_warning(
                 f"The state was damaged. It was moved to {server.damaged_state}, and local AWS starts empty."
             )
-        _show_settings(server.url, region, state, is_default=(port, region) == (LOCAL_PORT, LOCAL_REGION))
-        if enforce_iam:
-            show(
-                "\nPermissions are enforced. The credentials above are those of the root user, who has all "
-                "permissions; use them to create users and roles."
-            )
-        wait_for_interruption()
+        yield server
     finally:
         server.stop()
         show("\nLocal AWS has stopped.")
@@ -94,7 +116,8 @@ def reset(
     show(f"The state in {state} is empty.")
 
 
-def _show_settings(url: str, region: str, state: Path | None, *, is_default: bool) -> None:
+def show_settings(url: str, region: str, state: Path | None, *, is_default: bool) -> None:
+    """Show the address, and how to use it in another terminal."""
     kept = f"in {state}" if state else "in memory"
     show(f"[bold green]Local AWS[/] runs at [bold]{url}[/] ({kept}; Ctrl-C stops it)\n")
     show("To use it in another terminal, with [bold]bankruptcy[/] or any AWS client:\n")

@@ -25,6 +25,7 @@ from scripts.terminal.options import parse_parameters
 RUNNER = CliRunner(env={"TERM": "dumb"})
 # The commands that work without AWS or bring their own.
 WITHOUT_SETTINGS = {
+    ("up",),
     ("demo",),
     ("local",),
     ("local", "start"),
@@ -109,7 +110,7 @@ def test_local_start_reports_a_port_in_use() -> None:
         result = RUNNER.invoke(app, ["local", "start", "--port", str(taken.getsockname()[1])])
     assert result.exit_code == 1
     assert "is not free" in result.output
-    assert "`bankruptcy local start --port N` uses another port." in " ".join(result.output.split())
+    assert "The option --port N uses another port." in " ".join(result.output.split())
 
 
 def test_local_reset_empties_a_state_and_nothing_else(tmp_path: Path) -> None:
