@@ -19,8 +19,8 @@ COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11.4 --genera
 	--no-emit-find-links --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format pages golden audit lock sbom clean test-browser test-toolkit test-clients test-sdk-v2 test-mutants test-chaos test-faults test-signals \
-	test-soak check-aws permissions test-executions test-api-schema test-api-inputs test-company-files bench-quality bench-judge firms model-card bench-serving \
+.PHONY: help demo up test check format pages golden audit lock sbom clean test-browser test-toolkit test-clients test-sdk-v2 test-mutants test-chaos test-faults test-signals \
+	test-soak test-state check-aws permissions test-executions test-api-schema test-api-inputs test-company-files bench-quality bench-judge firms model-card bench-serving \
 	bench-explain bench-api bench-functions bench-batch bench-scale
 
 help:  ## show this list; `make TARGET PYTHON=python3.12` chooses the interpreter
@@ -56,6 +56,9 @@ $(DEV): requirements-dev.lock $(RUN)
 
 demo: $(RUN)  ## run the whole workflow on this machine, without AWS (DATA=path for your own data file)
 	$(BIN)/bankruptcy demo $(if $(DATA),--data "$(DATA)")
+
+up: $(RUN)  ## run local AWS with the service and a model, and keep them for the next time (DATA=path as for demo)
+	$(BIN)/bankruptcy up $(if $(DATA),--data "$(DATA)")
 
 test: $(DEV)  ## run the test suite; it needs no network
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
@@ -135,6 +138,9 @@ test-signals: $(DEV)  ## end demo, score and deploy at random moments with SIGKI
 
 test-soak: $(DEV)  ## use local AWS for ten minutes, and measure whether it grows (Linux)
 	$(BIN)/python -m pytest -s tests/campaigns/soak.py
+
+test-state: $(DEV)  ## kill local AWS with a state at 30 random moments; measure a write and the start of 1 GB (10 minutes)
+	$(BIN)/python -m pytest -s tests/campaigns/state.py
 
 test-executions: $(DEV)  ## start 50 executions at once, and measure the memory of local AWS (Linux, 20 minutes)
 	$(BIN)/python -m pytest -s tests/campaigns/executions.py

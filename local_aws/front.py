@@ -6,8 +6,10 @@ import io
 import logging
 import re
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+from local_aws.base.changes import HEADER, Changes
 from local_aws.errors import error_response, service_of
 from local_aws.guard import Guard, is_stage
 from local_aws.iam.authorizer import Refusal
@@ -16,6 +18,14 @@ logger = logging.getLogger(__name__)
 
 # moto, Flask and werkzeug are untyped for mypy, hence Any.
 WsgiApp = Callable[[dict[str, Any], Any], Any]
+# Requests that wait for others, and therefore don't hold the lock.
+_WAITING = {"Publish", "PublishBatch", "ReceiveMessage"}
+# Of these, a crash of local AWS can lose the last second.
+_UNIMPORTANT = _WAITING | {"CreateLogStream", "PutLogEvents", "PutMetricData"}
+_CBOR = re.compile(r"/service/\w+/operation/(\w+)")
+_INVOCATION = re.compile(r"/\d{4}-\d{2}-\d{2}/functions/[^/]+/invocations")
+_READING = re.compile(r"(BatchGet|Describe|Get|HEAD|List|Query|Scan|Search|Select)(?![a-z])|GET ")
+_HEADER = "HTTP_" + HEADER.upper().replace("-", "_")
 _RUNTIME = re.compile(r"/endpoints/[^/]+/[^/]+")
 
 
@@ -27,6 +37,9 @@ def action_of(environ: dict[str, Any], body: bytes) -> str:
     match = re.search(rb"(?:^|&)Action=([A-Za-z0-9]+)", body[:2000])
     if match:
         return match.group(1).decode()
+    cbor = _CBOR.fullmatch(str(environ.get("PATH_INFO", "")))
+    if cbor:
+        return cbor.group(1)
     return f"{environ.get('REQUEST_METHOD')} {environ.get('PATH_INFO')}"
 
 
@@ -46,7 +59,10 @@ class Front:
     stages : WsgiApp
         The REST gateway.
     changed : callable
-        Called with the name of the service after each request that may have changed resources.
+        Called with the name of the service after each request that may have changed resources, and whether
+        that must be saved before the answer.
+    changes : Changes
+        The lock, which requests to the control plane hold.
     """
 
     def __init__(
@@ -57,7 +73,8 @@ class Front:
         moto: WsgiApp,
         invocations: WsgiApp,
         stages: WsgiApp,
-        changed: Callable[[str], None],
+        changed: Callable[[str, bool], None],
+        changes: Changes,
     ) -> None:
         self._guard = guard
         self._refusal = refusal
@@ -65,6 +82,7 @@ class Front:
         self._invocations = invocations
         self._stages = stages
         self._changed = changed
+        self._changes = changes
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
         """Answer one request."""
@@ -82,11 +100,36 @@ class Front:
             return response(environ, start_response)
         if _RUNTIME.fullmatch(path):
             return self._guarded(self._invocations, environ, start_response, body)
-        try:
-            return self._guarded(self._moto, environ, start_response, body)
-        finally:
-            if environ.get("REQUEST_METHOD") != "GET":
-                self._changed(service_of(environ))
+        return self._guarded(self._control_plane(body), environ, start_response, body)
+
+    def _control_plane(self, body: bytes) -> WsgiApp:
+        """Return the control plane, which works under the lock."""
+
+        def app(environ: dict[str, Any], start_response: Any) -> Any:
+            action = action_of(environ, body)
+            is_waiting = action in _WAITING or _INVOCATION.fullmatch(str(environ.get("PATH_INFO", "")))
+            is_reading = _READING.match(action)
+            is_important = not (is_waiting or is_reading or action in _UNIMPORTANT)
+            with self._hold(environ, is_waiting=bool(is_waiting)):
+                if self._changes.is_closed and is_important:
+                    return self._stopping(environ, start_response)
+                try:
+                    return self._moto(environ, start_response)
+                finally:
+                    if not is_reading:
+                        self._changed(service_of(environ), is_important)
+
+        return app
+
+    def _hold(self, environ: dict[str, Any], *, is_waiting: bool) -> AbstractContextManager[None]:
+        if environ.get(_HEADER) == self._changes.token:
+            return self._changes.joined()
+        return nullcontext() if is_waiting else self._changes
+
+    @staticmethod
+    def _stopping(environ: dict[str, Any], start_response: Any) -> Any:
+        message = "Local AWS is stopping."
+        return error_response(environ, 503, "ServiceUnavailable", message)(environ, start_response)
 
     def _guarded(self, app: WsgiApp, environ: dict[str, Any], start_response: Any, body: bytes) -> Any:
         service = service_of(environ)

@@ -17,14 +17,17 @@ from moto.core.base_backend import BackendDict
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 from local_aws import untracked
+from local_aws.base.changes import Changes
 from local_aws.base.clients import Clients, client_environment
 from local_aws.base.folders import make_folder
 from local_aws.base.memory import limit_arenas
 from local_aws.cloudformation import api as cloudformation_api
+from local_aws.cloudformation import engine
 from local_aws.cloudformation.engine import Engine
 from local_aws.endpoints.host import EndpointHost
 from local_aws.endpoints.runtime_api import invocations_app
 from local_aws.events import api as events_api
+from local_aws.events import delivery
 from local_aws.events.delivery import Delivery
 from local_aws.front import Front
 from local_aws.functions import api as functions_api
@@ -38,15 +41,26 @@ from local_aws.iam.sessions import Sessions
 from local_aws.jobs.runner import JobRunner
 from local_aws.jobs.transform_runner import TransformRunner
 from local_aws.logs import api as logs_api
+from local_aws.pipelines import executions
+from local_aws.pipelines.executions import ExecutionStore
 from local_aws.pipelines.executor import Executor
 from local_aws.sagemaker import api as sagemaker_api
 from local_aws.sagemaker import autoscaling
+from local_aws.sagemaker.deployments import Deployments
+from local_aws.sagemaker.executions import fail_interrupted_executions, restore_executions
+from local_aws.sagemaker.jobs import fail_interrupted_jobs
 from local_aws.sagemaker.plane import Plane, backend_of
+from local_aws.state.state import Part, State
 
 HOST = "127.0.0.1"
 # botocore's and moto's models are half a million permanent objects. With Python's default of 10, scanning
 # them would take a third of a deployment's time.
 COLLECTIONS_BETWEEN_FULL_ONES = 100
+# Services whose requests change what another one stores, where a moment's delay would matter.
+_TOGETHER = {
+    "application-autoscaling": ("application-autoscaling", "cloudwatch"),
+    "sagemaker": ("sagemaker", "application-autoscaling"),
+}
 
 
 class PortInUseError(RuntimeError):
@@ -64,6 +78,8 @@ class LocalAws:
         Region of all resources.
     root : pathlib.Path, optional
         Folder for jobs, functions and models while they run; by default a temporary folder.
+    state : pathlib.Path, optional
+        Folder in which everything is kept across restarts; by default, it is kept in memory.
     enforce_iam : bool
         Whether calls are refused that AWS would refuse for lack of permissions.
     on_call : callable, optional
@@ -73,6 +89,8 @@ class LocalAws:
     ------
     PortInUseError
         If the port is in use.
+    StateError
+        If the state cannot be used.
     """
 
     def __init__(
@@ -81,6 +99,7 @@ class LocalAws:
         region: str = "eu-west-1",
         root: Path | None = None,
         *,
+        state: Path | None = None,
         enforce_iam: bool = False,
         on_call: Callable[[Call], None] | None = None,
     ) -> None:
@@ -88,6 +107,8 @@ class LocalAws:
         self._authorizer = Authorizer(Directory(region), enforce=enforce_iam, on_call=on_call)
         self._port = port
         self._given_root = root
+        self._given_state = state
+        self._state: State | None = None
         self._server: Server | None = None
         self._thread: threading.Thread | None = None
 
@@ -108,6 +129,11 @@ class LocalAws:
         """The URL of local AWS, without a trailing slash."""
         return f"http://{HOST}:{self._port}"
 
+    @property
+    def damaged_state(self) -> Path | None:
+        """Where a damaged state was moved at the start; None if it was sound."""
+        return self._state.set_aside if self._state is not None else None
+
     def environment(self) -> dict[str, str]:
         """Return the environment variables that point any AWS client at this local AWS."""
         return client_environment(self.url, self.region)
@@ -124,11 +150,17 @@ class LocalAws:
             self._server = Server(HOST, self._port, front, fd=listener.fileno())
         self._thread = threading.Thread(target=self._server.serve_forever, name="local-aws", daemon=True)
         self._thread.start()
+        if self._state is not None:
+            self._resume()
 
     def stop(self) -> None:
         """Stop everything that runs, then stop serving."""
         if self._server is None or self._thread is None:
             return
+        if self._state is not None:
+            # The next start finds everything as if this process had crashed now.
+            self._state.close()
+            self._state = None
         # Jobs and functions call the server while they are being stopped.
         self._close()
         self._server.shutdown()
@@ -156,13 +188,16 @@ class LocalAws:
             self._plane.endpoints.stop(name)
 
     def _build(self) -> Front:
-        _clear_moto()
         url, region, root = self.url, self.region, self._root
+        changes = self._changes = Changes()
+        if self._given_state is not None:
+            self._state = State(self._given_state, region, changes)
+        _clear_moto()
         # One job takes a core; with more of them at once, each would only take longer.
         self._workers = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="job")
         sessions = self._sessions = Sessions(url, region, self._authorizer.assume)
-        self._stacks = Engine(sessions.of())
-        self._delivery = Delivery(self._clients_of_rule, url, region, events_api.rules_of(region))
+        self._stacks = Engine(sessions.of(), changes)
+        self._delivery = Delivery(self._clients_of_rule, url, region, events_api.rules_of(region), changes)
         self._functions = LambdaRuntime(sessions, root)
         self._plane = Plane(
             region=region,
@@ -172,8 +207,10 @@ class LocalAws:
             executor=Executor(sessions),
             endpoints=EndpointHost(sessions, root),
             emit=self._delivery.emit,
+            executions=ExecutionStore(changes),
+            changes=changes,
         )
-        self._invoker = functions_api.install(self._functions, sessions)
+        self._invoker = functions_api.install(self._functions, sessions, changes)
         self._gateway = Gateway(url, region, self._invoke_for_gateway)
         untracked.install()
         sagemaker_api.install(self._plane)
@@ -181,6 +218,10 @@ class LocalAws:
         cloudformation_api.install(self._stacks, sessions)
         logs_api.install()
         autoscaling.install()
+        if self._state is not None:
+            self._state.load(self._parts())
+            fail_interrupted_jobs(self._plane)
+            fail_interrupted_executions(self._plane)
         return Front(
             Guard(region),
             refusal=self._authorizer.refusal,
@@ -188,7 +229,30 @@ class LocalAws:
             invocations=invocations_app(self._plane.endpoints, self._described_endpoint),
             stages=self._gateway,
             changed=self._changed,
+            changes=changes,
         )
+
+    def _parts(self) -> dict[str, Part]:
+        """Return what the rooms store themselves, by the name with which they mark it."""
+        plane, stacks = self._plane, self._stacks
+        return {
+            executions.PART: Part(
+                lambda: (plane.executions.all(), plane.executor.cache.entries),
+                lambda saved: restore_executions(plane, *saved),
+            ),
+            engine.PART: Part(lambda: list(stacks.stacks.values()), stacks.restore),
+            delivery.PART: Part(lambda: dict(self._delivery.pending.items), self._delivery.pending.restore),
+            functions_api.PART: Part(
+                lambda: dict(self._invoker.pending.items), self._invoker.pending.restore
+            ),
+        }
+
+    def _resume(self) -> None:
+        """Continue with what the last stop has interrupted."""
+        self._stacks.resume()
+        Deployments(self._plane).resume()
+        self._delivery.resume()
+        self._invoker.resume()
 
     def _close(self) -> None:
         self._plane.jobs.stop_all()
@@ -203,9 +267,16 @@ class LocalAws:
         self._plane.endpoints.close()
         self._sessions.close()
 
-    def _changed(self, service: str) -> None:
+    def _changed(self, service: str, is_important: bool) -> None:
         if service == "apigateway":
             self._gateway.invalidate()
+        if self._state is None:
+            return
+        # Services can change what others store, such as a topic its queues.
+        self._state.save_later()
+        if is_important:
+            for part in _TOGETHER.get(service, (service or "s3",)):
+                self._changes.mark(part)
 
     def _clients_of_rule(self, rule_arn: str) -> Clients:
         return self._sessions.of(self._authorizer.of_service("events.amazonaws.com", rule_arn))

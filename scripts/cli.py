@@ -5,7 +5,19 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from scripts.commands import data, demo, local, model, operations, pipeline, predict, report, score, service
+from scripts.commands import (
+    data,
+    demo,
+    local,
+    model,
+    operations,
+    pipeline,
+    predict,
+    report,
+    score,
+    service,
+    up,
+)
 from scripts.errors import ScriptError, UsageError
 from scripts.terminal.console import show_error
 from scripts.terminal.options import Settings, settings_of, with_settings
@@ -58,7 +70,7 @@ def bankruptcy(
     """Train, approve, deploy and use a model of bankruptcy risk, on AWS or on this machine."""
 
 
-for command in (demo.demo, service.deploy, service.destroy):
+for command in (demo.demo, up.up, service.deploy, service.destroy):
     app.command()(command)
 for command in (operations.status, operations.pause, operations.resume, operations.rollback):
     app.command()(command)

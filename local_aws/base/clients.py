@@ -10,6 +10,8 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from local_aws.base.changes import HEADER, held_token
+
 ACCOUNT = "123456789012"
 ACCESS_KEY = "testing"
 SECRET_KEY = "testing"  # noqa: S105 - local AWS accepts any credentials; these are the documented ones
@@ -77,7 +79,7 @@ class Clients:
         with _CREATION:
             if service not in self._clients:
                 # boto3's overloads need a literal service name; here it is a variable.
-                self._clients[service] = _session().client(
+                client = self._clients[service] = _session().client(
                     service,  # type: ignore[call-overload]
                     region_name=self.region,
                     endpoint_url=self.url,
@@ -86,6 +88,7 @@ class Clients:
                     aws_session_token=self._credentials.token,
                     config=_CONFIG,
                 )
+                client.meta.events.register("before-call", _join_unit)
             return self._clients[service]
 
     def close(self) -> None:
@@ -94,6 +97,13 @@ class Clients:
             for client in self._clients.values():
                 client.close()
             self._clients.clear()
+
+
+def _join_unit(params: dict[str, Any], **_: Any) -> None:
+    """Let a call of a thread that holds the lock of local AWS be answered under that lock."""
+    token = held_token()
+    if token is not None:
+        params["headers"][HEADER] = token
 
 
 @functools.cache

@@ -77,6 +77,29 @@ class ChangeSet:
     created: datetime = field(default_factory=now)
 
 
+@dataclass(frozen=True)
+class Undo:
+    """How a rollback undoes one change of an update.
+
+    Attributes
+    ----------
+    logical_id
+        The resource.
+    action
+        ``"delete"`` a new resource, ``"put back"`` the resource that it replaced, or ``"change"`` the
+        properties.
+    entry
+        The replaced resource.
+    properties
+        The properties before the change.
+    """
+
+    logical_id: str
+    action: str
+    entry: StackResource | None = None
+    properties: dict[str, Any] = field(default_factory=dict)
+
+
 @dataclass
 class Stack:
     """A stack with its resources and history."""
@@ -99,3 +122,11 @@ class Stack:
     change_sets: dict[str, ChangeSet] = field(default_factory=dict)
     # Token of the last executed change set; a client can send the same request again.
     token: str | None = None
+    # The plan of the operation in progress, the tags before it, and the changes that it has made.
+    plan: Plan | None = None
+    former_tags: dict[str, str] = field(default_factory=dict)
+    undo: list[Undo] = field(default_factory=list)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is saved: all but the clients."""
+        return {key: value for key, value in vars(self).items() if key != "clients"}

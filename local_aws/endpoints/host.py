@@ -200,11 +200,14 @@ class EndpointHost:
             threading.Thread(target=retired.close, kwargs={"drain": True}, daemon=True).start()
 
     def stop(self, endpoint: str) -> None:
-        """Take an endpoint out of service; ignore endpoints that never served a model."""
+        """Take an endpoint out of service; its requests in flight are still answered.
+
+        Ignore endpoints that never served a model.
+        """
         with self._lock:
             old = self._endpoints.pop(endpoint, None)
         if old is not None:
-            old.close(drain=True)
+            threading.Thread(target=old.close, kwargs={"drain": True}, daemon=True).start()
 
     def serves(self, endpoint: str) -> bool:
         """Return whether a model is in service under this name."""

@@ -12,16 +12,19 @@ import random
 import threading
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from local_aws.base.changes import Changes, Pending
 from local_aws.base.clients import ACCOUNT, Clients
 from local_aws.base.documents import PathError, follow
 from local_aws.base.ids import queue_url
 from local_aws.events.schedules import Schedules
 
+PART = "queued events"  # of what is saved
 logger = logging.getLogger(__name__)
 
 # EventBridge's defaults: 185 attempts within a day.
@@ -40,6 +43,16 @@ _FINAL_CODES = (
 )
 
 
+@dataclass(frozen=True)
+class QueuedEvent:
+    """An event for one target of a rule."""
+
+    rule_arn: str
+    target: Mapping[str, Any]
+    event: Mapping[str, Any]
+    time: datetime
+
+
 class Delivery:
     """Matches events against rules and sends them to targets in the background.
 
@@ -51,11 +64,19 @@ class Delivery:
         Local AWS, which hosts the targets.
     rules : callable
         Returns moto's rules of the default bus.
+    changes : Changes
+        The lock.
     """
 
     def __init__(
-        self, clients: Callable[[str], Clients], url: str, region: str, rules: Callable[[], list[Any]]
+        self,
+        clients: Callable[[str], Clients],
+        url: str,
+        region: str,
+        rules: Callable[[], list[Any]],
+        changes: Changes,
     ) -> None:
+        self.pending: Pending[QueuedEvent] = Pending(PART, changes)
         self._clients = clients
         self._url = url
         self._region = region
@@ -89,7 +110,13 @@ class Delivery:
         """Drop the deliveries that are being retried and restart all schedules."""
         self._closing.set()
         self._closing = threading.Event()
+        self.pending.clear()
         self._schedules.reset()
+
+    def resume(self) -> None:
+        """Deliver the events that were queued when local AWS stopped."""
+        for key, queued in self.pending.restored().items():
+            self._start(key, queued)
 
     def close(self) -> None:
         """Stop all deliveries and schedules."""
@@ -113,20 +140,27 @@ class Delivery:
 
     def _dispatch(self, rule: Any, event: Mapping[str, Any]) -> None:
         for target in list(rule.targets):
-            threading.Thread(
-                target=self._deliver,
-                args=(rule.arn, target, event, self._closing),
-                name=f"event-{rule.name}",
-                daemon=True,
-            ).start()
+            queued = QueuedEvent(rule.arn, dict(target), event, datetime.now(UTC))
+            self._start(self.pending.add(queued), queued)
 
-    def _deliver(
-        self, rule_arn: str, target: Mapping[str, Any], event: Mapping[str, Any], closing: threading.Event
-    ) -> None:
+    def _start(self, key: str, queued: QueuedEvent) -> None:
+        threading.Thread(
+            target=self._deliver,
+            args=(key, queued, self._closing),
+            name=f"event-{queued.rule_arn.rpartition('/')[2]}",
+            daemon=True,
+        ).start()
+
+    def _deliver(self, key: str, queued: QueuedEvent, closing: threading.Event) -> None:
+        self._try_to_deliver(queued, closing)
+        if not closing.is_set():
+            self.pending.done(key)
+
+    def _try_to_deliver(self, queued: QueuedEvent, closing: threading.Event) -> None:
+        rule_arn, target, event = queued.rule_arn, queued.target, queued.event
         policy = target.get("RetryPolicy") or {}
         retries = int(policy.get("MaximumRetryAttempts", _MAX_ATTEMPTS))
         age = float(policy.get("MaximumEventAgeInSeconds", _MAX_AGE_SECONDS))
-        started = datetime.now(UTC)
         attempt = 0
         while not closing.is_set():
             try:
@@ -138,7 +172,7 @@ class Delivery:
                 exhausted = None
                 if attempt >= retries:
                     exhausted = "MaximumRetryAttempts"
-                elif (datetime.now(UTC) - started).total_seconds() >= age:
+                elif (datetime.now(UTC) - queued.time).total_seconds() >= age:
                     exhausted = "MaximumEventAgeInSeconds"
                 if exhausted or code in _FINAL_CODES:
                     self._send_to_dead_letters(

@@ -6,6 +6,7 @@ import logging
 import threading
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 from urllib.parse import unquote
@@ -24,10 +25,12 @@ from moto.utilities.utils import get_partition
 
 from local_aws.base import validation
 from local_aws.base.archives import ArchiveError, unzipped_size
+from local_aws.base.changes import Changes, Pending
 from local_aws.base.ids import queue_url
 from local_aws.functions.runtime import LAMBDA, FunctionNotFoundError, FunctionSpec, Invocation, LambdaRuntime
 from local_aws.iam.sessions import AssumeRoleError, Sessions
 
+PART = "queued invocations"  # of what is saved
 LOGGER = logging.getLogger(__name__)
 LARGEST_PAYLOAD = 6_291_556
 LARGEST_EVENT = 1_048_576
@@ -59,6 +62,15 @@ class LoggingFunction(LambdaFunction):  # type: ignore[misc]
         return {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{self.function_name}", **given}
 
 
+@dataclass(frozen=True)
+class QueuedInvocation:
+    """An asynchronous invocation."""
+
+    function_arn: str
+    payload: bytes
+    request_id: str
+
+
 class FunctionInvoker:
     """Invokes functions that are stored in moto.
 
@@ -68,13 +80,20 @@ class FunctionInvoker:
         Runs the functions.
     sessions : Sessions
         Clients for the destinations of asynchronous invocations.
+    changes : Changes
+        The lock.
     retry_seconds : sequence of float
         Seconds to wait before the first and second retry of an asynchronous invocation.
     """
 
     def __init__(
-        self, runtime: LambdaRuntime, sessions: Sessions, retry_seconds: Sequence[float] = RETRY_SECONDS
+        self,
+        runtime: LambdaRuntime,
+        sessions: Sessions,
+        changes: Changes,
+        retry_seconds: Sequence[float] = RETRY_SECONDS,
     ) -> None:
+        self.pending: Pending[QueuedInvocation] = Pending(PART, changes)
         self._runtime = runtime
         self.sessions = sessions
         self._retry_seconds = retry_seconds
@@ -88,14 +107,7 @@ class FunctionInvoker:
         FunctionNotFoundError
             If there is no such function.
         """
-        parts = arn.split(":")
-        if len(parts) < 7 or parts[5] != "function":
-            raise FunctionNotFoundError(f"{arn!r} is not the ARN of a Lambda function.")
-        try:
-            function = lambda_simple_backends[parts[4]][parts[3]].get_function(arn)
-        except UnknownFunctionException as error:
-            raise FunctionNotFoundError(f"Function not found: {arn}") from error
-        return self.invoke(function, payload)
+        return self.invoke(_function(arn), payload)
 
     def invoke(self, function: LoggingFunction, payload: bytes) -> Invocation:
         """Run a function and wait for the answer."""
@@ -103,15 +115,32 @@ class FunctionInvoker:
 
     def invoke_later(self, function: LoggingFunction, payload: bytes, request_id: str) -> None:
         """Run a function in the background, retry failures, and send the result to its destination."""
+        queued = QueuedInvocation(function.function_arn, payload, request_id)
+        self._start(self.pending.add(queued), function, queued)
+
+    def resume(self) -> None:
+        """Run the functions whose invocation was queued when local AWS stopped."""
+        for key, queued in self.pending.restored().items():
+            try:
+                self._start(key, _function(queued.function_arn), queued)
+            except FunctionNotFoundError:  # deleted since
+                self.pending.done(key)
+
+    def _start(self, key: str, function: LoggingFunction, queued: QueuedInvocation) -> None:
         threading.Thread(
-            target=self._run_event, args=(function, payload, request_id), name="lambda-event", daemon=True
+            target=self._run_event, args=(key, function, queued), name="lambda-event", daemon=True
         ).start()
 
     def close(self) -> None:
         """Stop retrying failed invocations."""
         self._closing.set()
 
-    def _run_event(self, function: LoggingFunction, payload: bytes, request_id: str) -> None:
+    def _run_event(self, key: str, function: LoggingFunction, queued: QueuedInvocation) -> None:
+        self._invoke_with_retries(function, queued.payload, queued.request_id)
+        if not self._closing.is_set():
+            self.pending.done(key)
+
+    def _invoke_with_retries(self, function: LoggingFunction, payload: bytes, request_id: str) -> None:
         configured = function.event_invoke_config
         # moto appends each PutFunctionEventInvokeConfig; only the last one is in effect.
         config: dict[str, Any] = configured[-1].config if configured else {}
@@ -264,7 +293,10 @@ class LocalLambda(LambdaResponse):  # type: ignore[misc]
 
 
 def install(
-    runtime: LambdaRuntime, sessions: Sessions, retry_seconds: Sequence[float] = RETRY_SECONDS
+    runtime: LambdaRuntime,
+    sessions: Sessions,
+    changes: Changes,
+    retry_seconds: Sequence[float] = RETRY_SECONDS,
 ) -> FunctionInvoker:
     """Make moto's server run functions; call this before moto's application is created.
 
@@ -277,8 +309,18 @@ def install(
     for path in moto.awslambda.urls.url_paths:
         moto.awslambda.urls.url_paths[path] = LocalLambda.dispatch
     moto.awslambda.models.LambdaFunction = LoggingFunction
-    LocalLambda.invoker = FunctionInvoker(runtime, sessions, retry_seconds)
+    LocalLambda.invoker = FunctionInvoker(runtime, sessions, changes, retry_seconds)
     return LocalLambda.invoker
+
+
+def _function(arn: str) -> LoggingFunction:
+    parts = arn.split(":")
+    if len(parts) < 7 or parts[5] != "function":
+        raise FunctionNotFoundError(f"{arn!r} is not the ARN of a Lambda function.")
+    try:
+        return lambda_simple_backends[parts[4]][parts[3]].get_function(arn)
+    except UnknownFunctionException as error:
+        raise FunctionNotFoundError(f"Function not found: {arn}") from error
 
 
 def _spec(function: LoggingFunction) -> FunctionSpec:

@@ -50,6 +50,17 @@ class StepCache:
         self._entries: dict[tuple[str, str, str], CachedStep] = {}
         self._lock = threading.Lock()
 
+    @property
+    def entries(self) -> dict[tuple[str, str, str], CachedStep]:
+        """All results, to be saved."""
+        with self._lock:
+            return dict(self._entries)
+
+    def restore(self, entries: Mapping[tuple[str, str, str], CachedStep]) -> None:
+        """Replace the results by saved ones."""
+        with self._lock:
+            self._entries = dict(entries)
+
     def find(
         self, pipeline: str, step: Mapping[str, Any], arguments: Mapping[str, Any], now: datetime
     ) -> CachedStep | None:

@@ -8,10 +8,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from local_aws.base.changes import Changes
 from local_aws.base.clock import now
 from local_aws.base.documents import present
 
+PART = "executions"  # of what is saved
 ENDED = ("Succeeded", "Failed", "Stopped")
+STOPPED = "local AWS stopped"
 STEP_FAILURE = "Step failure: One or multiple steps failed."
 
 
@@ -79,6 +82,8 @@ class Execution:
     parallelism: dict[str, int] | None
     token: str | None
     listener: Listener
+    # Its lock makes each check and change of the status atomic.
+    changes: Changes
     created: datetime = field(default_factory=now)
     modified: datetime = field(default_factory=now)
     ended: datetime | None = None
@@ -87,8 +92,23 @@ class Execution:
     steps: dict[str, StepRecord] = field(default_factory=dict)
     retry_token: str | None = None
     stopping: threading.Event = field(default_factory=threading.Event)
-    # Makes each check and change of the status atomic.
-    lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is saved; `restore` completes it."""
+        return {key: value for key, value in vars(self).items() if key not in _NOT_SAVED}
+
+    def restore(self, listener: Listener, changes: Changes) -> None:
+        """Complete an execution that was saved."""
+        self.listener, self.changes, self.stopping = listener, changes, threading.Event()
+
+    def fail_interrupted(self) -> None:
+        """Fail an execution and its steps if they were running when local AWS stopped."""
+        with self.changes:
+            for record in self.steps.values():
+                if record.status not in ENDED:
+                    self.change_step(record, "Failed", STOPPED)
+            if self.status not in ENDED:
+                self.change("Failed", STOPPED)
 
     @property
     def id(self) -> str:
@@ -100,27 +120,39 @@ class Execution:
         record = StepRecord(
             str(step["Name"]), str(step["Type"]), step.get("DisplayName"), step.get("Description")
         )
-        self.steps[record.name] = record
-        self.modified = record.started
-        self.listener(Change(self, None, record.status, record))
+        with self.changes:
+            self.changes.mark(PART)
+            self.steps[record.name] = record
+            self.modified = record.started
+            self.listener(Change(self, None, record.status, record))
         return record
+
+    def note(self, record: StepRecord, metadata: dict[str, Any]) -> None:
+        """Record what a step runs, such as the ARN of its job."""
+        with self.changes:
+            self.changes.mark(PART)
+            record.metadata = metadata
 
     def change_step(self, record: StepRecord, status: str, reason: str | None = None) -> None:
         """Record a step's new status."""
-        previous, record.status = record.status, status
-        record.failure_reason = reason
-        self.modified = now()
-        if status in ENDED:
-            record.ended = self.modified
-        self.listener(Change(self, previous, status, record))
+        with self.changes:
+            self.changes.mark(PART)
+            previous, record.status = record.status, status
+            record.failure_reason = reason
+            self.modified = now()
+            if status in ENDED:
+                record.ended = self.modified
+            self.listener(Change(self, previous, status, record))
 
     def change(self, status: str, reason: str | None = None) -> None:
         """Record the execution's new status."""
-        previous, self.status = self.status, status
-        self.failure_reason = reason
-        self.modified = now()
-        self.ended = self.modified if status in ENDED else None
-        self.listener(Change(self, previous, status))
+        with self.changes:
+            self.changes.mark(PART)
+            previous, self.status = self.status, status
+            self.failure_reason = reason
+            self.modified = now()
+            self.ended = self.modified if status in ENDED else None
+            self.listener(Change(self, previous, status))
 
     def describe(self) -> dict[str, Any]:
         """Return the execution in the shape of DescribePipelineExecution."""
@@ -148,16 +180,26 @@ class Execution:
         }
 
 
-class ExecutionStore:
-    """All executions of one local AWS, oldest first."""
+_NOT_SAVED = {"listener", "changes", "stopping"}
 
-    def __init__(self) -> None:
+
+class ExecutionStore:
+    """All executions of one local AWS, oldest first.
+
+    Parameters
+    ----------
+    changes : Changes
+        The lock.
+    """
+
+    def __init__(self, changes: Changes) -> None:
+        self._changes = changes
         self._executions: dict[str, Execution] = {}
-        self.lock = threading.RLock()
 
     def add(self, execution: Execution) -> None:
         """Store an execution."""
-        with self.lock:
+        with self._changes:
+            self._changes.mark(PART)
             self._executions[execution.arn] = execution
 
     def get(self, arn: str) -> Execution | None:
@@ -166,21 +208,23 @@ class ExecutionStore:
 
     def of(self, pipeline_arn: str) -> list[Execution]:
         """Return a pipeline's executions, oldest first."""
-        with self.lock:
+        with self._changes:
             return [each for each in self._executions.values() if each.pipeline_arn == pipeline_arn]
 
     def all(self) -> list[Execution]:
         """Return all executions, oldest first."""
-        with self.lock:
+        with self._changes:
             return list(self._executions.values())
 
     def drop(self, pipeline_arn: str) -> None:
         """Drop the executions of a deleted pipeline."""
-        with self.lock:
+        with self._changes:
+            self._changes.mark(PART)
             for execution in self.of(pipeline_arn):
                 del self._executions[execution.arn]
 
     def clear(self) -> None:
         """Drop all executions."""
-        with self.lock:
+        with self._changes:
+            self._changes.mark(PART)
             self._executions.clear()

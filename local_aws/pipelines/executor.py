@@ -64,7 +64,7 @@ class Executor:
 
     def stop(self, execution: Execution) -> bool:
         """Stop an execution and its jobs; return False if it is not executing."""
-        with execution.lock:
+        with execution.changes:
             if execution.status != "Executing":
                 return False
             execution.change("Stopping")
@@ -86,8 +86,7 @@ class Executor:
             clients = self._sessions.of_role(execution.role, SAGEMAKER)
             _Run(execution, clients, self.cache).run()
         except AssumeRoleError as error:
-            with execution.lock:
-                execution.change("Failed", str(error))
+            execution.change("Failed", str(error))
         finally:
             with self._lock:
                 del self._running[run]
@@ -130,7 +129,7 @@ class _Run:
                     break
                 if self._active:
                     self._wake.wait(0.5)
-        with self._execution.lock:
+        with self._execution.changes:
             if self._failed:
                 self._execution.change("Failed", STEP_FAILURE)
             elif self._execution.stopping.is_set():
@@ -202,10 +201,11 @@ class _Run:
             return
         context = StepContext(self._execution, record, step, arguments, self._clients)
         outcome: Outcome = RUNNERS[step["Type"]](context)
-        record.metadata, record.properties = outcome.metadata, outcome.properties
-        self._execution.change_step(record, "Succeeded")
         entry = CachedStep(self._execution.arn, now(), outcome.metadata, outcome.properties)
-        self._cache.add(self._execution.pipeline_arn, step, arguments, entry)
+        with self._execution.changes:
+            record.metadata, record.properties = outcome.metadata, outcome.properties
+            self._cache.add(self._execution.pipeline_arn, step, arguments, entry)
+            self._execution.change_step(record, "Succeeded")
 
     def _decide(self, step: Mapping[str, Any], record: StepRecord) -> None:
         holds = all(self._resolver.holds(each) for each in step["Arguments"].get("Conditions", []))

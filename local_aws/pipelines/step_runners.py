@@ -111,7 +111,7 @@ def _run_job(context: StepContext, kind: _JobKind) -> Outcome:
         kind.prefix,
         lambda: getattr(sagemaker, f"create_{kind.operation}")(**{f"{kind.prefix}Name": name}, **arguments),
     )
-    context.record.metadata = {kind.metadata: {"Arn": created[f"{kind.prefix}Arn"]}}
+    context.execution.note(context.record, {kind.metadata: {"Arn": created[f"{kind.prefix}Arn"]}})
     job = _await_job(context, kind, name)
     status = job[f"{kind.prefix}Status"]
     if status == "Completed":
@@ -196,7 +196,7 @@ def _create_model(context: StepContext) -> Outcome:
 
 def _fail(context: StepContext) -> Outcome:
     message = str(context.arguments["ErrorMessage"])
-    context.record.metadata = {"Fail": {"ErrorMessage": message}}
+    context.execution.note(context.record, {"Fail": {"ErrorMessage": message}})
     raise StepError(message)
 
 

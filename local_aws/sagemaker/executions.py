@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,10 +14,11 @@ from moto.sagemaker.utils import load_pipeline_definition_from_s3
 
 from local_aws.base.documents import present
 from local_aws.base.ids import random_id
+from local_aws.pipelines.caching import CachedStep
 from local_aws.pipelines.definition import DefinitionError, as_text, parameter_values, parse
-from local_aws.pipelines.executions import Change, Execution
+from local_aws.pipelines.executions import Change, Execution, Listener
 from local_aws.pipelines.executor import can_be_retried, retry
-from local_aws.sagemaker.plane import Plane, ResourceNotFound, ValidationError, aware, page
+from local_aws.sagemaker.plane import Emit, Plane, ResourceNotFound, ValidationError, aware, page
 
 
 class PipelineActions(SageMakerResponse):  # type: ignore[misc]
@@ -27,7 +30,7 @@ class PipelineActions(SageMakerResponse):  # type: ignore[misc]
         """Create a pipeline after checking its definition; the same ClientRequestToken creates it once."""
         pipelines, name = self.sagemaker_backend.pipelines, self._get_param("PipelineName")
         token = self._get_param("ClientRequestToken")
-        with self.plane.lock:
+        with self.plane.changes:
             earlier = pipelines.get(name)
             if earlier is not None and token and earlier.token == token:
                 return ActionResult({"PipelineArn": earlier.arn})
@@ -62,7 +65,7 @@ class PipelineActions(SageMakerResponse):  # type: ignore[misc]
 
     def start_pipeline_execution(self) -> ActionResult:
         """Start an execution; the same ClientRequestToken starts it once."""
-        with self.plane.executions.lock:
+        with self.plane.changes:
             pipeline = self._pipeline(self._get_param("PipelineName"))
             token = self._get_param("ClientRequestToken")
             for earlier in self.plane.executions.of(pipeline.arn):
@@ -71,7 +74,7 @@ class PipelineActions(SageMakerResponse):  # type: ignore[misc]
             execution = self._new_execution(pipeline, token)
             self.plane.executions.add(execution)
         pipeline.last_execution_time = execution.created
-        self._emit_execution_change(Change(execution, None, "Executing"))
+        execution.listener(Change(execution, None, "Executing"))
         self.plane.executor.start(execution)
         return ActionResult({"PipelineExecutionArn": execution.arn})
 
@@ -95,7 +98,8 @@ class PipelineActions(SageMakerResponse):  # type: ignore[misc]
             description=self._get_param("PipelineExecutionDescription"),
             parallelism=self._get_param("ParallelismConfiguration") or pipeline.parallelism_configuration,
             token=token,
-            listener=self._emit_execution_change,
+            listener=listener(self.plane.emit),
+            changes=self.plane.changes,
         )
 
     def stop_pipeline_execution(self) -> ActionResult:
@@ -112,7 +116,7 @@ class PipelineActions(SageMakerResponse):  # type: ignore[misc]
         """Run the failed, stopped and remaining steps of an ended execution."""
         execution = self._execution()
         token = self._get_param("ClientRequestToken")
-        with self.plane.executions.lock:
+        with self.plane.changes:
             if token and execution.retry_token == token:
                 return ActionResult({"PipelineExecutionArn": execution.arn})
             if not can_be_retried(execution):
@@ -204,39 +208,60 @@ class PipelineActions(SageMakerResponse):  # type: ignore[misc]
         except DefinitionError as error:
             raise ValidationError(str(error)) from error
 
-    def _emit_execution_change(self, change: Change) -> None:
-        """Emit the event for a new status of an execution or a step."""
-        execution, step = change.execution, change.step
-        resources = [execution.pipeline_arn, execution.arn]
-        common = {"pipelineArn": execution.pipeline_arn, "pipelineExecutionArn": execution.arn}
-        detail: dict[str, Any]
-        if step is None:
-            detail = {
-                "pipelineExecutionDisplayName": execution.display_name,
-                "pipelineExecutionDescription": execution.description,
-                "currentPipelineExecutionStatus": change.current,
-                "previousPipelineExecutionStatus": change.previous,
-                "executionStartTime": execution.created,
-                "executionEndTime": execution.ended,
-                **common,
-            }
-            kind = "SageMaker Model Building Pipeline Execution Status Change"
-        else:
-            cached = {"sourcePipelineExecutionArn": step.cached_from} if step.cached_from else None
-            detail = {
-                "metadata": _lowered(step.metadata),
-                "stepStartTime": step.started,
-                "stepEndTime": step.ended,
-                "stepName": step.name,
-                "stepType": step.kind,
-                "previousStepStatus": change.previous,
-                "currentStepStatus": change.current,
-                "failureReason": step.failure_reason,
-                "cacheHitResult": cached,
-                **common,
-            }
-            kind = "SageMaker Model Building Pipeline Execution Step Status Change"
-        self.plane.emit(kind, resources, present(detail))
+
+def restore_executions(
+    plane: Plane, executions: Iterable[Execution], cached: Mapping[tuple[str, str, str], CachedStep]
+) -> None:
+    """Take saved executions and the saved results of steps."""
+    for each in executions:
+        each.restore(listener(plane.emit), plane.changes)
+        plane.executions.add(each)
+    plane.executor.cache.restore(cached)
+
+
+def fail_interrupted_executions(plane: Plane) -> None:
+    """Fail the executions that were running when local AWS stopped; they can be retried."""
+    for each in plane.executions.all():
+        each.fail_interrupted()
+
+
+def listener(emit: Emit) -> Listener:
+    """Return the listener of executions: it emits the event for a new status of an execution or a step."""
+    return functools.partial(_emit_change, emit)
+
+
+def _emit_change(emit: Emit, change: Change) -> None:
+    execution, step = change.execution, change.step
+    resources = [execution.pipeline_arn, execution.arn]
+    common = {"pipelineArn": execution.pipeline_arn, "pipelineExecutionArn": execution.arn}
+    detail: dict[str, Any]
+    if step is None:
+        detail = {
+            "pipelineExecutionDisplayName": execution.display_name,
+            "pipelineExecutionDescription": execution.description,
+            "currentPipelineExecutionStatus": change.current,
+            "previousPipelineExecutionStatus": change.previous,
+            "executionStartTime": execution.created,
+            "executionEndTime": execution.ended,
+            **common,
+        }
+        kind = "SageMaker Model Building Pipeline Execution Status Change"
+    else:
+        cached = {"sourcePipelineExecutionArn": step.cached_from} if step.cached_from else None
+        detail = {
+            "metadata": _lowered(step.metadata),
+            "stepStartTime": step.started,
+            "stepEndTime": step.ended,
+            "stepName": step.name,
+            "stepType": step.kind,
+            "previousStepStatus": change.previous,
+            "currentStepStatus": change.current,
+            "failureReason": step.failure_reason,
+            "cacheHitResult": cached,
+            **common,
+        }
+        kind = "SageMaker Model Building Pipeline Execution Step Status Change"
+    emit(kind, resources, present(detail))
 
 
 def _lowered(value: Any) -> Any:

@@ -16,11 +16,13 @@ from local_aws.base.ids import sagemaker_arn
 from local_aws.jobs.background import BackgroundJobs, JobState
 from local_aws.jobs.transform_settings import read_settings
 from local_aws.sagemaker.plane import (
+    STOPPED,
     Plane,
     ResourceInUseException,
     ResourceNotFound,
     ValidationError,
     aware,
+    backend_of,
     event_times,
     model_spec,
     page,
@@ -48,7 +50,7 @@ class JobActions(SageMakerResponse):  # type: ignore[misc]
         """Start a processing job."""
         request = copy.deepcopy(dict(self.params))
         jobs, name = self.sagemaker_backend.processing_jobs, request["ProcessingJobName"]
-        with self.plane.lock:
+        with self.plane.changes:
             _reject_duplicate(jobs, name)
             result = super().create_processing_job()
             job = jobs[name]
@@ -61,14 +63,14 @@ class JobActions(SageMakerResponse):  # type: ignore[misc]
         def update(state: JobState) -> None:
             job.exit_message = state.exit_message
 
-        self.plane.jobs.run_processing(request, self._follow(job, "processing", update))
+        self.plane.jobs.run_processing(request, _follow(self.plane, job, "processing", update))
         return result
 
     def create_training_job(self) -> ActionResult:
         """Start a training job."""
         request = copy.deepcopy(dict(self.params))
         jobs, name = self.sagemaker_backend.training_jobs, request["TrainingJobName"]
-        with self.plane.lock:
+        with self.plane.changes:
             _reject_duplicate(jobs, name)
             result = super().create_training_job()
             job = jobs[name]
@@ -82,17 +84,18 @@ class JobActions(SageMakerResponse):  # type: ignore[misc]
             job.environment = request.get("Environment")
             job.retry_strategy = request.get("RetryStrategy")
 
+        note = _note_training(job)
+
         def update(state: JobState) -> None:
             if job.training_job_status == state.status:
-                job.secondary_status = state.secondary_status
-                _note_transition(job, state)
+                note(state)
             if state.status == "Completed":
                 job.model_artifacts = artifacts
             if state.started and state.ended:
                 seconds = int((state.ended - state.started).total_seconds()) + 1
                 job.training_time_in_seconds = job.billable_time_in_seconds = seconds
 
-        self.plane.jobs.run_training(request, self._follow(job, "training", update))
+        self.plane.jobs.run_training(request, _follow(self.plane, job, "training", update))
         return result
 
     def create_transform_job(self) -> ActionResult:
@@ -107,7 +110,7 @@ class JobActions(SageMakerResponse):  # type: ignore[misc]
             settings = read_settings(request)
         except ValueError as error:
             raise ValidationError(str(error)) from error
-        with self.plane.lock:
+        with self.plane.changes:
             _reject_duplicate(jobs, name)
             if model not in self.sagemaker_backend._models:
                 raise ValidationError(f'Could not find model "{sagemaker_arn(self.region, "model", model)}".')
@@ -118,7 +121,7 @@ class JobActions(SageMakerResponse):  # type: ignore[misc]
             job.creation_time = job.last_modified_time = now()
             job.transform_start_time = job.transform_end_time = job.failure_reason = None
             job.labeling_job_arn = job.auto_ml_job_arn = None
-        self.plane.transforms.run(settings, spec, self._follow(job, "transform", lambda _: None))
+        self.plane.transforms.run(settings, spec, _follow(self.plane, job, "transform", _note_nothing))
         return result
 
     def describe_processing_job(self) -> ActionResult:
@@ -138,7 +141,7 @@ class JobActions(SageMakerResponse):  # type: ignore[misc]
     def list_transform_jobs(self) -> ActionResult:
         """List transform jobs, newest first by default."""
         request = dict(self.params)
-        with self.plane.lock:
+        with self.plane.changes:
             found = [job.response_object for job in self.sagemaker_backend.transform_jobs.values()]
         matching = [job for job in found if _matches(job, request)]
         key = _SORT_KEYS[request.get("SortBy", "CreationTime")]
@@ -166,7 +169,7 @@ class JobActions(SageMakerResponse):  # type: ignore[misc]
         job = getattr(self.sagemaker_backend, f"{kind}_jobs").get(name)
         if job is None:
             raise ResourceNotFound(f"Could not find requested job with name: {name}")
-        with self.plane.lock:
+        with self.plane.changes:
             current = getattr(job, status)
             if current in _ENDED:
                 raise ValidationError(
@@ -178,24 +181,52 @@ class JobActions(SageMakerResponse):  # type: ignore[misc]
         runner.stop(name)
         return EmptyResult()
 
-    def _follow(self, job: Any, kind: str, update: Callable[[JobState], None]) -> Callable[[JobState], None]:
-        """Return a listener that writes a job's state to moto's record and emits the event."""
-        status = f"{kind}_job_status"
 
-        def on_change(state: JobState) -> None:
-            with self.plane.lock:
-                # A job that is being stopped can still report progress.
-                if not (getattr(job, status) == "Stopping" and state.status == "InProgress"):
-                    setattr(job, status, state.status)
-                setattr(job, f"{kind}_start_time", state.started)
-                setattr(job, f"{kind}_end_time", state.ended)
-                job.failure_reason = state.failure_reason
-                job.last_modified_time = now()
-                update(state)
-                detail = event_times(present(job.response_object))
-            self.plane.emit(f"SageMaker {kind.title()} Job State Change", [job.arn], detail)
+def fail_interrupted_jobs(plane: Plane) -> None:
+    """Fail the jobs that were running when local AWS stopped."""
+    backend = backend_of(plane.region)
+    for kind in ("processing", "training", "transform"):
+        for job in list(getattr(backend, f"{kind}_jobs").values()):
+            if getattr(job, f"{kind}_job_status") in _ENDED:
+                continue
+            update = _note_training(job) if kind == "training" else _note_nothing
+            started = getattr(job, f"{kind}_start_time")
+            _follow(plane, job, kind, update)(JobState("Failed", "Failed", started, now(), STOPPED))
 
-        return on_change
+
+def _note_training(job: Any) -> Callable[[JobState], None]:
+    def update(state: JobState) -> None:
+        job.secondary_status = state.secondary_status
+        _note_transition(job, state)
+
+    return update
+
+
+def _note_nothing(_: JobState) -> None:
+    """Ignore members that only other kinds of jobs have."""
+
+
+def _follow(
+    plane: Plane, job: Any, kind: str, update: Callable[[JobState], None]
+) -> Callable[[JobState], None]:
+    """Return a listener that writes a job's state to moto's record and emits the event."""
+    status = f"{kind}_job_status"
+
+    def on_change(state: JobState) -> None:
+        with plane.changes:
+            # A job that is being stopped can still report progress.
+            if not (getattr(job, status) == "Stopping" and state.status == "InProgress"):
+                setattr(job, status, state.status)
+            setattr(job, f"{kind}_start_time", state.started)
+            setattr(job, f"{kind}_end_time", state.ended)
+            job.failure_reason = state.failure_reason
+            job.last_modified_time = now()
+            update(state)
+            plane.mark()
+            detail = event_times(present(job.response_object))
+            plane.emit(f"SageMaker {kind.title()} Job State Change", [job.arn], detail)
+
+    return on_change
 
 
 def _reject_duplicate(jobs: Mapping[str, Any], name: str) -> None:

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from moto.sagemaker.exceptions import ResourceInUseException, ResourceNotFound, ValidationError
 from moto.sagemaker.models import SageMakerModelBackend, sagemaker_backends
 
+from local_aws.base.changes import Changes
 from local_aws.base.clients import ACCOUNT
 from local_aws.endpoints.host import EndpointError, EndpointHost, ModelSpec
 from local_aws.iam.sessions import Sessions
 from local_aws.jobs.runner import JobRunner
 from local_aws.jobs.transform_runner import TransformRunner
-from local_aws.pipelines.executions import ExecutionStore
+from local_aws.pipelines.executions import STOPPED, ExecutionStore
 from local_aws.pipelines.executor import Executor
 
 __all__ = [
+    "STOPPED",
     "Plane",
     "ResourceInUseException",
     "ResourceNotFound",
@@ -45,9 +46,13 @@ class Plane:
     executor: Executor
     endpoints: EndpointHost
     emit: Emit
-    executions: ExecutionStore = field(default_factory=ExecutionStore)
-    # Makes each check and the write after it atomic; moto has no locks.
-    lock: threading.RLock = field(default_factory=threading.RLock)
+    executions: ExecutionStore
+    # Its lock makes each check and the write after it atomic; moto has no locks.
+    changes: Changes
+
+    def mark(self) -> None:
+        """Say that a resource has changed outside of a request."""
+        self.changes.mark("sagemaker")
 
 
 def backend_of(region: str) -> SageMakerModelBackend:

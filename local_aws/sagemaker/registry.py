@@ -28,7 +28,7 @@ class RegistryActions(SageMakerResponse):  # type: ignore[misc]
     def create_model_package_group(self) -> ActionResult:
         """Create a group; its name must be new."""
         name = self._get_param("ModelPackageGroupName")
-        with self.plane.lock:
+        with self.plane.changes:
             if name in self.sagemaker_backend.model_package_groups:
                 raise ValidationError(f"Model Package Group already exists: {self._group_arn(name)}")
             return super().create_model_package_group()
@@ -36,7 +36,7 @@ class RegistryActions(SageMakerResponse):  # type: ignore[misc]
     def delete_model_package_group(self) -> ActionResult:
         """Delete an empty group."""
         name = self._get_param("ModelPackageGroupName").rsplit("/", 1)[-1]
-        with self.plane.lock:
+        with self.plane.changes:
             self.sagemaker_backend.describe_model_package_group(name)
             if any(
                 each.model_package_group_name == name
@@ -62,7 +62,7 @@ class RegistryActions(SageMakerResponse):  # type: ignore[misc]
             self.params["ModelPackageGroupName"] = group_name
             if not self._get_param("ModelApprovalStatus"):
                 self.params["ModelApprovalStatus"] = "PendingManualApproval"
-        with self.plane.lock:
+        with self.plane.changes:
             result = super().create_model_package()
             package = self.sagemaker_backend.model_packages[result.result["ModelPackageArn"]]
             if package.model_package_group_name:
@@ -94,7 +94,7 @@ class RegistryActions(SageMakerResponse):  # type: ignore[misc]
         """Change the given members of a package and keep the others."""
         self._check_card()
         package = self._package(self._get_param("ModelPackageArn"))
-        with self.plane.lock:
+        with self.plane.changes:
             before = {name: getattr(package, name) for name in _KEPT_ON_UPDATE}
             properties = self._get_param("CustomerMetadataProperties")
             removed = self._get_param("CustomerMetadataPropertiesToRemove") or []
@@ -122,7 +122,7 @@ class RegistryActions(SageMakerResponse):  # type: ignore[misc]
 
     def delete_model_package(self) -> ActionResult:
         """Delete a package."""
-        with self.plane.lock:
+        with self.plane.changes:
             package = self._package(self._get_param("ModelPackageName"))
             backend = self.sagemaker_backend
             del backend.model_packages[package.arn]
@@ -135,7 +135,7 @@ class RegistryActions(SageMakerResponse):  # type: ignore[misc]
     def add_tags(self) -> ActionResult:
         """Add tags to a resource or overwrite their values."""
         resource = self._tagged(self._get_param("ResourceArn"))
-        with self.plane.lock:
+        with self.plane.changes:
             tags = {each["Key"]: each["Value"] for each in resource.tags or []}
             tags.update({each["Key"]: each["Value"] for each in self._get_param("Tags")})
             resource.tags = [{"Key": key, "Value": value} for key, value in tags.items()]

@@ -59,7 +59,7 @@ def _described(file: DataFile) -> str:
 
 def _show_next_steps() -> None:
     show("\nNext  open the report in a browser; docs/api.md explains the answer.")
-    show("      To run every step yourself, begin with `bankruptcy local start`.")
+    show("      `bankruptcy up` keeps such a service between starts.")
 
 
 def _show_settings(url: str) -> None:

@@ -1,62 +1,125 @@
 """`bankruptcy local`: AWS on this machine."""
 
-from typing import Annotated
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from scripts.aws.session import LOCAL_PORT, LOCAL_REGION, ConnectionFailedError, local_environment
-from scripts.errors import UsageError
-from scripts.terminal.console import show
+from scripts.errors import ScriptError, UsageError
+from scripts.terminal.console import ask, show, show_warning
 from scripts.terminal.interrupts import wait_for_interruption
+
+if TYPE_CHECKING:
+    from local_aws.server import LocalAws
+
+
+class StateUnusableError(ScriptError):
+    """The folder of a state cannot be used."""
+
+    code = "state_unusable"
+
 
 app = typer.Typer(name="local", no_args_is_help=True)
 
 
 @app.callback()
 def local() -> None:
-    """Run AWS on this machine, in memory."""
+    """Run AWS on this machine."""
 
 
 @app.command()
 def start(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = LOCAL_PORT,
     region: Annotated[str, typer.Option("--region", help="AWS region to run in.")] = LOCAL_REGION,
+    state: Annotated[
+        Path | None,
+        typer.Option("--state", help="Folder that keeps everything until the next start; it is yours alone."),
+    ] = None,
     enforce_iam: Annotated[
         bool, typer.Option("--enforce-iam", help="Reject calls without the permissions that AWS requires.")
     ] = False,
 ) -> None:
-    """Run local AWS until Ctrl-C; its contents are lost afterwards."""
+    """Run local AWS until Ctrl-C; without --state, its contents are lost afterwards."""
     import boto3
-
-    from local_aws.server import LocalAws, PortInUseError
 
     known = boto3.Session().get_available_regions("sagemaker")
     if region not in known:
         raise UsageError(f"SageMaker has no region {region!r}. It has: {', '.join(known)}.")
-    server = LocalAws(port=port, region=region, enforce_iam=enforce_iam)
-    try:
-        server.start()
-    except PortInUseError as error:
-        raise ConnectionFailedError(
-            str(error),
-            "If local AWS already runs in another terminal, use that one or stop it with Ctrl-C. "
-            "`bankruptcy local start --port N` uses another port.",
-        ) from error
-    try:
-        _show_settings(server.url, region, is_default=(port, region) == (LOCAL_PORT, LOCAL_REGION))
+    with running(port, region, state, enforce_iam=enforce_iam) as server:
+        show_settings(server.url, region, state, is_default=(port, region) == (LOCAL_PORT, LOCAL_REGION))
         if enforce_iam:
             show(
                 "\nPermissions are enforced. The credentials above are those of the root user, who has all "
                 "permissions; use them to create users and roles."
             )
         wait_for_interruption()
+
+
+@contextmanager
+def running(port: int, region: str, state: Path | None, *, enforce_iam: bool = False) -> Iterator[LocalAws]:
+    """Run local AWS while the block runs.
+
+    Raises
+    ------
+    ConnectionFailedError
+        If the port is in use.
+    StateUnusableError
+        If the state is in use, or of another version.
+    """
+    from local_aws.server import LocalAws, PortInUseError
+    from local_aws.state.errors import StateError
+
+    server = LocalAws(port=port, region=region, state=state, enforce_iam=enforce_iam)
+    try:
+        server.start()
+    except PortInUseError as error:
+        raise ConnectionFailedError(
+            str(error),
+            "If local AWS already runs in another terminal, use that one or stop it with Ctrl-C. "
+            "The option --port N uses another port.",
+        ) from error
+    except StateError as error:
+        raise StateUnusableError(str(error), error.hint) from error
+    try:
+        if server.damaged_state is not None:
+            show_warning(
+                f"The state was damaged. It was moved to {server.damaged_state}, and local AWS starts empty."
+            )
+        yield server
     finally:
         server.stop()
         show("\nLocal AWS has stopped.")
 
 
-def _show_settings(url: str, region: str, *, is_default: bool) -> None:
-    show(f"[bold green]Local AWS[/] runs at [bold]{url}[/] (in memory; Ctrl-C stops it)\n")
+@app.command()
+def reset(
+    state: Annotated[Path, typer.Option("--state", help="Folder of the state.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete a state with all that it holds; no local AWS may use it."""
+    from local_aws.state import state as states
+    from local_aws.state.errors import StateError
+
+    if not state.is_dir():
+        raise UsageError(f"There is no folder {state}.")
+    if not yes and not ask(f"Delete everything in {state}?"):
+        return
+    try:
+        states.reset(state)
+    except StateError as error:
+        raise StateUnusableError(str(error), error.hint) from error
+    show(f"The state in {state} is empty.")
+
+
+def show_settings(url: str, region: str, state: Path | None, *, is_default: bool) -> None:
+    """Show the address, and how to use it in another terminal."""
+    kept = f"in {state}" if state else "in memory"
+    show(f"[bold green]Local AWS[/] runs at [bold]{url}[/] ({kept}; Ctrl-C stops it)\n")
     show("To use it in another terminal, with [bold]bankruptcy[/] or any AWS client:\n")
     for name, value in local_environment(url, region).items():
         show(f"  export {name}={value}", wrap=False)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from support.local_aws.cloud import BUCKET, Cloud, eventually, processing
 
+from local_aws.base.changes import Changes
 from local_aws.base.clients import Clients
 from local_aws.events.api import rules_of
 from local_aws.events.delivery import Delivery
@@ -260,7 +261,7 @@ def test_a_rule_with_a_rate_fires_when_it_is_due(cloud: Cloud) -> None:
     cloud.events.put_targets(Rule="nightly", Targets=target)
     rules = rules_of(cloud.aws.region)
     clients = Clients(cloud.aws.url, cloud.aws.region)
-    delivery = Delivery(lambda _: clients, cloud.aws.url, cloud.aws.region, rules)
+    delivery = Delivery(lambda _: clients, cloud.aws.url, cloud.aws.region, rules, Changes())
     now = 0.0
     schedules = Schedules(rules, delivery.fire, lambda: now)
     # WHEN time passes

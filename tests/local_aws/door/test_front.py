@@ -8,6 +8,7 @@ import pytest
 from werkzeug.test import Client
 
 from local_aws.base.bodies import MALFORMED
+from local_aws.base.changes import Changes
 from local_aws.front import Front
 from local_aws.guard import Guard
 
@@ -24,21 +25,22 @@ def faulty(_environ: Any, _start_response: Any) -> Any:
     "path", ["/restapis/abc/prod/_user_request_/predict", "/endpoints/e/invocations", "/anything"]
 )
 def test_an_unexpected_error_is_an_aws_error(path: str) -> None:
-    changed: list[str] = []
+    changed: list[tuple[str, bool]] = []
     front = Front(
         Guard("eu-west-1"),
         refusal=allow,
         moto=faulty,
         invocations=faulty,
         stages=faulty,
-        changed=changed.append,
+        changed=lambda *change: changed.append(change),
+        changes=Changes(),
     )
     answer = Client(front).post(path, base_url="http://127.0.0.1:4600")
     assert answer.status_code == 500
     assert answer.headers["x-amzn-ErrorType"] == "InternalFailure"
     assert "ValueError: broken within" in answer.json["message"]
     # Only a request to the control plane can change an API.
-    assert changed == ([""] if path == "/anything" else [])
+    assert changed == ([("", True)] if path == "/anything" else [])
 
 
 def answering(name: str) -> Any:
@@ -59,7 +61,8 @@ def client() -> Client:
         moto=answering("moto"),
         invocations=answering("endpoint"),
         stages=answering("stage"),
-        changed=lambda _service: None,
+        changed=lambda _service, _important: None,
+        changes=Changes(),
     )
     return Client(front)
 

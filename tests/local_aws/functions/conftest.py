@@ -8,6 +8,7 @@ from moto.server import ThreadedMotoServer
 from support.local_aws.functions import REGION, client
 from support.local_aws.sessions import root_sessions
 
+from local_aws.base.changes import Changes
 from local_aws.functions.api import FunctionInvoker, install
 from local_aws.functions.runtime import LambdaRuntime
 
@@ -30,7 +31,7 @@ def runtime(url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lamb
 
 @pytest.fixture(scope="module")
 def invoker(url: str, runtime: LambdaRuntime) -> Iterator[FunctionInvoker]:
-    invoker = install(runtime, root_sessions(url, REGION), retry_seconds=(0.05, 0.1))
+    invoker = install(runtime, root_sessions(url, REGION), Changes(), retry_seconds=(0.05, 0.1))
     yield invoker
     invoker.close()
 

@@ -16,6 +16,7 @@ import typer.main
 from botocore.exceptions import ClientError, EndpointConnectionError
 from typer.testing import CliRunner
 
+from local_aws.state.folder import StateFolder
 from scripts.aws.session import LOCAL_REGION, ConnectionFailedError, connect
 from scripts.cli import app
 from scripts.errors import ScriptError, UsageError
@@ -23,7 +24,15 @@ from scripts.terminal.options import parse_parameters
 
 RUNNER = CliRunner(env={"TERM": "dumb"})
 # The commands that work without AWS or bring their own.
-WITHOUT_SETTINGS = {("demo",), ("local",), ("local", "start"), ("data", "fetch"), ("data", "describe")}
+WITHOUT_SETTINGS = {
+    ("up",),
+    ("demo",),
+    ("local",),
+    ("local", "start"),
+    ("local", "reset"),
+    ("data", "fetch"),
+    ("data", "describe"),
+}
 
 
 @pytest.fixture(autouse=True)
@@ -101,7 +110,29 @@ def test_local_start_reports_a_port_in_use() -> None:
         result = RUNNER.invoke(app, ["local", "start", "--port", str(taken.getsockname()[1])])
     assert result.exit_code == 1
     assert "is not free" in result.output
-    assert "`bankruptcy local start --port N` uses another port." in " ".join(result.output.split())
+    assert "The option --port N uses another port." in " ".join(result.output.split())
+
+
+def test_local_reset_empties_a_state_and_nothing_else(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    StateFolder(state).close()
+    (state / "state.sqlite").touch()
+    refused = RUNNER.invoke(app, ["local", "reset", "--state", str(state)], input="n\n")
+    assert refused.exit_code == 0
+    assert (state / "state.sqlite").exists()
+    held = StateFolder(state)
+    busy = RUNNER.invoke(app, ["local", "reset", "--state", str(state), "--yes"])
+    held.close()
+    assert busy.exit_code == 1
+    assert "stop it with Ctrl-C first" in " ".join(busy.output.split())
+    done = RUNNER.invoke(app, ["local", "reset", "--state", str(state), "--yes"])
+    assert done.exit_code == 0
+    assert [each.name for each in state.iterdir()] == ["lock"]
+    (tmp_path / "thesis.txt").touch()
+    foreign = RUNNER.invoke(app, ["local", "reset", "--state", str(tmp_path), "--yes"])
+    assert foreign.exit_code == 1
+    assert "is not a state of local AWS" in " ".join(foreign.output.split())
+    assert (tmp_path / "thesis.txt").exists()
 
 
 @pytest.mark.parametrize(
@@ -278,7 +309,8 @@ def test_local_alone_means_the_default_region(
 
 @pytest.mark.parametrize("port", [4600, 4601])
 def test_local_start_shows_how_to_use_it(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    server = SimpleNamespace(url=f"http://127.0.0.1:{port}", start=lambda: None, stop=lambda: None)
+    url = f"http://127.0.0.1:{port}"
+    server = SimpleNamespace(url=url, start=lambda: None, stop=lambda: None, damaged_state=None)
     monkeypatch.setattr("local_aws.server.LocalAws", lambda **_: server)
     monkeypatch.setattr("scripts.commands.local.wait_for_interruption", lambda: None)
 

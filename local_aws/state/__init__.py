@@ -1,0 +1,1 @@
+"""Keeps what local AWS holds in a folder, across restarts."""

@@ -1,0 +1,97 @@
+"""`bankruptcy up`: local AWS with a state, and in it the service with a model."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from scripts.aws.session import LOCAL_PORT, LOCAL_REGION, Aws, connect, use_local_aws
+from scripts.commands.local import running, show_settings
+from scripts.terminal.console import console, show, show_warning
+from scripts.terminal.interrupts import wait_for_interruption
+from scripts.terminal.options import DEFAULT_PROJECT, DataOption
+
+if TYPE_CHECKING:
+    from scripts.data.data_file import DataFile
+
+
+def up(
+    data: DataOption = None,
+    state: Annotated[
+        Path | None,
+        typer.Option("--state", help="Folder of the state. Default: ~/.cache/bankruptcy/local-aws."),
+    ] = None,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = LOCAL_PORT,
+) -> None:
+    """Run local AWS until Ctrl-C, with the service and a model; the next `up` finds everything there."""
+    from scripts.data.source import cache_folder
+
+    folder = state or cache_folder() / "local-aws"
+    began = time.monotonic()
+    with running(port, LOCAL_REGION, folder) as server:
+        use_local_aws(server.url, LOCAL_REGION)
+        aws = connect(DEFAULT_PROJECT)
+        _deploy(aws)
+        _make_model(aws, data)
+        _show_service(aws, time.monotonic() - began)
+        show_settings(server.url, LOCAL_REGION, folder, is_default=port == LOCAL_PORT)
+        wait_for_interruption()
+
+
+def _deploy(aws: Aws) -> None:
+    from scripts.deploy.deployment import deploy
+
+    with console().status("Deploying infra/storage.yaml and infra/service.yaml …"):
+        deploy(aws, confirm=lambda _: True)
+
+
+def _make_model(aws: Aws, data: Path | None) -> None:
+    """Train the first version if there is none, and approve it; later versions are approved by people."""
+    from scripts.aws.registry import list_versions
+    from scripts.deploy.waiting import Waiting
+    from scripts.model.approval import find_version, set_approval, wait_until_served
+    from scripts.model.contracts import champion_version
+
+    if not list_versions(aws):
+        _train(aws, data)
+    versions = list_versions(aws)
+    if all(each.approval == "PendingManualApproval" for each in versions):
+        package = find_version(aws, None)
+        set_approval(aws, package, "Approved", "The first version, approved by `bankruptcy up`")
+        versions = list_versions(aws)
+    approved = next((each.version for each in versions if each.is_approved), None)
+    if approved is not None and champion_version(aws) is None:
+        waiting = Waiting(lambda status: show(f"[bold]Endpoint[/]   {status}"), timeout=120)
+        wait_until_served(aws, approved, waiting)
+
+
+def _train(aws: Aws, data: Path | None) -> None:
+    from scripts.data.source import resolve
+    from scripts.data.upload import check, upload
+    from scripts.operate.executions import start_execution
+    from scripts.operate.reports import save_report
+    from scripts.terminal.progress import follow
+
+    file: DataFile = resolve(data)
+    notes = check(file)
+    show(f"[bold]Data[/]       {file.description}")
+    for note in notes:
+        show_warning(note)
+    arn, _ = start_execution(aws, {"InputDataUri": upload(aws, file)})
+    show(f"[bold]Execution[/]  {arn.rpartition('/')[2]}")
+    show(f"[bold]Report[/]     {save_report(aws, follow(aws, arn))}")
+
+
+def _show_service(aws: Aws, seconds: float) -> None:
+    from scripts.model.contracts import champion_version
+    from scripts.predict.client import client_of
+
+    champion = champion_version(aws)
+    show(f"[bold]Champion[/]   {f'version {champion}' if champion else 'none yet'}")
+    client = client_of(aws)
+    show(f"[bold]API[/]        {client.url}/predict")
+    show(f"[bold]API key[/]    {client.key or 'none: the API is open'}")
+    show(f"Ready in {seconds:.1f} s. `bankruptcy test --local` checks it.\n")
