@@ -318,9 +318,10 @@ def _function(arn: str) -> LoggingFunction:
     if len(parts) < 7 or parts[5] != "function":
         raise FunctionNotFoundError(f"{arn!r} is not the ARN of a Lambda function.")
     try:
-        return lambda_simple_backends[parts[4]][parts[3]].get_function(arn)
+        function: LoggingFunction = lambda_simple_backends[parts[4]][parts[3]].get_function(arn)
     except UnknownFunctionException as error:
         raise FunctionNotFoundError(f"Function not found: {arn}") from error
+    return function
 
 
 def _spec(function: LoggingFunction) -> FunctionSpec:
