@@ -72,6 +72,9 @@ class Preview:
     ----------
     levels
         The risk levels, lowest first.
+    median_scores
+        The log-odds of a company with the median of every feature, the champion's first. Effects are relative
+        to them, so their difference adds to the reasons of every change.
     companies
         The number of companies with an answer from both versions.
     moves
@@ -87,6 +90,7 @@ class Preview:
     unit: str
     ids: tuple[str, ...]
     levels: tuple[str, ...]
+    median_scores: tuple[float, float]
     companies: int = 0
     moves: Counter[tuple[str, str]] = field(default_factory=Counter)
     totals: list[float] = field(default_factory=lambda: [0.0, 0.0])
@@ -119,6 +123,7 @@ class Preview:
             "companies": self.companies,
             "changed": self.changed,
             "mean_probability": {"champion": champion, "version": version},
+            "median_log_odds": dict(zip(("champion", "version"), self.median_scores, strict=True)),
             "levels": [
                 {"level": level, "champion": before, "version": after}
                 for level in self.levels
@@ -163,7 +168,8 @@ def preview(champion: LocalModel, version: LocalModel, read: Callable[[], Compan
     for model in (champion, version):
         companies.check(model.contract, model.names)
     levels = tuple(dict.fromkeys((*champion.levels, *version.levels)))
-    result = Preview(champion.version, version.version, companies.unit, companies.ids, levels)
+    scores = (champion.median_score, version.median_score)
+    result = Preview(champion.version, version.version, companies.unit, companies.ids, levels, scores)
     largest: list[tuple[float, int, Change]] = []
     pairs = zip(Predictions(champion, companies), Predictions(version, read()), strict=True)
     for before, after in pairs:

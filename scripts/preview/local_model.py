@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import numpy as np
+
 from inference import handlers
 from inference.artifact import Model
 from inference.errors import RequestError
@@ -64,6 +66,11 @@ class LocalModel:
         text, _ = handlers.output_fn(result, JSON)
         answer = json.loads(text)
         return {**answer, "model": {**answer["model"], "version": str(self.version)}, "warnings": []}
+
+    @property
+    def median_score(self) -> float:
+        """The log-odds of the company with the median of every feature."""
+        return float(self._model.log_odds(np.array([self._model.contract.medians]))[0])
 
     def effects(self, company: Any) -> dict[str, tuple[float, float]]:
         """Return the value of each feature of a valid company, and what it adds to the log-odds.

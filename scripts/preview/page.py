@@ -57,6 +57,12 @@ def summary(preview: Preview) -> str:
     )
 
 
+def common_reason(preview: Preview) -> str:
+    """Return the part of the changes that all companies share, in a sentence."""
+    before, after = preview.median_scores
+    return f"For all companies, {after - before:+.2f} adds to this: a median company's change."
+
+
 def reason_text(reason: Reason) -> str:
     """Return a reason in words."""
     return f"{reason.feature} = {reason.value:.6g} ({reason.effect:+.2f})"
@@ -96,7 +102,8 @@ def _changes(preview: Preview) -> Markup | None:
         "Companies with another level",
         lead(
             f"{which} changes, the largest difference in probability first. Why: the features whose effects "
-            "on the company differ most between the two versions, with the difference in log-odds."
+            "on the company differ most between the two versions, with the difference in log-odds. "
+            f"{common_reason(preview)}"
         ),
         table(headings, [_row(change) for change in preview.changes], text=(*preview.ids, "Why")),
     )

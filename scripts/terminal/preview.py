@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts.preview.page import reason_text, summary
+from scripts.preview.page import common_reason, reason_text, summary
 from scripts.terminal.console import console, plain, show, show_warning
 from scripts.terminal.tables import table
 from scripts.text import counted
@@ -28,6 +28,7 @@ def show_preview(preview: Preview, page: Path | None) -> None:
     console().print(mix)
     if preview.changes:
         console().print(_changes(preview))
+        show(common_reason(preview))
     if preview.changed > LISTED:
         show(f"The {LISTED} largest of {preview.changed:,} changes; --json and --page list up to 100.")
     if preview.errors:

@@ -104,6 +104,15 @@ def test_the_changes_are_sorted_and_explained(project: Project) -> None:
         assert reason["effect"] == pytest.approx(effects[1] - effects[0], abs=1e-5)
         assert reason["effect"] == round(reason["effect"], 6)
     assert len(change["reasons"]) == 3
+    # With the change of the median company, all effects add up to the change of the score.
+    X = [np.array([[row[name] for name in project.models[v].contract.names]]) for v in (1, 2)]
+    scores = [project.models[v].log_odds(x)[0] for v, x in zip((1, 2), X, strict=True)]
+    names = {*NAMES, *OTHERS}
+    effects = [sum(coefficient(project.models[v], n) * (row[n] - 0.5) for n in names) for v in (1, 2)]
+    medians = document["median_log_odds"]
+    assert scores[1] - scores[0] == pytest.approx(
+        effects[1] - effects[0] + medians["version"] - medians["champion"], abs=1e-9
+    )
 
 
 def coefficient(model: Model, name: str) -> float:
