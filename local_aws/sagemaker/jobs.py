@@ -190,7 +190,7 @@ def fail_interrupted_jobs(plane: Plane) -> None:
             if getattr(job, f"{kind}_job_status") in _ENDED:
                 continue
             update = _note_training(job) if kind == "training" else _note_nothing
-            started = getattr(job, f"{kind}_start_time")
+            started = getattr(job, f"{kind}_start_time", None)  # a job in the queue has none
             _follow(plane, job, kind, update)(JobState("Failed", "Failed", started, now(), STOPPED))
 
 

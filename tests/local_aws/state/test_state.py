@@ -16,7 +16,16 @@ from typing import Any
 
 import pytest
 from support.local_aws.answering import configure_answer, invoke, settled
-from support.local_aws.cloud import BUCKET, OUT, ROLE, WRITE, Cloud, eventually, processing
+from support.local_aws.cloud import (
+    BUCKET,
+    OUT,
+    ROLE,
+    WRITE,
+    Cloud,
+    eventually,
+    processing,
+    processing_request,
+)
 
 from local_aws.cloudformation.types.resource import ResourceType
 from local_aws.server import LocalAws
@@ -209,6 +218,22 @@ def test_a_running_execution_is_failed_and_can_be_retried(
     cloud.sagemaker.retry_pipeline_execution(PipelineExecutionArn=execution)
     assert cloud.finish(execution)["PipelineExecutionStatus"] == "Succeeded"
     assert cloud.steps(execution)["A"] == first["A"]
+
+
+def test_jobs_that_run_or_wait_in_the_queue_are_failed(machine: Machine, again: Callable[[], Cloud]) -> None:
+    cloud = machine.start()
+    cloud.make_bucket()
+    slow = cloud.put_script("slow", SLEEP)
+    names = [f"job-{number}" for number in range((os.cpu_count() or 1) + 1)]
+    for name in names:
+        request = processing_request({"code": slow}, [], f"s3://{BUCKET}/out")
+        cloud.sagemaker.create_processing_job(ProcessingJobName=name, **request)
+
+    cloud = again()
+
+    for name in names:
+        job = cloud.sagemaker.describe_processing_job(ProcessingJobName=name)
+        assert (job["ProcessingJobStatus"], job["FailureReason"]) == ("Failed", "local AWS stopped")
 
 
 def test_an_endpoint_serves_again_with_its_model(machine: Machine, again: Callable[[], Cloud]) -> None:

@@ -98,7 +98,7 @@ def test_the_demo_ends_with_the_next_steps(shown: list[str]) -> None:
 
     assert result.exit_code == 0
     assert shown[-3].strip().startswith("Next  open the report")
-    assert "`bankruptcy local start`" in shown[-2]
+    assert "`bankruptcy up`" in shown[-2]
     assert shown[-1] == "stopped"
 
 
