@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from scripts.terminal.console import ask, console, show
-from scripts.terminal.options import Settings, with_settings
+from scripts.terminal.options import KeyOption, Settings, UrlOption, with_settings
 
 TimeoutOption = Annotated[float, typer.Option("--timeout", min=1, help="Maximum number of seconds to wait.")]
 
@@ -80,15 +80,17 @@ def check(
         Path | None,
         typer.Option("--data", help="Data file with companies to send. Default: the downloaded UCI file."),
     ] = None,
+    url: UrlOption = None,
+    key: KeyOption = None,
 ) -> None:
     """Send valid and invalid requests to the API; fail if any answer is wrong."""
     from scripts.data.data_file import read_data_file
     from scripts.data.source import fetched
     from scripts.errors import ScriptError
-    from scripts.operate.api_checks import check_api, describe_api
+    from scripts.operate.api_checks import api_of_client, check_api, describe_api
     from scripts.terminal.tables import checks_table
 
-    api = describe_api(settings.connect())
+    api = describe_api(settings.connect()) if url is None else api_of_client(url, key)
     companies = {}
     if path := data or fetched():
         file = read_data_file(path)

@@ -14,12 +14,16 @@ import typer
 from scripts.aws.session import Aws
 from scripts.errors import UsageError
 from scripts.terminal.console import console, plain, show, show_ignored_columns, utf8_output
-from scripts.terminal.options import DataOption, IdOption, Settings, with_settings
+from scripts.terminal.options import DataOption, IdOption, KeyOption, Settings, UrlOption, with_settings
 from scripts.terminal.output_file import check_output, written_file
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from scripts.companies.company_file import Companies
+    from scripts.predict.client import ApiClient
     from scripts.predict.output import CsvOutput, JsonOutput, Summary
+    from scripts.predict.predictions import Predictions
     from scripts.terminal.predictions import TableOutput
 
 
@@ -61,6 +65,8 @@ def predict(
     explain: Annotated[
         bool, typer.Option("--explain", help="Show the features that change each company's risk most.")
     ] = False,
+    url: UrlOption = None,
+    key: KeyOption = None,
 ) -> None:
     """Predict the bankruptcy risk of companies; fail if any company has no prediction."""
     if (source is None) == (row is None):
@@ -73,10 +79,12 @@ def predict(
     chosen = form or _default_form(output)
     if output is not None:
         check_output(output, source or data)
-    aws = settings.connect()
+    aws = settings.connect() if url is None else None
+    client, check_endpoint = _deployed(aws) if aws is not None else _addressed(url or "", key)
     try:
         companies = _row(aws, data, row or 0, keep) if source is None else _file(source, keep)
-        summary = _predict(aws, companies, chosen, output, explain=explain)
+        predictions = _predictions(client, check_endpoint, companies, explain=explain)
+        summary = _show(predictions, companies, chosen, output, explain=explain)
     except BrokenPipeError:
         # The reader of the output has closed the pipe; Python must not flush the rest when it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -85,23 +93,40 @@ def predict(
         raise typer.Exit(1)
 
 
-def _predict(aws: Aws, companies: Companies, form: Form, path: Path | None, *, explain: bool) -> Summary:
+def _deployed(aws: Aws) -> tuple[ApiClient, Callable[[], None]]:
+    """Return a client of the project's API, and a function that checks its endpoint."""
     from scripts.operate.pausing import check_endpoint
     from scripts.predict.client import client_of
-    from scripts.predict.output import Summary
+
+    return client_of(aws), lambda: check_endpoint(aws)
+
+
+def _addressed(url: str, key: str | None) -> tuple[ApiClient, Callable[[], None]]:
+    """Return a client of the API at an address; nothing is known about its endpoint."""
+    from scripts.predict.client import client_at
+
+    return client_at(url, key), lambda: None
+
+
+def _predictions(
+    client: ApiClient, check_endpoint: Callable[[], None], companies: Companies, *, explain: bool
+) -> Predictions:
     from scripts.predict.predictions import Predictions
-    from scripts.terminal.predictions import WaitNotice, show_summary, with_progress
+    from scripts.terminal.predictions import WaitNotice
+
+    on_wait = WaitNotice(console(stderr=True))
+    return Predictions(client, companies, explain=explain, on_wait=on_wait, check_endpoint=check_endpoint)
+
+
+def _show(
+    predictions: Predictions, companies: Companies, form: Form, path: Path | None, *, explain: bool
+) -> Summary:
+    """Print or write the predictions, and return their summary."""
+    from scripts.predict.output import Summary
+    from scripts.terminal.predictions import show_summary, with_progress
 
     err = console(stderr=True)
-    client = client_of(aws)
     began = time.monotonic()
-    predictions = Predictions(
-        client,
-        companies,
-        explain=explain,
-        on_wait=WaitNotice(err),
-        check_endpoint=lambda: check_endpoint(aws),
-    )
     # Lines that are printed on the same terminal would break a progress bar.
     has_bar = path is not None or form == "table" or not sys.stdout.isatty()
     summary = Summary(companies.unit)
@@ -152,13 +177,14 @@ def _file(source: Path, keep: list[str] | None) -> Companies:
     return companies
 
 
-def _row(aws: Aws, data: Path | None, number: int, keep: list[str] | None) -> Companies:
-    """Return one company of the given data file, or else of the newest uploaded one."""
+def _row(aws: Aws | None, data: Path | None, number: int, keep: list[str] | None) -> Companies:
+    """Return one company of the given data file, or else of the newest uploaded or the downloaded one."""
     from scripts.companies.json_companies import ListedCompanies
     from scripts.data.source import resolve
     from scripts.data.upload import read_newest_upload
 
-    file = (read_newest_upload(aws) if data is None else None) or resolve(data)
+    uploaded = read_newest_upload(aws) if aws is not None and data is None else None
+    file = uploaded or resolve(data)
     company = file.company(number, keep)
     ids = "".join(f", {name} {value}" for name, value in company.ids.items())
     show(plain(f"Row {number} of {file.description}{ids}"), stderr=True)

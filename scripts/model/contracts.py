@@ -40,7 +40,7 @@ def contract_change(aws: Aws, package: dict[str, Any]) -> ContractChange | None:
         champion.
     """
     metadata = metadata_of(package)
-    champion = _read_champion(aws)
+    champion = read_champion(aws)
     if champion is None or champion["contract"] == metadata.get("ContractHash"):
         return None
     other = read_contract(aws, metadata["ContractUri"]) if "ContractUri" in metadata else None
@@ -65,7 +65,7 @@ def contract_change(aws: Aws, package: dict[str, Any]) -> ContractChange | None:
 
 def champion_version(aws: Aws) -> str | None:
     """Return the champion's version; None before the first deployment."""
-    contract = _read_champion(aws)
+    contract = read_champion(aws)
     return None if contract is None else str(contract["version"])
 
 
@@ -80,5 +80,6 @@ def read_contract(aws: Aws, uri: str) -> dict[str, Any] | None:
     return None if content is None else json.loads(content)
 
 
-def _read_champion(aws: Aws) -> dict[str, Any] | None:
+def read_champion(aws: Aws) -> dict[str, Any] | None:
+    """Return the champion's contract; None before the first deployment."""
     return read_contract(aws, f"{SCHEME}{aws.project.bucket}/champion/contract.json")

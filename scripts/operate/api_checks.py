@@ -15,11 +15,13 @@ from scripts.aws.session import Aws
 from scripts.aws.stacks import Stack
 from scripts.deploy.endpoint import is_paused
 from scripts.deploy.outputs import read_outputs
-from scripts.model.contracts import champion_version
-from scripts.predict.client import read_key
+from scripts.model.contracts import read_champion
+from scripts.predict.client import client_at, read_key
 
 Companies = Mapping[str, Mapping[str, float]]
 ORIGIN = "https://client.example"
+# Of probabilities, as in deploy_model.
+TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,9 @@ class Api:
         Whether the API must answer that no endpoint is available.
     has_contract
         Whether there is a champion; its contract stays published while the service is paused.
+    known_answer
+        A company by position, and the probability that the champion must give it, as in the contract; None
+        if that can't be read.
     """
 
     url: str
@@ -45,6 +50,7 @@ class Api:
     needs_key: bool = True
     paused: bool = False
     has_contract: bool = True
+    known_answer: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -83,13 +89,21 @@ def describe_api(aws: Aws) -> Api:
     """
     outputs = read_outputs(aws)
     parameters = Stack(aws, aws.project.service_stack).parameters()
+    champion = read_champion(aws)
     return Api(
         url=outputs.api_url,
         key=read_key(aws, outputs),
         needs_key=parameters.get("ApiKeyRequired", "true") == "true",
         paused=is_paused(aws, outputs),
-        has_contract=champion_version(aws) is not None,
+        has_contract=champion is not None,
+        known_answer=None if champion is None else champion["smoke_test"],
     )
+
+
+def api_of_client(url: str, key: str | None) -> Api:
+    """Return an API of which only the address and the key are known: it must have a model in service."""
+    client = client_at(url, key)
+    return Api(client.url, client.key, needs_key=key is not None)
 
 
 def check_api(
@@ -141,6 +155,10 @@ def _check_companies(checker: _Checker, features: list[dict[str, Any]], companie
         name = "company, while paused" if checker.api.paused else "company, no model yet"
         checker.check(name, "503", "POST /predict", _has_retry_after, body=_body(middle))
         return
+    if checker.api.known_answer is not None:
+        known_body = _body(checker.api.known_answer["features"])
+        judge = _gives(checker.api.known_answer["probability"])
+        checker.check("known answer", "200", "POST /predict", judge, body=known_body)
     checker.check("values in mid-range", "200", "POST /predict", _predicts, body=_body(middle))
     names = [feature["name"] for feature in features]
     known = {name: ratios for name, ratios in companies.items() if all(each in ratios for each in names)}
@@ -224,6 +242,16 @@ def _predicts(answer: urllib3.BaseHTTPResponse) -> str:
     if document["prediction"] not in (0, 1):
         raise _WrongError(f"prediction is {document['prediction']!r}")
     return f"bankrupt {bankrupt:.1%}, risk {document['risk_level']}, version {document['model']['version']}"
+
+
+def _gives(probability: float) -> _Judge:
+    def judge(answer: urllib3.BaseHTTPResponse) -> str:
+        found = answer.json()["probability"]["bankrupt"]
+        if abs(found - probability) > TOLERANCE:
+            raise _WrongError(f"bankrupt {found}; the evaluated model gave {probability}")
+        return _predicts(answer)
+
+    return judge
 
 
 def _error(code: str) -> _Judge:

@@ -3,13 +3,15 @@
 import json
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 import urllib3
 
 from scripts.aws.session import Aws
 from scripts.deploy.outputs import Outputs, read_outputs
-from scripts.errors import ScriptError
+from scripts.errors import ScriptError, UsageError
 
+_THIS_MACHINE = ("127.0.0.1", "::1", "localhost")
 CONNECTIONS = 8  # kept open for concurrent requests
 
 
@@ -106,6 +108,23 @@ def client_of(aws: Aws) -> ApiClient:
     """Return a client of the project's API, with its key."""
     outputs = read_outputs(aws)
     return ApiClient(outputs.api_url, read_key(aws, outputs) if outputs.api_key_id else None)
+
+
+def client_at(url: str, key: str | None) -> ApiClient:
+    """Return a client of the API at an address, for users without AWS credentials.
+
+    Raises
+    ------
+    UsageError
+        If the address is neither HTTPS nor on this machine, so that the key could be read on the way.
+    """
+    parts = urlsplit(url)
+    if not parts.hostname or (parts.scheme != "https" and parts.hostname not in _THIS_MACHINE):
+        raise UsageError(
+            f"{url!r} is not the address of an API: it must begin with https://, or be on this machine.",
+            "`bankruptcy deploy` prints it, for example https://….execute-api.eu-west-1.amazonaws.com/prod.",
+        )
+    return ApiClient(url.rstrip("/"), key)
 
 
 def read_key(aws: Aws, outputs: Outputs) -> str:

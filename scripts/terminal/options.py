@@ -37,6 +37,20 @@ IdOption = Annotated[
 ]
 
 
+UrlOption = Annotated[
+    str | None,
+    typer.Option(
+        "--url",
+        envvar="BANKRUPTCY_API_URL",
+        help="Address of the API, for clients without AWS credentials. Default: the project's API.",
+    ),
+]
+KeyOption = Annotated[
+    str | None,
+    typer.Option("--key", envvar="BANKRUPTCY_API_KEY", help="API key for --url; none if the API needs none."),
+]
+
+
 def chosen_data(argument: Path | None, option: Path | None) -> Path | None:
     """Return the data file from the argument or the option; raise a UsageError if both are given."""
     if argument is not None and option is not None:

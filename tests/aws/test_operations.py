@@ -170,6 +170,7 @@ def test_the_service_is_paused_resumed_and_checked(service: Service) -> None:
     assert [check.name for check in checks] == [
         "health",
         "model",
+        "known answer",
         "values in mid-range",
         "bankrupt company",
         "malformed JSON",
@@ -210,7 +211,9 @@ def test_the_service_is_paused_resumed_and_checked(service: Service) -> None:
     assert [package.failure for package in last.packages] == ["deployment failed 1 ×: No capacity", None]
 
 
-def test_the_commands_show_the_state(service: Service, tmp_path: Path) -> None:
+def test_the_commands_show_the_state(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # GIVEN the service of the previous test
     def run(*arguments: str) -> tuple[int, str]:
         result = CliRunner().invoke(app, [*arguments, "--project", PROJECT])
@@ -229,8 +232,22 @@ def test_the_commands_show_the_state(service: Service, tmp_path: Path) -> None:
     data = tmp_path / "companies.csv"
     data.write_text("Bankrupt?, ROA(A), Debt ratio %\n1,0.1,0.9\n0,0.6,0.1\n")
     code, output = run("test", "--data", str(data))
-    assert (code, "All 10 checks passed." in output) == (0, True)
+    assert (code, "All 11 checks passed." in output) == (0, True)
     assert output.index("healthy company") < output.index("bankrupt company")
+    # AND a client without AWS credentials can check the API and use it
+    client = client_of(service.aws)
+    own = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    for name in own:
+        monkeypatch.delenv(name)
+    api = ("--url", f"{client.url}/", "--key", str(client.key))
+    code, output = run("test", "--data", str(data), *api)
+    assert (code, "All 10 checks passed." in output, "known answer" in output) == (0, True, False)
+    code, output = run("predict", "--row", "0", "--data", str(data), "--format", "csv", *api)
+    assert (code, ",0.25,low,2," in output) == (0, True)
+    code, output = run("test", "--url", "http://api.example/prod")
+    assert (code, "it must begin with https://" in output) == (2, True)
+    for name, value in own.items():
+        monkeypatch.setenv(name, value)
     code, output = run("pause")
     assert (code, "is paused; its endpoint is deleted" in output) == (0, True)
     code, output = run("status")
