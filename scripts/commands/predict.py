@@ -79,8 +79,12 @@ def predict(
     chosen = form or _default_form(output)
     if output is not None:
         check_output(output, source or data)
-    aws = settings.connect() if url is None else None
-    client, check_endpoint = _deployed(aws) if aws is not None else _addressed(url or "", key)
+    aws: Aws | None = None
+    if url is None:
+        aws = settings.connect()
+        client, check_endpoint = _deployed(aws)
+    else:
+        client, check_endpoint = _addressed(url, key)
     try:
         companies = _row(aws, data, row or 0, keep) if source is None else _file(source, keep)
         predictions = _predictions(client, check_endpoint, companies, explain=explain)

@@ -242,8 +242,10 @@ def test_the_commands_show_the_state(
     api = ("--url", f"{client.url}/", "--key", str(client.key))
     code, output = run("test", "--data", str(data), *api)
     assert (code, "All 10 checks passed." in output, "known answer" in output) == (0, True, False)
-    code, output = run("predict", "--row", "0", "--data", str(data), "--format", "csv", *api)
-    assert (code, ",0.25,low,2," in output) == (0, True)
+    companies = tmp_path / "clients.csv"
+    companies.write_text("firm_id,ROA(A),Debt ratio %\nF1,0.1,0.9\n")
+    code, output = run("predict", str(companies), "--format", "csv", *api)
+    assert (code, "2,F1,0,0.25,low,2," in output) == (0, True)
     code, output = run("test", "--url", "http://api.example/prod")
     assert (code, "it must begin with https://" in output) == (2, True)
     for name, value in own.items():

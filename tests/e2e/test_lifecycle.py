@@ -187,7 +187,7 @@ def test_deployment_to_destruction(service: Service, companies: pd.DataFrame, tm
     run("resume")
     assert answering_version(service, client) == "3"
     # AND the API passes its checks
-    assert "All 10 checks passed." in run("test", "--data", str(data))
+    assert "All 11 checks passed." in run("test", "--data", str(data))
 
     # WHEN it is destroyed, THEN only what the command lists is kept
     kept = run("destroy", "--yes")

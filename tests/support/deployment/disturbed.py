@@ -112,7 +112,7 @@ def disturbed_service(server: LocalAws) -> Iterator[Service]:
             "0" * 40,
         )
         patch.setattr(bundles, "build_bundles", lambda: small)
-        patch.setattr(definition, "build_definition", lambda *_: text)
+        patch.setattr(definition, "build_definition", lambda *_, **__: text)
         made.reset()
         yield made
         made.reset()

@@ -75,7 +75,7 @@ def test_the_list_of_targets_starts_with_what_newcomers_need() -> None:
     lines = [line.strip() for line in make("help").stdout.splitlines() if line.strip()]
 
     assert lines[1].startswith("Start here")
-    assert [line.split()[1] for line in lines[2:5]] == ["demo", "test", "clean"]
+    assert [line.split()[1] for line in lines[2:6]] == ["demo", "up", "test", "clean"]
     assert [line for line in lines if not line.startswith("make ")][1:] == [
         "Checks",
         "Campaigns: long tests, outside the suite (SEED= draws other cases, SIZE= more or fewer)",
