@@ -38,7 +38,8 @@ class Block:
     first_line
         The number of the first line.
     text
-        The lines as UTF-8, if none has a quotation mark: then each line is a record. Otherwise empty.
+        The lines as UTF-8, each with LF at its end, if none has a quotation mark: then each line is a record.
+        Otherwise empty.
     lines
         How many lines `text` has.
     parsed
@@ -60,10 +61,7 @@ class Block:
                 yield BadRecord(record.line, f"has {cells} instead of {width}")
 
     def _plain_records(self) -> Iterator[Record | BadRecord]:
-        lines = self.text.decode()
-        if "\r" in lines:
-            lines = lines.replace("\r\n", "\n").replace("\r", "\n")
-        for number, line in enumerate(lines.split("\n"), start=self.first_line):
+        for number, line in enumerate(self.text.decode().split("\n"), start=self.first_line):
             if line and not line.isspace():
                 yield _record(number, line)
 
@@ -87,7 +85,7 @@ def split(pieces: Iterable[bytes]) -> Iterator[Block]:
             if b'"' in whole or _has_long_line(whole):
                 block, left = _parsed_block(whole, number, at_end=at_end)
             else:
-                block, left = Block(number, whole, _count_lines(whole)), b""
+                block, left = _plain_block(whole, number), b""
             if block.parsed or (block.text and not block.text.isspace()):
                 yield block
                 has_header = True
@@ -100,6 +98,15 @@ def split(pieces: Iterable[bytes]) -> Iterator[Block]:
             # Still too long, which is an error. A CR at the end is kept, as it may end the line.
             end_of_line = b"\r" if rest.endswith(b"\r") else b""
             rest = rest.removesuffix(b"\r")[: last + MOST_BYTES + 1] + end_of_line
+
+
+def _plain_block(whole: bytes, number: int) -> Block:
+    """Return a block of whole lines without quotation marks."""
+    if b"\r" in whole:
+        whole = whole.replace(b"\r\n", b"\n")
+        if b"\r" in whole:
+            whole = whole.replace(b"\r", b"\n")
+    return Block(number, whole, whole.count(b"\n") + (not whole.endswith(b"\n")))
 
 
 def _parsed_block(whole: bytes, number: int, *, at_end: bool) -> tuple[Block, bytes]:
@@ -157,13 +164,6 @@ def _record(number: int, line: str) -> Record | BadRecord:
     if not line.strip(","):
         return BadRecord(number, "has only empty cells; remove the line")
     return Record(number, line.split(","))
-
-
-def _count_lines(text: bytes) -> int:
-    lines = text.count(b"\n")
-    if b"\r" in text:
-        lines += text.count(b"\r") - text.count(b"\r\n")
-    return lines if text.endswith((b"\n", b"\r")) else lines + 1
 
 
 def _first_line_end(text: bytes) -> int:
