@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,6 +23,8 @@ class StateUnusableError(ScriptError):
 
     code = "state_unusable"
 
+
+EXAMPLES = ("deploy", "data upload", "pipeline start --wait")
 
 app = typer.Typer(name="local", no_args_is_help=True)
 
@@ -51,7 +53,8 @@ def start(
     if region not in known:
         raise UsageError(f"SageMaker has no region {region!r}. It has: {', '.join(known)}.")
     with running(port, region, state, enforce_iam=enforce_iam) as server:
-        show_settings(server.url, region, state, is_default=(port, region) == (LOCAL_PORT, LOCAL_REGION))
+        is_default = (port, region) == (LOCAL_PORT, LOCAL_REGION)
+        show_settings(server.url, region, state, EXAMPLES, is_default=is_default)
         if enforce_iam:
             show(
                 "\nPermissions are enforced. The credentials above are those of the root user, who has all "
@@ -116,8 +119,10 @@ def reset(
     show(f"The state in {state} is empty.")
 
 
-def show_settings(url: str, region: str, state: Path | None, *, is_default: bool) -> None:
-    """Show the address, and how to use it in another terminal."""
+def show_settings(
+    url: str, region: str, state: Path | None, examples: Sequence[str], *, is_default: bool
+) -> None:
+    """Show the address, and how to use it in another terminal; `examples` are commands to begin with."""
     kept = f"in {state}" if state else "in memory"
     show(f"[bold green]Local AWS[/] runs at [bold]{url}[/] ({kept}; Ctrl-C stops it)\n")
     show("To use it in another terminal, with [bold]bankruptcy[/] or any AWS client:\n")
@@ -127,5 +132,5 @@ def show_settings(url: str, region: str, state: Path | None, *, is_default: bool
     if is_default:
         show("\nor, for bankruptcy alone, pass [bold]--local[/] to each command.")
     option = " --local" if is_default else ""
-    steps = (f"`bankruptcy {words}{option}`" for words in ("deploy", "data upload", "pipeline start --wait"))
+    steps = (f"`bankruptcy {words}{option}`" for words in examples)
     show(f"\nFor example: {', then '.join(steps)}")

@@ -17,6 +17,9 @@ from scripts.terminal.options import DEFAULT_PROJECT, DataOption
 if TYPE_CHECKING:
     from scripts.data.data_file import DataFile
 
+# Everything is there already.
+EXAMPLES = ("predict --row 0 --explain", "pipeline start --wait")
+
 
 def up(
     data: DataOption = None,
@@ -37,7 +40,7 @@ def up(
         _deploy(aws)
         _make_model(aws, data)
         _show_service(aws, time.monotonic() - began)
-        show_settings(server.url, LOCAL_REGION, folder, is_default=port == LOCAL_PORT)
+        show_settings(server.url, LOCAL_REGION, folder, EXAMPLES, is_default=port == LOCAL_PORT)
         wait_for_interruption()
 
 
