@@ -71,22 +71,17 @@ class Predictor:
             If the request is invalid or the endpoint does not answer it.
         """
         deadline = self._clock() + RETRY_WITHIN
-        problem = deploying()
-        # The client or the endpoint may already use a newer contract than the stored copy.
-        for contract in self._contracts.in_order():
+        for number, contract in enumerate(self._contracts.in_order()):
             try:
                 return self._attempt(contract, body, request_id, explain=explain)
             except ContractRefusedError:
-                # Clients can't know the next contract, so the earlier problem is the one to report.
-                if not contract.is_next:
-                    problem = deploying()
+                if self._clock() > deadline:
+                    break
             except ApiError as error:
-                if error.code != "contract_mismatch":
+                # Only the first contract, a stored copy, can be older than the client's.
+                if error.code != "contract_mismatch" or number > 0:
                     raise
-                problem = error
-            if self._clock() > deadline:
-                break
-        raise problem
+        raise deploying()
 
     def _attempt(self, contract: Contract, body: Body, request_id: str, *, explain: bool) -> Prediction:
         """Answer a request under one contract."""

@@ -205,6 +205,8 @@ def test_a_contract_that_is_no_longer_in_service_is_rejected(api: Api) -> None:
     assert reply.problems == {
         ("contract",): f"{HASH!r} was given; {contract(OTHER)['contract']!r} is in service."
     }
+    # AND it costs one more read than other requests
+    assert api.s3.reads == 2
 
 
 def test_a_client_can_use_a_newer_contract_than_the_stored_one(api: Api) -> None:
