@@ -18,9 +18,9 @@ import numpy.typing as npt
 
 from inference.contract import Contract
 from inference.errors import ArtifactError
-from inference.forward import chain, run
+from inference.forward import chain
 from inference.forward.calibration import Sigmoid
-from inference.forward.stage import Floats, Stage
+from inference.forward.stage import Floats, Stage, run_in_chunks
 
 FORMAT: Final = 1
 # Limits on a model's files, far above this project's models: they have 16 kB of JSON, under 1 MB of arrays,
@@ -33,8 +33,6 @@ MAX_STAGES: Final = 200
 KNOWN_ANSWER_TOLERANCE: Final = 1e-9
 # The signature of each entry in a zip archive's directory.
 _ENTRY: Final = b"PK\x01\x02"
-# The stages' intermediate arrays have at most this many rows, which limits memory.
-CHUNK_ROWS: Final = 512
 # The longest time that a large batch runs before other requests of the worker get a turn.
 BUSY_SECONDS: Final = 0.05
 
@@ -88,18 +86,17 @@ class Model:
         X = np.asarray(X, dtype=np.float64)
         if X.ndim != 2 or X.shape[1] != len(self.contract.names):
             raise ValueError(f"X has the shape {X.shape}; it must be (n, {len(self.contract.names)}).")
-        results = np.empty(len(X))
         rested = time.monotonic()
-        with np.errstate(over="ignore", invalid="ignore"):
-            for start in range(0, len(X), CHUNK_ROWS):
-                if time.monotonic() - rested > BUSY_SECONDS:
-                    # Lets the worker answer other requests, such as health checks. AWS's workers run on
-                    # gevent, which does not look for new requests if this is 0.
-                    time.sleep(1e-4)
-                    rested = time.monotonic()
-                rows = slice(start, start + CHUNK_ROWS)
-                results[rows] = run(stages, X[rows])[:, 0]
-        return results
+
+        def rest() -> None:
+            nonlocal rested
+            if time.monotonic() - rested > BUSY_SECONDS:
+                # Lets the worker answer other requests, such as health checks. AWS's workers run on
+                # gevent, which does not look for new requests if this is 0.
+                time.sleep(1e-4)
+                rested = time.monotonic()
+
+        return run_in_chunks(stages, X, rest)
 
 
 def load(folder: Path) -> Model:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from sys import float_info
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,9 @@ from inference.errors import ArtifactError
 
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
+
+# Intermediate arrays have at most this many rows, which limits memory.
+CHUNK_ROWS: Final = 512
 
 
 class Stage(Protocol):
@@ -33,6 +36,25 @@ def run(stages: Sequence[Stage], X: Floats) -> Floats:
     for stage in stages:
         X = stage(X)
     return X
+
+
+def run_in_chunks(
+    stages: Sequence[Stage], X: Floats, before_chunk: Callable[[], None] = lambda: None
+) -> Floats:
+    """Return the first column of the last stage for the rows of `X`, (n,); large inputs can overflow.
+
+    Parameters
+    ----------
+    before_chunk
+        Called before every `CHUNK_ROWS` rows.
+    """
+    results = np.empty(len(X))
+    with np.errstate(over="ignore", invalid="ignore"):
+        for start in range(0, len(X), CHUNK_ROWS):
+            before_chunk()
+            rows = slice(start, start + CHUNK_ROWS)
+            results[rows] = run(stages, X[rows])[:, 0]
+    return results
 
 
 class Parameters:

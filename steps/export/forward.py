@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
-from inference.artifact import CHUNK_ROWS
-from inference.forward import chain, run
+from inference.forward import chain
+from inference.forward.stage import run_in_chunks
 from steps.export.served import pipeline_stages
 
 Floats = NDArray[np.float64]
@@ -23,13 +23,4 @@ def served_logit(pipeline: Pipeline) -> Callable[[Floats], Floats]:
     """
     specs, arrays = pipeline_stages(pipeline)
     stages = chain(specs, arrays, pipeline[0].n_features_in_)
-
-    def logit(X: Floats) -> Floats:
-        result = np.empty(len(X))
-        with np.errstate(over="ignore", invalid="ignore"):
-            for start in range(0, len(X), CHUNK_ROWS):
-                rows = slice(start, start + CHUNK_ROWS)
-                result[rows] = run(stages, X[rows])[:, 0]
-        return result
-
-    return logit
+    return lambda X: run_in_chunks(stages, X)

@@ -12,9 +12,10 @@ import pytest
 from support.models.artifacts import CONTRACT, MANY_STAGES, NAMES, SERVED, change, loads_or_is_rejected
 from support.timing import cpu_time_below
 
-from inference.artifact import CHUNK_ROWS, MAX_STAGES, load
+from inference.artifact import MAX_STAGES, load
 from inference.contract import contract_hash
 from inference.errors import ArtifactError
+from inference.forward.stage import CHUNK_ROWS
 from steps.export.files import write_model
 from steps.export.served import ServedModel
 
