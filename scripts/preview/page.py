@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from scripts.preview.comparison import Change, Preview, Reason
+from scripts.preview.comparison import Change, Preview
+from scripts.preview.words import common_reason, reason_text, summary
 from scripts.text import counted
-from steps.report.markup import Markup, element, join, lead, percent, section
-from steps.report.style import STYLE
+from steps.report.document import document
+from steps.report.markup import Markup, element, lead, percent, section
 from steps.report.tables import Row, table
 
 MOST_ERRORS = 100
-# Blocks scripts and external resources, even if names in a company file contain markup.
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
 def render(preview: Preview, file: str) -> str:
@@ -22,50 +21,13 @@ def render(preview: Preview, file: str) -> str:
         The name of the company file.
     """
     title = f"Preview of version {preview.version}"
-    head = element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("meta", http_equiv="Content-Security-Policy", content=_POLICY),
-        element("meta", name="color-scheme", content="light dark"),
-        element("title", title),
-        element("style", STYLE),
-    )
     header = element(
         "header",
         element("p", f"Preview · {file}", class_="eyebrow"),
         element("div", element("h1", title), class_="title"),
         element("p", summary(preview)),
     )
-    body = element("body", element("main", header, _levels(preview), _changes(preview), _errors(preview)))
-    return join([Markup("<!doctype html>\n"), element("html", head, body, lang="en"), Markup("\n")])
-
-
-def summary(preview: Preview) -> str:
-    """Return what changes, in two sentences."""
-    if not preview.companies:
-        return "No company has an answer from both versions."
-    order = {level: position for position, level in enumerate(preview.levels)}
-    higher = sum(count for (old, new), count in preview.moves.items() if order[new] > order[old])
-    lower = preview.changed - higher
-    before, after = preview.means
-    return (
-        f"{counted(preview.changed, 'company')} of {preview.companies:,} would have another "
-        f"risk level than with the champion, version {preview.champion}: {higher:,} higher, {lower:,} "
-        f"lower. The mean probability of bankruptcy would be {percent(after, 2)} instead of "
-        f"{percent(before, 2)}."
-    )
-
-
-def common_reason(preview: Preview) -> str:
-    """Return the part of the changes that all companies share, in a sentence."""
-    before, after = preview.median_scores
-    return f"For all companies, {after - before:+.2f} adds to this: a median company's change."
-
-
-def reason_text(reason: Reason) -> str:
-    """Return a reason in words."""
-    return f"{reason.feature} = {reason.value:.6g} ({reason.effect:+.2f})"
+    return document(title, header, _levels(preview), _changes(preview), _errors(preview))
 
 
 def _levels(preview: Preview) -> Markup:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts.preview.page import common_reason, reason_text, summary
+from scripts.preview.words import common_reason, reason_text, summary
 from scripts.terminal.console import console, plain, show, show_warning
 from scripts.terminal.tables import table
 from scripts.text import counted

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from steps.report import data, figures, robustness
-from steps.report.markup import Markup, contents, element, join, section
-from steps.report.style import STYLE
+from steps.report.document import document
+from steps.report.markup import Markup, contents, element, section
 from steps.report.subject import Subject
 
-# Blocks scripts and external resources, even if names in a data file contain markup.
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 _TERMS = (
     ("MinRocAuc", "the lowest ROC-AUC that passes the gate, both on unseen companies and out of fold."),
     ("Out of fold", "measured on training companies, each scored by a model that was fitted without it."),
@@ -29,19 +27,9 @@ _SECTIONS = {
 
 def render(subject: Subject) -> str:
     """Return the report as a self-contained HTML page."""
-    head = element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("meta", http_equiv="Content-Security-Policy", content=_POLICY),
-        element("meta", name="color-scheme", content="light dark"),
-        element("title", f"Bankruptcy risk: model report {subject.evaluation['execution_id']}".strip()),
-        element("style", STYLE),
-    )
-    sections = [section(title, render_section(subject)) for title, render_section in _SECTIONS.items()]
-    main = element("main", _header(subject), contents(_SECTIONS), sections, _footer())
-    body = element("body", main)
-    return join([Markup("<!doctype html>\n"), element("html", head, body, lang="en"), Markup("\n")])
+    title = f"Bankruptcy risk: model report {subject.evaluation['execution_id']}".strip()
+    sections = [section(name, render_section(subject)) for name, render_section in _SECTIONS.items()]
+    return document(title, _header(subject), contents(_SECTIONS), sections, _footer())
 
 
 def _header(subject: Subject) -> Markup:
