@@ -19,7 +19,8 @@ from moto.iam.access_control import PermissionResult
 from moto.s3.models import FakeBucket
 
 from local_aws.base.clients import ACCESS_KEY, SECRET_KEY, Clients, Credentials
-from local_aws.cloudformation.engine import Engine, check_template
+from local_aws.cloudformation.checks import check_template
+from local_aws.cloudformation.engine import Engine
 from local_aws.cloudformation.stack import ChangeSet, Plan, Stack
 from local_aws.cloudformation.template import Template, TemplateError
 from local_aws.cloudformation.views import (

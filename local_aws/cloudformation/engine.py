@@ -8,46 +8,23 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from local_aws.base.changes import Changes
 from local_aws.base.clients import ACCOUNT, Clients
 from local_aws.base.clock import now
+from local_aws.cloudformation.failures import FAILURES, is_gone, reason_of
 from local_aws.cloudformation.stack import Change, Plan, Stack, StackEvent, StackResource, Undo
 from local_aws.cloudformation.template import Scope, Template, TemplateError
 from local_aws.cloudformation.types import apigateway, compute, storage
 from local_aws.cloudformation.types.resource import Context, ResourceError, ResourceType
 
-PART = "cloudformation"  # of what is saved
+# The name of this part of the saved state.
+PART = "cloudformation"
 TYPES: Mapping[str, ResourceType] = {
     kind.name: kind for room in (storage, compute, apigateway) for kind in room.TYPES
 }
 STOPPED = "local AWS stopped"
 # Placeholder for a value that is only known after a new resource is created.
 UNKNOWN = "{{changeSet:KNOWN_AFTER_APPLY}}"
-# Raised by code that reads a malformed property.
-MALFORMED = (AttributeError, KeyError, TypeError, ValueError)
-FAILURES = (ResourceError, TemplateError, ClientError, BotoCoreError, *MALFORMED)
-
-
-def check_template(template: Template, parameters: Mapping[str, str], capabilities: list[str]) -> None:
-    """Check types, capabilities and rules before an operation starts.
-
-    Raises
-    ------
-    TemplateError
-        If a resource type is unknown or a rule fails.
-    PermissionError
-        If the request does not acknowledge a required capability.
-    """
-    unknown = sorted(template.types() - set(TYPES))
-    if unknown:
-        raise TemplateError(f"Template format error: Unrecognized resource types: [{', '.join(unknown)}]")
-    needed = template.needs_iam_capability()
-    enough = {"CAPABILITY_NAMED_IAM", needed}
-    if needed and not enough & set(capabilities):
-        raise PermissionError(f"Requires capabilities : [{needed}]")
-    Scope(template, parameters, _nothing).check_rules()
 
 
 class Engine:
@@ -176,7 +153,7 @@ class Engine:
             self._apply(stack, plan)
             outputs = self._outputs(stack, plan)
         except FAILURES as error:
-            self._roll_back_creation(stack, f"{_reason(error)} Rollback requested by user.")
+            self._roll_back_creation(stack, f"{reason_of(error)} Rollback requested by user.")
             return
         with self._changing():
             self._accept(stack, plan, outputs)
@@ -195,7 +172,7 @@ class Engine:
             self._apply(stack, plan)
             outputs = self._outputs(stack, plan)
         except FAILURES as error:
-            self._roll_back_update(stack, _reason(error))
+            self._roll_back_update(stack, reason_of(error))
             return
         with self._changing():
             self._accept(stack, plan, outputs)
@@ -212,7 +189,7 @@ class Engine:
                 try:
                     self._undo(stack, stack.undo[-1])
                 except FAILURES as problem:
-                    failed = _reason(problem)
+                    failed = reason_of(problem)
                 stack.undo.pop()
         self._status(stack, "UPDATE_ROLLBACK_FAILED" if failed else "UPDATE_ROLLBACK_COMPLETE", failed)
 
@@ -293,7 +270,7 @@ class Engine:
             kind.check(properties)
             physical = kind.create(context, properties)
         except FAILURES as error:
-            self._event(stack, name, "CREATE_FAILED", _reason(error), kind.name)
+            self._event(stack, name, "CREATE_FAILED", reason_of(error), kind.name)
             for partial in context.incomplete:
                 kind.delete(context, partial, properties)
             raise ResourceError(f"The following resource(s) failed to create: [{name}].") from error
@@ -311,7 +288,7 @@ class Engine:
                 self._context(stack, name), entry.physical, properties, entry.properties
             )
         except FAILURES as error:
-            self._event(stack, name, "UPDATE_FAILED", _reason(error), kind.name)
+            self._event(stack, name, "UPDATE_FAILED", reason_of(error), kind.name)
             raise ResourceError(f"The following resource(s) failed to update: [{name}].") from error
         entry.properties, entry.status, entry.changed = properties, "UPDATE_COMPLETE", now()
         self._event(stack, name, "UPDATE_COMPLETE", None, kind.name)
@@ -336,8 +313,8 @@ class Engine:
             try:
                 TYPES[entry.kind].delete(self._context(stack, name), entry.physical, entry.properties)
             except FAILURES as error:
-                if not _is_gone(error):
-                    self._event(stack, name, "DELETE_FAILED", _reason(error), entry.kind)
+                if not is_gone(error):
+                    self._event(stack, name, "DELETE_FAILED", reason_of(error), entry.kind)
                     return False
             self._event(stack, name, "DELETE_COMPLETE", None, entry.kind)
         if current:
@@ -425,25 +402,3 @@ class Engine:
 
 def _differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     return sorted(key for key in {*before, *after} if before.get(key) != after.get(key))
-
-
-def _reason(error: Exception) -> str:
-    malformed = isinstance(error, MALFORMED)
-    return f"A property is malformed: {error!r}" if malformed else str(error)
-
-
-def _is_gone(error: Exception) -> bool:
-    """Return whether a deletion failed because the resource no longer exists."""
-    if not isinstance(error, ClientError):
-        return False
-    code, status = error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]
-    return (
-        status == 404
-        or code.startswith(("NoSuch", "ResourceNotFound", "ParameterNotFound", "NotFound"))
-        or "NonExistentQueue" in code
-        or "does not exist" in str(error)
-    )
-
-
-def _nothing(name: str, _attribute: str | None) -> Any:
-    raise TemplateError(f"Template error: rules and conditions cannot refer to the resource {name}")
