@@ -14,9 +14,9 @@ from account.recorder import Recorder
 from account.resources import NAME
 from support.deployment.inventory import inventory
 from support.local_aws.cloud import Cloud, eventually
+from support.local_aws.environment import point_at
 
 from local_aws.server import LocalAws
-from scripts.aws.session import use_local_aws
 
 QUICK = {name: PROBES[name] for name in ("missing_object", "pipeline_definition")}
 
@@ -24,14 +24,11 @@ QUICK = {name: PROBES[name] for name in ("missing_object", "pipeline_definition"
 @pytest.fixture
 def cloud() -> Iterator[Cloud]:
     """Local AWS, which the environment variables point at."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
-            patch.setenv(name, "set by the fixture")  # so that monkeypatch undoes use_local_aws
-        with LocalAws() as server:
-            use_local_aws(server.url, server.region)
-            made = Cloud(server)
-            yield made
-            made.close()
+    with pytest.MonkeyPatch.context() as patch, LocalAws() as server:
+        point_at(server, patch)
+        made = Cloud(server)
+        yield made
+        made.close()
 
 
 def left(cloud: Cloud) -> list[str]:

@@ -282,6 +282,6 @@ def test_a_large_state_starts_quickly(process: Process) -> None:
         s3.put_object(Bucket=BUCKET, Key=f"small/{number}", Body=b"x" * 1000)
     process.kill()
     cpu, seconds = (process.start(), cpu_seconds(process.pid))[::-1]
-    sys.stderr.write(f"\na state of 1 GB starts in {seconds:.1f} s, of which {cpu:.1f} s of CPU\n")
+    sys.stderr.write(f"\nstarting with a state of 1 GB takes {seconds:.1f} s ({cpu:.1f} s of CPU time)\n")
     assert len(s3.list_objects_v2(Bucket=BUCKET, Prefix="small/")["Contents"]) == 1000
     assert seconds <= MOST_START_SECONDS

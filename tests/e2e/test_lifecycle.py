@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from support.api.stage import check_documented_client, check_documented_errors, check_open_pages
 from support.deployment.inventory import inventory
 from support.local_aws.cloud import Cloud, eventually
+from support.local_aws.environment import point_at
 from support.permissions.page import PAGE, write_page
 from support.permissions.people import PEOPLE, create_person
 from support.permissions.recordings import Recording, denied_without, unused_actions
@@ -25,7 +26,7 @@ from typer.testing import CliRunner
 from local_aws.iam.policy import Need, decide, listed
 from local_aws.server import LocalAws
 from pipeline.service import Execution, describe
-from scripts.aws.session import Aws, connect, use_local_aws
+from scripts.aws.session import Aws, connect
 from scripts.cli import app
 from scripts.model.approval import find_version, set_approval
 from scripts.operate.executions import read_evaluation
@@ -104,11 +105,9 @@ class Service:
 @pytest.fixture(scope="module")
 def service() -> Iterator[Service]:
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
-            patch.setenv(name, "set by the fixture")  # so that monkeypatch undoes use_local_aws
         recording = Recording()
         with LocalAws(enforce_iam=True, on_call=recording.add) as server:
-            use_local_aws(server.url, server.region)
+            point_at(server, patch)
             credentials = {person: create_person(server, person, PROJECT) for person in PEOPLE}
             for name, value in credentials["deployer"].items():
                 patch.setenv(name, value)

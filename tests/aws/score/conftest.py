@@ -10,10 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.local_aws.environment import point_at
 from support.models.small import SERVING
 
 from local_aws.server import LocalAws
-from scripts.aws.session import Aws, connect, use_local_aws
+from scripts.aws.session import Aws, connect
 
 # The probability is the second number. A first number of 500 makes the container fail, 300 keeps it busy.
 SERVE = """
@@ -40,9 +41,7 @@ def output_fn(answers, accept):
 
 @pytest.fixture
 def aws(local_aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> Aws:
-    for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
-        monkeypatch.setenv(name, "set by the fixture")  # so that monkeypatch undoes use_local_aws
-    use_local_aws(local_aws.url, local_aws.region)
+    point_at(local_aws, monkeypatch)
     connected = connect("scoring")
     connected.client("s3").create_bucket(
         Bucket=connected.project.bucket, CreateBucketConfiguration={"LocationConstraint": local_aws.region}

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from support.local_aws.environment import point_at
 
 from local_aws.server import LocalAws
-from scripts.aws.session import Aws, connect, use_local_aws
+from scripts.aws.session import Aws, connect
 from scripts.deploy.deployment import deploy
 
 REGION = "eu-west-3"  # not the default, so that no part can take the default for granted
@@ -16,11 +17,8 @@ REGION = "eu-west-3"  # not the default, so that no part can take the default fo
 @pytest.fixture(scope="module")
 def aws() -> Iterator[Aws]:
     """The deployed project; the module's environment variables are restored afterwards."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
-            patch.setenv(name, "set by the fixture")  # recorded, so that the patch undoes use_local_aws
-        with LocalAws(region=REGION) as server:
-            use_local_aws(server.url, REGION)
-            deployed = connect("bankruptcy-e2e")
-            deploy(deployed, confirm=lambda _: True)
-            yield deployed
+    with pytest.MonkeyPatch.context() as patch, LocalAws(region=REGION) as server:
+        point_at(server, patch)
+        deployed = connect("bankruptcy-e2e")
+        deploy(deployed, confirm=lambda _: True)
+        yield deployed
