@@ -1,4 +1,4 @@
-"""The lock under which everything changes that local AWS can save, and what has changed under it."""
+"""The lock that every change to the saved state takes, and the record of what has changed."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 
-# A copy of what scripts/scratch.py does, because local AWS imports no other package of this repository.
+# scripts/scratch.py has the same code; local AWS can't use that, because it imports no other package of ours.
 def make_folder(prefix: str) -> Path:
     """Create a temporary folder; its name contains this process's id. Remove those of killed processes."""
     for folder in Path(tempfile.gettempdir()).glob(f"{prefix}-*-*"):

@@ -24,7 +24,8 @@ from local_aws.base.documents import PathError, follow
 from local_aws.base.ids import queue_url
 from local_aws.events.schedules import Schedules
 
-PART = "queued events"  # of what is saved
+# The name of this part of the saved state.
+PART = "queued events"
 logger = logging.getLogger(__name__)
 
 # EventBridge's defaults: 185 attempts within a day.

@@ -30,7 +30,8 @@ from local_aws.base.ids import queue_url
 from local_aws.functions.runtime import LAMBDA, FunctionNotFoundError, FunctionSpec, Invocation, LambdaRuntime
 from local_aws.iam.sessions import AssumeRoleError, Sessions
 
-PART = "queued invocations"  # of what is saved
+# The name of this part of the saved state.
+PART = "queued invocations"
 LOGGER = logging.getLogger(__name__)
 LARGEST_PAYLOAD = 6_291_556
 LARGEST_EVENT = 1_048_576

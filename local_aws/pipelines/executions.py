@@ -12,7 +12,8 @@ from local_aws.base.changes import Changes
 from local_aws.base.clock import now
 from local_aws.base.documents import present
 
-PART = "executions"  # of what is saved
+# The name of this part of the saved state.
+PART = "executions"
 ENDED = ("Succeeded", "Failed", "Stopped")
 STOPPED = "local AWS stopped"
 STEP_FAILURE = "Step failure: One or multiple steps failed."
@@ -94,11 +95,11 @@ class Execution:
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return what is saved; `restore` completes it."""
+        """Return the members that are saved; `restore` sets the others."""
         return {key: value for key, value in vars(self).items() if key not in _NOT_SAVED}
 
     def restore(self, listener: Listener, changes: Changes) -> None:
-        """Complete an execution that was saved."""
+        """Set the members of a saved execution that are not saved."""
         self.listener, self.changes, self.stopping = listener, changes, threading.Event()
 
     def fail_interrupted(self) -> None:

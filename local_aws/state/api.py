@@ -1,4 +1,4 @@
-"""Adapter: reads and replaces what moto stores. Most of its backends can be pickled as they are."""
+"""Adapter: saves and restores the contents of moto's backends, most of which can be pickled as they are."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from local_aws.state.objects import Bodies
 
 _OBJECT = "s3 object "
 _BACKEND = "moto "
-# The services whose resources the tests save and load. Others are loaded once more whenever they are saved.
+# Services for which tests prove that saved contents can be loaded. The others are checked at each save.
 _PROVEN = {
     "apigateway",
     "application-autoscaling",
@@ -43,7 +43,7 @@ _PROVEN = {
     "sts",
 }
 _LOCKS = {type(threading.Lock()): "Lock", type(threading.RLock()): "RLock"}
-# Services that are signed under another name than moto's.
+# Services whose name in signatures differs from the one in moto.
 _SIGNED_AS = {"monitoring": "cloudwatch"}
 # moto's initializers before `install`.
 _STORAGE_INIT, _SSM_INIT = LambdaStorage.__init__, SimpleSystemManagerBackend.__init__
@@ -150,7 +150,7 @@ class MotoResources:
         SimpleSystemManagerBackend.__init__ = _SSM_INIT
 
     def collect(self, services: Iterable[str] | None) -> Saving:
-        """Return what has to be saved of some services, by the name in signatures, or of all.
+        """Return what has to be saved of the given services, or of all; names are those in signatures.
 
         Raises
         ------
@@ -236,7 +236,7 @@ class MotoResources:
 
 
 def _backends(services: Iterable[str] | None) -> Iterator[tuple[str, str, Any]]:
-    """Yield the name, the service and the backend of what moto stores of some services, or of all."""
+    """Yield moto's backends of the given services, or of all, each with its name and its service."""
     wanted = None if services is None else {_SIGNED_AS.get(each, each) for each in services}
     present = {each.service_name for each in BackendDict._instances}
     if wanted is not None and not wanted <= present:
@@ -295,7 +295,7 @@ def _dumped_service(service: str, backend: Any) -> tuple[bytes, dict[str, Stored
         try:
             return _dumped(backend) if service in _PROVEN else _proven(backend)
         except RuntimeError:
-            # A request that does not hold the lock, such as ReceiveMessage, changed a dictionary meanwhile.
+            # A request that takes no lock, such as ReceiveMessage, changed the backend meanwhile.
             if attempt == _MOST_TRIES - 1:
                 raise
         except (AttributeError, TypeError, pickle.PicklingError) as error:

@@ -67,5 +67,5 @@ class Database:
 
 
 def digest(data: bytes) -> bytes:
-    """Return what changes when the data changes."""
+    """Return a hash of the data."""
     return hashlib.blake2b(data, digest_size=16).digest()

@@ -40,7 +40,7 @@ def start(
     region: Annotated[str, typer.Option("--region", help="AWS region to run in.")] = LOCAL_REGION,
     state: Annotated[
         Path | None,
-        typer.Option("--state", help="Folder that keeps everything until the next start; it is yours alone."),
+        typer.Option("--state", help="Folder that keeps everything until the next start; private to you."),
     ] = None,
     enforce_iam: Annotated[
         bool, typer.Option("--enforce-iam", help="Reject calls without the permissions that AWS requires.")
@@ -109,7 +109,10 @@ def reset(
     from local_aws.state.errors import StateError
 
     if not state.is_dir():
-        raise UsageError(f"There is no folder {state}.")
+        raise UsageError(
+            f"The folder {state} does not exist.",
+            "Name the folder that `local start --state` has used.",
+        )
     if not yes and not ask(f"Delete everything in {state}?"):
         return
     try:

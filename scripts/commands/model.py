@@ -83,7 +83,7 @@ def preview(
     if page is not None:
         check_output(page, on)
     champion, candidate = load_both(settings.connect(), version)
-    # Opened before the comparison, because it may not be writable.
+    # The page is opened first, so that one that can't be written is reported before the comparison.
     with written_file(page) if page is not None else nullcontext() as stream:
         result = compare(champion, candidate, lambda: read_companies(on, keep))
         if stream is not None:
