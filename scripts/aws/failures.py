@@ -45,8 +45,9 @@ def _explain_response(error: ClientError) -> AwsError:
         reason = f"it requires {_SILENT[operation]}" if operation in _SILENT else message
         return AwsError(
             f"AWS denied {operation}: {reason}.",
-            "infra/deployer-policy.json grants all permissions that the commands need; docs/aws.md explains "
-            "how to attach it. Then run the command again: it continues where it stopped.",
+            "infra/deployer-service-policy.json and infra/deployer-models-policy.json grant all permissions "
+            "that the commands need; docs/aws.md explains how to attach them. Then run the command again: "
+            "it continues where it stopped.",
         )
     if code in _THROTTLED or code.startswith("Throttling"):
         return AwsError(

@@ -120,12 +120,12 @@ def test_a_denied_operation_is_named_with_a_hint(service: Service, undisturbed: 
                 pytest.raises(ClientError) as denial,
             ):
                 command()
-            # THEN the error names it, and the policy that allows it
+            # THEN the error names it, and the policies that allow it
             error = explain(denial.value)
             assert error is not None
             assert f"AWS denied {operation.partition('.')[2]}: " in error.problem
             assert "is not authorized to perform" in error.problem or "it requires s3:" in error.problem
-            assert "infra/deployer-policy.json" in error.hint
+            assert "infra/deployer-service-policy.json and infra/deployer-models-policy.json" in error.hint
         # AND once everything is allowed, the command finishes
         command()
         assert service.holds() == (undisturbed.resources if command == service.deploy else KEPT)

@@ -73,7 +73,7 @@ class Service:
         return " ".join(result.output.split())
 
     def inventory(self) -> list[str]:
-        """List the resources of the account as its root user; the deployer's policy does not allow that."""
+        """List the resources of the account as its root user; the deployer's policies do not allow that."""
         return inventory(lambda service: getattr(self._root, service))
 
     def run(self, *arguments: str) -> str:

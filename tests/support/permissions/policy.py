@@ -1,4 +1,4 @@
-"""Maps the command line's API calls to IAM actions, and checks them against the deployer's policy."""
+"""Maps the command line's API calls to IAM actions, and checks them against the deployer's policies."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from support.permissions.people import statements_of
 from support.permissions.service_authorization import obstacle
 from support.repository import ROOT
 
-POLICY = ROOT / "infra" / "deployer-policy.json"
 TEMPLATES = (ROOT / "infra" / "storage.yaml", ROOT / "infra" / "service.yaml")
 
 # Operations whose action has another name, or that need several actions.
@@ -53,7 +52,7 @@ def listed(value: str | list[str]) -> list[str]:
 
 
 def allows(action: str, resource: str | None = None) -> bool:
-    """Return whether the policy allows an action, on one resource or on any."""
+    """Return whether the policies allow an action, on one resource or on any."""
     return any(
         any(fnmatchcase(action.lower(), allowed.lower()) for allowed in listed(statement["Action"]))
         and obstacle(action, statement) is None
@@ -63,7 +62,7 @@ def allows(action: str, resource: str | None = None) -> bool:
 
 
 def denied(actions: Iterable[str]) -> list[str]:
-    """Return the actions that the policy does not allow."""
+    """Return the actions that the policies do not allow."""
     return sorted({action for action in actions if not allows(action)})
 
 
