@@ -13,6 +13,7 @@ from pipeline.sdk import offline_session
 
 _CONTENT_TYPES = ["application/json", "text/csv", "application/jsonlines"]
 _ENDPOINT_INSTANCES = ["ml.t2.medium", "ml.m5.large", "ml.m5.xlarge", "ml.c5.large", "ml.c5.xlarge"]
+_EVALUATION = "evaluation.json"
 _TRANSFORM_INSTANCES = ["ml.m5.large", "ml.m5.xlarge"]
 # The serving stack starts a worker for each core, so more threads in numpy would slow them down.
 _SERVING = {
@@ -130,7 +131,7 @@ def _steps(jobs: Jobs, parameters: Parameters) -> list[Any]:
 def _report() -> Any:
     from sagemaker.core.workflow.properties import PropertyFile
 
-    return PropertyFile(name="EvaluationReport", output_name="evaluation", path="evaluation.json")
+    return PropertyFile(name="EvaluationReport", output_name="evaluation", path=_EVALUATION)
 
 
 def _evaluate(jobs: Jobs, parameters: Parameters, inputs: Mapping[str, Any], report: Any) -> Any:
@@ -171,7 +172,7 @@ def _gate(jobs: Jobs, parameters: Parameters, evaluate: Any, report: Any) -> Any
         # https://sagemaker.readthedocs.io/en/v2/amazon_sagemaker_model_building_pipeline.html).
         return JsonGet(step_name=evaluate.name, property_file=report, json_path=path)
 
-    report_uri = Join(on="/", values=[_output(evaluate, "evaluation"), report.path])
+    folder = _output(evaluate, "evaluation")
     # The documentation does not list JsonGet among the functions that a message can use.
     rejected = FailStep(
         "ModelRejected",
@@ -182,7 +183,7 @@ def _gate(jobs: Jobs, parameters: Parameters, evaluate: Any, report: Any) -> Any
                 "The model did not pass the gate (MinRocAuc: ",
                 parameters.min_roc_auc,
                 "). The report gives the reason: ",
-                _output(evaluate, "evaluation"),
+                folder,
                 "/report.html",
             ],
         ),
@@ -197,12 +198,12 @@ def _gate(jobs: Jobs, parameters: Parameters, evaluate: Any, report: Any) -> Any
             ),
             ConditionGreaterThanOrEqualTo(left=evaluated("gate.not_worse_than_champion"), right=1),
         ],
-        if_steps=[_register(jobs, parameters, _output(evaluate, "model"), report_uri, evaluated)],
+        if_steps=[_register(jobs, parameters, _output(evaluate, "model"), folder, evaluated)],
         else_steps=[rejected],
     )
 
 
-def _register(jobs: Jobs, parameters: Parameters, model_uri: Any, report_uri: Any, evaluated: Any) -> Any:
+def _register(jobs: Jobs, parameters: Parameters, model_uri: Any, folder: Any, evaluated: Any) -> Any:
     from sagemaker.core.model_metrics import MetricsSource, ModelMetrics
     from sagemaker.core.workflow.execution_variables import ExecutionVariables
     from sagemaker.core.workflow.functions import Join
@@ -217,7 +218,8 @@ def _register(jobs: Jobs, parameters: Parameters, model_uri: Any, report_uri: An
         env_vars=_SERVING,
         sagemaker_session=jobs.session,
     )
-    statistics = MetricsSource(content_type="application/json", s3_uri=report_uri)
+    evaluation_uri = Join(on="/", values=[folder, _EVALUATION])
+    statistics = MetricsSource(content_type="application/json", s3_uri=evaluation_uri)
     step_args = builder.register(
         model_package_group_name=jobs.project.model_package_group,
         description="Bankruptcy risk of companies from their financial ratios",
@@ -240,7 +242,8 @@ def _register(jobs: Jobs, parameters: Parameters, model_uri: Any, report_uri: An
             "RocAuc": Join(on="", values=[evaluated("gate.roc_auc")]),
             "Commit": jobs.commit,
             "ExecutionId": ExecutionVariables.PIPELINE_EXECUTION_ID,
-            "EvaluationUri": report_uri,
+            "EvaluationUri": evaluation_uri,
+            "ReportUri": Join(on="/", values=[folder, "report.html"]),
         },
     )
     return ModelStep("RegisterModel", step_args=step_args, retry_policies=step_retries())

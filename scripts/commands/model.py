@@ -51,12 +51,14 @@ def list_(settings: Settings) -> None:
 @app.command("show")
 @with_settings
 def show_(settings: Settings, version: VersionArgument = None) -> None:
-    """Show a version: its approval, artefact, figures and contract."""
+    """Show a version: its approval, artefact, figures, comparison with the champion, and report."""
     from scripts.model.approval import find_version
+    from scripts.model.figures import evaluation_of
     from scripts.terminal.tables import facts_table, package_facts
 
-    package = find_version(settings.connect(), version)
-    console().print(facts_table(package_facts(package)))
+    aws = settings.connect()
+    package = find_version(aws, version)
+    console().print(facts_table(package_facts(package, evaluation_of(aws, package))))
 
 
 @app.command()

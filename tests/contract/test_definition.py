@@ -294,6 +294,7 @@ class TestGate:
             "Estimator": "selected.estimator",
             "EvaluationUri": report,
             "ExecutionId": "PipelineExecutionId",
+            "ReportUri": "s3://bucket/Steps.Evaluate.evaluation/report.html",
             "RocAuc": "gate.roc_auc",
         }
         # A version inherits its group's tags, and CreateModelPackage rejects others.
