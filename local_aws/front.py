@@ -13,6 +13,7 @@ from local_aws.base.changes import HEADER, Changes
 from local_aws.errors import error_response, service_of
 from local_aws.guard import Guard, is_stage
 from local_aws.iam.authorizer import Refusal
+from local_aws.outbox.api import PATH as OUTBOX
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +59,8 @@ class Front:
         SageMaker Runtime.
     stages : WsgiApp
         The REST gateway.
+    outbox : WsgiApp
+        The messages of SNS topics.
     changed : callable
         Called with the name of the service after each request that may have changed resources, and whether
         that must be saved before the answer.
@@ -73,6 +76,7 @@ class Front:
         moto: WsgiApp,
         invocations: WsgiApp,
         stages: WsgiApp,
+        outbox: WsgiApp,
         changed: Callable[[str, bool], None],
         changes: Changes,
     ) -> None:
@@ -81,6 +85,7 @@ class Front:
         self._moto = moto
         self._invocations = invocations
         self._stages = stages
+        self._outbox = outbox
         self._changed = changed
         self._changes = changes
 
@@ -94,6 +99,8 @@ class Front:
         environ["wsgi.input"] = io.BytesIO(body)
         if is_stage(environ):
             return self._guarded(self._stages, environ, start_response, body)
+        if path == OUTBOX:
+            return self._outbox(environ, start_response)
         denied = self._refusal(environ, body)
         if denied is not None:
             response = error_response(environ, denied.status, denied.code, denied.message)

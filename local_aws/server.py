@@ -41,6 +41,8 @@ from local_aws.iam.sessions import Sessions
 from local_aws.jobs.runner import JobRunner
 from local_aws.jobs.transform_runner import TransformRunner
 from local_aws.logs import api as logs_api
+from local_aws.outbox import api as outbox_api
+from local_aws.outbox.api import Outbox
 from local_aws.pipelines import executions
 from local_aws.pipelines.executions import ExecutionStore
 from local_aws.pipelines.executor import Executor
@@ -177,6 +179,7 @@ class LocalAws:
         self._plane.transforms.stop_all()
         self._plane.executor.stop_all()
         self._delivery.reset()
+        self._outbox.restore([])
         self._stacks.clear()
         self._plane.executions.clear()
         endpoints = list(backend_of(self.region).endpoints)
@@ -212,11 +215,13 @@ class LocalAws:
         )
         self._invoker = functions_api.install(self._functions, sessions, changes)
         self._gateway = Gateway(url, region, self._invoke_for_gateway)
+        self._outbox = Outbox()
         untracked.install()
         sagemaker_api.install(self._plane)
         events_api.install(self._delivery)
         cloudformation_api.install(self._stacks, sessions)
         logs_api.install()
+        outbox_api.install(self._outbox)
         autoscaling.install()
         if self._state is not None:
             self._state.load(self._parts())
@@ -228,6 +233,7 @@ class LocalAws:
             moto=DomainDispatcherApplication(_backend_app),
             invocations=invocations_app(self._plane.endpoints, self._described_endpoint),
             stages=self._gateway,
+            outbox=self._outbox,
             changed=self._changed,
             changes=changes,
         )
@@ -245,6 +251,7 @@ class LocalAws:
             functions_api.PART: Part(
                 lambda: dict(self._invoker.pending.items), self._invoker.pending.restore
             ),
+            outbox_api.PART: Part(self._outbox.messages, self._outbox.restore),
         }
 
     def _resume(self) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 LOCAL_PORT = 4600
 LOCAL_REGION = "eu-west-1"
+_DEFAULT_URL = f"http://127.0.0.1:{LOCAL_PORT}"
 
 
 class ConnectionFailedError(ScriptError):
@@ -82,7 +83,7 @@ def connect(project: str, *, local: bool = False, region: str | None = None) -> 
         if url:
             use_local_aws(url, region)
         else:  # AWS_DEFAULT_REGION is then that of real AWS
-            use_local_aws(f"http://127.0.0.1:{LOCAL_PORT}", region or LOCAL_REGION)
+            use_local_aws(_DEFAULT_URL, region or LOCAL_REGION)
     elif url and _is_loopback(url):
         os.environ["NO_PROXY"] = _no_proxy()
     session = boto3.Session(region_name=region)
@@ -102,10 +103,7 @@ def connect(project: str, *, local: bool = False, region: str | None = None) -> 
                 raise ConnectionFailedError(error.response["Error"]["Message"]) from error
             # The text of a connection error only repeats the address.
             reason = "" if isinstance(error, EndpointConnectionError) else f": {error}".rstrip(".")
-            raise ConnectionFailedError(
-                f"Local AWS does not answer at {url}{reason}.",
-                "Start it with `bankruptcy local start` in another terminal.",
-            ) from error
+            raise no_local_aws(url, reason) from error
         raise ConnectionFailedError(
             f"AWS did not return the account: {error}.",
             "Sign in with `aws configure sso`, or set AWS_PROFILE. To work on this machine, pass --local.",
@@ -114,6 +112,31 @@ def connect(project: str, *, local: bool = False, region: str | None = None) -> 
         return Aws(session, Project(project, account, session.region_name))
     except ValueError as error:
         raise UsageError(str(error)) from error
+
+
+def local_address() -> str:
+    """Return the address of local AWS: AWS_ENDPOINT_URL if it is set, otherwise the default port.
+
+    Raises
+    ------
+    UsageError
+        If AWS_ENDPOINT_URL is no address on this machine.
+    """
+    url = _given_url() or _DEFAULT_URL
+    if not _is_loopback(url):
+        raise UsageError(
+            f"AWS_ENDPOINT_URL is {url}, which is not on this machine.",
+            "Unset it, or set it to the address that `bankruptcy local start` shows.",
+        )
+    return url.rstrip("/")
+
+
+def no_local_aws(url: str, reason: str = "") -> ConnectionFailedError:
+    """Return the error that local AWS does not answer."""
+    return ConnectionFailedError(
+        f"Local AWS does not answer at {url}{reason}.",
+        "Start it with `bankruptcy local start` in another terminal.",
+    )
 
 
 def use_local_aws(url: str, region: str | None = None) -> None:

@@ -11,7 +11,7 @@ import typer
 
 from scripts.aws.session import LOCAL_PORT, LOCAL_REGION, ConnectionFailedError, local_environment
 from scripts.errors import ScriptError, UsageError
-from scripts.terminal.console import ask, show, show_warning
+from scripts.terminal.console import ask, console, plain, show, show_warning
 from scripts.terminal.interrupts import wait_for_interruption
 
 if TYPE_CHECKING:
@@ -97,6 +97,34 @@ def running(port: int, region: str, state: Path | None, *, enforce_iam: bool = F
     finally:
         server.stop()
         show("\nLocal AWS has stopped.")
+
+
+@app.command()
+def outbox(
+    number: Annotated[int | None, typer.Argument(min=1, help="Message to read. Default: list all.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show the messages that AWS would have sent to people, such as notices and alarms; newest last."""
+    from scripts.aws.outbox import read_outbox
+    from scripts.terminal.tables import outbox_table
+
+    messages = read_outbox()
+    if number is not None:
+        if number > len(messages):
+            raise UsageError(
+                f"There is no message {number}; the outbox has {len(messages)}.",
+                "`bankruptcy local outbox` lists them.",
+            )
+        messages = messages[number - 1 : number]
+    if as_json:
+        console().print_json(data=messages)
+    elif number is not None:
+        show(plain(f"{messages[0]['subject']}\n\n{messages[0]['text']}"), wrap=False)
+    elif messages:
+        console().print(outbox_table(messages))
+        show("\n`bankruptcy local outbox NUMBER` shows a message.")
+    else:
+        show("The outbox is empty. Messages come when a version waits or an alarm starts, for example.")
 
 
 @app.command()

@@ -123,6 +123,20 @@ def status_facts(status: Status, resume_command: str) -> list[tuple[str, str]]:
     ]
 
 
+def outbox_table(messages: Iterable[dict[str, Any]]) -> Table:
+    """Return a table with one message of local AWS in each row."""
+    made = table(("", "right"), "time", "topic", "to", "subject")
+    for number, message in enumerate(messages, 1):
+        made.add_row(
+            str(number),
+            message["time"],
+            message["topic"].rpartition(":")[2],
+            plain(", ".join(message["recipients"]) or "nobody"),
+            plain(message["subject"]),
+        )
+    return made
+
+
 def checks_table(checks: Iterable[Check]) -> Table:
     """Return a table with one check in each row."""
     made = table("", "check", "expected", "got", ("ms", "right"), "answer")

@@ -32,6 +32,7 @@ def test_an_unexpected_error_is_an_aws_error(path: str) -> None:
         moto=faulty,
         invocations=faulty,
         stages=faulty,
+        outbox=faulty,
         changed=lambda *change: changed.append(change),
         changes=Changes(),
     )
@@ -61,6 +62,7 @@ def client() -> Client:
         moto=answering("moto"),
         invocations=answering("endpoint"),
         stages=answering("stage"),
+        outbox=answering("outbox"),
         changed=lambda _service, _important: None,
         changes=Changes(),
     )

@@ -7,6 +7,7 @@ import time
 import zipfile
 from collections.abc import Callable
 
+import urllib3
 from support.local_aws.cloud import (
     BUCKET,
     ROLE,
@@ -122,3 +123,17 @@ def test_log_events_and_messages_that_are_a_second_old_are_there(machine: Machin
     cloud = machine.crash()
     found = cloud.logs.get_log_events(logGroupName="g", logStreamName="s")["events"]
     assert [each["message"] for each in found] == ["kept"]
+
+
+def test_the_outbox_keeps_its_messages(machine: Machine, again: Callable[[], Cloud]) -> None:
+    cloud = machine.start()
+    topic = cloud.sns.create_topic(Name="alarms")["TopicArn"]
+    cloud.sns.publish(TopicArn=topic, Subject="Alarm", Message="The endpoint fails.")
+    time.sleep(1.5)  # a crash can lose the last second
+    cloud = again()
+    (message,) = urllib3.request("GET", f"{cloud.aws.url}/_local/outbox", retries=False).json()
+    assert (message["topic"], message["subject"], message["text"]) == (
+        topic,
+        "Alarm",
+        "The endpoint fails.",
+    )

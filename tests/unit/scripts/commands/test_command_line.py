@@ -29,6 +29,7 @@ WITHOUT_SETTINGS = {
     ("demo",),
     ("local",),
     ("local", "start"),
+    ("local", "outbox"),
     ("local", "reset"),
     ("data", "fetch"),
     ("data", "describe"),

@@ -1,0 +1,1 @@
+"""Keeps the messages of SNS topics, because local AWS sends no email."""
