@@ -30,6 +30,7 @@ def _reconciler() -> Reconciler:
         sagemaker=session.create_client("sagemaker", config=_CONTROL),
         runtime=session.create_client("sagemaker-runtime", config=_SMOKE_TEST),
         autoscaling=session.create_client("application-autoscaling", config=_CONTROL),
+        cloudwatch=session.create_client("cloudwatch", config=_CONTROL),
         s3=session.create_client("s3", config=_CONTROL),
         ssm=session.create_client("ssm", config=_CONTROL),
     )
@@ -44,7 +45,10 @@ def handler(event: dict[str, Any], context: object) -> Step:  # noqa: ARG001 - L
         "event_id": event.get("id"),
     }
     given_up = {*step.get("unfit", {}), *step.get("given_up", [])}
-    (logger.error if given_up else logger.info)("reconciled", extra={"step": step, "cause": cause})
+    if "blocked" in step:
+        given_up.add(step["config"])
+    is_problem = given_up or step.keys() & {"aborted", "rolled_back"}
+    (logger.error if is_problem else logger.info)("reconciled", extra={"step": step, "cause": cause})
     if step["action"] != "wait":  # "wait" does not look at the versions
         # The alarm ends with a count of 0: when the version is rejected, or in service after all.
         with single_metric("VersionsGivenUp", MetricUnit.Count, len(given_up)):

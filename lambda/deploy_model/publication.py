@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -24,6 +26,8 @@ MODEL_KEY = "champion/model.tar.gz"
 ARCHIVE_SHA256 = "ArchiveSha256"
 TOLERANCE = 1e-6
 _CHUNK = 1024 * 1024
+# With the timeout of the last request, it stays under the function's timeout.
+_ASKING_SECONDS = 30.0
 _FAULTS_OF_MODEL = {"ModelError", "ModelNotReadyException"}
 
 
@@ -52,10 +56,17 @@ class Location:
 class Publication:
     """Reads contracts, smoke-tests endpoints and publishes packages."""
 
-    def __init__(self, s3: S3Client, runtime: SageMakerRuntimeClient, settings: Settings) -> None:
+    def __init__(
+        self,
+        s3: S3Client,
+        runtime: SageMakerRuntimeClient,
+        settings: Settings,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._s3 = s3
         self._runtime = runtime
         self._settings = settings
+        self._clock = clock
 
     def contract_of(self, package: Package) -> dict[str, Any]:
         """Read the contract that was written next to a package's model.
@@ -130,6 +141,44 @@ class Publication:
         ClientError, BotoCoreError
             If the request does not reach the model.
         """
+        version, probability = self._ask(contract)
+        if version != str(package.version):
+            raise UnfitPackageError(
+                f"The endpoint answered with version {version}; version {package.version} was expected."
+            )
+        _check_probability(probability, contract)
+
+    def ask_repeatedly(self, package: Package, contract: dict[str, Any], count: int) -> int:
+        """Send the known company to an endpoint on which two versions can answer.
+
+        Stop at the first failed request, because the rollback alarm counts it, and after half a minute.
+
+        Returns
+        -------
+        int
+            Number of requests that were answered.
+
+        Raises
+        ------
+        UnfitPackageError
+            If the package's version answers with another probability than the known one.
+        ClientError, BotoCoreError
+            If a request does not reach the model.
+        """
+        end = self._clock() + _ASKING_SECONDS
+        for answered in range(count):
+            try:
+                version, probability = self._ask(contract)
+            except NoAnswerError:
+                return answered
+            if version == str(package.version):
+                _check_probability(probability, contract)
+            if self._clock() >= end:
+                return answered + 1
+        return count
+
+    def _ask(self, contract: dict[str, Any]) -> tuple[str, float]:
+        """Return the version that answered, and the probability of bankruptcy of the known company."""
         known = contract["smoke_test"]
         request = {"contract": contract["contract"], "instances": [known["features"]]}
         try:
@@ -140,8 +189,7 @@ class Publication:
                 Body=json.dumps(request).encode(),
             )
             answer = json.loads(response["Body"].read())
-            version = answer["model"]["version"]
-            probability = float(answer["predictions"][0]["probability"]["bankrupt"])
+            return answer["model"]["version"], float(answer["predictions"][0]["probability"]["bankrupt"])
         except (ClientError, ReadTimeoutError) as error:
             # An error before the request reaches the model is not the fault of this version.
             if isinstance(error, ClientError) and error.response["Error"]["Code"] not in _FAULTS_OF_MODEL:
@@ -149,26 +197,25 @@ class Publication:
             raise NoAnswerError(f"The endpoint did not answer the smoke test: {error}") from error
         except (KeyError, IndexError, TypeError, ValueError) as error:
             raise UnfitPackageError(f"The smoke test's answer has an unexpected form: {error!r}") from error
-        if version != str(package.version):
-            raise UnfitPackageError(
-                f"The endpoint answered with version {version}; version {package.version} was expected."
-            )
-        if not abs(probability - known["probability"]) <= TOLERANCE:
-            raise UnfitPackageError(
-                f"The smoke test returned the probability {probability}; the evaluated model returned "
-                f"{known['probability']}."
-            )
 
     def is_published(self, package: Package) -> bool:
         """Return whether the package is the published champion."""
+        return self._published().get("model_package_arn") == package.arn
+
+    def published_contract(self) -> str | None:
+        """Return the contract hash of the champion; None if there is no champion."""
+        return self._published().get("contract")
+
+    def _published(self) -> dict[str, Any]:
+        """Return the champion's contract; empty if there is no champion."""
         try:
             body = self._s3.get_object(Bucket=self._settings.bucket, Key=CONTRACT_KEY)["Body"].read()
         except ClientError as error:
             # S3 returns AccessDenied for a missing key if the caller cannot list the bucket.
             if error.response.get("Error", {}).get("Code") in ("NoSuchKey", "AccessDenied"):
-                return False
+                return {}
             raise
-        return bool(json.loads(body).get("model_package_arn") == package.arn)
+        return dict(json.loads(body))
 
     def publish(self, package: Package, contract: dict[str, Any]) -> None:
         """Copy the model and its contract to ``champion/``; the contract is last, because clients read it.
@@ -214,6 +261,14 @@ class Publication:
         # for a missing key. Only a list tells that from an object that the role can't read at the moment.
         listed = self._s3.list_objects_v2(Bucket=location.bucket, Prefix=location.key, MaxKeys=1)
         return all(found["Key"] != location.key for found in listed.get("Contents", []))
+
+
+def _check_probability(probability: float, contract: dict[str, Any]) -> None:
+    known = contract["smoke_test"]["probability"]
+    if not abs(probability - known) <= TOLERANCE:
+        raise UnfitPackageError(
+            f"The smoke test returned the probability {probability}; the evaluated model returned {known}."
+        )
 
 
 def _sibling(uri: str, name: str) -> str:

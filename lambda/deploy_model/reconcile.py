@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from deploy_model.bakes import Bakes
 from deploy_model.publication import NoAnswerError, Publication, UnfitPackageError
 from deploy_model.registry import Package, Registry
 from deploy_model.scaling import Scaling
@@ -15,12 +16,16 @@ from deploy_model.serving import MOVING, Endpoint, Serving
 from deploy_model.settings import Settings
 
 if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sagemaker import SageMakerClient
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
     from mypy_boto3_ssm import SSMClient
 
 Step = dict[str, Any]
+
+# Requests for each instance of a version that bakes: enough to find a failure of one in twenty.
+BAKE_REQUESTS = 60
 
 
 class Reconciler:
@@ -34,7 +39,7 @@ class Reconciler:
     ----------
     settings
         Names, role and sizes of the endpoint.
-    sagemaker, runtime, autoscaling, s3, ssm
+    sagemaker, runtime, autoscaling, cloudwatch, s3, ssm
         Clients.
     """
 
@@ -45,6 +50,7 @@ class Reconciler:
         sagemaker: SageMakerClient,
         runtime: SageMakerRuntimeClient,
         autoscaling: Any,
+        cloudwatch: CloudWatchClient,
         s3: S3Client,
         ssm: SSMClient,
     ) -> None:
@@ -53,6 +59,7 @@ class Reconciler:
         self._registry = Registry(sagemaker, settings.group, settings.name_for)
         self._serving = Serving(sagemaker, settings)
         self._scaling = Scaling(autoscaling, settings)
+        self._bakes = Bakes(cloudwatch, settings)
         self._publication = Publication(s3, runtime, settings)
 
     def step(self) -> Step:
@@ -63,8 +70,11 @@ class Reconciler:
         dict
             ``action`` and, depending on it, ``version``, ``config``, ``reason``. Actions: ``none``, ``wait``,
             ``create_endpoint``, ``update_endpoint``, ``delete_endpoint``, ``publish``.
-            ``unfit`` gives the reasons for versions that were given up in this call. ``given_up`` lists the
-            approved versions that are skipped because they failed too often.
+            ``unfit`` gives the reasons for versions that were given up in this call, and ``rolled_back`` the
+            reasons for those that an alarm rolled back. ``given_up`` lists the approved versions that are
+            skipped because they failed too often. ``blocked`` says why only a person can go on. During an
+            update, ``aborted`` is the version that is being rolled back, and ``asked`` counts the requests
+            that were sent to a new version.
 
         Raises
         ------
@@ -73,7 +83,7 @@ class Reconciler:
         """
         endpoint = self._serving.observe()
         if endpoint is not None and endpoint.status in MOVING:
-            return _wait(endpoint)
+            return self._watch(endpoint)
         try:
             return self._step_from(endpoint)
         except ClientError as error:
@@ -85,12 +95,42 @@ class Reconciler:
                 raise
             return _wait(endpoint)
 
+    def _watch(self, endpoint: Endpoint) -> Step:
+        """Look at an update that is in progress."""
+        step = _wait(endpoint)
+        config = endpoint.pending
+        if endpoint.status != "Updating" or config is None:
+            return step
+        if endpoint.attempted != config:
+            self._serving.note_attempt(endpoint, config)
+        version = self._serving.version_of(config)
+        if version is None or self._settings.mode == "serverless":
+            return step
+        package = self._registry.approved(version)
+        if package is None:
+            self._bakes.abort(config, f"Version {version} is no longer approved.")
+            return {**step, "aborted": str(version)}
+        if not endpoint.bakes:
+            return step
+        try:
+            # An instance of the new version gets its share of them, so that a service without clients also
+            # finds a failing version.
+            count = BAKE_REQUESTS * max(1, endpoint.pending_instances)
+            asked = self._publication.ask_repeatedly(package, self._publication.contract_of(package), count)
+        except UnfitPackageError as error:
+            self._bakes.abort(config, str(error))
+            return {**step, "aborted": str(version)}
+        return {**step, "asked": asked}
+
     def _step_from(self, endpoint: Endpoint | None) -> Step:
+        # First, because otherwise a pause would forget that the version was rolled back.
+        rolled_back = {} if endpoint is None else self._end_attempt(endpoint)
+        step = self._step_toward_desired(endpoint)
+        return {**step, "rolled_back": rolled_back} if rolled_back else step
+
+    def _step_toward_desired(self, endpoint: Endpoint | None) -> Step:
         if self._is_paused():
             return self._without_endpoint(endpoint, "The endpoint is paused.")
-        if endpoint is not None:
-            self._end_attempt(endpoint)
-
         unfit: dict[int, str] = {}
         while True:
             package, given_up = self._registry.newest_deployable(besides=unfit.keys())
@@ -115,22 +155,32 @@ class Reconciler:
         # "true", or the value that `bankruptcy destroy` writes.
         return parameter["Value"] != "false"
 
-    def _end_attempt(self, endpoint: Endpoint) -> None:
+    def _end_attempt(self, endpoint: Endpoint) -> dict[str, str]:
         """Record a failed creation, or a failed update that kept the old configuration.
 
         The tag of the attempt is removed even after a success. Otherwise, if the tag of a later attempt were
         lost, the old tag would look like a failure.
+
+        Returns
+        -------
+        dict
+            The version that an alarm rolled back, and the reason.
         """
         attempted = endpoint.attempted
         if attempted is None:
-            return
+            return {}
+        rolled_back = {}
         failed = endpoint.status != "InService" or attempted != endpoint.config
         version = self._serving.version_of(attempted)
         # A failure under earlier settings does not count.
         if failed and version is not None and attempted == self._settings.name_for(version):
-            reason = endpoint.failure_reason or f"The update failed and kept {endpoint.config}."
-            self._registry.record_failure(version, reason)
+            cause = self._bakes.cause(attempted)
+            reason = cause or endpoint.failure_reason or f"The update failed and kept {endpoint.config}."
+            self._registry.record_failure(version, reason, final=cause is not None)
+            if cause is not None:
+                rolled_back[str(version)] = cause
         self._serving.forget_attempt(endpoint)
+        return rolled_back
 
     def _without_endpoint(self, endpoint: Endpoint | None, reason: str) -> Step:
         if endpoint is None:
@@ -148,12 +198,18 @@ class Reconciler:
         return self._without_endpoint(endpoint, "There is no approved package to deploy.")
 
     def _create(self, package: Package) -> Step:
-        config = self._prepare(package)
+        config, _ = self._prepare(package)
         with self._recording(package, "ResourceLimitExceeded"):
             self._serving.create(config)
         return {"action": "create_endpoint", "version": str(package.version), "config": config}
 
     def _change(self, endpoint: Endpoint, package: Package) -> Step:
+        if endpoint.status == "UpdateRollbackFailed":
+            reason = (
+                "The last update and its rollback failed. The endpoint keeps serving; `bankruptcy pause` and "
+                "`bankruptcy resume` create it again."
+            )
+            return {"action": "none", "config": endpoint.config, "blocked": reason}
         if endpoint.status != "InService":
             reason = f"An endpoint in status {endpoint.status} can only be deleted: {endpoint.failure_reason}"
             return self._without_endpoint(endpoint, reason)
@@ -162,18 +218,31 @@ class Reconciler:
         if endpoint.serverless is not (self._settings.mode == "serverless"):
             reason = f"An update cannot change to mode {self._settings.mode}, so the endpoint is recreated."
             return self._without_endpoint(endpoint, reason)
-        config = self._prepare(package)
+        config, contract = self._prepare(package)
         if not self._settings.scales or endpoint.instance_type != self._settings.instance_type:
             # SageMaker does not change the instance type of an endpoint with a scaling target.
             self._scaling.stop()
         with self._recording(package, "ResourceLimitExceeded"):
-            self._serving.update(endpoint, config)
+            self._serving.update(endpoint, config, self._guard(endpoint, config, contract))
         return {
             "action": "update_endpoint",
             "version": str(package.version),
             "config": config,
             "from": endpoint.config,
         }
+
+    def _guard(self, endpoint: Endpoint, config: str, contract: dict[str, Any]) -> dict[str, Any] | None:
+        """Make the rollback alarms of an update; return its deployment configuration, None if serverless."""
+        if self._settings.mode == "serverless":
+            return None
+        self._bakes.make_alarms(config)
+        instances = endpoint.instances if self._settings.scales else self._settings.min_instances
+        is_same_contract = (
+            endpoint.verified == endpoint.config
+            and self._publication.published_contract() == contract["contract"]
+        )
+        # While a canary bakes, either version can answer, so both must have the same contract.
+        return self._bakes.deployment_config(config, canary=instances > 1 and is_same_contract)
 
     def _verify(self, endpoint: Endpoint, package: Package) -> Step:
         step: Step = {"action": "none", "version": str(package.version), "config": endpoint.config}
@@ -191,17 +260,18 @@ class Reconciler:
             step["action"] = "publish"
         # Every time, because a person or a failed update may have stopped scaling.
         self._scaling.start()
-        removed = self._serving.remove_old(endpoint.config)
+        removed = self._serving.remove_old(endpoint.config, self._bakes.delete_alarms)
         return {**step, "removed": removed} if removed else step
 
-    def _prepare(self, package: Package) -> str:
+    def _prepare(self, package: Package) -> tuple[str, dict[str, Any]]:
+        """Make the endpoint configuration of a package; return its name, and the package's contract."""
         # Without a valid contract the endpoint could not be verified, so do not deploy.
         contract = self._publication.contract_of(package)
         self._publication.check_archive(package)
         with self._recording(package, "ResourceLimitExceeded", "ValidationException"):
             config = self._serving.prepare(package)
         self._publication.announce(package, contract)
-        return config
+        return config, contract
 
     @contextmanager
     def _recording(self, package: Package, *codes: str) -> Iterator[None]:

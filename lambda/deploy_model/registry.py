@@ -81,6 +81,14 @@ class Registry:
                     return package, given_up
         return None, given_up
 
+    def approved(self, version: int) -> Package | None:
+        """Return a version's package; None if it is not approved, or no longer registered."""
+        for summary in self._newest_first():
+            if summary["ModelPackageVersion"] == version:
+                is_approved = summary.get("ModelApprovalStatus") == "Approved"
+                return self._describe(summary["ModelPackageArn"]) if is_approved else None
+        return None
+
     def record_failure(self, version: int, reason: str, *, final: bool = False) -> None:
         """Record a failed deployment in a package's metadata.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -27,12 +27,27 @@ KEPT_GENERATIONS = 3
 
 @dataclass(frozen=True)
 class Endpoint:
-    """The endpoint as it is now."""
+    """The endpoint as it is now.
+
+    Attributes
+    ----------
+    instances
+        Number of instances of the configuration in service; 0 if it is serverless.
+    pending, pending_instances
+        The configuration that is being deployed, and its wanted number of instances; None and 0 if there is
+        none.
+    bakes
+        Whether the pending configuration already answers requests and is being watched.
+    """
 
     arn: str
     status: str
     config: str
     failure_reason: str
+    instances: int
+    pending: str | None
+    pending_instances: int
+    bakes: bool
     # None if the configuration no longer exists.
     serverless: bool | None
     instance_type: str | None
@@ -62,11 +77,18 @@ class Serving:
         }
         config = found.get("EndpointConfigName", "")
         variant = self._variant(config)
+        summary = found.get("PendingDeploymentSummary", {})
+        pending: Any = next(iter(summary.get("ProductionVariants", [])), {})
+        running: Any = next(iter(found.get("ProductionVariants", [])), {})
         return Endpoint(
             arn=found["EndpointArn"],
             status=found["EndpointStatus"],
             config=config,
             failure_reason=found.get("FailureReason", ""),
+            instances=running.get("CurrentInstanceCount", 0),
+            pending=summary.get("EndpointConfigName"),
+            pending_instances=pending.get("DesiredInstanceCount", 0),
+            bakes=any(each["Status"] == "Baking" for each in pending.get("VariantStatus", [])),
             serverless=None if variant is None else "ServerlessConfig" in variant,
             instance_type=None if variant is None else variant.get("InstanceType"),
             attempted=tags.get(ATTEMPTED),
@@ -117,18 +139,29 @@ class Serving:
             Tags=self._tags(**{ATTEMPTED: config}),
         )
 
-    def update(self, endpoint: Endpoint, config: str) -> None:
+    def update(self, endpoint: Endpoint, config: str, deployment: dict[str, Any] | None) -> None:
         """Start the update to another configuration, then tag the attempt.
 
-        In this order, an interruption in between can miss one failure. In the other order, it could count a
-        failure that never happened.
+        In the other order, an interruption in between could count a failure that never happened. In this
+        order, the next call during the update tags the attempt.
+
+        Parameters
+        ----------
+        deployment
+            The ``DeploymentConfig``; None to move all traffic at once, without a bake.
         """
+        guarded: Any = {"DeploymentConfig": deployment} if deployment else {}
         self._sagemaker.update_endpoint(
             EndpointName=self._settings.endpoint,
             EndpointConfigName=config,
             # Keep the current number of instances instead of scaling in to the minimum.
             RetainAllVariantProperties=self._settings.scales,
+            **guarded,
         )
+        self.note_attempt(endpoint, config)
+
+    def note_attempt(self, endpoint: Endpoint, config: str) -> None:
+        """Tag the endpoint: a configuration is being deployed."""
         self._sagemaker.add_tags(ResourceArn=endpoint.arn, Tags=[{"Key": ATTEMPTED, "Value": config}])
 
     def delete(self) -> None:
@@ -143,8 +176,15 @@ class Serving:
         """Remove the tag of an attempt that has ended."""
         self._sagemaker.delete_tags(ResourceArn=endpoint.arn, TagKeys=[ATTEMPTED])
 
-    def remove_old(self, in_use: str) -> list[str]:
+    def remove_old(self, in_use: str, before: Callable[[str], None]) -> list[str]:
         """Delete all models and configurations of this project but the newest three and the one in use.
+
+        Parameters
+        ----------
+        in_use
+            The configuration in service.
+        before
+            Called with each configuration before it is deleted.
 
         Returns
         -------
@@ -156,6 +196,7 @@ class Serving:
         models = self._names("list_models", "Models", "ModelName")
         kept = {*configs[:KEPT_GENERATIONS], in_use}
         for config in (name for name in configs if name not in kept):
+            before(config)
             with _ignore_error("Could not find"):
                 self._sagemaker.delete_endpoint_config(EndpointConfigName=config)
         for model in (name for name in models if name not in kept):

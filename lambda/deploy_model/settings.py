@@ -31,6 +31,8 @@ class Settings:
     invocations_per_instance: int
     serverless_memory_mb: int
     serverless_max_concurrency: int
+    bake_seconds: int
+    latency_alarm_ms: int
     paused_parameter: str
 
     @classmethod
@@ -64,6 +66,8 @@ class Settings:
             invocations_per_instance=int(environment["INVOCATIONS_PER_INSTANCE"]),
             serverless_memory_mb=int(environment["SERVERLESS_MEMORY_MB"]),
             serverless_max_concurrency=int(environment["SERVERLESS_MAX_CONCURRENCY"]),
+            bake_seconds=int(environment["BAKE_SECONDS"]),
+            latency_alarm_ms=int(environment["LATENCY_ALARM_MS"]),
             paused_parameter=environment["PAUSED_PARAMETER"],
         )
 

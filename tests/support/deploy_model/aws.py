@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,7 @@ from botocore.model import ServiceModel
 from botocore.validate import ParamValidator
 from deploy_model.reconcile import Reconciler
 from deploy_model.settings import Settings
-from support.deploy_model.services import ARN, S3, AutoScaling, Runtime, SageMaker, Ssm
+from support.deploy_model.services import ARN, S3, AutoScaling, CloudWatch, Runtime, SageMaker, Ssm
 
 
 def settings(**changes: Any) -> Settings:
@@ -34,6 +34,8 @@ def settings(**changes: Any) -> Settings:
         "invocations_per_instance": 3000,
         "serverless_memory_mb": 2048,
         "serverless_max_concurrency": 5,
+        "bake_seconds": 600,
+        "latency_alarm_ms": 1000,
         "paused_parameter": "/bankruptcy/paused",
     }
     return Settings(**{**values, **changes})
@@ -54,10 +56,15 @@ class Aws:
     tags: dict[str, str] = field(default_factory=dict)
     scaling: dict[str, Any] | None = None
     retained: bool = False
+    # The DeploymentConfig of each update; None for an update without one.
+    deployments: list[dict[str, Any] | None] = field(default_factory=list)
+    alarms: dict[str, dict[str, Any]] = field(default_factory=dict)
     objects: dict[str, bytes] = field(default_factory=dict)
     parameters: dict[str, str] = field(default_factory=lambda: {"/bankruptcy/paused": "false"})
     wrong_answers: set[str] = field(default_factory=set)
     silent: bool = False
+    # The versions that answer the next requests; after them, the one in service.
+    answering: Iterator[str] = field(default_factory=lambda: iter(()))
     # S3 returns AccessDenied instead if it does not let the caller list the bucket without a prefix.
     missing_key: str = "NoSuchKey"
     fail: Callable[[str], None] = lambda _: None
@@ -69,6 +76,7 @@ class Aws:
             "sagemaker": Client(self, "sagemaker", SageMaker(self)),
             "runtime": Client(self, "sagemaker-runtime", Runtime(self)),
             "autoscaling": Client(self, "application-autoscaling", AutoScaling(self)),
+            "cloudwatch": Client(self, "cloudwatch", CloudWatch(self)),
             "s3": Client(self, "s3", S3(self)),
             "ssm": Client(self, "ssm", Ssm(self)),
         }
@@ -113,11 +121,25 @@ class Aws:
     def pause(self, paused: bool = True) -> None:
         self.parameters["/bankruptcy/paused"] = "true" if paused else "false"
 
+    def bake(self) -> None:
+        """Let the version that is being deployed answer requests while its alarms are watched."""
+        if self.endpoint is not None and "PendingDeploymentSummary" in self.endpoint:
+            (variant,) = self.endpoint["PendingDeploymentSummary"]["ProductionVariants"]
+            variant["VariantStatus"] = [{"Status": "Baking", "StatusMessage": "Baking for 600 seconds."}]
+
+    def set_off(self, kind: str = "errors") -> None:
+        """Let a rollback alarm of the version that is being deployed go off."""
+        if self.endpoint is not None and "PendingDeploymentSummary" in self.endpoint:
+            config = self.endpoint["PendingDeploymentSummary"]["EndpointConfigName"]
+            if (name := f"bankruptcy-rollback-{kind}-{config}") in self.alarms:
+                self.alarms[name]["StateValue"] = "ALARM"
+
     def settle(self, *, succeeds: bool = True) -> None:
         """Finish all changes in progress, as SageMaker does."""
         endpoint = self.endpoint
         if endpoint is None:
             return
+        summary = endpoint.pop("PendingDeploymentSummary", None)
         if endpoint["EndpointStatus"] == "Deleting":
             self.endpoint, self.tags = None, {}
         elif endpoint["EndpointStatus"] == "Creating":
@@ -125,15 +147,35 @@ class Aws:
             endpoint["FailureReason"] = "" if succeeds else "The container did not answer /ping."
         elif endpoint["EndpointStatus"] == "Updating":
             endpoint["EndpointStatus"] = "InService"
-            target = endpoint.pop("target")
-            if succeeds:  # Otherwise SageMaker keeps the old configuration, with status InService.
-                endpoint["EndpointConfigName"] = target
+            if succeeds and not self._is_rolled_back():  # Otherwise it keeps the old configuration.
+                endpoint["EndpointConfigName"] = summary["EndpointConfigName"]
+                endpoint["ProductionVariants"] = [
+                    {"CurrentInstanceCount": each.get("DesiredInstanceCount", 0)}
+                    for each in summary["ProductionVariants"]
+                ]
+
+    def fail_rollback(self) -> None:
+        """Fail an update and then its rollback."""
+        if self.endpoint is not None and self.endpoint["EndpointStatus"] == "Updating":
+            del self.endpoint["PendingDeploymentSummary"]
+            self.endpoint["EndpointStatus"] = "UpdateRollbackFailed"
+
+    def _is_rolled_back(self) -> bool:
+        """Evaluate the alarms of the update; one with no data breaches if its condition says so."""
+        config = self.deployments[-1]
+        names = [] if config is None else config["AutoRollbackConfiguration"]["Alarms"]
+        alarms = [self.alarms[each["AlarmName"]] for each in names]
+        for alarm in alarms:
+            if alarm["TreatMissingData"] == "breaching":
+                alarm["StateValue"] = "ALARM"
+        return any(alarm["StateValue"] == "ALARM" for alarm in alarms)
 
     # State that tests check.
 
     def serving(self) -> str | None:
         """Return the version in service, or None."""
-        if self.endpoint is None or self.endpoint["EndpointStatus"] not in ("InService", "Updating"):
+        serving = ("InService", "Updating", "UpdateRollbackFailed")
+        if self.endpoint is None or self.endpoint["EndpointStatus"] not in serving:
             return None
         config = self.configs[self.endpoint["EndpointConfigName"]]
         return self.environment(config)["MODEL_PACKAGE_VERSION"]

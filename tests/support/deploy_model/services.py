@@ -96,11 +96,19 @@ class SageMaker:
             "EndpointArn": f"{ARN}:endpoint/{EndpointName}",
             "EndpointConfigName": EndpointConfigName,
             "EndpointStatus": "Creating",
+            "ProductionVariants": [
+                {"CurrentInstanceCount": each.get("InitialInstanceCount", 0)}
+                for each in self._aws.configs[EndpointConfigName]["ProductionVariants"]
+            ],
         }
         self._aws.tags = {tag["Key"]: tag["Value"] for tag in Tags}
 
     def update_endpoint(
-        self, EndpointName: str, EndpointConfigName: str, RetainAllVariantProperties: bool
+        self,
+        EndpointName: str,
+        EndpointConfigName: str,
+        RetainAllVariantProperties: bool,
+        DeploymentConfig: dict[str, Any] | None = None,
     ) -> None:
         endpoint = self._aws.endpoint
         if endpoint is None or endpoint["EndpointStatus"] != "InService":
@@ -112,8 +120,28 @@ class SageMaker:
         same = old and old["ProductionVariants"][0].get("InstanceType") == new.get("InstanceType")
         if self._aws.scaling and not same:
             raise error("ValidationException", "must be deregistered as scalable targets", "UpdateEndpoint")
+        count = new.get("InitialInstanceCount", 0)
+        if RetainAllVariantProperties:
+            count = endpoint["ProductionVariants"][0]["CurrentInstanceCount"]
+        self._check_deployment(DeploymentConfig, count)
         self._aws.retained = RetainAllVariantProperties
-        endpoint |= {"EndpointStatus": "Updating", "target": EndpointConfigName}
+        self._aws.deployments.append(DeploymentConfig)
+        endpoint |= {
+            "EndpointStatus": "Updating",
+            "PendingDeploymentSummary": {
+                "EndpointConfigName": EndpointConfigName,
+                "ProductionVariants": [{"DesiredInstanceCount": count}],
+            },
+        }
+
+    def _check_deployment(self, config: dict[str, Any] | None, instances: int) -> None:
+        """Check what SageMaker documents: the alarms exist, and a canary is at most half of the fleet."""
+        if config is None:
+            return
+        for alarm in config["AutoRollbackConfiguration"]["Alarms"]:
+            assert alarm["AlarmName"] in self._aws.alarms
+        canary = config["BlueGreenUpdatePolicy"]["TrafficRoutingConfiguration"].get("CanarySize")
+        assert canary is None or canary["Value"] * 2 <= instances
 
     def delete_endpoint(self, EndpointName: str) -> None:
         endpoint = self._aws.endpoint
@@ -150,7 +178,7 @@ class Runtime:
     def invoke_endpoint(
         self, EndpointName: str, ContentType: str, Accept: str, Body: bytes
     ) -> dict[str, Any]:
-        version = self._aws.serving()
+        version = next(self._aws.answering, self._aws.serving())
         if version is None or self._aws.silent:
             raise error("ModelError", "The model does not answer.", "InvokeEndpoint")
         request = json.loads(Body)
@@ -161,6 +189,23 @@ class Runtime:
             "model": {"version": version, "contract": request["contract"]},
         }
         return {"Body": io.BytesIO(json.dumps(answer).encode())}
+
+
+class CloudWatch:
+    def __init__(self, aws: Aws) -> None:
+        self._aws = aws
+
+    def put_metric_alarm(self, **request: Any) -> None:
+        known = self._aws.alarms.get(request["AlarmName"], {"StateValue": "INSUFFICIENT_DATA"})
+        self._aws.alarms[request["AlarmName"]] = {**request, "StateValue": known["StateValue"]}
+
+    def describe_alarms(self, AlarmNames: list[str]) -> dict[str, Any]:
+        return {"MetricAlarms": [self._aws.alarms[name] for name in AlarmNames if name in self._aws.alarms]}
+
+    def delete_alarms(self, AlarmNames: list[str]) -> None:
+        missing = [name for name in AlarmNames if self._aws.alarms.pop(name, None) is None]
+        if missing:
+            raise error("ResourceNotFound", f"Unknown alarms: {missing}", "DeleteAlarms")
 
 
 class AutoScaling:

@@ -92,18 +92,6 @@ def test_the_endpoint_stays_if_new_settings_fail_for_every_version(aws: Aws) -> 
     assert reconciler.step()["action"] == "delete_endpoint"
 
 
-def test_an_endpoint_with_a_failed_rollback_is_deleted(aws: Aws) -> None:
-    aws.register()
-    reconciler = aws.reconciler()
-    aws.run(reconciler)
-    assert aws.endpoint is not None
-    aws.endpoint["EndpointStatus"] = "UpdateRollbackFailed"
-    assert reconciler.step()["action"] == "delete_endpoint"
-    aws.settle()
-    aws.run(reconciler)
-    assert aws.serving() == "1"
-
-
 @pytest.mark.parametrize(
     ("operation", "code"),
     [

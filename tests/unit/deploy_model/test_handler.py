@@ -95,6 +95,8 @@ def test_settings_come_from_the_environment() -> None:
         "INVOCATIONS_PER_INSTANCE": "3000",
         "SERVERLESS_MEMORY_MB": "2048",
         "SERVERLESS_MAX_CONCURRENCY": "5",
+        "BAKE_SECONDS": "600",
+        "LATENCY_ALARM_MS": "1000",
         "PAUSED_PARAMETER": "/bankruptcy/paused",
     }
     assert Settings.from_environment(environment) == settings()
