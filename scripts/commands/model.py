@@ -180,13 +180,18 @@ def reject(
     aws = settings.connect()
     package = find_version(aws, version)
     number = package["ModelPackageVersion"]
-    if read_endpoint(aws).version == str(number):
+    endpoint = read_endpoint(aws)
+    if endpoint.pending_version == str(number):
+        show(f"Version {number} is being deployed; its update will be rolled back.")
+    if endpoint.version == str(number):
         other = next_version(aws, without=number)
         effect = (
             "no other version is approved, so the endpoint will be deleted and the API will answer 503"
             if other is None
             else f"version {other} will replace it"
         )
+        if endpoint.pending_version is not None:
+            effect += f", once the update to version {endpoint.pending_version} has ended"
         show(f"[yellow]Version {number} is in service;[/] {effect}.")
         if not yes and not ask("Reject it?"):
             raise typer.Abort

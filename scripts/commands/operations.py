@@ -60,13 +60,19 @@ def rollback(
     timeout: TimeoutOption = 1800,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Reject the version in service, and wait until the previous approved one replaces it."""
+    """Reject the newest version, and wait until the previous approved one is in service.
+
+    If the newest version is still being deployed, its update is rolled back.
+    """
     from scripts.deploy.waiting import Waiting
     from scripts.operate.rollback import NOTE, plan_rollback, roll_back
 
     aws = settings.connect()
     plan = plan_rollback(aws)
-    show(f"Version {plan.rejected} will be rejected, and version {plan.version} will replace it.")
+    if plan.aborts:
+        show(f"Version {plan.rejected} is being deployed. It will be rejected and its update rolled back.")
+    else:
+        show(f"Version {plan.rejected} will be rejected, and version {plan.version} will replace it.")
     if not yes and not ask("Roll back?"):
         raise typer.Abort
     roll_back(aws, plan, note or NOTE, Waiting(_show_status, timeout))

@@ -17,7 +17,7 @@ FAILED_REASON = "DeploymentFailedReason"
 # `destroy` sets the paused parameter to this value.
 BEING_DESTROYED = "destroying"
 
-_SERVING = frozenset({"InService", "RollingBack", "SystemUpdating", "Updating"})
+_SERVING = frozenset({"InService", "RollingBack", "SystemUpdating", "UpdateRollbackFailed", "Updating"})
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,12 @@ class EndpointState:
         The version that its configuration serves.
     mode
         ``instance`` or ``serverless``.
+    pending_version
+        The version that an update is deploying.
+    pending_instances
+        The number of its instances, which run beside those of `version`.
+    bakes
+        Whether the pending version already answers requests while its alarms are watched.
     """
 
     status: str | None
@@ -42,6 +48,17 @@ class EndpointState:
     memory_mb: int | None = None
     max_concurrency: int | None = None
     failure_reason: str | None = None
+    pending_version: str | None = None
+    pending_instances: int = 0
+    bakes: bool = False
+
+    @property
+    def text(self) -> str:
+        """The status, and the version that is being deployed."""
+        status = self.status or "not there"
+        if self.pending_version is None:
+            return status
+        return f"{status}, version {self.pending_version} {'bakes' if self.bakes else 'starts'}"
 
     @property
     def serves(self) -> bool:
@@ -52,6 +69,17 @@ class EndpointState:
     def will_serve(self) -> bool:
         """Whether it answers requests, or will once it has been created."""
         return self.serves or self.status == "Creating"
+
+
+def rollback_alarms(aws: Aws) -> list[str]:
+    """Return the names of the alarms that deploy_model made for its updates."""
+    config = rf"{re.escape(aws.project.name)}-v\d+-[0-9a-f]{{8}}"
+    # A prefix alone could also match another project's alarms.
+    ours = re.compile(rf"{re.escape(aws.project.name)}-rollback-(errors|latency)-{config}")
+    alarms = aws.list_all(
+        "cloudwatch", "describe_alarms", "MetricAlarms", AlarmNamePrefix=f"{aws.project.name}-rollback-"
+    )
+    return [alarm["AlarmName"] for alarm in alarms if ours.fullmatch(alarm["AlarmName"])]
 
 
 def version_of(project: Project, name: str) -> str | None:
@@ -72,6 +100,9 @@ def read_endpoint(aws: Aws) -> EndpointState:
     variant = config["ProductionVariants"][0]
     serverless = variant.get("ServerlessConfig", {})
     running: dict[str, Any] = next(iter(endpoint.get("ProductionVariants", [])), {})
+    # A creation has a pending deployment, too, but nothing runs beside it.
+    summary = endpoint.get("PendingDeploymentSummary", {}) if endpoint["EndpointStatus"] == "Updating" else {}
+    pending: dict[str, Any] = next(iter(summary.get("ProductionVariants", [])), {})
     return EndpointState(
         status=endpoint["EndpointStatus"],
         version=version_of(aws.project, name),
@@ -81,6 +112,9 @@ def read_endpoint(aws: Aws) -> EndpointState:
         memory_mb=serverless.get("MemorySizeInMB"),
         max_concurrency=serverless.get("MaxConcurrency"),
         failure_reason=endpoint.get("FailureReason"),
+        pending_version=version_of(aws.project, summary.get("EndpointConfigName", "")),
+        pending_instances=pending.get("DesiredInstanceCount", 0),
+        bakes=any(each["Status"] == "Baking" for each in pending.get("VariantStatus", [])),
     )
 
 

@@ -14,7 +14,7 @@ from scripts.aws.registry import ModelVersion, list_versions
 from scripts.aws.session import Aws
 from scripts.aws.stacks import DeploymentError, Event, OnEvent, Stack, ignore
 from scripts.deploy.deployment import LOG_ROLE
-from scripts.deploy.endpoint import BEING_DESTROYED, MOVING, version_of
+from scripts.deploy.endpoint import BEING_DESTROYED, MOVING, rollback_alarms, version_of
 
 _POLL_SECONDS = 5.0
 _ENDPOINT_ATTEMPTS = 360
@@ -54,11 +54,13 @@ def destroy(
     work.stop_executions()
     work.delete_endpoint()
     work.delete_models()
+    work.delete_rollback_alarms()
     work.delete_pipeline()
     work.delete_stack(aws.project.service_stack)
     # A deploy_model call that was still running may have created them again.
     work.delete_endpoint()
     work.delete_models()
+    work.delete_rollback_alarms()
     work.delete_logs()
     if delete_data:
         work.delete_packages()
@@ -154,6 +156,13 @@ class _Work:
                     self._report(f"transform job {name}", "stopped")
                 if unless_gone(getattr(self._sagemaker, delete), **{f"{key}Name": name}):
                     self._removed(kind, name)
+
+    def delete_rollback_alarms(self) -> None:
+        """Delete the alarms that deploy_model made for its updates."""
+        cloudwatch = self._aws.client("cloudwatch")
+        for name in rollback_alarms(self._aws):
+            unless_gone(cloudwatch.delete_alarms, AlarmNames=[name])
+            self._removed("alarm", name)
 
     def delete_pipeline(self) -> None:
         """Delete the pipeline."""

@@ -48,7 +48,7 @@ def watch_endpoint(aws: Aws, waiting: Waiting, goal: str) -> Iterator[EndpointSt
     seen = None
     while True:
         endpoint = read_endpoint(aws)
-        status = endpoint.status or "not there"
+        status = endpoint.text
         if status != seen:
             waiting.on_change(status)
             seen = status

@@ -66,9 +66,9 @@ def wait_until_served(aws: Aws, version: int, waiting: Waiting | None = None) ->
     """
     name = aws.project.endpoint
     for endpoint in watch_endpoint(aws, waiting or Waiting(), f"version {version} to be in service"):
-        if endpoint.status == "Failed":
+        if endpoint.status in ("Failed", "UpdateRollbackFailed"):
             reason = endpoint.failure_reason or "its log is in the SageMaker console"
-            raise DeploymentError(f"The endpoint {name} failed: {reason}.")
+            raise DeploymentError(f"The endpoint {name} is {endpoint.status}: {reason}.")
         if endpoint.status == "InService" and champion_version(aws) == str(version):
             return
         # While the endpoint changes, deploy_model may still be trying this version.

@@ -146,6 +146,8 @@ def _call_deploy_model(aws: Aws, function: str) -> tuple[dict[str, Any], str | N
 
 
 def _raise_if_given_up(step: dict[str, Any], wanted: str) -> None:
+    if "blocked" in step:
+        raise OperationError(step["blocked"], "`bankruptcy status` shows more.")
     reason = step.get("unfit", {}).get(wanted)
     if reason is None and wanted not in step.get("given_up", []):
         return

@@ -55,10 +55,20 @@ def without_endpoint() -> Estimate:
     return Estimate(0.0, 0.0, "There is no endpoint, and nothing else is billed by the hour.")
 
 
-def of_instances(region: str, instance_type: str, count: int) -> Estimate:
-    """Return the cost of an endpoint on instances."""
+def of_instances(region: str, instance_type: str, count: int, pending: int = 0) -> Estimate:
+    """Return the cost of an endpoint on instances.
+
+    Parameters
+    ----------
+    count
+        Instances of the version in service.
+    pending
+        Instances of the version that is being deployed, which cost the same until the update ends.
+    """
     price = _INSTANCE_HOUR.get(region, {}).get(instance_type)
-    instances = f"{count} × {instance_type} in {region}"
+    until = f" ({pending} of them until the update ends)" if pending else ""
+    count += pending
+    instances = f"{count} × {instance_type} in {region}{until}"
     if price is None:
         return Estimate(None, None, f"no price known for {instances}; see {PAGE}{_elsewhere(instance_type)}")
     hour = price * count

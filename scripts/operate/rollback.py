@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from scripts.aws.session import Aws
-from scripts.deploy.endpoint import is_paused
+from scripts.deploy.endpoint import is_paused, read_endpoint
 from scripts.deploy.outputs import read_outputs
 from scripts.deploy.waiting import Waiting
 from scripts.model.approval import find_version, next_version, set_approval, wait_until_served
@@ -14,10 +14,17 @@ NOTE = "Rolled back."
 
 @dataclass(frozen=True)
 class Rollback:
-    """The version to reject, and the one that replaces it."""
+    """The version to reject, and the one that replaces it.
+
+    Parameters
+    ----------
+    aborts
+        Whether the rejected version is still being deployed, so that its update is rolled back.
+    """
 
     rejected: int
     version: int
+    aborts: bool = False
 
 
 def plan_rollback(aws: Aws) -> Rollback:
@@ -45,13 +52,13 @@ def plan_rollback(aws: Aws) -> Rollback:
             f"No approved version would replace version {rejected}.",
             "Approve another one (`bankruptcy model list`), or stop the service with `bankruptcy pause`.",
         )
-    return Rollback(rejected, version)
+    return Rollback(rejected, version, read_endpoint(aws).pending_version == str(rejected))
 
 
 def roll_back(aws: Aws, plan: Rollback, note: str = NOTE, waiting: Waiting | None = None) -> None:
     """Reject a version, and wait until the previous one is in service.
 
-    An update that is running ends first.
+    An update to the rejected version is rolled back. Any other update ends first.
 
     Raises
     ------

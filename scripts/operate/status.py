@@ -117,4 +117,5 @@ def _estimate(region: str, endpoint: EndpointState) -> prices.Estimate:
         return prices.without_endpoint()
     if endpoint.memory_mb is not None:
         return prices.of_serverless(region, endpoint.memory_mb)
-    return prices.of_instances(region, endpoint.instance_type or "unknown", endpoint.instance_count or 1)
+    count = endpoint.instance_count or 1
+    return prices.of_instances(region, endpoint.instance_type or "unknown", count, endpoint.pending_instances)

@@ -112,7 +112,7 @@ def status_facts(status: Status, resume_command: str) -> list[tuple[str, str]]:
         ("pipeline", status.pipeline),
         ("last execution", last),
         ("newest versions", "\n".join(versions) or "none yet"),
-        ("endpoint", _endpoint_text(status.endpoint)),
+        ("endpoint", endpoint_text(status.endpoint)),
         ("champion", _champion_text(status)),
         ("paused", paused),
         ("API", status.api_url),
@@ -159,7 +159,8 @@ def _champion_text(status: Status) -> str:
     return f"version {status.champion_version}{warning}"
 
 
-def _endpoint_text(endpoint: EndpointState) -> str:
+def endpoint_text(endpoint: EndpointState) -> str:
+    """Return the state of the endpoint, and of an update."""
     if endpoint.status is None:
         return "none"
     capacity = (
@@ -168,7 +169,23 @@ def _endpoint_text(endpoint: EndpointState) -> str:
         else f"{endpoint.instance_count} × {endpoint.instance_type}"
     )
     reason = f"\n{plain(endpoint.failure_reason)}" if endpoint.failure_reason else ""
-    return f"{endpoint.status}, version {endpoint.version}, {capacity}{reason}"
+    return f"{endpoint.status}, version {endpoint.version}, {capacity}{reason}{_pending_text(endpoint)}"
+
+
+def _pending_text(endpoint: EndpointState) -> str:
+    """Return what an update does, and what waits for it."""
+    if endpoint.pending_version is None:
+        return ""
+    doing = (
+        "answers requests and is being watched: an alarm rolls it back" if endpoint.bakes else "is starting"
+    )
+    guard = (
+        " and cannot be aborted: serverless endpoints do not bake" if endpoint.mode == "serverless" else ""
+    )
+    return (
+        f"\nversion {endpoint.pending_version} {doing}{guard}. Pausing, and rejecting version "
+        f"{endpoint.version}, wait until the update ends"
+    )
 
 
 def _cost_text(cost: Estimate) -> str:

@@ -19,6 +19,7 @@ from scripts.deploy.waiting import Waiting
 from scripts.operate import prices
 from scripts.operate.pausing import OperationError, check_endpoint, pause, resume
 from scripts.operate.status import LastExecution, Status
+from scripts.terminal.tables import endpoint_text
 
 
 @pytest.fixture
@@ -148,6 +149,49 @@ def test_a_serverless_endpoint_is_described(client: Client, aws: Aws) -> None:
     )
 
 
+def test_a_version_that_bakes_is_described(client: Client, aws: Aws) -> None:
+    # GIVEN an update from version 1 to version 2
+    variant = {"DesiredInstanceCount": 2, "VariantStatus": [{"Status": "Creating"}]}
+    client.endpoint = {
+        **endpoint("Updating"),
+        "PendingDeploymentSummary": {
+            "EndpointConfigName": "bankruptcy-v2-0123abcd",
+            "ProductionVariants": [variant],
+        },
+    }
+    # THEN its version is shown beside the one in service
+    starting = read_endpoint(aws)
+    assert (starting.version, starting.pending_version, starting.pending_instances) == ("1", "2", 2)
+    assert starting.text == "Updating, version 2 starts"
+    variant["VariantStatus"] = [{"Status": "Baking"}]
+    assert read_endpoint(aws).text == "Updating, version 2 bakes"
+    # AND during a creation nothing runs beside it
+    client.endpoint["EndpointStatus"] = "Creating"
+    assert read_endpoint(aws).pending_version is None
+
+
+@pytest.mark.parametrize(
+    ("bakes", "mode", "doing"),
+    [
+        (False, "instance", "is starting"),
+        (True, "instance", "answers requests and is being watched: an alarm rolls it back"),
+        (False, "serverless", "is starting and cannot be aborted: serverless endpoints do not bake"),
+    ],
+)
+def test_status_says_what_waits_for_an_update(bakes: bool, mode: str, doing: str) -> None:
+    found = EndpointState("Updating", "1", mode, "ml.m5.large", 1, pending_version="2", bakes=bakes)
+    assert endpoint_text(found).splitlines()[1] == (
+        f"version 2 {doing}. Pausing, and rejecting version 1, wait until the update ends"
+    )
+
+
+def test_resume_stops_if_only_a_person_can_go_on(client: Client, aws: Aws) -> None:
+    client.approved, client.endpoint = [1], endpoint("UpdateRollbackFailed")
+    client.on_call = lambda: {"action": "none", "config": "c", "blocked": "Both failed."}
+    with pytest.raises(OperationError, match="Both failed."):
+        resume(aws, Waiting(sleep=lambda _: None))
+
+
 def test_a_denied_request_does_not_mean_a_missing_endpoint(client: Client, aws: Aws) -> None:
     def denied(**_: Any) -> dict[str, Any]:
         raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "DescribeEndpoint")
@@ -160,6 +204,8 @@ def test_a_denied_request_does_not_mean_a_missing_endpoint(client: Client, aws: 
 def test_costs_are_estimated() -> None:
     two = prices.of_instances("us-east-1", "ml.t2.medium", 2)
     assert (two.usd_per_hour, two.usd_per_month) == (0.112, 81.76)
+    updating = prices.of_instances("us-east-1", "ml.t2.medium", 2, 2)
+    assert (updating.usd_per_hour, "2 of them until the update ends" in updating.basis) == (0.224, True)
     unknown = prices.of_instances("eu-west-1", "ml.t2.medium", 1)
     assert (unknown.usd_per_hour, unknown.usd_per_month) == (None, None)
     assert unknown.basis == (
