@@ -35,7 +35,7 @@ RESOURCES: Mapping[str, Mapping[str, str]] = {
     },
     "cloudwatch": {
         "alarm:{AlarmName}": "PutMetricAlarm",
-        "alarm:{AlarmNames}": "DeleteAlarms DescribeAlarms",
+        "alarm:{AlarmNames}": "DeleteAlarms",
         "arn:aws:cloudwatch::{account}:dashboard/{DashboardName}": "GetDashboard PutDashboard",
         "arn:aws:cloudwatch::{account}:dashboard/{DashboardNames}": "DeleteDashboards",
         "*": "PutMetricData",
@@ -270,6 +270,13 @@ def _copied_object(operation: Operation) -> Iterator[Need]:
     yield Need("s3:GetObject", f"arn:aws:s3:::{source}", {"s3:ResourceAccount": ACCOUNT})
 
 
+def _described_alarms(operation: Operation) -> Iterator[Need]:
+    """Yield the permission on the named alarms, or on all if they are chosen in another way."""
+    for name in operation.request.get("AlarmNames") or ["*"]:
+        resource = f"arn:aws:cloudwatch:{operation.region}:{ACCOUNT}:alarm:{name}"
+        yield Need("cloudwatch:DescribeAlarms", resource)
+
+
 def _function_code(operation: Operation) -> Iterator[Need]:
     code = operation.request.get("Code", operation.request)
     if "S3Key" in code:
@@ -313,6 +320,7 @@ _OTHER = {
     ("application-autoscaling", "DeregisterScalableTarget"): _scaled_endpoint,
     ("application-autoscaling", "PutScalingPolicy"): _scaled_endpoint,
     ("application-autoscaling", "RegisterScalableTarget"): _scaled_endpoint,
+    ("cloudwatch", "DescribeAlarms"): _described_alarms,
     ("lambda", "CreateFunction"): _function_code,
     ("lambda", "UpdateFunctionCode"): _function_code,
     ("s3", "CopyObject"): _copied_object,

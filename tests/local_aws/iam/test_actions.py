@@ -113,6 +113,18 @@ def sent(service: Any, operation: str, **arguments: Any) -> Operation:
     ("service", "operation", "arguments", "expected"),
     [
         ("s3", "get_object", {"Bucket": "b", "Key": "a/ä b"}, ["s3:GetObject arn:aws:s3:::b/a/ä b"]),
+        (
+            "cloudwatch",
+            "describe_alarms",
+            {"AlarmNames": ["a", "b"]},
+            [f"cloudwatch:DescribeAlarms arn:aws:cloudwatch:eu-west-1:123456789012:alarm:{n}" for n in "ab"],
+        ),
+        (
+            "cloudwatch",
+            "describe_alarms",
+            {"AlarmNamePrefix": "a"},
+            ["cloudwatch:DescribeAlarms arn:aws:cloudwatch:eu-west-1:123456789012:alarm:*"],
+        ),
         ("s3", "head_object", {"Bucket": "b", "Key": "k"}, ["s3:GetObject arn:aws:s3:::b/k"]),
         (
             "s3",

@@ -20,6 +20,9 @@ REASONS: Mapping[str, Mapping[str, str]] = {
     "SageMaker writes metrics of the container, and local AWS has none": dict.fromkeys(
         ("EndpointRole", "JobRole", "TransformRole"), "cloudwatch:PutMetricData"
     ),
+    "SageMaker reads the rollback alarms during an update; AWS does not document with which role": {
+        "EndpointRole": "cloudwatch:DescribeAlarms"
+    },
     "SageMaker's log agent looks for an existing log stream": dict.fromkeys(
         ("EndpointRole", "JobRole", "TransformRole"), "logs:DescribeLogStreams"
     ),
@@ -38,7 +41,9 @@ REASONS: Mapping[str, Mapping[str, str]] = {
     "only if a training job has failed": dict.fromkeys(
         ("approver", "trainer"), "sagemaker:DescribeTrainingJob"
     ),
-    "only after a failed deployment": {"DeployRole": "sagemaker:UpdateModelPackage sqs:SendMessage"},
+    "only after a failed deployment": {
+        "DeployRole": "cloudwatch:DescribeAlarms sagemaker:UpdateModelPackage sqs:SendMessage"
+    },
     "only after more than three deployments": {
         "DeployRole": "sagemaker:DeleteEndpointConfig sagemaker:DeleteModel"
     },
