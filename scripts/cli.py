@@ -13,6 +13,7 @@ from scripts.commands import (
     operations,
     pipeline,
     predict,
+    promote,
     report,
     score,
     service,
@@ -75,7 +76,7 @@ for command in (demo.demo, up.up, service.deploy, service.destroy):
 for command in (operations.status, operations.pause, operations.resume, operations.rollback):
     app.command()(command)
 app.command("test")(operations.check)
-for command in (report.report, predict.predict, score.score):
+for command in (report.report, promote.promote, predict.predict, score.score):
     app.command()(command)
 for group in (local, data, pipeline, model):
     app.add_typer(group.app)

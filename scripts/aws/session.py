@@ -63,18 +63,25 @@ class Aws:
         return 0.1 if self.is_local else 10.0
 
 
-def connect(project: str, *, local: bool = False, region: str | None = None) -> Aws:
+def connect(
+    project: str, *, local: bool = False, region: str | None = None, profile: str | None = None
+) -> Aws:
     """Look up credentials, region and account.
+
+    Parameters
+    ----------
+    profile
+        A profile of the AWS configuration; by default that of AWS_PROFILE, or the credentials that are set.
 
     Raises
     ------
     UsageError
-        If the project's name, the region or AWS_ENDPOINT_URL is malformed.
+        If the project's name, the region or AWS_ENDPOINT_URL is malformed, or there is no such profile.
     ConnectionFailedError
         If credentials or the region are missing, or AWS does not answer.
     """
     import boto3
-    from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError
+    from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, ProfileNotFound
 
     from pipeline.project import Project
 
@@ -86,7 +93,10 @@ def connect(project: str, *, local: bool = False, region: str | None = None) -> 
             use_local_aws(_DEFAULT_URL, region or LOCAL_REGION)
     elif url and _is_loopback(url):
         os.environ["NO_PROXY"] = _no_proxy()
-    session = boto3.Session(region_name=region)
+    try:
+        session = boto3.Session(profile_name=profile, region_name=region)
+    except ProfileNotFound as error:
+        raise UsageError(f"{error}.", "`aws configure list-profiles` lists them.") from error
     if session.region_name is None:
         raise ConnectionFailedError(
             "No AWS region is set.",

@@ -16,7 +16,10 @@ from scripts.aws.session import Aws
 from scripts.errors import ScriptError
 from scripts.scratch import written_whole
 
+ARCHIVE = "model.tar.gz"
 AUDIT_COPY = "model.joblib"
+# Metadata of a version: the hash of the evaluated archive.
+ARCHIVE_SHA256 = "ArchiveSha256"
 # The files that are unpacked, and their largest sizes: a few kilobytes in an archive can become many
 # gigabytes on the disk.
 _LIMITS = {"model.json": MAX_JSON_BYTES, "model.npz": MAX_NPZ_BYTES, AUDIT_COPY: 2_000_000_000}
@@ -43,8 +46,25 @@ def check_archive(aws: Aws, package: dict[str, Any]) -> None:
     FileError
         If the archive can't be read.
     """
-    with open_stream(aws, _uri(package)) as stream:
-        _check_hash(package, hashlib.file_digest(stream, "sha256").hexdigest())  # type: ignore[arg-type]
+    _check_hash(package, archive_sha256(aws, archive_uri(package)))
+
+
+def archive_sha256(aws: Aws, uri: str) -> str:
+    """Return the SHA-256 of the archive at a URI.
+
+    Raises
+    ------
+    FileError
+        If it can't be read.
+    """
+    with open_stream(aws, uri) as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
+
+
+def archive_uri(package: dict[str, Any]) -> str:
+    """Return the URI of a version's archive."""
+    uri: str = package["InferenceSpecification"]["Containers"][0]["ModelDataUrl"]
+    return uri
 
 
 def download_archive(aws: Aws, package: dict[str, Any], path: Path) -> None:
@@ -58,7 +78,7 @@ def download_archive(aws: Aws, package: dict[str, Any], path: Path) -> None:
         If the archive can't be read, or the file can't be written.
     """
     with file_errors(str(path), "written"), written_whole(path) as partial:
-        with open_stream(aws, _uri(package)) as stream, partial.open("wb") as file:
+        with open_stream(aws, archive_uri(package)) as stream, partial.open("wb") as file:
             shutil.copyfileobj(stream, file)
         with partial.open("rb") as file:
             _check_hash(package, hashlib.file_digest(file, "sha256").hexdigest())
@@ -75,7 +95,8 @@ def download_audit_copy(aws: Aws, package: dict[str, Any], path: Path) -> None:
         If the archive can't be read, or the file can't be written.
     """
     with tempfile.TemporaryDirectory(prefix="bankruptcy-model-") as folder:
-        _extract(aws, package, Path(folder), AUDIT_COPY)
+        download_archive(aws, package, Path(folder) / ARCHIVE)
+        _extract(package, Path(folder) / ARCHIVE, AUDIT_COPY)
         with file_errors(str(path), "written"), written_whole(path) as partial:
             shutil.copyfile(Path(folder) / AUDIT_COPY, partial)
 
@@ -91,21 +112,31 @@ def load_model(aws: Aws, package: dict[str, Any]) -> Model:
         If the archive can't be read.
     """
     with tempfile.TemporaryDirectory(prefix="bankruptcy-model-") as folder:
-        _extract(aws, package, Path(folder), "model.json", "model.npz")
-        try:
-            return load(Path(folder))
-        except ArtifactError as error:
-            raise _unreadable(package, error) from error
+        download_archive(aws, package, Path(folder) / ARCHIVE)
+        return load_downloaded(package, Path(folder) / ARCHIVE)
 
 
-def _extract(aws: Aws, package: dict[str, Any], folder: Path, *names: str) -> None:
-    """Download the archive of a version and unpack some of its files into a folder."""
-    path = folder / "model.tar.gz"
-    download_archive(aws, package, path)
+def load_downloaded(package: dict[str, Any], path: Path) -> Model:
+    """Load the model of a version from its downloaded archive; unpack it beside the archive.
+
+    Raises
+    ------
+    ArchiveError
+        If the archive holds no model that this code can read.
+    """
+    _extract(package, path, "model.json", "model.npz")
+    try:
+        return load(path.parent)
+    except ArtifactError as error:
+        raise _unreadable(package, error) from error
+
+
+def _extract(package: dict[str, Any], path: Path, *names: str) -> None:
+    """Unpack some files of a version's archive into the archive's folder."""
     try:
         with tarfile.open(path, "r:gz") as archive:
             for name in names:
-                archive.extract(_member(archive, name), folder, filter="data")
+                archive.extract(_member(archive, name), path.parent, filter="data")
     except (KeyError, EOFError, zlib.error, tarfile.TarError, ArtifactError) as error:
         raise _unreadable(package, error) from error
 
@@ -125,16 +156,11 @@ def _unreadable(package: dict[str, Any], error: Exception) -> ArchiveError:
     )
 
 
-def _uri(package: dict[str, Any]) -> str:
-    uri: str = package["InferenceSpecification"]["Containers"][0]["ModelDataUrl"]
-    return uri
-
-
 def _check_hash(package: dict[str, Any], sha256: str) -> None:
-    version, registered = package["ModelPackageVersion"], metadata_of(package).get("ArchiveSha256")
+    version, registered = package["ModelPackageVersion"], metadata_of(package).get(ARCHIVE_SHA256)
     if registered is None:
         raise ArchiveError(
-            f"Version {version} does not record the ArchiveSha256 of its archive.",
+            f"Version {version} does not record the {ARCHIVE_SHA256} of its archive.",
             "Choose another version, or register a new one with `bankruptcy pipeline start`.",
         )
     if sha256 != registered:
