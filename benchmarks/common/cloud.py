@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common.figures import ROOT
-from scripts.aws.session import Aws, use_local_aws
+from scripts.aws.session import LOCAL_REGION, Aws, use_local_aws
 
 BANKRUPTCY = (sys.executable, "-c", "from scripts.entry import main; main()")
 CONTAINER_ENVIRONMENT = {
@@ -30,14 +30,23 @@ START_SECONDS = 60
 @contextmanager
 def local_aws(program: Sequence[str] = BANKRUPTCY) -> Iterator[int]:
     """Run local AWS while the block runs, point this process at it, and yield its process id."""
+    with separate_process(program) as (process, url):
+        use_local_aws(url)
+        yield process
+
+
+@contextmanager
+def separate_process(
+    program: Sequence[str] = BANKRUPTCY, *options: str, region: str = LOCAL_REGION
+) -> Iterator[tuple[int, str]]:
+    """Run local AWS while the block runs; yield its process id and its address."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    command = [*program, "local", "start", "--port", str(port)]
+    command = [*program, "local", "start", "--port", str(port), "--region", region, *options]
     server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
     try:
         _wait_for(port)
-        use_local_aws(f"http://127.0.0.1:{port}")
-        yield server.pid
+        yield server.pid, f"http://127.0.0.1:{port}"
     finally:
         server.terminate()
         server.wait()

@@ -55,14 +55,18 @@ class RegistryActions(SageMakerResponse):  # type: ignore[misc]
         return super().describe_model_package_group()
 
     def create_model_package(self) -> ActionResult:
-        """Register a package; version numbers are never reused."""
+        """Register a package, once for each ClientToken; version numbers are never reused."""
         self._check_card()
         if self._get_param("ModelPackageGroupName"):
             group_name = self._get_param("ModelPackageGroupName").rsplit("/", 1)[-1]
             self.params["ModelPackageGroupName"] = group_name
             if not self._get_param("ModelApprovalStatus"):
                 self.params["ModelApprovalStatus"] = "PendingManualApproval"
+        token = self._get_param("ClientToken")
         with self.plane.changes:
+            for package in self.sagemaker_backend.model_packages.values():
+                if token and package.client_token == token:
+                    return ActionResult({"ModelPackageArn": package.arn})
             result = super().create_model_package()
             package = self.sagemaker_backend.model_packages[result.result["ModelPackageArn"]]
             if package.model_package_group_name:

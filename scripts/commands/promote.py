@@ -46,6 +46,11 @@ def promote(
 
     if on is not None:
         read_companies(on)  # a file that can't be read is reported before anything is copied
+    if to_profile is not None and settings.local:
+        raise UsageError(
+            "--to-profile and --local can't be used together.",
+            "Give each local AWS a profile with its endpoint_url, and set AWS_PROFILE instead of --local.",
+        )
     source = settings.connect()
     target = _connect_target(settings, source, to_project, to_profile, to_region)
     promotion = promote_version(source, target, version)
@@ -85,11 +90,6 @@ def promote(
 def _connect_target(
     settings: Settings, source: Aws, project: str | None, profile: str | None, region: str | None
 ) -> Aws:
-    if profile is not None and settings.local:
-        raise UsageError(
-            "--to-profile and --local can't be used together.",
-            "Give each local AWS a profile with its endpoint_url, and set AWS_PROFILE instead of --local.",
-        )
     name, place = project or settings.project, region or source.project.region
     target = connect(name, local=settings.local, region=place, profile=profile)
     if target.project == source.project:

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from botocore.exceptions import ClientError
-
 from inference.artifact import Model
-from scripts.aws.failures import is_gone
+from scripts.aws.failures import unless_gone
 from scripts.aws.files import SCHEME, file_errors, open_stream, split_uri
 from scripts.aws.registry import describe_version, list_versions, metadata_of
 from scripts.aws.session import Aws
@@ -93,6 +91,7 @@ def promote(source: Aws, target: Aws, version: int | None = None) -> Promotion:
         If a file can't be read or written.
     """
     package = _version_to_promote(source, version)
+    _check_deployed(target)
     with tempfile.TemporaryDirectory(prefix="bankruptcy-model-") as folder:
         path = Path(folder) / ARCHIVE
         download_archive(source, package, path)
@@ -132,17 +131,17 @@ def _version_to_promote(source: Aws, version: int | None) -> dict[str, Any]:
     return package
 
 
+def _check_deployed(target: Aws) -> None:
+    if unless_gone(target.client("s3").head_bucket, Bucket=target.project.bucket) is None:
+        raise PromotionError(
+            f"{place_of(target)} is not deployed: it has no bucket {target.project.bucket}.",
+            "Deploy that project first.",
+        )
+
+
 def _find_copy(target: Aws, sha256: str) -> dict[str, Any] | None:
     """Return the newest version in the target that has this archive; None if there is none."""
-    try:
-        versions = list_versions(target)
-    except ClientError as error:
-        if is_gone(error):
-            raise PromotionError(
-                f"{place_of(target)} has no model package group.", "Deploy that project first."
-            ) from error
-        raise
-    for candidate in versions:
+    for candidate in list_versions(target):
         described = describe_version(target, candidate.arn)
         if metadata_of(described).get(ARCHIVE_SHA256) == sha256:
             return described

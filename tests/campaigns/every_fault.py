@@ -7,13 +7,13 @@ and every later one. SIZE=20 tries only twenty requests, drawn with SEED.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from botocore.exceptions import BotoCoreError
 from support.campaign import SEED, size
 from support.deployment.disturbed import REST, Service, disturbed_service
-from support.deployment.faults import Fault, Killed, killed, lost, unreachable
+from support.deployment.faults import Fault, Killed, interrupt_at, killed, lost
 
 from local_aws.server import LocalAws
 
@@ -25,17 +25,6 @@ TRIED = sorted(random.Random(SEED).sample(range(1, MOST), size(MOST - 1)))
 def service(running_aws: LocalAws) -> Iterator[Service]:
     with disturbed_service(running_aws) as disturbed:
         yield disturbed
-
-
-def interrupt_at(number: int, fault: Fault) -> Callable[[int, str], Fault | None]:
-    """Fail the request of that number with `fault`, and every later one as unreachable."""
-
-    def choose(count: int, _operation: str) -> Fault | None:
-        if count < number:
-            return None
-        return fault if count == number or fault is killed else unreachable
-
-    return choose
 
 
 @pytest.mark.parametrize("fault", [killed, lost])

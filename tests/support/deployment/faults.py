@@ -56,7 +56,7 @@ def lost(request: AWSPreparedRequest, _operation: str) -> None:
 
 
 class Faults:
-    """Counts the requests of a session, including retries, and injects the faults that a test chooses.
+    """Counts the requests of sessions, including retries, and injects the faults that a test chooses.
 
     Attributes
     ----------
@@ -64,10 +64,11 @@ class Faults:
         Service and operation of each request during the last `where`, such as ``s3.PutObject``.
     """
 
-    def __init__(self, session: Any) -> None:
+    def __init__(self, *sessions: Any) -> None:
         self.requests: list[str] = []
         self._choose: Callable[[int, str], Fault | None] | None = None
-        session.events.register("before-send", self._before_send)
+        for session in sessions:
+            session.events.register("before-send", self._before_send)
 
     @contextmanager
     def where(self, choose: Callable[[int, str], Fault | None]) -> Iterator[None]:
@@ -90,6 +91,17 @@ class Faults:
 def from_request(number: int, fault: Fault) -> Callable[[int, str], Fault | None]:
     """Choose a fault for this request and all that follow."""
     return lambda count, _operation: fault if count >= number else None
+
+
+def interrupt_at(number: int, fault: Fault) -> Callable[[int, str], Fault | None]:
+    """Fail the request of that number with `fault`, and every later one as unreachable."""
+
+    def choose(count: int, _operation: str) -> Fault | None:
+        if count < number:
+            return None
+        return fault if count == number or fault is killed else unreachable
+
+    return choose
 
 
 def at_operation(wanted: str, fault: Fault) -> Callable[[int, str], Fault | None]:

@@ -7,11 +7,11 @@ import pytest
 from local_aws.server import LocalAws
 from scripts.aws.session import use_local_aws
 
-_VARIABLES = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION")
+VARIABLES = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION")
 
 
 def point_at(server: LocalAws, patch: pytest.MonkeyPatch) -> None:
     """Set the environment variables for a running local AWS; `patch` restores the former ones."""
-    for name in _VARIABLES:
+    for name in VARIABLES:
         patch.setenv(name, "")  # `use_local_aws` sets them, and only what `patch` has set is restored
     use_local_aws(server.url, server.region)

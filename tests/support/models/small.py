@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +59,16 @@ def write_small_model(folder: Path, names: Sequence[str], seed: int) -> None:
     write_model(folder / "model", ServedModel(arrays, {"stages": stages}), facts, None)
 
 
-def register_folder(aws: Aws, folder: Path, *, image: str = IMAGE) -> str:
-    """Register the model in the folder `model` as pending approval, and return its version."""
+def register_folder(
+    aws: Aws, folder: Path, *, image: str = IMAGE, evaluation: Mapping[str, str] | None = None
+) -> str:
+    """Register the model in the folder `model` as pending approval, and return its version.
+
+    Parameters
+    ----------
+    evaluation
+        Files of its evaluation by name, such as ``evaluation.json``.
+    """
     pack_model(folder / "model", folder / "model.tar.gz")
     facts = json.loads((folder / "model" / "model.json").read_text(encoding="utf-8"))["contract"]
     contract = json.dumps({**facts, "metrics": {}})
@@ -69,6 +77,13 @@ def register_folder(aws: Aws, folder: Path, *, image: str = IMAGE) -> str:
     prefix = f"models/{folder.name}"
     s3.upload_file(str(folder / "model.tar.gz"), bucket, f"{prefix}/model.tar.gz")
     s3.put_object(Bucket=bucket, Key=f"{prefix}/contract.json", Body=contract.encode())
+    evaluated: dict[str, Any] = {}
+    for name, text in (evaluation or {}).items():
+        s3.put_object(Bucket=bucket, Key=f"{prefix}/evaluation/{name}", Body=text.encode())
+    if evaluation:
+        uri = f"s3://{bucket}/{prefix}/evaluation/evaluation.json"
+        statistics = {"ContentType": "application/json", "S3Uri": uri}
+        evaluated["ModelMetrics"] = {"ModelQuality": {"Statistics": statistics}}
     container = {
         "Image": image,
         "ModelDataUrl": f"s3://{bucket}/{prefix}/model.tar.gz",
@@ -82,6 +97,7 @@ def register_folder(aws: Aws, folder: Path, *, image: str = IMAGE) -> str:
             "SupportedContentTypes": ["application/json"],
             "SupportedResponseMIMETypes": ["application/json"],
         },
+        **evaluated,
         CustomerMetadataProperties={
             "ArchiveSha256": hashlib.sha256((folder / "model.tar.gz").read_bytes()).hexdigest(),
             "ContractHash": facts["contract"],

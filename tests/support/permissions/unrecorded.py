@@ -53,6 +53,9 @@ REASONS: Mapping[str, Mapping[str, str]] = {
     "only after a failed or interrupted command": {
         "deployer": "events:EnableRule logs:DescribeLogStreams logs:GetLogEvents sagemaker:StopTransformJob"
     },
+    "only `bankruptcy promote` registers versions, and its test uses two accounts": {
+        "deployer": "sagemaker:CreateModelPackage"
+    },
     "CloudFormation removes tags that a stack no longer has": {"deployer": "cloudformation:UntagResource"},
     "only if the pipeline or the code has changed": {
         "deployer": "sagemaker:UpdatePipeline lambda:UpdateFunctionCode"
