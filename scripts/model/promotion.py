@@ -153,10 +153,9 @@ def _copies(package: dict[str, Any], target: Aws) -> dict[str, str]:
 
     The copies are in a folder named after the archive's hash, so a repeated promotion writes the same files.
     """
-    metadata, evaluation = metadata_of(package), _statistics(package).get("S3Uri")
-    uris = [archive_uri(package), *(text for text in metadata.values() if text.startswith(SCHEME))]
-    if evaluation:
-        uris += [evaluation, f"{evaluation.rpartition('/')[0]}/report.html"]
+    metadata = metadata_of(package)
+    texts = [archive_uri(package), *metadata.values(), _statistics(package).get("S3Uri", "")]
+    uris = [text for text in texts if text.startswith(SCHEME)]
     folder = archive_uri(package).rpartition("/")[0]
     if other := [uri for uri in uris if not uri.startswith(f"{folder}/")]:
         raise PromotionError(

@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from deploy_model import registry as deploy_model
 from support.deployment.faults import Fault, Faults, Killed, interrupt_at, killed, lost
 from support.local_aws.accounts import two_accounts
+from support.models.evaluations import evaluation
 from support.models.small import register_folder, write_small_model
 from typer.testing import CliRunner, Result
 
@@ -35,7 +36,7 @@ from scripts.model.promotion import Promotion, PromotionError, promote
 PROJECT = "risk"
 NAMES = ["assets", "debt", "cash"]
 REGIONS = {"staging": "eu-west-1", "production": "eu-central-1"}
-EVALUATION = {"evaluation.json": '{"gate": {"roc_auc": 0.9}}', "report.html": "<title>Report</title>"}
+EVALUATION = {"evaluation.json": json.dumps(evaluation()), "report.html": "<title>Report</title>"}
 METADATA = {"RocAuc": "0.9", "Commit": "0123abc", "ExecutionId": "abcdefghijkl"}
 NUMBERS = count()
 
@@ -86,9 +87,9 @@ class Pair:
     def promote(self) -> Promotion:
         return promote(self.staging, self.production, 1)
 
-    def run(self, *arguments: str) -> Result:
+    def run(self, *arguments: str, profile: str = "staging") -> Result:
         command = ["--project", self.staging.project.name, *arguments]
-        return CliRunner().invoke(app, command)
+        return CliRunner(env={"AWS_PROFILE": profile}).invoke(app, command)
 
     def to_production(self, *arguments: str) -> Result:
         options = ("--to-profile", "production", "--to-region", REGIONS["production"])
@@ -112,7 +113,6 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def pair(accounts: Accounts, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Pair:
-    monkeypatch.setenv("AWS_PROFILE", "staging")
     # The tests are about what was done, not about the time between retries.
     monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda _: None))
     return accounts.pair(folder)
@@ -145,16 +145,20 @@ def test_everything_about_a_version_travels(pair: Pair) -> None:
     kept = {*METADATA, "ArchiveSha256", "ContractHash"}
     assert {name: metadata[name] for name in kept} == {name: original[name] for name in kept}
     # What happened to the version in staging stays there.
-    assert set(metadata) == {*kept, "PromotedFrom", "ContractUri"}
+    assert set(metadata) == {*kept, "PromotedFrom", "ContractUri", "EvaluationUri", "ReportUri"}
     # It refers to nothing but files of its own project, which are those of staging.
     folder = f"models/promoted-{metadata['ArchiveSha256']}"
     bucket, staging_bucket = pair.production.project.bucket, pair.staging.project.bucket
     assert metadata["ContractUri"] == f"s3://{bucket}/{folder}/contract.json"
+    assert metadata["ReportUri"] == f"s3://{bucket}/{folder}/evaluation/report.html"
     statistics = copy["ModelMetrics"]["ModelQuality"]["Statistics"]
+    assert metadata["EvaluationUri"] == statistics["S3Uri"]
     assert statistics["S3Uri"] == f"s3://{bucket}/{folder}/evaluation/evaluation.json"
     container = copy["InferenceSpecification"]["Containers"][0]
     assert container["ModelDataUrl"] == f"s3://{bucket}/{folder}/model.tar.gz"
     assert staging_bucket not in json.dumps(copy, default=str)
+    shown = pair.run("--region", REGIONS["production"], "model", "show", profile="production")
+    assert "ROC-AUC 0.941 (0.910 to 0.969)" in text(shown)
     # The image is that of the region, and the code in the archive runs as before.
     assert container["Image"] == sklearn_image(REGIONS["production"])
     assert container["Environment"] == source["InferenceSpecification"]["Containers"][0]["Environment"]

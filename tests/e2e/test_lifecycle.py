@@ -156,6 +156,7 @@ def test_deployment_to_destruction(service: Service, companies: pd.DataFrame, tm
     assert cached_steps(second) == TRAINED
     with service.as_person("approver"):
         run("report", "--no-open", "--output", str(tmp_path / "second.html"))
+        run("model", "preview", "2", "--on", str(data))
         run("model", "approve", "2", "--yes", "--wait")
     assert answering_version(service, client) == "2"
     # AND when it is rejected, the first one answers again

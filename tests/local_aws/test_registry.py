@@ -43,6 +43,12 @@ def test_a_package_waits_for_approval_and_keeps_all_its_members(registry: Any) -
     assert package["InferenceSpecification"] == SPECIFICATION
 
 
+def test_a_repeated_request_registers_one_package(registry: Any) -> None:
+    first = register(registry, ClientToken="once")
+    assert register(registry, ClientToken="once") == first
+    assert register(registry, ClientToken="another") != first
+
+
 def test_an_update_changes_only_the_given_members(registry: Any) -> None:
     arn = register(registry, CustomerMetadataProperties={"a": "1", "b": "2"}, ModelCard=CARD)
     registry.update_model_package(

@@ -67,7 +67,7 @@ def register_folder(
     Parameters
     ----------
     evaluation
-        Files of its evaluation by name, such as ``evaluation.json``.
+        ``evaluation.json`` and ``report.html``, if it has them.
     """
     pack_model(folder / "model", folder / "model.tar.gz")
     facts = json.loads((folder / "model" / "model.json").read_text(encoding="utf-8"))["contract"]
@@ -78,12 +78,14 @@ def register_folder(
     s3.upload_file(str(folder / "model.tar.gz"), bucket, f"{prefix}/model.tar.gz")
     s3.put_object(Bucket=bucket, Key=f"{prefix}/contract.json", Body=contract.encode())
     evaluated: dict[str, Any] = {}
+    uris: dict[str, str] = {}
     for name, text in (evaluation or {}).items():
         s3.put_object(Bucket=bucket, Key=f"{prefix}/evaluation/{name}", Body=text.encode())
-    if evaluation:
-        uri = f"s3://{bucket}/{prefix}/evaluation/evaluation.json"
-        statistics = {"ContentType": "application/json", "S3Uri": uri}
+        uris[name] = f"s3://{bucket}/{prefix}/evaluation/{name}"
+    if uris:
+        statistics = {"ContentType": "application/json", "S3Uri": uris["evaluation.json"]}
         evaluated["ModelMetrics"] = {"ModelQuality": {"Statistics": statistics}}
+        uris = {"EvaluationUri": uris["evaluation.json"], "ReportUri": uris["report.html"]}
     container = {
         "Image": image,
         "ModelDataUrl": f"s3://{bucket}/{prefix}/model.tar.gz",
@@ -102,6 +104,7 @@ def register_folder(
             "ArchiveSha256": hashlib.sha256((folder / "model.tar.gz").read_bytes()).hexdigest(),
             "ContractHash": facts["contract"],
             "ContractUri": f"s3://{bucket}/{prefix}/contract.json",
+            **uris,
         },
     )
     return made["ModelPackageArn"].rpartition("/")[2]
