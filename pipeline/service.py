@@ -38,6 +38,8 @@ class StepState:
         Whether the outputs of an earlier execution are reused.
     arn
         The ARN of the job, or for RegisterModel of the model package.
+    description
+        What the step does, from the pipeline definition.
     """
 
     name: str
@@ -48,6 +50,7 @@ class StepState:
     failure_reason: str | None
     cached: bool
     arn: str | None
+    description: str | None = None
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,11 @@ def stop(sagemaker: "SageMakerClient", arn: str) -> None:
     sagemaker.stop_pipeline_execution(PipelineExecutionArn=arn)  # type: ignore[call-arg]  # botocore adds a token
 
 
+def retry(sagemaker: "SageMakerClient", arn: str) -> None:
+    """Run the failed, stopped and remaining steps of an execution; the others keep their outputs."""
+    sagemaker.retry_pipeline_execution(PipelineExecutionArn=arn)  # type: ignore[call-arg]  # as in stop
+
+
 def describe(sagemaker: "SageMakerClient", arn: str) -> Execution:
     """Return an execution with its steps and the reason of each failed step."""
     return _describe(sagemaker, arn, _parameters(sagemaker, arn))
@@ -177,6 +185,13 @@ def list_executions(sagemaker: "SageMakerClient", project: Project, limit: int =
     ]
 
 
+def read_steps(sagemaker: "SageMakerClient", arn: str) -> tuple[StepState, ...]:
+    """Return the steps of an execution, in the order in which they started."""
+    pages = sagemaker.get_paginator("list_pipeline_execution_steps").paginate(PipelineExecutionArn=arn)
+    steps = [_step_state(sagemaker, step) for page in pages for step in page["PipelineExecutionSteps"]]
+    return tuple(sorted(steps, key=lambda step: step.start or datetime.max.replace(tzinfo=UTC)))
+
+
 def evaluation_uri(sagemaker: "SageMakerClient", execution: Execution) -> str | None:
     """Return the URI of an execution's evaluation.json; None unless its Evaluate step has succeeded."""
     evaluated = (
@@ -208,8 +223,6 @@ def _parameters(sagemaker: "SageMakerClient", arn: str) -> dict[str, str]:
 
 def _describe(sagemaker: "SageMakerClient", arn: str, parameters: Mapping[str, str]) -> Execution:
     execution = sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)
-    pages = sagemaker.get_paginator("list_pipeline_execution_steps").paginate(PipelineExecutionArn=arn)
-    steps = [_step_state(sagemaker, step) for page in pages for step in page["PipelineExecutionSteps"]]
     ended = execution["PipelineExecutionStatus"] not in _RUNNING
     return Execution(
         arn=arn,
@@ -219,7 +232,7 @@ def _describe(sagemaker: "SageMakerClient", arn: str, parameters: Mapping[str, s
         end=execution.get("LastModifiedTime") if ended else None,
         failure_reason=execution.get("FailureReason"),
         parameters=parameters,
-        steps=tuple(sorted(steps, key=lambda step: step.start or datetime.max.replace(tzinfo=UTC))),
+        steps=read_steps(sagemaker, arn),
     )
 
 
@@ -243,6 +256,7 @@ def _step_state(sagemaker: "SageMakerClient", step: "PipelineExecutionStepTypeDe
         failure_reason=failure_reason,
         cached="CacheHitResult" in step,
         arn=created.get("Arn"),
+        description=step.get("StepDescription"),
     )
 
 

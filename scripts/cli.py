@@ -22,6 +22,7 @@ from scripts.commands import (
 from scripts.errors import ScriptError, UsageError
 from scripts.terminal.console import show_error
 from scripts.terminal.options import Settings, settings_of, with_settings
+from scripts.terminal.results import one_command, show_error_result
 
 FAILED, WRONG_USE = 1, 2  # typer itself exits with 2 for unknown options, and with 130 on Ctrl-C
 
@@ -31,16 +32,19 @@ class Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run a command."""
-        try:
-            return super().invoke(ctx)
-        except Exception as error:
-            from scripts.aws.failures import explain
+        with one_command():
+            try:
+                return super().invoke(ctx)
+            except Exception as error:
+                from scripts.aws.failures import explain
 
-            known = error if isinstance(error, ScriptError) else explain(error)
-            if known is None:
-                raise
-            show_error(settings_of(ctx).complete(str(known)))
-            raise typer.Exit(WRONG_USE if isinstance(known, UsageError) else FAILED) from error
+                known = error if isinstance(error, ScriptError) else explain(error)
+                if known is None:
+                    raise
+                settings = settings_of(ctx)
+                show_error(settings.complete(str(known)))
+                show_error_result(known, settings.complete(known.hint))
+                raise typer.Exit(WRONG_USE if isinstance(known, UsageError) else FAILED) from error
 
 
 app = typer.Typer(

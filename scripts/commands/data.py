@@ -2,8 +2,9 @@
 
 import typer
 
-from scripts.terminal.console import console, show, show_warning
+from scripts.terminal.console import console, plain, show, show_warning
 from scripts.terminal.options import DataArgument, DataOption, Settings, chosen_data, with_settings
+from scripts.terminal.results import show_result, with_json
 from steps.dataset.columns import FIRM_ID
 
 app = typer.Typer(name="data", no_args_is_help=True)
@@ -16,17 +17,23 @@ def data(_settings: Settings) -> None:
 
 
 @app.command()
+@with_json
 def fetch() -> None:
     """Download the UCI file, verify its hash and keep it in the cache."""
     from scripts.data.source import cache_folder
     from scripts.data.source import fetch as fetch_uci
 
     file = fetch_uci(cache_folder())
-    show(f"The UCI file is at [bold]{file.path}[/]; its hash is correct.")
-    show(f"It has the additional column {FIRM_ID}, which is inferred from the order of the rows.")
+
+    def show_file() -> None:
+        show(f"The UCI file is at [bold]{file.path}[/]; its hash is correct.")
+        show(f"It has the additional column {FIRM_ID}, which is inferred from the order of the rows.")
+
+    show_result({"file": file.path, "sha256": file.sha256}, show_file)
 
 
 @app.command()
+@with_json
 def describe(source: DataArgument = None, data: DataOption = None) -> None:
     """Show the contents of a data file: its size, its classes, and its unusual columns."""
     from scripts.data.describe import describe as describe_file
@@ -34,13 +41,18 @@ def describe(source: DataArgument = None, data: DataOption = None) -> None:
     from scripts.terminal.tables import facts_table
 
     file = resolve(chosen_data(source, data))
-    facts = describe_file(file)
-    show(f"[italic]{file.description}[/]")
-    console().print(facts_table([("file", str(file.path)), *facts.items()]))
+    description = describe_file(file)
+    show(f"[italic]{plain(file.description)}[/]")
+    facts = [("file", str(file.path)), *description.facts().items()]
+    show_result(
+        {"file": file.path, **vars(description)},
+        lambda: console().print(facts_table((label, plain(text)) for label, text in facts)),
+    )
 
 
 @app.command()
 @with_settings
+@with_json
 def upload(settings: Settings, source: DataArgument = None, data: DataOption = None) -> None:
     """Check a data file, upload it, and print its URI."""
     from scripts.data.source import resolve
@@ -50,8 +62,9 @@ def upload(settings: Settings, source: DataArgument = None, data: DataOption = N
     path = chosen_data(source, data)
     aws = settings.connect()
     file = resolve(path)
-    for note in check(file):
-        show_warning(note)
+    warnings = check(file)
+    for warning in warnings:
+        show_warning(warning)
     uri = upload_file(aws, file)
     show(file.description, stderr=True)
     if not file.names_firms:
@@ -59,4 +72,11 @@ def upload(settings: Settings, source: DataArgument = None, data: DataOption = N
             f"No column {FIRM_ID}: rows of one firm can be both in training and among the unseen companies.",
             stderr=True,
         )
-    print(uri)  # noqa: T201 - the only line on stdout, for scripts
+    document = {
+        "uri": uri,
+        "sha256": file.sha256,
+        "is_sample": file.is_sample,
+        "has_firms": file.names_firms,
+        "warnings": warnings,
+    }
+    show_result(document, lambda: print(uri))  # noqa: T201 - the only line on stdout, for scripts

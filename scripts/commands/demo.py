@@ -12,6 +12,7 @@ from scripts.aws.session import LOCAL_REGION, Aws, connect, local_environment, u
 from scripts.terminal.console import console, show, show_warning
 from scripts.terminal.interrupts import wait_for_interruption
 from scripts.terminal.options import DataOption
+from scripts.terminal.results import show_result, with_json
 
 if TYPE_CHECKING:
     from scripts.data.data_file import DataFile
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 PROJECT = "bankruptcy-demo"
 
 
+@with_json
 def demo(
     data: DataOption = None,
     keep: Annotated[bool, typer.Option("--keep", help="Keep local AWS running until Ctrl-C.")] = False,
@@ -77,7 +79,7 @@ def _run(aws: Aws, file: DataFile) -> None:
     from scripts.operate.executions import start_execution
     from scripts.operate.reports import save_report
     from scripts.predict.client import client_of
-    from scripts.terminal.progress import follow
+    from scripts.terminal.progress import follow_to_success
 
     began = time.monotonic()
     with console().status("Deploying infra/storage.yaml and infra/service.yaml …"):
@@ -88,8 +90,9 @@ def _run(aws: Aws, file: DataFile) -> None:
     began = time.monotonic()
     arn, _ = start_execution(aws, {"InputDataUri": uri})
     show(f"[bold]Execution[/]  {arn.rpartition('/')[2]}")
-    execution = follow(aws, arn)
-    show(f"[bold]Report[/]     {save_report(aws, execution)}")
+    execution = follow_to_success(aws, arn)
+    report = save_report(aws, execution)
+    show(f"[bold]Report[/]     {report}")
 
     package = find_version(aws, None)
     version = package["ModelPackageVersion"]
@@ -103,6 +106,18 @@ def _run(aws: Aws, file: DataFile) -> None:
     names = [feature["name"] for feature in client.get("/model")["features"]]
     answer = client.predict({"data": [company[name] for name in names]})
     seconds = time.monotonic() - began
-    show(f"\n[bold]POST[/] {client.url}/predict  ({_described(file)}; {len(names)} numbers)")
-    console().print_json(json.dumps(answer))
-    show(f"\nFrom the start of the execution to this answer: [bold]{seconds:.1f} s[/]")
+
+    def show_answer() -> None:
+        show(f"\n[bold]POST[/] {client.url}/predict  ({_described(file)}; {len(names)} numbers)")
+        console().print_json(json.dumps(answer))
+        show(f"\nFrom the start of the execution to this answer: [bold]{seconds:.1f} s[/]")
+
+    document = {
+        "is_sample": file.is_sample,
+        "execution": execution.id,
+        "report": report,
+        "version": version,
+        "answer": answer,
+        "seconds": round(seconds, 1),
+    }
+    show_result(document, show_answer)

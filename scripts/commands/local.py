@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +13,7 @@ from scripts.aws.session import LOCAL_PORT, LOCAL_REGION, ConnectionFailedError,
 from scripts.errors import ScriptError, UsageError
 from scripts.terminal.console import ask, console, plain, show, show_warning
 from scripts.terminal.interrupts import wait_for_interruption
+from scripts.terminal.results import show_result, with_json
 
 if TYPE_CHECKING:
     from local_aws.server import LocalAws
@@ -35,6 +36,7 @@ def local() -> None:
 
 
 @app.command()
+@with_json
 def start(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = LOCAL_PORT,
     region: Annotated[str, typer.Option("--region", help="AWS region to run in.")] = LOCAL_REGION,
@@ -54,7 +56,10 @@ def start(
         raise UsageError(f"SageMaker has no region {region!r}. It has: {', '.join(known)}.")
     with running(port, region, state, enforce_iam=enforce_iam) as server:
         is_default = (port, region) == (LOCAL_PORT, LOCAL_REGION)
-        show_settings(server.url, region, state, EXAMPLES, is_default=is_default)
+        show_result(
+            settings_document(server.url, region, state),
+            lambda: show_settings(server.url, region, state, EXAMPLES, is_default=is_default),
+        )
         if enforce_iam:
             show(
                 "\nPermissions are enforced. The credentials above are those of the root user, who has all "
@@ -100,9 +105,9 @@ def running(port: int, region: str, state: Path | None, *, enforce_iam: bool = F
 
 
 @app.command()
+@with_json
 def outbox(
     number: Annotated[int | None, typer.Argument(min=1, help="Message to read. Default: list all.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show the messages that AWS would have sent to people, such as notices and alarms; newest last."""
     from scripts.aws.outbox import read_outbox
@@ -116,18 +121,21 @@ def outbox(
                 "`bankruptcy local outbox` lists them.",
             )
         messages = messages[number - 1 : number]
-    if as_json:
-        console().print_json(data=messages)
-    elif number is not None:
-        show(plain(f"{messages[0]['subject']}\n\n{messages[0]['text']}"), wrap=False)
-    elif messages:
-        console().print(outbox_table(messages))
-        show("\n`bankruptcy local outbox NUMBER` shows a message.")
-    else:
-        show("The outbox is empty. Messages come when a version waits or an alarm starts, for example.")
+
+    def show_messages() -> None:
+        if number is not None:
+            show(plain(f"{messages[0]['subject']}\n\n{messages[0]['text']}"), wrap=False)
+        elif messages:
+            console().print(outbox_table(messages))
+            show("\n`bankruptcy local outbox NUMBER` shows a message.")
+        else:
+            show("The outbox is empty. Messages come when a version waits or an alarm starts, for example.")
+
+    show_result({"messages": messages}, show_messages)
 
 
 @app.command()
+@with_json
 def reset(
     state: Annotated[Path, typer.Option("--state", help="Folder of the state.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
@@ -142,12 +150,17 @@ def reset(
             "Name the folder that `local start --state` has used.",
         )
     if not yes and not ask(f"Delete everything in {state}?"):
-        return
+        raise typer.Abort
     try:
         states.reset(state)
     except StateError as error:
         raise StateUnusableError(str(error), error.hint) from error
-    show(f"The state in {state} is empty.")
+    show_result({"state": state}, lambda: show(f"The state in {state} is empty."))
+
+
+def settings_document(url: str, region: str, state: Path | None) -> dict[str, Any]:
+    """Return the address of local AWS, and the environment variables with which AWS clients use it."""
+    return {"url": url, "region": region, "state": state, "environment": local_environment(url, region)}
 
 
 def show_settings(

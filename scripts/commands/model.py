@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scripts.terminal.console import ask, console, plain, show, show_warning
+from scripts.terminal.console import ask, console, plain, show, show_endpoint, show_warning
 from scripts.terminal.options import IdOption, Settings, with_settings
 from scripts.terminal.output_file import check_output, written_file
+from scripts.terminal.results import show_result, with_json
 
 if TYPE_CHECKING:
     from scripts.model.contracts import ContractChange
@@ -29,40 +30,48 @@ def model(_settings: Settings) -> None:
 
 @app.command("list")
 @with_settings
+@with_json
 def list_(settings: Settings) -> None:
     """List the versions, newest first."""
-    from scripts.aws.registry import describe_version, list_versions, metadata_of
-    from scripts.terminal.tables import TIME_FORMAT, table
+    from scripts.aws.registry import describe_version, list_versions
+    from scripts.terminal.documents import version_summary
+    from scripts.terminal.tables import versions_table
 
     aws = settings.connect()
-    shown = table("version", "approval", "created", "ROC-AUC", "candidate")
-    for version in list_versions(aws):
-        metadata = metadata_of(describe_version(aws, version.arn))
-        shown.add_row(
-            str(version.version),
-            version.approval,
-            f"{version.created:{TIME_FORMAT}}",
-            _figure(metadata.get("RocAuc", "")),
-            metadata.get("Candidate", ""),
-        )
-    console().print(shown)
+    versions = [version_summary(each, describe_version(aws, each.arn)) for each in list_versions(aws)]
+
+    def show_versions() -> None:
+        if versions:
+            console().print(versions_table(versions))
+        else:
+            start = settings.command("pipeline start --wait")
+            show(f"No version yet. `{start}` registers one if it passes the gate.")
+
+    show_result({"versions": versions}, show_versions)
 
 
 @app.command("show")
 @with_settings
+@with_json
 def show_(settings: Settings, version: VersionArgument = None) -> None:
     """Show a version: its approval, artefact, figures, comparison with the champion, and report."""
     from scripts.model.approval import find_version
     from scripts.model.figures import evaluation_of
+    from scripts.terminal.documents import version_document
     from scripts.terminal.tables import facts_table, package_facts
 
     aws = settings.connect()
     package = find_version(aws, version)
-    console().print(facts_table(package_facts(package, evaluation_of(aws, package))))
+    evaluation = evaluation_of(aws, package)
+    show_result(
+        version_document(package, evaluation),
+        lambda: console().print(facts_table(package_facts(package, evaluation))),
+    )
 
 
 @app.command()
 @with_settings
+@with_json
 def preview(
     settings: Settings,
     on: Annotated[
@@ -70,7 +79,6 @@ def preview(
     ],
     version: VersionArgument = None,
     keep: IdOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     page: Annotated[Path | None, typer.Option(help="HTML file to write.")] = None,
 ) -> None:
     """Compare a version with the champion on a company file, before approving it.
@@ -92,14 +100,12 @@ def preview(
             from scripts.preview.page import render
 
             stream.write(render(result, on.name))
-    if as_json:
-        console().print_json(data=result.as_dict())
-    else:
-        show_preview(result, page)
+    show_result(result.as_dict(), lambda: show_preview(result, page))
 
 
 @app.command()
 @with_settings
+@with_json
 def download(
     settings: Settings,
     version: VersionArgument = None,
@@ -127,7 +133,8 @@ def download(
         download_audit_copy(aws, package, path)
     else:
         download_archive(aws, package, path)
-    show(f"Version {number} is saved as [bold]{plain(str(path))}[/].", wrap=False)
+    text = f"Version {number} is saved as [bold]{plain(str(path))}[/]."
+    show_result({"version": number, "file": path}, lambda: show(text, wrap=False))
     if joblib:
         show_warning(
             "This file is a pickle: loading it executes code that it contains. Load it only if you trust "
@@ -137,6 +144,7 @@ def download(
 
 @app.command()
 @with_settings
+@with_json
 def approve(
     settings: Settings,
     version: VersionArgument = None,
@@ -147,6 +155,7 @@ def approve(
     ] = False,
 ) -> None:
     """Approve a version, which starts its deployment."""
+    from scripts.deploy.waiting import Waiting
     from scripts.model.approval import find_version, set_approval, wait_until_served
     from scripts.model.contracts import contract_change
 
@@ -159,14 +168,17 @@ def approve(
         if not yes and not ask("Approve it?"):
             raise typer.Abort
     set_approval(aws, package, "Approved", note)
-    show(f"Version {number} is approved; its deployment has been requested.")
+    text = f"Version {number} is approved; its deployment has been requested."
     if wait:
-        wait_until_served(aws, number)
-        show(f"Version {number} is in service on the endpoint [bold]{aws.project.endpoint}[/].")
+        show(text)
+        wait_until_served(aws, number, Waiting(show_endpoint))
+        text = f"Version {number} is in service on the endpoint [bold]{aws.project.endpoint}[/]."
+    show_result({"version": number, "approval": "Approved", "in_service": wait}, lambda: show(text))
 
 
 @app.command()
 @with_settings
+@with_json
 def reject(
     settings: Settings,
     version: VersionArgument = None,
@@ -196,7 +208,8 @@ def reject(
         if not yes and not ask("Reject it?"):
             raise typer.Abort
     set_approval(aws, package, "Rejected", note)
-    show(f"Version {number} is rejected.")
+    document = {"version": number, "approval": "Rejected"}
+    show_result(document, lambda: show(f"Version {number} is rejected."))
 
 
 def _show_change(version: int, change: ContractChange) -> None:
@@ -214,11 +227,3 @@ def _show_change(version: int, change: ContractChange) -> None:
         "again. Requests with numbers by position and no contract are misread, or rejected with 422 if the "
         f"number of columns changes. Requests with numbers by name {by_name}."
     )
-
-
-def _figure(text: str) -> str:
-    """Return a figure with four decimals; other text is returned unchanged."""
-    try:
-        return f"{float(text):.4f}"
-    except ValueError:
-        return text

@@ -5,55 +5,61 @@ from typing import Annotated
 
 import typer
 
-from scripts.terminal.console import ask, console, show
+from scripts.terminal.console import ask, console, show, show_endpoint
 from scripts.terminal.options import KeyOption, Settings, UrlOption, with_settings
+from scripts.terminal.results import show_result, with_json
 
 TimeoutOption = Annotated[float, typer.Option("--timeout", min=1, help="Maximum number of seconds to wait.")]
 
 
 @with_settings
-def status(
-    settings: Settings,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
-) -> None:
+@with_json
+def status(settings: Settings) -> None:
     """Show executions, versions, endpoint, alarms and cost."""
     from scripts.operate.status import read_status
+    from scripts.terminal.documents import status_document
     from scripts.terminal.tables import facts_table, status_facts
 
     found = read_status(settings.connect())
-    if as_json:
-        print(found.as_json())  # noqa: T201 - machine-readable
-        return
-    console().print(facts_table(status_facts(found, settings.command("resume"))))
+    resume = settings.command("resume")
+    show_result(status_document(found), lambda: console().print(facts_table(status_facts(found, resume))))
 
 
 @with_settings
+@with_json
 def pause(settings: Settings, timeout: TimeoutOption = 1800) -> None:
     """Delete the endpoint to save its cost; the API answers 503 until `resume`."""
     from scripts.deploy.waiting import Waiting
     from scripts.operate.pausing import pause as pause_service
 
-    existed = pause_service(settings.connect(), Waiting(_show_status, timeout))
+    existed = pause_service(settings.connect(), Waiting(show_endpoint, timeout))
     effect = "its endpoint is deleted" if existed else "it had no endpoint"
-    show(f"[bold]{settings.project}[/] is paused; {effect}. `{settings.command('resume')}` resumes it.")
+    text = f"[bold]{settings.project}[/] is paused; {effect}. `{settings.command('resume')}` resumes it."
+    show_result({"paused": True, "endpoint_deleted": existed}, lambda: show(text))
 
 
 @with_settings
+@with_json
 def resume(settings: Settings, timeout: TimeoutOption = 1800) -> None:
     """Deploy the newest approved version again and wait until it is in service."""
     from scripts.deploy.waiting import Waiting
     from scripts.operate.pausing import resume as resume_service
+    from scripts.terminal.documents import as_version
 
-    version = resume_service(settings.connect(), Waiting(_show_status, timeout))
+    version = resume_service(settings.connect(), Waiting(show_endpoint, timeout))
     state = (
         "is not paused. No version is approved yet; the first one that is approved will be deployed."
         if version is None
         else f"has version {version} in service."
     )
-    show(f"[bold]{settings.project}[/] {state}")
+    show_result(
+        {"paused": False, "version": as_version(version)},
+        lambda: show(f"[bold]{settings.project}[/] {state}"),
+    )
 
 
 @with_settings
+@with_json
 def rollback(
     settings: Settings,
     note: Annotated[str, typer.Option("--note", help="Reason, stored in the registry.")] = "",
@@ -75,11 +81,13 @@ def rollback(
         show(f"Version {plan.rejected} will be rejected, and version {plan.version} will replace it.")
     if not yes and not ask("Roll back?"):
         raise typer.Abort
-    roll_back(aws, plan, note or NOTE, Waiting(_show_status, timeout))
-    show(f"Version {plan.version} is in service on the endpoint [bold]{aws.project.endpoint}[/].")
+    roll_back(aws, plan, note or NOTE, Waiting(show_endpoint, timeout))
+    text = f"Version {plan.version} is in service on the endpoint [bold]{aws.project.endpoint}[/]."
+    show_result({"rejected": plan.rejected, "version": plan.version}, lambda: show(text))
 
 
 @with_settings
+@with_json
 def check(
     settings: Settings,
     data: Annotated[
@@ -106,12 +114,9 @@ def check(
         }
     show(f"{api.url}{'  (paused)' if api.paused else ''}")
     checks = check_api(api, companies)
-    console().print(checks_table(checks))
     failed = [each.name for each in checks if not each.passed]
+    document = {"url": api.url, "paused": api.paused, "passed": not failed, "checks": checks}
+    show_result(document, lambda: console().print(checks_table(checks)))
     if failed:
         raise ScriptError(f"{len(failed)} of {len(checks)} checks failed: {', '.join(failed)}.")
     show(f"All {len(checks)} checks passed.")
-
-
-def _show_status(text: str) -> None:
-    show(f"endpoint: {text}")

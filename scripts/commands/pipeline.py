@@ -1,5 +1,8 @@
 """`bankruptcy pipeline`: executions of the SageMaker Pipeline."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -8,6 +11,7 @@ from scripts.aws.session import Aws
 from scripts.errors import UsageError
 from scripts.terminal.console import console, show
 from scripts.terminal.options import Settings, parse_parameters, with_settings
+from scripts.terminal.results import show_result, with_json
 
 app = typer.Typer(name="pipeline", no_args_is_help=True)
 
@@ -21,11 +25,12 @@ WaitOption = Annotated[bool, typer.Option("--wait", help="Show live progress unt
 @app.callback()
 @with_settings
 def pipeline(_settings: Settings) -> None:
-    """Start, watch and stop executions of the SageMaker Pipeline."""
+    """Start, watch, stop and retry executions of the SageMaker Pipeline."""
 
 
 @app.command()
 @with_settings
+@with_json
 def upsert(settings: Settings) -> None:
     """Upload the steps' code, and create or update the pipeline."""
     from scripts.deploy.deployment import upsert_pipeline
@@ -33,11 +38,13 @@ def upsert(settings: Settings) -> None:
 
     aws = settings.connect()
     outcome = upsert_pipeline(aws, read_outputs(aws))
-    show(f"Pipeline [bold]{aws.project.pipeline}[/]: {outcome}.")
+    name = aws.project.pipeline
+    show_result({"pipeline": name, "outcome": outcome}, lambda: show(f"Pipeline [bold]{name}[/]: {outcome}."))
 
 
 @app.command()
 @with_settings
+@with_json
 def start(
     settings: Settings,
     data_uri: Annotated[
@@ -65,29 +72,38 @@ def start(
     if wait:
         _wait(settings, aws, arn)
     else:
-        print(arn)  # noqa: T201 - on its own line, for scripts
+        _show(aws, arn, lambda: print(arn))  # noqa: T201 - on its own line, for scripts
+
+
+def _show(aws: Aws, arn: str, show_text: Callable[[], object]) -> None:
+    """Show an execution: as text in the given way, or with --json as a document."""
+    from scripts.terminal.documents import execution_document
+
+    show_result(lambda: execution_document(aws, arn), show_text)
 
 
 def _wait(settings: Settings, aws: Aws, arn: str) -> None:
     """Show an execution until it ends, then the next commands."""
-    from scripts.terminal.progress import follow
+    from scripts.terminal.progress import follow, require_success, show_outcome
 
     try:
-        follow(aws, arn)
+        execution = follow(aws, arn)
     except KeyboardInterrupt:
         watch, stop = settings.command("pipeline status --wait"), settings.command("pipeline stop")
         name = arn.rpartition("/")[2]
         show(f"Execution {name} continues. `{watch}` waits for it, `{stop}` stops it.", stderr=True)
         raise
+    _show(aws, arn, lambda: show_outcome(aws, execution))
+    require_success(aws, execution)
     report, approve = settings.command("report"), settings.command("model approve --wait")
     show(f"Next  `{report}`, then `{approve}`")
 
 
 @app.command()
 @with_settings
+@with_json
 def status(settings: Settings, execution: ExecutionArgument = None, wait: WaitOption = False) -> None:
     """Show an execution's steps and figures."""
-    from pipeline.service import describe
     from scripts.operate.executions import resolve_execution
     from scripts.terminal.progress import show_execution
 
@@ -96,25 +112,34 @@ def status(settings: Settings, execution: ExecutionArgument = None, wait: WaitOp
     if wait:
         _wait(settings, aws, arn)
     else:
-        show_execution(aws, describe(aws.client("sagemaker"), arn))
+        _show(aws, arn, lambda: show_execution(aws, arn))
 
 
 @app.command("list")
 @with_settings
+@with_json
 def list_(settings: Settings) -> None:
     """List the newest executions."""
     from pipeline.service import list_executions
-    from scripts.terminal.tables import TIME_FORMAT, table
+    from scripts.terminal.documents import execution_summary
+    from scripts.terminal.tables import executions_table
 
     aws = settings.connect()
-    shown = table("execution", "status", "started")
-    for item in list_executions(aws.client("sagemaker"), aws.project):
-        shown.add_row(item.id, item.status, f"{item.start:{TIME_FORMAT}}")
-    console().print(shown)
+    executions = list_executions(aws.client("sagemaker"), aws.project)
+
+    def show_executions() -> None:
+        if executions:
+            console().print(executions_table(executions))
+        else:
+            upload, start = settings.command("data upload"), settings.command("pipeline start --wait")
+            show(f"No execution yet. `{upload}`, then `{start}` starts one.")
+
+    show_result({"executions": [execution_summary(each) for each in executions]}, show_executions)
 
 
 @app.command()
 @with_settings
+@with_json
 def stop(settings: Settings, execution: ExecutionArgument = None) -> None:
     """Stop a running execution and its jobs."""
     from scripts.operate.executions import resolve_execution, stop_execution
@@ -122,4 +147,24 @@ def stop(settings: Settings, execution: ExecutionArgument = None) -> None:
     aws = settings.connect()
     arn = resolve_execution(aws, execution)
     stop_execution(aws, arn)
-    show(f"Stopping {arn.rpartition('/')[2]}; `{settings.command('pipeline status')}` shows its progress.")
+    text = f"Stopping {arn.rpartition('/')[2]}; `{settings.command('pipeline status')}` shows its progress."
+    _show(aws, arn, lambda: show(text))
+
+
+@app.command()
+@with_settings
+@with_json
+def retry(settings: Settings, execution: ExecutionArgument = None, wait: WaitOption = False) -> None:
+    """Continue a failed or stopped execution: run the steps that have not succeeded."""
+    from scripts.operate.executions import resolve_execution, retry_execution
+
+    aws = settings.connect()
+    arn = resolve_execution(aws, execution)
+    retry_execution(aws, arn)
+    text = f"Retrying {arn.rpartition('/')[2]}"
+    if wait:
+        show(text)
+        _wait(settings, aws, arn)
+    else:
+        watch = settings.command("pipeline status --wait")
+        _show(aws, arn, lambda: show(f"{text}; `{watch}` waits for it."))

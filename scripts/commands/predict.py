@@ -16,6 +16,7 @@ from scripts.errors import UsageError
 from scripts.terminal.console import console, plain, show, show_ignored_columns, utf8_output
 from scripts.terminal.options import DataOption, IdOption, KeyOption, Settings, UrlOption, with_settings
 from scripts.terminal.output_file import check_output, written_file
+from scripts.terminal.results import is_json, show_result, with_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +33,7 @@ _FORMS: dict[str, Form] = {".csv": "csv", ".json": "json", ".jsonl": "json"}
 
 
 @with_settings
+@with_json
 def predict(
     settings: Settings,
     source: Annotated[
@@ -76,6 +78,11 @@ def predict(
         )
     if source is not None and data is not None:
         raise UsageError("--data belongs to --row; give either a file or --row N.")
+    if is_json() and output is None and form is not None:
+        raise UsageError(
+            "--json and --format both choose what is printed.",
+            "Give one of them, or write a file with --output.",
+        )
     chosen = form or _default_form(output)
     if output is not None:
         check_output(output, source or data)
@@ -126,7 +133,7 @@ def _show(
     predictions: Predictions, companies: Companies, form: Form, path: Path | None, *, explain: bool
 ) -> Summary:
     """Print or write the predictions, and return their summary."""
-    from scripts.predict.output import Summary
+    from scripts.predict.output import ListOutput, Summary
     from scripts.terminal.predictions import show_summary, with_progress
 
     err = console(stderr=True)
@@ -134,15 +141,29 @@ def _show(
     # Lines that are printed on the same terminal would break a progress bar.
     has_bar = path is not None or form == "table" or not sys.stdout.isatty()
     summary = Summary(companies.unit)
+    listed = ListOutput(companies.ids) if is_json() and path is None else None
     with _output_stream(path, form) as stream:
-        output = _output(form, stream, companies, explain=explain)
+        output = listed or _output(form, stream, companies, explain=explain)
         for result in with_progress(predictions, companies, err) if has_bar else predictions:
             summary.add(result)
             output.add(result)
         output.finish()
     if form == "table" and path is None and summary.companies > 1:
         err.print()
-    show_summary(summary, err, seconds=time.monotonic() - began, path=path)
+    seconds = time.monotonic() - began
+    show_summary(summary, err, seconds=seconds, path=path)
+    document = {
+        "companies": summary.companies,
+        "errors": summary.errors,
+        "warned": summary.warned,
+        "levels": summary.levels,
+        "versions": summary.versions,
+        "seconds": round(seconds, 3),
+        "unit": companies.unit,
+        "predictions": listed and listed.predictions,
+        "file": path,
+    }
+    show_result(document, lambda: None)
     return summary
 
 

@@ -7,11 +7,13 @@ import typer
 
 from scripts.aws.session import Aws, connect
 from scripts.errors import UsageError
-from scripts.terminal.console import console, plain, show
+from scripts.terminal.console import plain, show
 from scripts.terminal.options import Settings, with_settings
+from scripts.terminal.results import show_result, with_json
 
 
 @with_settings
+@with_json
 def promote(
     settings: Settings,
     version: Annotated[int | None, typer.Argument(help="Version. Default: the champion.")] = None,
@@ -31,7 +33,6 @@ def promote(
         Path | None,
         typer.Option("--on", metavar="FILE", help="Company file on which to compare it with the champion."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Copy a version, with its evaluation, to another project, where a person approves it.
 
@@ -61,30 +62,32 @@ def promote(
             comparison = preview(*load_both(target, number), lambda: read_companies(on))
         except PreviewError as error:
             obstacle = error.problem
-    if as_json:
-        places = {
-            name: {"project": aws.project.name, "account": aws.project.account, "region": aws.project.region}
-            for name, aws in (("source", source), ("target", target))
-        }
-        compared = {"preview": comparison.as_dict() if comparison else None}
-        console().print_json(data={**promotion.as_dict(), **places, **compared})
-        return
-    verb = "was copied to" if promotion.created else "had already been copied to"
-    show(
-        f"Version {promotion.source['ModelPackageVersion']} of {place_of(source)} {verb} "
-        f"{place_of(target)} as [bold]version {number}[/]: {promotion.copy['ModelApprovalStatus']}."
-    )
-    there = Settings(target.project.name, target.project.region, settings.local)
-    prefix = f"AWS_PROFILE={to_profile} " if to_profile else ""
-    if comparison is not None:
-        show_preview(comparison, None)
-    elif obstacle:
-        show(obstacle)
-    else:
-        command = there.command(f"model preview {number} --on FILE")
-        show(f"Compare it with the champion:  {plain(prefix + command)}", wrap=False)
-    if promotion.copy["ModelApprovalStatus"] != "Approved":
-        show(f"Approve it:  {plain(prefix + there.command(f'model approve {number} --wait'))}", wrap=False)
+
+    def show_promotion() -> None:
+        verb = "was copied to" if promotion.created else "had already been copied to"
+        show(
+            f"Version {promotion.source['ModelPackageVersion']} of {place_of(source)} {verb} "
+            f"{place_of(target)} as [bold]version {number}[/]: {promotion.copy['ModelApprovalStatus']}."
+        )
+        there = Settings(target.project.name, target.project.region, settings.local)
+        prefix = f"AWS_PROFILE={to_profile} " if to_profile else ""
+        if comparison is not None:
+            show_preview(comparison, None)
+        elif obstacle:
+            show(obstacle)
+        else:
+            command = there.command(f"model preview {number} --on FILE")
+            show(f"Compare it with the champion:  {plain(prefix + command)}", wrap=False)
+        if promotion.copy["ModelApprovalStatus"] != "Approved":
+            approve = there.command(f"model approve {number} --wait")
+            show(f"Approve it:  {plain(prefix + approve)}", wrap=False)
+
+    places = {
+        name: {"project": aws.project.name, "account": aws.project.account, "region": aws.project.region}
+        for name, aws in (("source", source), ("target", target))
+    }
+    compared = {"preview": comparison.as_dict() if comparison else None}
+    show_result({**promotion.as_dict(), **places, **compared}, show_promotion)
 
 
 def _connect_target(

@@ -7,11 +7,13 @@ from typing import Annotated
 
 import typer
 
-from scripts.terminal.console import show
+from scripts.terminal.console import plain, show
 from scripts.terminal.options import Settings, with_settings
+from scripts.terminal.results import show_result, with_json
 
 
 @with_settings
+@with_json
 def report(
     settings: Settings,
     execution: Annotated[
@@ -35,7 +37,8 @@ def report(
     aws = settings.connect()
     found = find_reported(aws, execution)
     path = save_report(aws, found, output)
-    show(f"Report of {found.id}: {path}")
+    text = f"Report of {found.id}: {plain(str(path))}"
+    show_result({"execution": found.id, "file": path}, lambda: show(text))
     if open_ and not _has_display():
         show("There is no display to open it on.")
     elif open_ and not webbrowser.open(path.resolve().as_uri()):

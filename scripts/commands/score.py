@@ -8,6 +8,7 @@ import typer
 
 from scripts.terminal.console import console, show, show_ignored_columns, show_warning
 from scripts.terminal.options import IdOption, Settings, with_settings
+from scripts.terminal.results import show_result, with_json
 from scripts.text import counted
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ _STAGES = {"prepare": "preparing", "transform": "scoring", "collect": "collectin
 
 
 @with_settings
+@with_json
 def score(
     settings: Settings,
     source: Annotated[
@@ -62,12 +64,19 @@ def score(
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console(stderr=True)) as progress:
         summary = score_portfolio(aws, order, model, _bars(progress, title))
-    _show_summary(summary, target)
-    if base_rate is not None:
-        show(
-            f"Mean probability: {summary.mean:.3%}; mean of the column probability_at_base_rate: "
-            f"{base_rate:.3%}. Risk levels are based on the model's own probability."
-        )
+    document = {
+        "target": target,
+        "version": model.version,
+        "companies": summary.scored,
+        "levels": summary.levels,
+        "mean_probability": summary.mean,
+        "bad_lines": summary.bad,
+        "bad_lines_file": summary.errors,
+        "ignored_columns": summary.ignored_columns,
+        "warnings": [*summary.unit_warnings, *([summary.warning] if summary.warning else [])],
+        "seconds": summary.seconds,
+    }
+    show_result(document, lambda: _show_summary(summary, target, base_rate))
 
 
 def _bars(progress: Progress, title: str) -> OnProgress:
@@ -77,14 +86,14 @@ def _bars(progress: Progress, title: str) -> OnProgress:
     def on_progress(stage: str, done: int, total: int | None) -> None:
         if stage not in tasks:
             if stage == "transform":
-                show(title)
+                show(title, stderr=True)  # by the console of the bars, which prints it above them
             tasks[stage] = progress.add_task(_STAGES[stage], total=total)
         progress.update(tasks[stage], completed=done, total=total)
 
     return on_progress
 
 
-def _show_summary(summary: Summary, target: str) -> None:
+def _show_summary(summary: Summary, target: str, base_rate: float | None) -> None:
     seconds = sum(summary.seconds.values())
     levels = ", ".join(f"{count:,} {level}" for level, count in summary.levels.items())
     rate = f"{summary.scored / seconds:,.0f} a second"
@@ -98,3 +107,8 @@ def _show_summary(summary: Summary, target: str) -> None:
     if summary.errors:
         bad = counted(summary.bad, "line")
         show(f"[yellow]{bad} could not be scored;[/] line numbers and reasons: [bold]{summary.errors}[/]")
+    if base_rate is not None:
+        show(
+            f"Mean probability: {summary.mean:.3%}; mean of the column probability_at_base_rate: "
+            f"{base_rate:.3%}. Risk levels are based on the model's own probability."
+        )

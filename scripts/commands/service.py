@@ -10,11 +10,13 @@ from scripts.aws.session import Aws
 from scripts.terminal.console import ask, show
 from scripts.terminal.events import EventLog
 from scripts.terminal.options import Settings, parse_parameters, with_settings
+from scripts.terminal.results import show_result, with_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from scripts.aws.stacks import Change
+    from scripts.deploy.deployment import Deployment
     from scripts.deploy.outputs import Outputs
 
 VerboseOption = Annotated[bool, typer.Option("--verbose", help="Show every event instead of one live line.")]
@@ -22,6 +24,7 @@ YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask before replac
 
 
 @with_settings
+@with_json
 def deploy(
     settings: Settings,
     parameter: Annotated[
@@ -46,12 +49,18 @@ def deploy(
 
     with EventLog(verbose=verbose) as log:
         deployment = deploy_all(aws, confirm=confirm, on_event=log, parameters=parameters)
-    if not deployment.changed:
-        show("Nothing to change: everything is already up to date.")
-    _show_next(settings, aws, deployment.outputs)
+    document = {
+        "storage": deployment.storage,
+        "service": deployment.service,
+        "pipeline": deployment.pipeline,
+        "key_required": deployment.needs_key,
+        "outputs": deployment.outputs,
+    }
+    show_result(document, lambda: _show_deployment(settings, aws, deployment))
 
 
 @with_settings
+@with_json
 def destroy(
     settings: Settings,
     delete_data: Annotated[
@@ -70,15 +79,27 @@ def destroy(
         raise typer.Abort
     with EventLog(verbose=verbose) as log:
         teardown = destroy_all(aws, delete_data=delete_data, on_event=log)
-    for kept in teardown.kept:
-        show(f"kept: {kept}")
+
+    def show_kept() -> None:
+        for kept in teardown.kept:
+            show(f"kept: {kept}")
+
+    show_result(vars(teardown), show_kept)
 
 
-def _show_next(settings: Settings, aws: Aws, outputs: Outputs) -> None:
+def _show_deployment(settings: Settings, aws: Aws, deployment: Deployment) -> None:
+    """Show how to use the service."""
+    outputs = deployment.outputs
+    if not deployment.changed:
+        show("Nothing to change: everything is already up to date.")
     show(f"\nAPI       [bold]{outputs.api_url}[/]", wrap=False)
-    show(f"API key   KEY={_key(aws, outputs)}", wrap=False)
-    show(f"Try it    curl {outputs.api_url}/health", wrap=False)
-    show(f'With key  curl -H "x-api-key: $KEY" {outputs.api_url}/model', wrap=False)
+    if deployment.needs_key:
+        show(f"API key   KEY={_key(aws, outputs)}", wrap=False)
+        show(f"Try it    curl {outputs.api_url}/health", wrap=False)
+        show(f'With key  curl -H "x-api-key: $KEY" {outputs.api_url}/model', wrap=False)
+    else:
+        show("API key   none: everybody who can reach the API can use it (ApiKeyRequired=false)")
+        show(f"Try it    curl {outputs.api_url}/model", wrap=False)
     upload, start = settings.command("data upload"), settings.command("pipeline start --wait")
     show(f"Next      `{upload}`, then `{start}`")
 

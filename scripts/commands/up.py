@@ -9,18 +9,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scripts.aws.session import LOCAL_PORT, LOCAL_REGION, Aws, connect, use_local_aws
-from scripts.commands.local import running, show_settings
+from scripts.commands.local import running, settings_document, show_settings
 from scripts.terminal.console import console, show, show_warning
 from scripts.terminal.interrupts import wait_for_interruption
 from scripts.terminal.options import DEFAULT_PROJECT, DataOption
+from scripts.terminal.results import show_result, with_json
 
 if TYPE_CHECKING:
     from scripts.data.data_file import DataFile
+    from scripts.predict.client import ApiClient
 
 # Everything is there already.
 EXAMPLES = ("predict --row 0 --explain", "pipeline start --wait")
 
 
+@with_json
 def up(
     data: DataOption = None,
     state: Annotated[
@@ -31,6 +34,9 @@ def up(
 ) -> None:
     """Run local AWS until Ctrl-C, with the service and a model; the next `up` finds everything there."""
     from scripts.data.source import cache_folder
+    from scripts.model.contracts import champion_version
+    from scripts.predict.client import client_of
+    from scripts.terminal.documents import as_version
 
     folder = state or cache_folder() / "local-aws"
     began = time.monotonic()
@@ -39,8 +45,20 @@ def up(
         aws = connect(DEFAULT_PROJECT)
         _deploy(aws)
         _make_model(aws, data)
-        _show_service(aws, time.monotonic() - began)
-        show_settings(server.url, LOCAL_REGION, folder, EXAMPLES, is_default=port == LOCAL_PORT)
+        champion, client = champion_version(aws), client_of(aws)
+        seconds = time.monotonic() - began
+
+        def show_all() -> None:
+            _show_service(champion, client, seconds)
+            show_settings(server.url, LOCAL_REGION, folder, EXAMPLES, is_default=port == LOCAL_PORT)
+
+        document = {
+            **settings_document(server.url, LOCAL_REGION, folder),
+            "champion": as_version(champion),
+            "api_url": client.url,
+            "api_key": client.key,
+        }
+        show_result(document, show_all)
         wait_for_interruption()
 
 
@@ -76,7 +94,7 @@ def _train(aws: Aws, data: Path | None) -> None:
     from scripts.data.upload import check, upload
     from scripts.operate.executions import start_execution
     from scripts.operate.reports import save_report
-    from scripts.terminal.progress import follow
+    from scripts.terminal.progress import follow_to_success
 
     file: DataFile = resolve(data)
     notes = check(file)
@@ -85,16 +103,11 @@ def _train(aws: Aws, data: Path | None) -> None:
         show_warning(note)
     arn, _ = start_execution(aws, {"InputDataUri": upload(aws, file)})
     show(f"[bold]Execution[/]  {arn.rpartition('/')[2]}")
-    show(f"[bold]Report[/]     {save_report(aws, follow(aws, arn))}")
+    show(f"[bold]Report[/]     {save_report(aws, follow_to_success(aws, arn))}")
 
 
-def _show_service(aws: Aws, seconds: float) -> None:
-    from scripts.model.contracts import champion_version
-    from scripts.predict.client import client_of
-
-    champion = champion_version(aws)
+def _show_service(champion: str | None, client: ApiClient, seconds: float) -> None:
     show(f"[bold]Champion[/]   {f'version {champion}' if champion else 'none yet'}")
-    client = client_of(aws)
     show(f"[bold]API[/]        {client.url}/predict")
     show(f"[bold]API key[/]    {client.key or 'none: the API is open'}")
     show(f"Ready in {seconds:.1f} s. `bankruptcy test --local` checks it.\n")

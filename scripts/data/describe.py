@@ -2,6 +2,7 @@
 
 from array import array
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import nan
 
 from inference.numbers import number_problem, numbers
@@ -53,8 +54,93 @@ class _Column:
         return not (self.empty or self.invalid) and len(set(self.numbers)) == 1
 
 
-def describe(file: DataFile) -> dict[str, str]:
-    """Return facts about a data file as text, by their labels.
+@dataclass(frozen=True)
+class Description:
+    """Facts about a data file.
+
+    Attributes
+    ----------
+    firms
+        The number of firms; None without a column `firm_id`.
+    firm_id_problem
+        The problem of a misspelled `firm_id`, as the rest of a sentence; None if there is none.
+    rows_without_firm
+        Whether the `firm_id` of some rows is empty.
+    bankrupt, healthy, neither
+        The number of rows with 1, with 0 and with another target; None without a target.
+    duplicates
+        Pairs of columns with the same numbers, the later column first.
+    repeated_rows
+        The number of rows with the ratios of an earlier row.
+    above_1, largest
+        The number of columns with numbers above 1, and the largest number; None if there is none.
+    header_problem
+        Why the header is not that of the data set, as the rest of a sentence; None if it is.
+    """
+
+    companies: int
+    columns: int
+    firms: int | None
+    firm_id_problem: str | None
+    rows_without_firm: bool
+    bankrupt: int | None
+    healthy: int | None
+    neither: int | None
+    constant: tuple[str, ...]
+    duplicates: tuple[tuple[str, str], ...]
+    repeated_rows: int
+    above_1: int
+    largest: float | None
+    text: tuple[str, ...]
+    non_numeric: int
+    empty: int
+    header_problem: str | None
+    ignored: tuple[str, ...]
+    sha256: str
+    origin: str
+
+    def facts(self) -> dict[str, str]:
+        """Return the facts as text, by their labels."""
+        ignored = ignored_columns(self.ignored, known=()) or "none"
+        return {
+            "companies": f"{self.companies:,}",
+            "columns": f"{self.columns}, {'without' if self.bankrupt is None else 'including'} the target",
+            "firms": self._firms(),
+            "bankrupt": self._classes(),
+            "constant": ", ".join(self.constant) or "none",
+            "duplicates": ", ".join(f"{name} = {twin}" for name, twin in self.duplicates) or "none",
+            "repeated rows": counted(self.repeated_rows, "row"),
+            "above 1": counted(self.above_1, "column")
+            + ("" if self.largest is None else f", up to {self.largest:.3g}"),
+            "text": ", ".join(self.text) or "none",
+            "non-numeric": counted(self.non_numeric, "cell"),
+            "empty": counted(self.empty, "cell"),
+            **({"header": f"it {self.header_problem}"} if self.header_problem else {"ignored": ignored}),
+            "sha256": self.sha256,
+            "origin": self.origin,
+        }
+
+    def _firms(self) -> str:
+        """Return the number of firms, or the consequence of a missing firm_id."""
+        if self.firm_id_problem:
+            return f"it {self.firm_id_problem}"
+        if self.firms is None:
+            return (
+                f"no column {FIRM_ID!r}: rows of one firm can be both in training and among unseen companies"
+            )
+        nameless = "; empty in some rows" if self.rows_without_firm else ""
+        return f"{self.firms:,}, by the column {FIRM_ID!r}{nameless}"
+
+    def _classes(self) -> str:
+        if self.bankrupt is None:
+            return f"no column {TARGET!r}"
+        share = f" ({self.bankrupt / self.companies:.2%})" if self.companies else ""
+        others = f"; {counted(self.neither, 'row')} neither 0 nor 1" if self.neither else ""
+        return f"{self.bankrupt:,}{share}{others}"
+
+
+def describe(file: DataFile) -> Description:
+    """Return facts about a data file.
 
     Raises
     ------
@@ -64,6 +150,7 @@ def describe(file: DataFile) -> dict[str, str]:
     header, columns, firms = _read(file)
     companies = len(columns[0].numbers)
     target = columns[header.index(TARGET)].numbers if TARGET in header else None
+    bankrupt, healthy = (None, None) if target is None else (target.count(1.0), target.count(0.0))
     columns = [column for column in columns if column.name != FIRM_ID]
     texts = [column for column in columns if column.is_text]
     figures = [column for column in columns if not column.is_text]
@@ -71,25 +158,28 @@ def describe(file: DataFile) -> dict[str, str]:
     largest = [
         most for column in figures if (most := max((v for v in column.numbers if v > 1), default=0.0)) > 1
     ]
-    missing = header_problem(header, NAMES, of="the")
-    extra = ignored_columns(header, KNOWN)
-    invalid = sum(column.invalid for column in figures)
-    return {
-        "companies": f"{companies:,}",
-        "columns": f"{len(header)}, {'without' if target is None else 'including'} the target",
-        "firms": _firms(firms, header),
-        "bankrupt": _classes(target),
-        "constant": ", ".join(column.name for column in columns if column.is_constant) or "none",
-        "duplicates": ", ".join(_duplicates(figures)) or "none",
-        "repeated rows": counted(_repeated_rows(figures), "row"),
-        "above 1": f"{counted(len(largest), 'column')}" + (f", up to {max(largest):.3g}" if largest else ""),
-        "text": ", ".join(column.name for column in texts) or "none",
-        "non-numeric": counted(invalid, "cell"),
-        "empty": counted(sum(column.empty for column in columns), "cell"),
-        **({"header": f"it {missing}"} if missing else {"ignored": extra or "none"}),
-        "sha256": file.sha256,
-        "origin": file.origin,
-    }
+    return Description(
+        companies=companies,
+        columns=len(header),
+        firms=None if firms is None else len(firms - {""}),
+        firm_id_problem=firm_id_problem(header) or None,
+        rows_without_firm=firms is not None and "" in firms,
+        bankrupt=bankrupt,
+        healthy=healthy,
+        neither=None if bankrupt is None or healthy is None else companies - bankrupt - healthy,
+        constant=tuple(column.name for column in columns if column.is_constant),
+        duplicates=tuple(_duplicates(figures)),
+        repeated_rows=_repeated_rows(figures),
+        above_1=len(largest),
+        largest=max(largest, default=None),
+        text=tuple(column.name for column in texts),
+        non_numeric=sum(column.invalid for column in figures),
+        empty=sum(column.empty for column in columns),
+        header_problem=header_problem(header, NAMES, of="the") or None,
+        ignored=tuple(name for name in header if name not in KNOWN),
+        sha256=file.sha256,
+        origin=file.origin,
+    )
 
 
 def _read(file: DataFile) -> tuple[tuple[str, ...], list[_Column], set[str] | None]:
@@ -119,33 +209,14 @@ def _read(file: DataFile) -> tuple[tuple[str, ...], list[_Column], set[str] | No
     return table.header, columns, firms
 
 
-def _firms(firms: set[str] | None, header: Sequence[str]) -> str:
-    """Return the number of firms, or the consequence of a missing firm_id."""
-    if problem := firm_id_problem(header):
-        return f"it {problem}"
-    if firms is None:
-        return f"no column {FIRM_ID!r}: rows of one firm can be both in training and among unseen companies"
-    nameless = "; empty in some rows" if "" in firms else ""
-    return f"{len(firms - {''}):,}, by the column {FIRM_ID!r}{nameless}"
-
-
-def _classes(target: Sequence[float] | None) -> str:
-    if target is None:
-        return f"no column {TARGET!r}"
-    bankrupt, healthy = target.count(1.0), target.count(0.0)
-    share = f" ({bankrupt / len(target):.2%})" if target else ""
-    others = len(target) - bankrupt - healthy
-    return f"{bankrupt:,}{share}" + (f"; {counted(others, 'row')} neither 0 nor 1" if others else "")
-
-
-def _duplicates(columns: Sequence[_Column]) -> list[str]:
+def _duplicates(columns: Sequence[_Column]) -> list[tuple[str, str]]:
     first_with: dict[bytes, str] = {}
     found = []
     for column in columns:
         if len(column.numbers) and not column.is_constant:
             twin = first_with.setdefault(column.numbers.tobytes(), column.name)
             if twin != column.name:
-                found.append(f"{column.name} = {twin}")
+                found.append((column.name, twin))
     return found
 
 

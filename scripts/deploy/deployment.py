@@ -40,12 +40,19 @@ _ROLE_ATTEMPTS = 15
 
 @dataclass(frozen=True)
 class Deployment:
-    """The outputs of a deployment, and whether it created, updated or kept each part."""
+    """The outputs of a deployment, and whether it created, updated or kept each part.
+
+    Attributes
+    ----------
+    needs_key
+        Whether predictions need an API key.
+    """
 
     outputs: Outputs
     storage: Outcome
     service: Outcome
     pipeline: Outcome
+    needs_key: bool
 
     @property
     def changed(self) -> bool:
@@ -132,9 +139,10 @@ def deploy(
     outputs = read_outputs(aws)
     _undo_destroy(aws, stack, outputs, on_event)
     _seed_champion(aws, on_event)
+    on_event(Event("pipeline", project.pipeline, "building"))
     pipeline = upsert_pipeline(aws, outputs)
     on_event(Event("pipeline", project.pipeline, pipeline))
-    return Deployment(outputs, storage, service, pipeline)
+    return Deployment(outputs, storage, service, pipeline, effective["ApiKeyRequired"] == "true")
 
 
 def upsert_pipeline(aws: Aws, outputs: Outputs) -> Outcome:

@@ -53,6 +53,11 @@ def read_outputs(aws: Aws) -> Outputs:
     return Outputs(**values)
 
 
+def needs_api_key(aws: Aws) -> bool:
+    """Return whether predictions need an API key, as deployed."""
+    return Stack(aws, aws.project.service_stack).parameters().get("ApiKeyRequired", "true") == "true"
+
+
 def camel_case(name: str) -> str:
     """Return a snake_case name as CamelCase."""
     return "".join(part.capitalize() for part in name.split("_"))

@@ -14,11 +14,12 @@ import urllib3
 from scripts.aws.session import Aws
 from scripts.aws.stacks import Stack
 from scripts.deploy.endpoint import is_paused
-from scripts.deploy.outputs import read_outputs
+from scripts.deploy.outputs import needs_api_key, read_outputs
 from scripts.model.contracts import read_champion
 from scripts.predict.client import client_at, read_key
 
 Companies = Mapping[str, Mapping[str, float]]
+# For an API that allows every origin.
 ORIGIN = "https://client.example"
 # Of probabilities, as in deploy_model.
 TOLERANCE = 1e-6
@@ -40,6 +41,8 @@ class Api:
         Whether the API must answer that no endpoint is available.
     has_contract
         Whether there is a champion; its contract stays published while the service is paused.
+    origin
+        A web origin whose pages may call the API; None if that is unknown.
     known_answer
         A company by position, and the probability that the champion must give it, as in the contract; None
         if that can't be read.
@@ -50,6 +53,7 @@ class Api:
     needs_key: bool = True
     paused: bool = False
     has_contract: bool = True
+    origin: str | None = ORIGIN
     known_answer: Mapping[str, Any] | None = None
 
 
@@ -88,14 +92,15 @@ def describe_api(aws: Aws) -> Api:
         If the service is not deployed.
     """
     outputs = read_outputs(aws)
-    parameters = Stack(aws, aws.project.service_stack).parameters()
     champion = read_champion(aws)
+    origins = Stack(aws, aws.project.service_stack).parameters().get("CorsOrigins", "*")
     return Api(
         url=outputs.api_url,
         key=read_key(aws, outputs),
-        needs_key=parameters.get("ApiKeyRequired", "true") == "true",
+        needs_key=needs_api_key(aws),
         paused=is_paused(aws, outputs),
         has_contract=champion is not None,
+        origin=ORIGIN if origins == "*" else origins.partition(",")[0],
         known_answer=None if champion is None else champion["smoke_test"],
     )
 
@@ -103,7 +108,7 @@ def describe_api(aws: Aws) -> Api:
 def api_of_client(url: str, key: str | None) -> Api:
     """Return an API of which only the address and the key are known: it must have a model in service."""
     client = client_at(url, key)
-    return Api(client.url, client.key, needs_key=key is not None)
+    return Api(client.url, client.key, needs_key=key is not None, origin=None)
 
 
 def check_api(
@@ -135,14 +140,15 @@ def check_api(
         one_too_few = _body([0.0] * (len(features) - 1))
         checker.check("wrong count", "422", "POST /predict", _error("validation_failed"), body=one_too_few)
     checker.check("unknown path", "404", "GET /no-such-path", _error("not_found"))
-    preflight = {
-        "Origin": ORIGIN,
-        "Access-Control-Request-Method": "POST",
-        "Access-Control-Request-Headers": "content-type,x-api-key",
-    }
-    checker.check(
-        "CORS preflight", "200 or 204", "OPTIONS /predict", _allows_post, headers=preflight, key=False
-    )
+    if api.origin is not None:
+        preflight = {
+            "Origin": api.origin,
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "content-type,x-api-key",
+        }
+        checker.check(
+            "CORS preflight", "200 or 204", "OPTIONS /predict", _allows_post, headers=preflight, key=False
+        )
     if api.needs_key:
         checker.check("no key", "403", "POST /predict", _error("forbidden"), body=_body([0.0]), key=False)
     return checker.checks

@@ -97,6 +97,25 @@ def stop_execution(aws: Aws, arn: str) -> None:
         raise ExecutionError(f"The execution was not stopped: {reason}") from error
 
 
+def retry_execution(aws: Aws, arn: str) -> None:
+    """Run the failed, stopped and remaining steps of an execution.
+
+    Raises
+    ------
+    ExecutionError
+        If SageMaker rejects that, for example because the execution has succeeded.
+    """
+    from pipeline.service import retry
+
+    try:
+        retry(aws.client("sagemaker"), arn)
+    except ClientError as error:
+        reason = error.response["Error"]["Message"].rstrip(".")
+        raise ExecutionError(
+            f"The execution was not retried: {reason}.", "`bankruptcy pipeline start` starts a new one."
+        ) from error
+
+
 def resolve_execution(aws: Aws, arn_or_id: str | None) -> str:
     """Return the ARN of an execution.
 

@@ -1,14 +1,13 @@
 """Reads the state of the service: executions, versions, endpoint, alarms and cost."""
 
-import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from scripts.aws.registry import ModelVersion, describe_version, list_versions, metadata_of
 from scripts.aws.session import Aws
 from scripts.aws.stacks import Stack
 from scripts.deploy.endpoint import FAILED_ATTEMPTS, FAILED_REASON, EndpointState, is_paused, read_endpoint
-from scripts.deploy.outputs import Outputs, read_outputs
+from scripts.deploy.outputs import Outputs, needs_api_key, read_outputs
 from scripts.model.contracts import champion_version
 from scripts.operate import prices
 
@@ -26,9 +25,20 @@ class LastExecution:
 
 @dataclass(frozen=True)
 class Status:
-    """The state of the service."""
+    """The state of the service.
+
+    Attributes
+    ----------
+    local
+        Whether it is deployed to local AWS.
+    key_required
+        Whether predictions need an API key.
+    cost
+        The estimated cost of the endpoint; None on local AWS, which costs nothing.
+    """
 
     project: str
+    local: bool
     account: str
     region: str
     pipeline: str
@@ -38,14 +48,11 @@ class Status:
     champion_version: str | None
     paused: bool
     api_url: str
+    key_required: bool
     commit: str
     alarms: tuple[str, ...]
     dead_letters: int
-    cost: prices.Estimate
-
-    def as_json(self) -> str:
-        """Return the status as JSON, with times in ISO 8601."""
-        return json.dumps(asdict(self), default=datetime.isoformat, indent=2)
+    cost: prices.Estimate | None
 
 
 def read_status(aws: Aws) -> Status:
@@ -60,6 +67,7 @@ def read_status(aws: Aws) -> Status:
     endpoint = read_endpoint(aws)
     return Status(
         project=project.name,
+        local=aws.is_local,
         account=project.account,
         region=project.region,
         pipeline=outputs.pipeline_name,
@@ -71,10 +79,11 @@ def read_status(aws: Aws) -> Status:
         champion_version=champion_version(aws),
         paused=is_paused(aws, outputs),
         api_url=outputs.api_url,
+        key_required=needs_api_key(aws),
         commit=outputs.commit,
         alarms=_alarms(aws),
         dead_letters=_dead_letters(aws, outputs),
-        cost=_estimate(project.region, endpoint),
+        cost=None if aws.is_local else _estimate(project.region, endpoint),
     )
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 MOST_ERRORS = 10  # that a summary keeps
 LEVELS = ("low", "medium", "high")
+_ANSWERED = ("prediction", "probability", "risk_level", "confidence", "explanation")
 
 
 class CsvOutput:
@@ -76,6 +77,37 @@ class JsonOutput:
 
     def finish(self) -> None:
         """Do nothing: every line has been written."""
+
+
+class ListOutput:
+    """Collects the predictions as JSON data.
+
+    Attributes
+    ----------
+    predictions
+        One object per company, in order.
+    """
+
+    def __init__(self, ids: Sequence[str] = ()) -> None:
+        self.predictions: list[dict[str, Any]] = []
+        self._ids = ids
+
+    def add(self, result: Result) -> None:
+        """Add one object, which always has the same fields."""
+        answer = result.prediction or {}
+        self.predictions.append(
+            {
+                "number": result.number,
+                "ids": dict(zip(self._ids, result.ids, strict=True)),
+                **{name: answer.get(name) for name in _ANSWERED},
+                "model_version": result.version,
+                "warnings": result.warnings,
+                "error": result.error,
+            }
+        )
+
+    def finish(self) -> None:
+        """Do nothing: every object has been added."""
 
 
 class Summary:

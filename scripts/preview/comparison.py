@@ -133,13 +133,14 @@ class Preview:
                 {"champion": before, "version": after, "companies": count}
                 for (before, after), count in sorted(self.moves.items())
             ],
+            "unit": self.unit,
             "changes": [self._change(change) for change in self.changes],
-            "errors": [{self.unit: number, "error": problem} for number, problem in self.errors],
+            "errors": [{"number": number, "error": problem} for number, problem in self.errors],
         }
 
     def _change(self, change: Change) -> dict[str, Any]:
         return {
-            self.unit: change.number,
+            "number": change.number,
             "ids": dict(zip(self.ids, change.ids, strict=True)),
             "champion": vars(change.before),
             "version": vars(change.after),

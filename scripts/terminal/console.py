@@ -11,14 +11,19 @@ from functools import cache
 from typing import TYPE_CHECKING, TextIO
 
 from scripts.errors import UsageError
+from scripts.terminal.results import is_json
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 
-@cache
 def console(*, stderr: bool = False) -> Console:
-    """Return the console for results, or the one for errors and progress."""
+    """Return the console for messages, or the one for errors and progress; with --json, always the latter."""
+    return _console(stderr=stderr or is_json())
+
+
+@cache
+def _console(*, stderr: bool) -> Console:
     from rich.console import Console
 
     return Console(stderr=stderr, highlight=False)
@@ -88,6 +93,11 @@ def show_ignored_columns(names: str, *, stderr: bool = False) -> None:
         show(plain(f"Ignored columns: {names}. To copy one to the result, name it with --id."), stderr=stderr)
 
 
+def show_endpoint(status: str) -> None:
+    """Show a new status of the endpoint that a command waits for."""
+    show(f"endpoint: {status}")
+
+
 def ask(question: str) -> bool:
     """Ask a question; return whether the answer is yes.
 
@@ -99,7 +109,7 @@ def ask(question: str) -> bool:
     import typer
 
     try:
-        return typer.confirm(question)
+        return typer.confirm(question, err=True)
     except typer.Abort as error:
         if not isinstance(error.__context__, EOFError):
             raise

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from scripts.aws.session import Aws
+from scripts.operate.durations import usual_seconds
 from scripts.operate.executions import ExecutionError, read_evaluation, uses_sample
 from scripts.terminal.console import console, plain, show
 from scripts.terminal.tables import table
@@ -27,43 +30,63 @@ _MARKS = {
 }
 
 
-def follow(aws: Aws, arn: str) -> Execution:
-    """Show an execution live until it ends, then its failures and figures.
+def follow_to_success(aws: Aws, arn: str) -> Execution:
+    """Show an execution live until it ends, then its outcome.
 
     Raises
     ------
     ExecutionError
         If it did not succeed.
     """
-    execution = _show_live(aws, arn)
-    _show_failures(execution)
-    has_figures = _show_figures(aws, execution)
-    if execution.status != "Succeeded":
-        hint = "`bankruptcy report` shows the evaluation." if has_figures else ""
-        raise ExecutionError(f"The execution ended as {execution.status}.", hint)
+    execution = follow(aws, arn)
+    show_outcome(aws, execution)
+    require_success(aws, execution)
     return execution
 
 
-def show_execution(aws: Aws, execution: Execution) -> None:
+def require_success(aws: Aws, execution: Execution) -> None:
+    """Raise an ExecutionError if an execution that has ended did not succeed."""
+    if execution.status != "Succeeded":
+        has_report = read_evaluation(aws, execution) is not None
+        hint = "`bankruptcy report` shows the evaluation." if has_report else ""
+        raise ExecutionError(f"The execution ended as {execution.status}.", hint)
+
+
+def show_execution(aws: Aws, arn: str) -> None:
     """Show the current steps, failures and figures of an execution."""
+    from pipeline.service import describe
+
+    execution = describe(aws.client("sagemaker"), arn)
     show(f"[bold]{execution.id}[/]: {execution.status}")
     console().print(steps_table(execution.steps, now=datetime.now(UTC)))
-    _show_failures(execution)
-    _show_figures(aws, execution)
+    show_outcome(aws, execution)
 
 
-def _show_live(aws: Aws, arn: str) -> Execution:
+def show_outcome(aws: Aws, execution: Execution) -> None:
+    """Show the failures of an execution, its candidates' figures and the gate's reason."""
+    for step in execution.steps:
+        if step.failure_reason:
+            show(f"[red]{step.name}:[/] {plain(step.failure_reason)}")
+    evaluation = read_evaluation(aws, execution)
+    if evaluation is not None:
+        console().print(candidates_table(evaluation, is_sample=uses_sample(execution)))
+        show(f"[bold]Gate:[/] {plain(evaluation['gate']['reason'])}")
+
+
+def follow(aws: Aws, arn: str) -> Execution:
+    """Show the steps of an execution live until it ends."""
     from rich.live import Live
 
     from pipeline.service import watch
 
+    usual = usual_seconds(aws, arn)
     out = console()
     # Local AWS answers with the cores that the jobs need, so asking more often makes them slower.
     states = watch(aws.client("sagemaker"), arn, interval=0.5 if aws.is_local else 5.0)
     execution = next(states)
     # A terminal shows the table several times a second; other outputs only get it at the end.
     with Live(
-        get_renderable=lambda: steps_table(execution.steps, now=datetime.now(UTC)),
+        get_renderable=lambda: steps_table(execution.steps, now=datetime.now(UTC), usual=usual),
         console=out,
         refresh_per_second=8,
     ):
@@ -73,31 +96,34 @@ def _show_live(aws: Aws, arn: str) -> Execution:
     return execution
 
 
-def _show_failures(execution: Execution) -> None:
-    for step in execution.steps:
-        if step.failure_reason:
-            show(f"[red]{step.name}:[/] {plain(step.failure_reason)}")
+def steps_table(
+    steps: Iterable[StepState], *, now: datetime, usual: Mapping[str, float] = MappingProxyType({})
+) -> Table:
+    """Return a table with the state and duration of each step, and for running steps what they do.
 
-
-def _show_figures(aws: Aws, execution: Execution) -> bool:
-    """Show the candidates' figures and the gate's reason; return whether there are any."""
-    evaluation = read_evaluation(aws, execution)
-    if evaluation is not None:
-        console().print(candidates_table(evaluation, is_sample=uses_sample(execution)))
-        show(f"[bold]Gate:[/] {plain(evaluation['gate']['reason'])}")
-    return evaluation is not None
-
-
-def steps_table(steps: Iterable[StepState], *, now: datetime) -> Table:
-    """Return a table with the state and duration of each step."""
+    Parameters
+    ----------
+    usual
+        The usual duration of steps, in seconds by name.
+    """
     shown = table("", "step", "state", ("seconds", "right"))
+    if usual:
+        shown.add_column("usually", justify="right")
     for step in steps:
-        state = f"{step.status} (from the cache)" if step.cached else step.status
-        if step.status == "Executing" and step.failure_reason:
-            state = f"waits for its next attempt: {plain(step.failure_reason)}"
         seconds = f"{((step.end or now) - step.start).total_seconds():.1f}" if step.start else ""
-        shown.add_row(_MARKS.get(step.status, " "), step.name, state, seconds)
+        usually = [f"{usual[step.name]:.1f}" if step.name in usual else ""] if usual else []
+        shown.add_row(_MARKS.get(step.status, " "), step.name, _state_text(step), seconds, *usually)
     return shown
+
+
+def _state_text(step: StepState) -> str:
+    if step.cached:
+        return f"{step.status} (from the cache)"
+    if step.status != "Executing":
+        return step.status
+    if step.failure_reason:
+        return f"waits for its next attempt: {plain(step.failure_reason)}"
+    return f"{step.status}: {plain(step.description)}" if step.description else step.status
 
 
 def candidates_table(evaluation: dict[str, Any], *, is_sample: bool) -> Table:

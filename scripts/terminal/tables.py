@@ -12,6 +12,7 @@ from steps.dataset.known_files import SAMPLE_FILE_NAME
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from pipeline.service import Execution
     from scripts.deploy.endpoint import EndpointState
     from scripts.operate.api_checks import Check
     from scripts.operate.prices import Estimate
@@ -39,6 +40,28 @@ def facts_table(facts: Iterable[tuple[str, str]]) -> Table:
     made.columns[0].no_wrap = True
     for label, text in facts:
         made.add_row(label, text)
+    return made
+
+
+def versions_table(versions: Iterable[dict[str, Any]]) -> Table:
+    """Return a table with one version in each row, from `scripts.terminal.documents.version_summary`."""
+    made = table("version", "approval", "created", "ROC-AUC", "candidate")
+    for each in versions:
+        made.add_row(
+            str(each["version"]),
+            each["approval"],
+            f"{each['created']:{TIME_FORMAT}}",
+            "" if each["roc_auc"] is None else f"{each['roc_auc']:.4f}",
+            each["candidate"] or "",
+        )
+    return made
+
+
+def executions_table(executions: Iterable[Execution]) -> Table:
+    """Return a table with one execution in each row."""
+    made = table("execution", "status", "started")
+    for each in executions:
+        made.add_row(each.id, each.status, f"{each.start:{TIME_FORMAT}}" if each.start else "")
     return made
 
 
@@ -108,7 +131,7 @@ def status_facts(status: Status, resume_command: str) -> list[tuple[str, str]]:
     ]
     paused = f"[yellow]yes; `{resume_command}` resumes it[/]" if status.paused else "no"
     return [
-        ("project", f"{status.project}, account {status.account}, {status.region}"),
+        ("project", f"{status.project}, {_place_text(status)}"),
         ("pipeline", status.pipeline),
         ("last execution", last),
         ("newest versions", "\n".join(versions) or "none yet"),
@@ -116,10 +139,11 @@ def status_facts(status: Status, resume_command: str) -> list[tuple[str, str]]:
         ("champion", _champion_text(status)),
         ("paused", paused),
         ("API", status.api_url),
+        ("API key", "required" if status.key_required else "none: the API is open"),
         ("commit", status.commit),
         ("alarms", f"[red]{', '.join(status.alarms)}[/]" if status.alarms else "none in ALARM"),
         ("dead letters", f"[red]{status.dead_letters}[/]" if status.dead_letters else "0"),
-        ("cost (estimate)", _cost_text(status.cost)),
+        ("cost", "none: local AWS" if status.cost is None else _cost_text(status.cost)),
     ]
 
 
@@ -150,6 +174,11 @@ def checks_table(checks: Iterable[Check]) -> Table:
             plain(check.remark),
         )
     return made
+
+
+def _place_text(status: Status) -> str:
+    """Return where the service is deployed; local AWS has only one account."""
+    return f"{'local AWS' if status.local else f'account {status.account}'}, {status.region}"
 
 
 def _champion_text(status: Status) -> str:
@@ -192,6 +221,6 @@ def _cost_text(cost: Estimate) -> str:
     figures = (
         ""
         if cost.usd_per_hour is None or cost.usd_per_month is None
-        else f"${cost.usd_per_hour:.3f} an hour, ${cost.usd_per_month:.2f} a month: "
+        else f"estimate: ${cost.usd_per_hour:.3f} an hour, ${cost.usd_per_month:.2f} a month: "
     )
     return f"{figures}{cost.basis}\n[dim]{cost.source}\nnot included: {cost.not_counted}[/]"

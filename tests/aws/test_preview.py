@@ -92,7 +92,7 @@ def test_the_changes_are_sorted_and_explained(project: Project) -> None:
     assert sizes == sorted(sizes, reverse=True)
     # Each change names its company, and what the two models make of it.
     change = changes[0]
-    number = change["line"] - 2
+    number = change["number"] - 2
     assert change["ids"] == {"name": f"C{number}"}
     assert change["champion"]["risk_level"] == project.levels(1)[number]
     # In a linear model, the effect of a feature is its coefficient times the distance to the median.
@@ -162,7 +162,7 @@ def test_companies_that_one_of_the_models_rejects_are_listed(project: Project) -
         partial.write_text("\n".join(lines) + "\n")
     document = json.loads(project.preview("--on", str(project.file), "--json").stdout)
     assert document["companies"] == COMPANIES - 1
-    assert document["errors"] == [{"line": 4, "error": "'margin' is empty"}]
+    assert document["errors"] == [{"number": 4, "error": "'margin' is empty"}]
 
 
 def test_a_file_without_an_answer_has_no_mean(project: Project, tmp_path: Path) -> None:

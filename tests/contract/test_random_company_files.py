@@ -155,7 +155,7 @@ def test_every_legal_form_is_read_alike_by_all(tmp_path: Path) -> None:
         for read in (predicted(path), scored(path), trained(path)):
             assert (list(read.numbers.values()), read.bad, read.refused) == (numbers, set(), False), case
             assert [each.strip() for each in read.ids] == ids, case
-        assert describe(read_data_file(path))["companies"] == f"{len(numbers)}", case
+        assert describe(read_data_file(path)).companies == len(numbers), case
         row = draw.randrange(len(numbers))
         company = read_data_file(path).company(row)
         assert [company.ratios[name] for name in FEATURES] == numbers[row], case

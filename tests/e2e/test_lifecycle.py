@@ -181,6 +181,11 @@ def test_deployment_to_destruction(service: Service, companies: pd.DataFrame, tm
             run("pipeline", "start", "-p", "RandomSeed=12")
             eventually(lambda: "Executing" in run("pipeline", "status"))
             run("pipeline", "stop")
+            # AND when they are retried, they continue
+            eventually(lambda: "Stopped" in run("pipeline", "list").splitlines()[1], 60)
+            run("pipeline", "retry")
+            eventually(lambda: "Executing" in run("pipeline", "status"))
+            run("pipeline", "stop")
     check_separation(service)
     # WHEN the service is resumed with instances that scale, THEN the third version answers
     run("deploy", "--yes", "-p", "InstanceType=ml.m5.large", "-p", "MaxInstances=2")

@@ -29,7 +29,7 @@ def outbox(*arguments: str, code: int = 0) -> str:
 
 
 def subjects() -> list[str]:
-    return [message["subject"] for message in json.loads(outbox("--json"))]
+    return [message["subject"] for message in json.loads(outbox("--json"))["messages"]]
 
 
 def test_messages_are_kept_with_their_recipients(cloud: Cloud, topic: str) -> None:
@@ -42,7 +42,7 @@ def test_messages_are_kept_with_their_recipients(cloud: Cloud, topic: str) -> No
     cloud.sns.publish(TopicArn=topic, Subject="First [1]", Message="Line 1\nLine 2")
     cloud.sns.publish(TopicArn=topic, Message="No subject")
     # THEN the outbox has them in order, with the person; the queue has received them
-    messages: list[dict[str, Any]] = json.loads(outbox("--json"))
+    messages: list[dict[str, Any]] = json.loads(outbox("--json"))["messages"]
     assert [(each["subject"], each["text"]) for each in messages] == [
         ("First [1]", "Line 1\nLine 2"),
         ("", "No subject"),

@@ -48,7 +48,7 @@ def write(kind: Kind, folder: Path) -> Path:
 def described(path: Path) -> Outcome:
     """Describe a data file."""
     try:
-        return Outcome(facts=describe(read_data_file(path)))
+        return Outcome(facts=describe(read_data_file(path)).facts())
     except ScriptError as error:
         return Outcome(refused=str(error))
 

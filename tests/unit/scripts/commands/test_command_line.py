@@ -119,7 +119,7 @@ def test_local_reset_empties_a_state_and_nothing_else(tmp_path: Path) -> None:
     StateFolder(state).close()
     (state / "state.sqlite").touch()
     refused = RUNNER.invoke(app, ["local", "reset", "--state", str(state)], input="n\n")
-    assert refused.exit_code == 0
+    assert refused.exit_code == 1
     assert (state / "state.sqlite").exists()
     held = StateFolder(state)
     busy = RUNNER.invoke(app, ["local", "reset", "--state", str(state), "--yes"])

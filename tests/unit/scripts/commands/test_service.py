@@ -85,7 +85,7 @@ def test_the_live_line_is_hidden_while_a_question_is_asked(monkeypatch: pytest.M
     out = Console(file=io.StringIO(), force_terminal=True)
     use_console(monkeypatch, out)
     live: list[bool] = []
-    monkeypatch.setattr("typer.confirm", lambda _: live.append(bool(out._live_stack)) or True)
+    monkeypatch.setattr("typer.confirm", lambda _, **__: live.append(bool(out._live_stack)) or True)
 
     with EventLog() as log:
         assert out._live_stack

@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from pipeline.service import Execution
 from scripts.cli import app
 
 ARN = "arn:aws:sagemaker:eu-west-1:123456789012:pipeline/bankruptcy/execution/abcdefghijkl"
+ENDED = Execution(ARN, None, "Succeeded", None, None, None)
 RUNNER = CliRunner(env={"TERM": "dumb"})
 
 
@@ -29,6 +31,7 @@ def _started(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "scripts.operate.executions.start_execution", lambda *_: (ARN, "s3://bucket/data/x.csv")
     )
+    monkeypatch.setattr("pipeline.service.evaluation_uri", lambda *_: None)
 
 
 @pytest.mark.usefixtures("_started")
@@ -46,7 +49,7 @@ def test_ctrl_c_does_not_stop_the_execution(monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.usefixtures("_started")
 def test_a_successful_execution_shows_the_next_commands(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scripts.terminal.progress.follow", lambda *_: None)
+    monkeypatch.setattr("scripts.terminal.progress.follow", lambda *_: ENDED)
 
     result = RUNNER.invoke(app, ["pipeline", "start", "--wait", "--local"])
 
@@ -59,7 +62,7 @@ def test_a_successful_execution_shows_the_next_commands(monkeypatch: pytest.Monk
 def test_status_can_wait_again(monkeypatch: pytest.MonkeyPatch) -> None:
     followed: list[str] = []
     monkeypatch.setattr("scripts.operate.executions.resolve_execution", lambda *_: ARN)
-    monkeypatch.setattr("scripts.terminal.progress.follow", lambda _, arn: followed.append(arn))
+    monkeypatch.setattr("scripts.terminal.progress.follow", lambda _, arn: followed.append(arn) or ENDED)
 
     result = RUNNER.invoke(app, ["pipeline", "status", "--wait", "--local"])
 

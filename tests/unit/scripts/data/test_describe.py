@@ -28,7 +28,7 @@ def write(folder: Path, text: str, name: str = "companies.csv") -> DataFile:
 
 
 def test_describe_finds_constant_duplicate_and_mixed_columns(tmp_path: Path) -> None:
-    assert describe(write(tmp_path, CSV)) == {
+    assert describe(write(tmp_path, CSV)).facts() == {
         "companies": "4",
         "columns": "5, including the target",
         "firms": "no column 'firm_id': rows of one firm can be both in training and among unseen companies",
@@ -50,7 +50,7 @@ def test_describe_finds_constant_duplicate_and_mixed_columns(tmp_path: Path) -> 
 
 
 def test_describe_counts_the_firms_that_a_file_names(tmp_path: Path) -> None:
-    facts = describe(write(tmp_path, "Bankrupt?,A, firm_id\n0,0.1,x\n0,0.2,y\n1,0.3,x\n"))
+    facts = describe(write(tmp_path, "Bankrupt?,A, firm_id\n0,0.1,x\n0,0.2,y\n1,0.3,x\n")).facts()
 
     assert facts["firms"] == "2, by the column 'firm_id'"
     assert facts["columns"] == "3, including the target"
@@ -59,7 +59,7 @@ def test_describe_counts_the_firms_that_a_file_names(tmp_path: Path) -> None:
 
 
 def test_describe_shows_a_misspelled_firm_id(tmp_path: Path) -> None:
-    facts = describe(write(tmp_path, "Bankrupt?,A,Firm ID\n0,0.1,x\n1,0.2,y\n"))
+    facts = describe(write(tmp_path, "Bankrupt?,A,Firm ID\n0,0.1,x\n1,0.2,y\n")).facts()
 
     assert facts["firms"] == (
         "it has a column 'Firm ID' but no 'firm_id'; rename it to 'firm_id' if it identifies firms, "
@@ -68,13 +68,13 @@ def test_describe_shows_a_misspelled_firm_id(tmp_path: Path) -> None:
 
 
 def test_describe_counts_text_and_empty_cells(tmp_path: Path) -> None:
-    facts = describe(write(tmp_path, "Bankrupt?,A,B\n0,high,0.5\n1,0.5,\n"))
+    facts = describe(write(tmp_path, "Bankrupt?,A,B\n0,high,0.5\n1,0.5,\n")).facts()
 
     assert (facts["non-numeric"], facts["empty"]) == ("1 cell", "1 cell")
 
 
 def test_describe_of_a_file_without_the_target(tmp_path: Path) -> None:
-    facts = describe(write(tmp_path, "A,B\n0.25,0.5\n0.5,0.5\n"))
+    facts = describe(write(tmp_path, "A,B\n0.25,0.5\n0.5,0.5\n")).facts()
 
     assert facts["bankrupt"] == "no column 'Bankrupt?'"
 
@@ -83,7 +83,7 @@ def test_the_sample_is_recognised_by_its_name(tmp_path: Path) -> None:
     file = write(tmp_path, CSV, "sample-data.csv")
 
     assert file.is_sample
-    assert describe(file)["origin"] == "sample data (generated: invented companies)"
+    assert describe(file).origin == "sample data (generated: invented companies)"
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_a_file_that_is_not_a_table_is_an_error(tmp_path: Path, text: str, messa
     ],
 )
 def test_describe_tells_the_truth_about_odd_cells(tmp_path: Path, rows: str, facts: dict[str, str]) -> None:
-    found = describe(write(tmp_path, f"Bankrupt?,Tax rate (A),Cash flow rate,name\n{rows}"))
+    found = describe(write(tmp_path, f"Bankrupt?,Tax rate (A),Cash flow rate,name\n{rows}")).facts()
     assert {label: found[label] for label in facts} == facts
 
 
@@ -158,16 +158,16 @@ def test_describe_reports_another_separator(tmp_path: Path, separator: str, name
 
 
 def test_describe_shortens_long_names(tmp_path: Path) -> None:
-    facts = describe(write(tmp_path, f"a,{'x' * 99}\n1,2\n1,2\n"))
+    facts = describe(write(tmp_path, f"a,{'x' * 99}\n1,2\n1,2\n")).facts()
     assert facts["constant"] == f"a, {'x' * 59}…"
 
 
 def test_describe_does_not_mention_commas(tmp_path: Path) -> None:
-    assert describe(write(tmp_path, CSV.replace("Mixed", "Mixed; or not")))["companies"] == "4"
+    assert describe(write(tmp_path, CSV.replace("Mixed", "Mixed; or not"))).companies == 4
 
 
 def test_the_facts_fit_80_columns_with_the_hash_in_one_piece(tmp_path: Path) -> None:
-    facts = describe(write(tmp_path, CSV))
+    facts = describe(write(tmp_path, CSV)).facts()
     printed = io.StringIO()
     Console(file=printed, width=80).print(facts_table(facts.items()))
     assert facts["sha256"] in printed.getvalue()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 from support.deployment.fakes import Client, Clock, connected, endpoint
 from support.repository import ROOT
+from support.scripting import differences, documented_results
 
 from scripts.aws.registry import ModelVersion
 from scripts.aws.session import Aws
@@ -19,7 +21,8 @@ from scripts.deploy.waiting import Waiting
 from scripts.operate import prices
 from scripts.operate.pausing import OperationError, check_endpoint, pause, resume
 from scripts.operate.status import LastExecution, Status
-from scripts.terminal.tables import endpoint_text
+from scripts.terminal.documents import status_document
+from scripts.terminal.tables import endpoint_text, status_facts
 
 
 @pytest.fixture
@@ -220,32 +223,47 @@ def test_costs_are_estimated() -> None:
     assert prices.AS_OF in two.source
 
 
-def test_status_is_written_as_json() -> None:
+def a_status(**changes: Any) -> Status:
     moment = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+    arn = "arn:aws:sagemaker:us-east-1:123456789012:model-package/bankruptcy/1"
     status = Status(
         project="bankruptcy",
+        local=False,
         account="123456789012",
         region="us-east-1",
         pipeline="bankruptcy",
         execution=LastExecution("abc", "Succeeded", moment),
-        packages=(
-            ModelVersion(
-                1, "Approved", moment, "arn:aws:sagemaker:us-east-1:123456789012:model-package/bankruptcy/1"
-            ),
-        ),
+        packages=(ModelVersion(1, "Approved", moment, arn),),
         endpoint=EndpointState("InService", "1", "instance", "ml.t2.medium", 1),
         champion_version="1",
         paused=False,
         api_url="https://x.execute-api.us-east-1.amazonaws.com/prod",
+        key_required=True,
         commit="0" * 40,
         alarms=("bankruptcy-dead-letters",),
         dead_letters=2,
         cost=prices.of_instances("us-east-1", "ml.t2.medium", 1),
     )
-    facts = json.loads(status.as_json())
-    assert facts["execution"] == {"id": "abc", "status": "Succeeded", "start": "2026-11-23T12:00:00+00:00"}
+    return replace(status, **changes)
+
+
+def test_status_has_the_documented_fields() -> None:
+    facts = json.loads(json.dumps(status_document(a_status()), default=str))
+    assert list(differences(documented_results()["status"], facts)) == []
+    assert (facts["champion"], facts["endpoint"]["version"]) == (1, 1)
     assert (facts["alarms"], facts["dead_letters"]) == (["bankruptcy-dead-letters"], 2)
     assert (facts["cost"]["usd_per_hour"], facts["cost"]["usd_per_month"]) == (0.056, 40.88)
+
+
+def test_status_names_the_account_and_the_cost_except_on_local_aws() -> None:
+    on_aws = dict(status_facts(a_status(), "bankruptcy resume"))
+    assert on_aws["project"] == "bankruptcy, account 123456789012, us-east-1"
+    assert on_aws["cost"].startswith("estimate: $0.056 an hour, $40.88 a month: 1 × ml.t2.medium")
+    assert on_aws["API key"] == "required"
+    local = dict(status_facts(a_status(local=True, cost=None, key_required=False), "bankruptcy resume"))
+    assert local["project"] == "bankruptcy, local AWS, us-east-1"
+    assert local["cost"] == "none: local AWS"
+    assert local["API key"] == "none: the API is open"
 
 
 def test_the_guide_quotes_the_price_table() -> None:
