@@ -21,6 +21,7 @@ from typer.testing import CliRunner
 
 from local_aws.server import LocalAws
 from local_aws.state.folder import StateFolder
+from pipeline.jobs import sklearn_image
 from pipeline.project import Project
 from scripts.aws.session import Aws, connect
 from scripts.cli import app
@@ -149,7 +150,7 @@ def test_versions_and_predictions(run: Commands, data: Path, tmp_path: Path) -> 
     files = {"evaluation.json": json.dumps(evaluation()), "report.html": "<p>A report</p>"}
     for seed in (0, 1):
         write_small_model(tmp_path / str(seed), NAMES, seed=seed)
-        register_folder(aws, tmp_path / str(seed), evaluation=files)
+        register_folder(aws, tmp_path / str(seed), image=sklearn_image(aws.project.region), evaluation=files)
     assert [each["version"] for each in run("model list")["versions"]] == [2, 1]
     shown = run("model show", "1")
     assert (shown["approval"], shown["evaluation"]["bankruptcies"]) == ("PendingManualApproval", 44)
