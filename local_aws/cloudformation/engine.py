@@ -14,13 +14,13 @@ from local_aws.base.clock import now
 from local_aws.cloudformation.failures import FAILURES, is_gone, reason_of
 from local_aws.cloudformation.stack import Change, Plan, Stack, StackEvent, StackResource, Undo
 from local_aws.cloudformation.template import Scope, Template, TemplateError
-from local_aws.cloudformation.types import apigateway, compute, storage
+from local_aws.cloudformation.types import apigateway, compute, iam, storage
 from local_aws.cloudformation.types.resource import Context, ResourceError, ResourceType
 
 # The name of this part of the saved state.
 PART = "cloudformation"
 TYPES: Mapping[str, ResourceType] = {
-    kind.name: kind for room in (storage, compute, apigateway) for kind in room.TYPES
+    kind.name: kind for room in (storage, iam, compute, apigateway) for kind in room.TYPES
 }
 STOPPED = "local AWS stopped"
 # Placeholder for a value that is only known after a new resource is created.

@@ -246,7 +246,9 @@ class Scope:
         if name == "AWS::NoValue":
             return NO_VALUE
         if name in self._values:
-            return self._values[name]
+            value = self._values[name]
+            is_list = self._template.parameters.get(name, {}).get("Type") == "CommaDelimitedList"
+            return [item.strip() for item in value.split(",")] if is_list else value
         return self._lookup(name, None)
 
     def _substitute(self, argument: Any) -> str:

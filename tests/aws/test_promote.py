@@ -4,127 +4,23 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cache
-from itertools import count
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
-from deploy_model import registry as deploy_model
-from support.deployment.faults import Fault, Faults, Killed, interrupt_at, killed, lost
-from support.local_aws.accounts import two_accounts
-from support.models.evaluations import evaluation
+from support.deployment.faults import Fault, Killed, interrupt_at, killed, lost
 from support.models.small import register_folder, write_small_model
-from typer.testing import CliRunner, Result
+from support.promotion import METADATA, NAMES, NUMBERS, PROJECT, REGIONS, Accounts, Pair, empty_project
+from typer.testing import Result
 
-from local_aws.base.clients import ACCOUNT
 from pipeline.jobs import sklearn_image
-from pipeline.project import Project
 from scripts.aws.files import FileError, split_uri
 from scripts.aws.registry import list_versions, metadata_of
 from scripts.aws.session import Aws, connect
-from scripts.cli import app
 from scripts.model.approval import find_version, set_approval
 from scripts.model.archives import ArchiveError
-from scripts.model.promotion import Promotion, PromotionError, promote
-
-PROJECT = "risk"
-NAMES = ["assets", "debt", "cash"]
-REGIONS = {"staging": "eu-west-1", "production": "eu-central-1"}
-EVALUATION = {"evaluation.json": json.dumps(evaluation()), "report.html": "<title>Report</title>"}
-METADATA = {"RocAuc": "0.9", "Commit": "0123abc", "ExecutionId": "abcdefghijkl"}
-NUMBERS = count()
-
-
-@dataclass(frozen=True)
-class Accounts:
-    """The sessions of the root users of both accounts, and the faults of their requests."""
-
-    staging: Any
-    production: Any
-    faults: Faults
-
-    def pair(self, folder: Path, name: str | None = None) -> Pair:
-        """Make a project in both accounts; register the model in the folder as version 1 in staging."""
-        name = name or f"{PROJECT}-{next(NUMBERS)}"
-        pair = Pair(empty_project(self.staging, name), empty_project(self.production, name))
-        image = sklearn_image(REGIONS["staging"])
-        register_folder(pair.staging, folder, image=image, evaluation=EVALUATION)
-        failures = {deploy_model.FAILED_ATTEMPTS: "1", deploy_model.FAILED_REASON: "x"}
-        pair.staging.client("sagemaker").update_model_package(
-            ModelPackageArn=find_version(pair.staging, 1)["ModelPackageArn"],
-            CustomerMetadataProperties={**METADATA, **failures},
-        )
-        return pair
-
-
-@pytest.fixture(scope="module")
-def accounts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Accounts]:
-    with two_accounts(tmp_path_factory.mktemp("aws"), PROJECT, REGIONS):
-        sessions = [
-            boto3.Session(profile_name=place, region_name=region) for place, region in REGIONS.items()
-        ]
-        # Only clients that are created after this have the faults.
-        faults = Faults(*sessions)
-        for session in sessions:
-            # Promotions run thirty times, and creating clients is slow.
-            vars(session)["client"] = cache(session.client)
-        yield Accounts(*sessions, faults)
-
-
-@dataclass(frozen=True)
-class Pair:
-    """A project in staging with version 1, and an empty one of the same name in production."""
-
-    staging: Aws
-    production: Aws
-
-    def promote(self) -> Promotion:
-        return promote(self.staging, self.production, 1)
-
-    def run(self, *arguments: str, profile: str = "staging") -> Result:
-        command = ["--project", self.staging.project.name, *arguments]
-        return CliRunner(env={"AWS_PROFILE": profile}).invoke(app, command)
-
-    def to_production(self, *arguments: str) -> Result:
-        options = ("--to-profile", "production", "--to-region", REGIONS["production"])
-        return self.run("promote", *arguments, *options)
-
-    def holds(self) -> dict[str, bytes]:
-        """Return the objects in production by key."""
-        s3, bucket = self.production.client("s3"), self.production.project.bucket
-        listed = s3.list_objects_v2(Bucket=bucket).get("Contents", [])
-        return {each["Key"]: s3.get_object(Bucket=bucket, Key=each["Key"])["Body"].read() for each in listed}
-
-    def versions(self) -> list[int]:
-        return [each.version for each in list_versions(self.production)]
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    write_small_model(tmp_path / "made", NAMES, seed=1)
-    return tmp_path / "made"
-
-
-@pytest.fixture
-def pair(accounts: Accounts, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Pair:
-    # The tests are about what was done, not about the time between retries.
-    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda _: None))
-    return accounts.pair(folder)
-
-
-def empty_project(session: Any, name: str) -> Aws:
-    aws = Aws(session, Project(name, ACCOUNT, session.region_name))
-    aws.client("s3").create_bucket(
-        Bucket=aws.project.bucket, CreateBucketConfiguration={"LocationConstraint": aws.project.region}
-    )
-    aws.client("sagemaker").create_model_package_group(ModelPackageGroupName=name)
-    return aws
+from scripts.model.promotion import PromotionError, promote
 
 
 def text(result: Result) -> str:
@@ -181,10 +77,10 @@ def test_a_version_is_registered_once(pair: Pair) -> None:
 
 @pytest.mark.parametrize("fault", [killed, lost])
 def test_interrupted_at_any_request_it_ends_right_when_run_again(
-    accounts: Accounts, pair: Pair, folder: Path, fault: Fault
+    accounts: Accounts, pair: Pair, model_folder: Path, fault: Fault
 ) -> None:
     for number in range(1, 100):
-        pair = accounts.pair(folder)
+        pair = accounts.pair(model_folder)
         try:
             with accounts.faults.where(interrupt_at(number, fault)):
                 pair.promote()
@@ -273,12 +169,12 @@ def test_a_contract_that_is_not_the_archives_is_refused(pair: Pair, change: str)
     assert (pair.versions(), pair.holds()) == ([], {})
 
 
-def test_what_does_not_fit_the_target_is_refused(pair: Pair, folder: Path) -> None:
+def test_what_does_not_fit_the_target_is_refused(pair: Pair, model_folder: Path) -> None:
     # GIVEN a version of another release's image, a rejected one, and one with a file elsewhere
     old_image = sklearn_image(REGIONS["staging"]).replace("1.9-0", "1.4-2")
-    register_folder(pair.staging, folder, image=old_image)
+    register_folder(pair.staging, model_folder, image=old_image)
     for _ in range(2):
-        register_folder(pair.staging, folder, image=sklearn_image(REGIONS["staging"]))
+        register_folder(pair.staging, model_folder, image=sklearn_image(REGIONS["staging"]))
     set_approval(pair.staging, find_version(pair.staging, 3), "Rejected")
     sagemaker = pair.staging.client("sagemaker")
     sagemaker.update_model_package(
@@ -321,7 +217,7 @@ def test_the_command_names_what_comes_next(pair: Pair) -> None:
 
 
 def test_a_company_file_shows_the_comparison_with_the_targets_champion(
-    pair: Pair, folder: Path, tmp_path: Path
+    pair: Pair, model_folder: Path, tmp_path: Path
 ) -> None:
     file = tmp_path / "companies.csv"
     with file.open("w", newline="") as stream:
@@ -377,9 +273,9 @@ def test_a_project_in_the_same_account_can_be_the_target(pair: Pair) -> None:
 
 
 def test_the_deployers_policies_are_enough_but_cannot_register_an_approved_version(
-    accounts: Accounts, folder: Path
+    accounts: Accounts, model_folder: Path
 ) -> None:
-    accounts.pair(folder, PROJECT)
+    accounts.pair(model_folder, PROJECT)
     staging, production = (
         connect(PROJECT, profile=f"{place}-deployer", region=region) for place, region in REGIONS.items()
     )

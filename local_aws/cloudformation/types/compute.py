@@ -1,4 +1,4 @@
-"""Resource types of IAM, Lambda, EventBridge, CloudWatch Logs and CloudWatch."""
+"""Resource types of Lambda, EventBridge, CloudWatch Logs and CloudWatch."""
 
 from __future__ import annotations
 
@@ -12,41 +12,6 @@ from local_aws.cloudformation.types.resource import (
     ResourceError,
     ResourceType,
 )
-
-
-class _Role(ResourceType):
-    def update(
-        self, context: Context, resource: PhysicalResource, properties: Properties, before: Properties
-    ) -> PhysicalResource:
-        """Update the trust policy, the description, the inline policies and the managed policies."""
-        role = {"RoleName": resource.physical_id}
-        trust, description = properties["AssumeRolePolicyDocument"], properties.get("Description", "")
-        if trust != before.get("AssumeRolePolicyDocument"):
-            context.call("iam", "update_assume_role_policy", **role, PolicyDocument=trust)
-        if description != before.get("Description", ""):
-            context.call("iam", "update_role", **role, Description=description)
-        inline = {policy["PolicyName"]: policy["PolicyDocument"] for policy in properties.get("Policies", [])}
-        for policy in before.get("Policies", []):
-            if policy["PolicyName"] not in inline:
-                context.call("iam", "delete_role_policy", **role, PolicyName=policy["PolicyName"])
-        for name, document in inline.items():
-            context.call("iam", "put_role_policy", **role, PolicyName=name, PolicyDocument=document)
-        managed = set(properties.get("ManagedPolicyArns", []))
-        attached = set(before.get("ManagedPolicyArns", []))
-        for arn in sorted(attached - managed):
-            context.call("iam", "detach_role_policy", **role, PolicyArn=arn)
-        for arn in sorted(managed - attached):
-            context.call("iam", "attach_role_policy", **role, PolicyArn=arn)
-        return resource
-
-    def delete(self, context: Context, resource: PhysicalResource, properties: Properties) -> None:
-        """Delete all policies of the role, even those added later, then the role."""
-        role = {"RoleName": resource.physical_id}
-        for name in context.call("iam", "list_role_policies", **role)["PolicyNames"]:
-            context.call("iam", "delete_role_policy", **role, PolicyName=name)
-        for policy in context.call("iam", "list_attached_role_policies", **role)["AttachedPolicies"]:
-            context.call("iam", "detach_role_policy", **role, PolicyArn=policy["PolicyArn"])
-        super().delete(context, resource, properties)
 
 
 class _Function(ResourceType):
@@ -164,16 +129,6 @@ def _alarm_exists(context: Context, name: str) -> bool:
 
 
 TYPES: tuple[ResourceType, ...] = (
-    _Role(
-        name="AWS::IAM::Role",
-        schema="RoleName! AssumeRolePolicyDocument* Description ManagedPolicyArns Policies",
-        calls="create_role delete_role",
-        name_property="RoleName",
-        created_with="RoleName AssumeRolePolicyDocument Description",
-        physical_id="{RoleName}",
-        attributes={"Arn": "{Role[Arn]}", "RoleId": "{Role[RoleId]}"},
-        ids={"RoleName": "{physical_id}"},
-    ),
     _Function(
         name="AWS::Lambda::Function",
         schema="FunctionName! Code* Role* Architectures Description Environment Handler Layers LoggingConfig"

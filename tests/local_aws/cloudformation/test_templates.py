@@ -78,7 +78,7 @@ def test_roles_need_a_capability(stacks: Stacks) -> None:
     role = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": {}}}
 
     with pytest.raises(ClientError) as error:
-        stacks.create({"Role": role})
+        stacks.api.create_stack(StackName="s", TemplateBody=stacks.body({"Role": role}))
 
     assert refusal(error) == ("InsufficientCapabilitiesException", "Requires capabilities : [CAPABILITY_IAM]")
 

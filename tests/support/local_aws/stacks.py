@@ -30,7 +30,9 @@ class Stacks:
         return json.dumps({"Resources": resources, "Parameters": name, **sections})
 
     def create(self, resources: dict[str, Any], **sections: Any) -> dict[str, Any]:
-        self.api.create_stack(StackName="s", TemplateBody=self.body(resources, **sections))
+        self.api.create_stack(
+            StackName="s", TemplateBody=self.body(resources, **sections), Capabilities=["CAPABILITY_IAM"]
+        )
         return self.wait()
 
     def update(self, resources: dict[str, Any], name: str = "first", **sections: Any) -> dict[str, Any]:
@@ -38,6 +40,7 @@ class Stacks:
             StackName="s",
             TemplateBody=self.body(resources, **sections),
             Parameters=[{"ParameterKey": "Name", "ParameterValue": name}],
+            Capabilities=["CAPABILITY_IAM"],
         )
         return self.wait()
 
