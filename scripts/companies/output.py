@@ -38,8 +38,8 @@ def safe_cell(value: Any) -> Any:
     Text that would be a formula is prefixed with an apostrophe; numbers are not changed. JSON lists, objects,
     true and false are written as JSON.
     """
+    if isinstance(value, str):
+        return f"'{value}" if value.startswith(_FORMULA) and number_problem(value) else value
     if isinstance(value, bool | dict | list):
         return safe_cell(json.dumps(value, ensure_ascii=False))
-    if isinstance(value, str) and value.startswith(_FORMULA) and number_problem(value):
-        return f"'{value}"
     return value

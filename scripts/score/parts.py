@@ -21,8 +21,8 @@ UPLOADS = 2
 # The cells of a result: the line number, the prediction, the probability of bankruptcy and the risk level.
 RESULT_CELLS = 4
 
-# A company's line number and kept values.
-Kept = tuple[int, list[Any]]
+# A company's line number and its kept values.
+Kept = list[Any]
 
 
 class Parts:
@@ -73,7 +73,7 @@ class Parts:
         return sum(self._counts[: len(finished)])
 
     def results(self) -> Iterator[list[tuple[Kept, list[str]]]]:
-        """Yield the companies of each part, in order, with the cells of their results.
+        """Yield the companies of each part, in order, with all cells of their results.
 
         Raises
         ------
@@ -87,9 +87,9 @@ class Parts:
                 answers = list(csv.reader(_lines(body)))
                 companies: list[Kept] = json.loads(next(kept))
                 # As numbers: batch transform does not promise to keep their notation.
-                if [_line_number(cells) for cells in answers] != [line for line, _ in companies]:
+                if [_line_number(cells) for cells in answers] != [line for line, *_ in companies]:
                     raise ScoringError(f"The results in {key} do not match its {counted(count, 'company')}.")
-                yield [(company, cells[1:]) for company, cells in zip(companies, answers, strict=True)]
+                yield list(zip(companies, answers, strict=True))
 
     def remove(self) -> None:
         """Remove the inputs and the results."""
@@ -109,7 +109,7 @@ def _split(companies: Iterable[Company]) -> Iterator[tuple[list[str], list[Kept]
     size = 0
     for line, numbers, values in companies:
         lines.append(f"{line},{numbers}\n")
-        kept.append((line, list(values)))
+        kept.append([line, *values])
         size += len(lines[-1])
         if size >= PART_BYTES:
             yield lines, kept

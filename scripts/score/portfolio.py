@@ -3,7 +3,10 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from typing import IO, Any, NamedTuple
+
+import numpy as np
 
 from inference.numbers import number_problem, value_problem
 from scripts.companies.errors import CompanyFileError, table_errors
@@ -12,6 +15,7 @@ from scripts.companies.ids import default_ids
 from scripts.companies.json_companies import json_ids, json_ignored_columns, parsed
 from scripts.companies.json_forms import id_values, json_lines, ratios
 from scripts.companies.output import check_ids
+from scripts.score.units import Floats, UnitCheck
 from scripts.text import counted
 from steps.dataset.arrow import read_numbers
 from steps.dataset.file_format import KNOWN
@@ -73,7 +77,11 @@ class Portfolio:
 
 @contextmanager
 def open_portfolio(
-    raw: IO[bytes], name: str, features: Sequence[str], keep: Sequence[str] | None
+    raw: IO[bytes],
+    name: str,
+    features: Sequence[str],
+    keep: Sequence[str] | None,
+    units: UnitCheck | None = None,
 ) -> Iterator[Portfolio]:
     """Open a portfolio.
 
@@ -88,6 +96,8 @@ def open_portfolio(
         The names of the model's features in its order.
     keep
         Names of values to keep next to the result; None for those of `default_ids`.
+    units
+        Checks the companies while they are read.
 
     Raises
     ------
@@ -96,19 +106,22 @@ def open_portfolio(
     """
     form = form_of(name)
     check_ids(keep or ())
+    units = units or UnitCheck(())
     with table_errors(), open_plain(raw, name, f".{form}") as plain:
         pieces = read_utf8(plain)
         if form is Form.CSV:
-            yield _read_csv(Table(pieces, f"The portfolio {name}"), features, keep)
+            yield _read_csv(Table(pieces, f"The portfolio {name}"), features, keep, units)
         else:
-            yield _read_lines(json_lines(pieces, name), features, keep, name)
+            yield _read_lines(json_lines(pieces, name), features, keep, units, name)
 
 
-def _read_csv(table: Table, features: Sequence[str], keep: Sequence[str] | None) -> Portfolio:
+def _read_csv(
+    table: Table, features: Sequence[str], keep: Sequence[str] | None, units: UnitCheck
+) -> Portfolio:
     kept = default_ids(table.header, features) if keep is None else tuple(keep)
     if problem := header_problem(table.header, features, kept):
         raise CompanyFileError(f"{table.name} {problem}")
-    reader = _BlockReader(table.header, features, kept)
+    reader = _BlockReader(table.header, features, kept, units)
 
     def rows() -> Iterator[Row]:
         is_empty = True
@@ -125,7 +138,10 @@ def _read_csv(table: Table, features: Sequence[str], keep: Sequence[str] | None)
 class _BlockReader:
     """Reads the blocks of a CSV portfolio."""
 
-    def __init__(self, header: Sequence[str], features: Sequence[str], kept: Sequence[str]) -> None:
+    def __init__(
+        self, header: Sequence[str], features: Sequence[str], kept: Sequence[str], units: UnitCheck
+    ) -> None:
+        self._units = units
         self._width = len(header)
         self._features = features
         self._features_of = picker([header.index(name) for name in features])
@@ -135,9 +151,14 @@ class _BlockReader:
         """Yield the rows of a block."""
         # Most blocks are valid, and checking a whole block is much faster than checking each cell.
         rows = [self._row(record) for record in block.records(self._width)]
-        lines = [row.numbers for row in rows if isinstance(row, Company)]
-        if not self._are_good(lines):
+        companies = [row for row in rows if isinstance(row, Company)]
+        numbers = self._numbers([company.numbers for company in companies])
+        if numbers is None:
             rows = [self._checked(record) for record in block.records(self._width)]
+            companies = [row for row in rows if isinstance(row, Company)]
+            numbers = np.array([company.numbers.split(",") for company in companies], dtype=float)
+        if companies:
+            self._units.add([company.line for company in companies], numbers)
         yield from rows
 
     def _row(self, record: Record | BadRecord) -> Row:
@@ -146,12 +167,13 @@ class _BlockReader:
         line, cells = record
         return Company(line, ",".join(self._features_of(cells)), self._kept_of(cells))
 
-    def _are_good(self, lines: Sequence[str]) -> bool:
+    def _numbers(self, lines: Sequence[str]) -> Floats | None:
+        """Return companies as numbers; None if their cells must be checked one by one."""
         text = "\n".join(lines)
         # A cell in quotation marks can have a line break, which would end a line of the job's input.
-        if "\r" in text or text.count("\n") >= len(lines):
-            return not lines
-        return read_numbers(text.encode(), len(lines), self._features, self._features) is not None
+        if not lines or "\r" in text or text.count("\n") >= len(lines):
+            return None
+        return read_numbers(text.encode(), len(lines), self._features, self._features)
 
     def _checked(self, record: Record | BadRecord) -> Row:
         if isinstance(record, BadRecord):
@@ -175,7 +197,11 @@ def _bad_line(line: int, problems: Sequence[tuple[str, str]]) -> BadLine | None:
 
 
 def _read_lines(
-    lines: Iterator[tuple[int, bytes]], features: Sequence[str], keep: Sequence[str] | None, name: str
+    lines: Iterator[tuple[int, bytes]],
+    features: Sequence[str],
+    keep: Sequence[str] | None,
+    units: UnitCheck,
+    name: str,
 ) -> Portfolio:
     first = next(lines, None)
     if first is None:
@@ -189,14 +215,15 @@ def _read_lines(
     kept = json_ids(company, keep, features)
 
     def rows() -> Iterator[Row]:
-        yield _json_row(*first, features, kept)
-        for number, line in lines:
-            yield _json_row(number, line, features, kept)
+        for number, line in chain([first], lines):
+            yield _json_row(number, line, features, kept, units)
 
     return Portfolio(kept, json_ignored_columns(company, (*features, *kept)), rows())
 
 
-def _json_row(number: int, line: bytes, features: Sequence[str], kept: Sequence[str]) -> Row:
+def _json_row(
+    number: int, line: bytes, features: Sequence[str], kept: Sequence[str], units: UnitCheck
+) -> Row:
     company = parsed(line)
     try:
         if isinstance(company, ValueError):
@@ -208,7 +235,10 @@ def _json_row(number: int, line: bytes, features: Sequence[str], kept: Sequence[
     except ValueError as error:
         return BadLine(number, "", str(error))
     problems = [(name, problem) for name, value in values.items() if (problem := _value_problem(value))]
-    return _bad_line(number, problems) or Company(number, ",".join(map(repr, values.values())), ids)
+    if bad := _bad_line(number, problems):
+        return bad
+    units.add([number], np.array([list(values.values())], dtype=float))
+    return Company(number, ",".join(map(repr, values.values())), ids)
 
 
 def _value_problem(value: Any) -> str:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -194,9 +195,10 @@ class _Scoring:
     def _prepare(self) -> None:
         """Upload the valid lines, and list the bad ones."""
         order, name = self._order, files.file_name(self._order.source)
+        units = UnitCheck(self._model.gaps)
         with (
             files.open_stream(self._aws, order.source) as raw,
-            open_portfolio(raw, name, self._model.features, order.keep) as portfolio,
+            open_portfolio(raw, name, self._model.features, order.keep, units) as portfolio,
             open_for_writing(self._errors) as errors,
         ):
             self._kept = portfolio.kept
@@ -206,14 +208,13 @@ class _Scoring:
             with closing(self._parts.upload(companies)) as uploaded:
                 for count in uploaded:
                     self._on_progress("prepare", count, None)
+        self._summary.unit_warnings = units.warnings
         self._on_progress("prepare", self._parts.companies, self._parts.companies)
 
     def _without_bad_lines(self, rows: Iterable[Row], errors: Any) -> Iterator[Company]:
         errors.writerow(BadLine._fields)
-        units = UnitCheck(self._model.gaps)
         for row in rows:
             if isinstance(row, Company):
-                units.add(row.line, row.numbers)
                 yield row
                 continue
             errors.writerow(map(safe_cell, row))
@@ -221,7 +222,6 @@ class _Scoring:
                 words = (f"line {row.line}", row.column, row.problem)
                 self._first_problem = " ".join(filter(None, words))
             self._summary.bad += 1
-        self._summary.unit_warnings = units.warnings
 
     def _transform(self) -> None:
         """Create the model, run the job to its end, and delete the model."""
@@ -286,11 +286,11 @@ class _Scoring:
         with open_for_writing(result) as file:
             write = result_writer(form_of(target), file, self._kept, str(self._model.version), more)
             for part in self._parts.results():
-                # One column, or none.
-                adjusted = [] if offset is None else [with_offset(_probabilities(part), offset)]
-                numbers = np.reshape(adjusted, (len(more), len(part))).T.tolist()
-                for ((line, values), cells), further in zip(part, numbers, strict=True):
-                    write([line, *values], cells, further)
+                further: Iterable[Sequence[float]] = repeat((), len(part))
+                if offset is not None:
+                    further = zip(with_offset(_probabilities(part), offset).tolist(), strict=True)
+                for (kept, cells), numbers in zip(part, further, strict=True):
+                    write(kept, cells[1:], numbers)
                 summary.levels.update(cells[-1] for _, cells in part)
                 summary.scored += len(part)
                 self._on_progress("collect", summary.scored, self._parts.companies)
@@ -319,4 +319,4 @@ class _Scoring:
 
 
 def _probabilities(part: Sequence[tuple[Any, list[str]]]) -> Floats:
-    return np.array([float(cells[1]) for _, cells in part])
+    return np.array([float(cells[2]) for _, cells in part])

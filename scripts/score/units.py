@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from scripts.text import counted
+
+Floats = NDArray[np.float64]
 
 
 # The API applies the same rule in lambda/predict_api, which imports no other package of this repository;
@@ -52,18 +57,28 @@ class UnitCheck:
 
     def __init__(self, of: Iterable[Gap]) -> None:
         self._gaps = tuple(of)
+        self._positions = [gap.position for gap in self._gaps]
+        self._starts = np.array([gap.start for gap in self._gaps])
+        self._ends = np.array([gap.end for gap in self._gaps])
         self._found: dict[Gap, tuple[int, int, float]] = {}
 
-    def add(self, line: int, numbers: str) -> None:
-        """Check a company: the number of its line, and its features as CSV cells."""
-        if not self._gaps:
-            return
-        cells = numbers.split(",")
-        for gap in self._gaps:
-            value = float(cells[gap.position])
-            if gap.start < value < gap.end:
-                count, first, example = self._found.get(gap, (0, line, value))
-                self._found[gap] = (count + 1, first, example)
+    def add(self, lines: Sequence[int], numbers: Floats) -> None:
+        """Check companies.
+
+        Parameters
+        ----------
+        lines
+            The numbers of their lines.
+        numbers : ndarray of shape (companies, features)
+            Their features in the model's order.
+        """
+        values = numbers[:, self._positions]
+        inside = (self._starts < values) & (values < self._ends)
+        for index in np.flatnonzero(inside.any(axis=0)):
+            rows = np.flatnonzero(inside[:, index])
+            gap, first = self._gaps[index], rows[0]
+            count, line, example = self._found.get(gap, (0, lines[first], float(values[first, index])))
+            self._found[gap] = (count + len(rows), line, example)
 
     @property
     def warnings(self) -> list[str]:

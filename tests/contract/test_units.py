@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from support.api.fakes import NAMES, Api, contract
 
@@ -26,7 +27,7 @@ def test_score_and_the_api_give_the_same_advice(value: float) -> None:
     api = Api(document)
     check = UnitCheck(gaps(document))
 
-    check.add(2, f"0.5,{value!r},1000,3")
+    check.add([2], np.array([[0.5, value, 1000, 3]]))
     answer = api.predict({"features": dict(zip(NAMES, (0.5, value, 1000, 3), strict=True))}).json
 
     advice = [each["message"].partition("The model uses ")[2] for each in answer["warnings"]]
