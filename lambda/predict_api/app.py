@@ -13,12 +13,13 @@ from aws_lambda_powertools import Logger, Metrics, single_metric
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConfig, Response
 from aws_lambda_powertools.metrics import MetricUnit
 
+from predict_api.body import read_json
 from predict_api.contract import ContractStore
 from predict_api.endpoint import Endpoint
 from predict_api.errors import ApiError, internal
+from predict_api.prediction_log import PredictionLog
 from predict_api.predictor import Predictor, timestamp
 from predict_api.query import wants_explanation
-from predict_api.validation import read_json
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
@@ -46,8 +47,9 @@ _DOCS_POLICY = (
 class Dependencies:
     """The external dependencies of the API.
 
-    If `key_required`, only clients with an API key can see the feature names. So the open routes, /docs and
-    /openapi.json, for which the gateway checks no key, do not contain them.
+    Without a `prediction_log`, predictions are not logged. If `key_required`, only clients with an API key
+    can see the feature names. So the open routes, /docs and /openapi.json, for which the gateway checks no
+    key, do not contain them.
     """
 
     contracts: ContractStore
@@ -56,6 +58,7 @@ class Dependencies:
     now: Callable[[], datetime]
     logger: Logger
     metrics: Metrics
+    prediction_log: PredictionLog | None = None
     key_required: bool = True
     cors_origins: tuple[str, ...] = ("*",)
 
@@ -107,6 +110,9 @@ def _add_routes(app: APIGatewayRestResolver, dependencies: Dependencies) -> None
         )
         prediction = predictor.predict(body, event.request_context.request_id, explain=explain)
         app.context["prediction"] = prediction
+        if dependencies.prediction_log is not None:
+            milliseconds = app.lambda_context.get_remaining_time_in_millis()
+            dependencies.prediction_log.write(prediction, milliseconds / 1000)
         return prediction.body
 
     @app.get("/model")
@@ -213,14 +219,14 @@ class _Observation:
         self._metrics.add_metric("Requests", MetricUnit.Count, 1)
         if prediction is not None:
             facts |= {
-                "rows": prediction.rows,
-                "explained": prediction.explained,
+                "rows": prediction.companies.count,
+                "explained": prediction.companies.explain,
                 "model_version": prediction.version,
                 "contract": prediction.contract,
                 "endpoint_ms": round(prediction.endpoint_ms, 1),
                 "warnings": len(prediction.body["warnings"]),
             }
-            self._metrics.add_metric("Rows", MetricUnit.Count, prediction.rows)
+            self._metrics.add_metric("Rows", MetricUnit.Count, prediction.companies.count)
             self._metrics.add_metric("EndpointLatency", MetricUnit.Milliseconds, prediction.endpoint_ms)
         self._metrics.flush_metrics()
         if code != "ok":

@@ -13,12 +13,13 @@ from aws_lambda_powertools import Logger, Metrics
 from predict_api.app import Dependencies, create_handler
 from predict_api.contract import ContractStore
 from predict_api.endpoint import ENDPOINT_CONFIG, S3_CONFIG, Endpoint
+from predict_api.prediction_log import FIREHOSE_CONFIG, PredictionLog
 
 
 def _dependencies() -> Dependencies:
     # botocore only: importing boto3 would double the cold start.
     session: Any = botocore.session.get_session()
-    logger = Logger()
+    logger, metrics = Logger(), Metrics()
     return Dependencies(
         contracts=ContractStore(
             session.create_client("s3", config=S3_CONFIG),
@@ -32,9 +33,23 @@ def _dependencies() -> Dependencies:
         clock=time.monotonic,
         now=lambda: datetime.now(UTC),
         logger=logger,
-        metrics=Metrics(),
+        metrics=metrics,
+        prediction_log=_prediction_log(session, logger, metrics),
         key_required=os.environ["API_KEY_REQUIRED"] != "false",
         cors_origins=tuple(origin.strip() for origin in os.environ["CORS_ORIGINS"].split(",")),
+    )
+
+
+def _prediction_log(session: Any, logger: Logger, metrics: Metrics) -> PredictionLog | None:
+    content = os.environ["PREDICTION_LOG"]
+    if content == "off":
+        return None
+    return PredictionLog(
+        session.create_client("firehose", config=FIREHOSE_CONFIG),
+        os.environ["PREDICTION_STREAM"],
+        with_inputs=content == "full",
+        logger=logger,
+        metrics=metrics,
     )
 
 

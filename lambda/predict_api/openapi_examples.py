@@ -37,7 +37,10 @@ def request_examples(contract: Contract) -> dict[str, Any]:
             {"features": names, "contract": contract.hash},
         ),
         "many": _example("Many companies", {"instances": [numbers, names]}),
-        "list": _example("Many companies as a bare list", [{"data": numbers}, {"features": names}]),
+        "list": _example(
+            "Many companies as a bare list, with ids",
+            [{"data": numbers, "id": "A-17"}, {"features": names, "id": "A-18"}],
+        ),
     }
 
 
@@ -45,6 +48,7 @@ def answer_examples(contract: Contract) -> dict[str, Any]:
     """Return responses of /predict in all forms, with invented numbers."""
     level = contract.document["risk_levels"][0]["level"]
     prediction = {
+        "prediction_id": f"{_REQUEST_ID}-0",
         "prediction": 0,
         "probability": {"not_bankrupt": 0.98, "bankrupt": 0.02},
         "risk_level": level,
@@ -67,7 +71,10 @@ def answer_examples(contract: Contract) -> dict[str, Any]:
             "One company with explain=true",
             {**prediction, "explanation": [effect], "explained_score": score, **more},
         ),
-        "many": _example("Many companies", {"predictions": [prediction, prediction], **more}),
+        "many": _example(
+            "Many companies",
+            {"predictions": [prediction, {**prediction, "prediction_id": f"{_REQUEST_ID}-1"}], **more},
+        ),
     }
 
 

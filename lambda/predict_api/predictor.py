@@ -7,19 +7,34 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from predict_api.body import Body
 from predict_api.contract import Contract, ContractStore
 from predict_api.endpoint import RETRY_WITHIN, Answer, CompaniesRefusedError, ContractRefusedError, Endpoint
 from predict_api.errors import ApiError, Problem, being_replaced, deploying, validation_failed
-from predict_api.validation import Body, Companies, validate
+from predict_api.validation import Companies, validate
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """The response body, with facts for the log and the metrics."""
+    """The response body, with facts for the logs and the metrics.
+
+    Attributes
+    ----------
+    body
+        The response.
+    companies
+        The companies of the request.
+    predictions
+        Their predictions, in the same order.
+    version, contract
+        The model that made them.
+    endpoint_ms
+        How long the endpoint took.
+    """
 
     body: dict[str, Any]
-    rows: int
-    explained: bool
+    companies: Companies
+    predictions: list[dict[str, Any]]
     version: str | None
     contract: str
     endpoint_ms: float
@@ -88,14 +103,18 @@ class Predictor:
         companies = self._validate(body, contract, explain=explain)
         called = self._clock()
         answer = self._call(contract, companies, request_id)
-        return Prediction(
-            body=self._body(companies, answer, contract),
-            rows=companies.count,
-            explained=explain,
-            version=answer.version,
-            contract=contract.hash,
-            endpoint_ms=(self._clock() - called) * 1000,
-        )
+        endpoint_ms = (self._clock() - called) * 1000
+        predictions = [
+            {"prediction_id": f"{request_id}-{position}", **({} if id_ is None else {"id": id_}), **each}
+            for position, (id_, each) in enumerate(zip(companies.ids, answer.predictions, strict=True))
+        ]
+        response = {
+            **(predictions[0] if companies.single else {"predictions": predictions}),
+            "timestamp": timestamp(self._now()),
+            "model": {"version": answer.version, "contract": contract.hash},
+            "warnings": companies.warnings,
+        }
+        return Prediction(response, companies, predictions, answer.version, contract.hash, endpoint_ms)
 
     def _validate(self, body: Body, contract: Contract, *, explain: bool) -> Companies:
         """Check a request. Under the next contract, which clients can't know yet, only names are safe."""
@@ -124,17 +143,6 @@ class Predictor:
                 for p in error.problems
             ]
             raise validation_failed(problems, len(problems)) from error
-
-    def _body(self, companies: Companies, answer: Answer, contract: Contract) -> dict[str, Any]:
-        predictions: dict[str, Any] = (
-            answer.predictions[0] if companies.single else {"predictions": answer.predictions}
-        )
-        return {
-            **predictions,
-            "timestamp": timestamp(self._now()),
-            "model": {"version": answer.version, "contract": contract.hash},
-            "warnings": companies.warnings,
-        }
 
 
 def timestamp(moment: datetime) -> str:

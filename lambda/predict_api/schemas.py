@@ -34,10 +34,22 @@ _Pin = Annotated[
 ]
 
 
+_Id = Annotated[
+    str,
+    Field(
+        default_factory=str,
+        min_length=1,
+        max_length=128,
+        description="The client's own id of the company, echoed in its prediction. It joins outcomes later.",
+    ),
+]
+
+
 class CompanyByPosition(_Form):
     """One company with its numbers in order."""
 
     data: Numbers
+    id: _Id
     contract: _Pin
 
 
@@ -45,6 +57,7 @@ class CompanyByName(_Form):
     """One company with its numbers by name."""
 
     features: NamedNumbers
+    id: _Id
     contract: _Pin
 
 
@@ -52,12 +65,14 @@ class PositionItem(_Form):
     """One of many companies, with its numbers in order."""
 
     data: Numbers
+    id: _Id
 
 
 class NameItem(_Form):
     """One of many companies, with its numbers by name."""
 
     features: NamedNumbers
+    id: _Id
 
 
 class CompanyList(RootModel[list[Numbers | NamedNumbers | PositionItem | NameItem]]):
@@ -122,6 +137,8 @@ class ExplainedScore(_Form):
 class Prediction(_Form):
     """The prediction for one company."""
 
+    prediction_id: str = Field(description="Identifies the prediction, for example in a file of outcomes.")
+    id: str | None = Field(default=None, description="The company's id, if the request had one.")
     prediction: Literal[0, 1] = Field(description="1 if the probability reaches the model's threshold.")
     probability: Probability
     risk_level: str = Field(description="One of the risk levels of `GET /model`.")

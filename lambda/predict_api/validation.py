@@ -2,38 +2,28 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import difflib
 import json
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from operator import is_, le
 from typing import Any
 
+from predict_api.body import Body, RepeatingObject
 from predict_api.contract import Contract, Gap
-from predict_api.errors import MAX_DETAILS, ApiError, Loc, Problem, contract_mismatch, validation_failed
+from predict_api.errors import MAX_DETAILS, Loc, Problem, contract_mismatch, validation_failed
 from predict_api.numbers import LARGEST, are_in_range
 from predict_api.query import EXPLAIN
 
-# Enough for MAX_COMPANIES companies by name, and below Lambda's limit of 6 MB.
-MAX_BYTES = 4 * 1024 * 1024
 MAX_COMPANIES = 1_000
 # Explaining a company is as much work for the endpoint as scoring fifty.
 MAX_EXPLAINED = 100
 
 _FORMS = ("data", "features", "instances")
-_KEYS = (*_FORMS, "contract")
+_ID = "id"
+_KEYS = (*_FORMS, _ID, "contract")
 _LONGEST_NAME = 120
-
-
-@dataclass(frozen=True)
-class Body:
-    """A request's JSON, parsed and as text."""
-
-    document: Any
-    text: str
+_LONGEST_ID = 128
 
 
 @dataclass(frozen=True)
@@ -44,8 +34,12 @@ class Companies:
     ----------
     count
         The number of companies.
+    numbers
+        Each company's numbers, in the contract's order.
     rows
-        The companies as a JSON list of lists of numbers, in the contract's order.
+        The same as a JSON list of lists.
+    ids
+        The client's id of each company; None for a company without one.
     loc
         The location of the companies in the body.
     single
@@ -59,7 +53,9 @@ class Companies:
     """
 
     count: int
+    numbers: list[list[float]]
     rows: str
+    ids: list[str | None]
     loc: Loc
     single: bool
     by_position: bool
@@ -69,66 +65,6 @@ class Companies:
     def locate(self, position: str | int) -> Loc:
         """Return the location of a company in the body."""
         return self.loc if self.single else (*self.loc, position)
-
-
-class _RepeatingObject(dict[str, Any]):
-    """A JSON object that contains a key more than once."""
-
-    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
-        super().__init__(pairs)
-        self.repeated = [key for key, count in Counter(key for key, _ in pairs).items() if count > 1]
-
-
-def read_json(
-    body: str | None, content_type: str | None, content_encoding: str | None = None, *, is_base64: bool
-) -> Body:
-    """Parse the body's JSON, with every number as a float and repeated keys recorded.
-
-    Parameters
-    ----------
-    body
-        The event's body.
-    content_type
-        The request's Content-Type.
-    content_encoding
-        The request's Content-Encoding.
-    is_base64
-        Whether API Gateway has encoded the body as base64.
-
-    Raises
-    ------
-    ApiError
-        400, 413 or 415.
-    """
-    _check_content_type(content_type)
-    if (content_encoding or "").strip().lower() not in ("", "identity"):
-        raise ApiError(
-            415,
-            "unsupported_media_type",
-            f"The Content-Encoding {str(content_encoding)[:100]!r} is not supported. Send the body "
-            "uncompressed, without this header.",
-        )
-    raw = _decode(body or "", is_base64=is_base64)
-    if len(raw) > MAX_BYTES:
-        raise ApiError(
-            413,
-            "payload_too_large",
-            f"The body has {len(raw):,} bytes; at most {MAX_BYTES:,} are allowed. Send fewer companies.",
-        )
-    if not raw.strip():
-        raise _not_json("The body is empty; it must be JSON.")
-    try:
-        text = raw.decode("utf-8-sig")
-        # Infinity and NaN become floats, so that they are reported with their location.
-        return Body(json.loads(text, parse_int=float, parse_constant=float, object_pairs_hook=_object), text)
-    except UnicodeDecodeError as error:
-        raise _not_json(f"The body is not UTF-8: byte {error.start} is invalid.") from error
-    except json.JSONDecodeError as error:
-        raise _not_json(
-            f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
-        ) from error
-    except RecursionError as error:
-        raise _not_json("The body is nested too deeply.") from error
 
 
 def validate(body: Body, contract: Contract, *, explain: bool) -> Companies:
@@ -160,7 +96,9 @@ def validate(body: Body, contract: Contract, *, explain: bool) -> Companies:
         raise validation_failed(check.problems, check.count)
     return Companies(
         count=len(rows),
+        numbers=rows,
         rows=_as_json(rows, body),
+        ids=check.ids,
         loc=loc,
         single=single,
         by_position=check.by_position,
@@ -192,6 +130,7 @@ class _Check:
         self._nearest: dict[str, str] = {}
         self.problems: list[Problem] = []
         self.count = 0
+        self.ids: list[str | None] = []
         self.by_position = False
         self.warnings: list[dict[str, Any]] = []
 
@@ -213,10 +152,13 @@ class _Check:
         form = forms[0]
         value = document[form]
         if form == "instances":
+            if _ID in document:
+                self._add((_ID,), 'belongs to a company: {"instances": [{"data": […], "id": "…"}]}')
             if isinstance(value, list):
                 return self._companies(value, (form,)), (form,), False
             self._add((form,), f"must be a list of companies, not {_kind(value)}")
             return [], (form,), False
+        self.ids.append(self._id(document, ()))
         return [self._form(form, value, (form,))], (form,), True
 
     def _form_problem(self, document: Any) -> str:
@@ -250,14 +192,25 @@ class _Check:
         return []
 
     def _company(self, value: Any, loc: Loc) -> list[float]:
-        if isinstance(value, dict) and len(value) == 1:
-            key, inner = next(iter(value.items()))
-            if key in ("data", "features") and isinstance(inner, list | dict):
-                self._repeated(value, loc)
-                return self._form(key, inner, (*loc, key))
+        keys = [key for key in value if key != _ID] if isinstance(value, dict) else []
+        if len(keys) == 1 and keys[0] in ("data", "features") and isinstance(value[keys[0]], list | dict):
+            self._repeated(value, loc)
+            self.ids.append(self._id(value, loc))
+            return self._form(keys[0], value[keys[0]], (*loc, keys[0]))
+        self.ids.append(None)
         if isinstance(value, dict):
             return self._form("features", value, loc)
         return self._form("data", value, loc)
+
+    def _id(self, document: dict[str, Any], loc: Loc) -> str | None:
+        found = document.get(_ID, "-")
+        if not isinstance(found, str):
+            self._add((*loc, _ID), f"must be a string, not {_kind(found)}")
+        elif not 0 < len(found) <= _LONGEST_ID or not found.isprintable():
+            self._add((*loc, _ID), f"must have 1 to {_LONGEST_ID} printable characters")
+        elif _ID in document:
+            return found
+        return None
 
     def _form(self, form: str, value: Any, loc: Loc) -> list[float]:
         if form == "features":
@@ -310,7 +263,7 @@ class _Check:
             self._add((*loc, key[:_LONGEST_NAME]), f"is unknown{self._suggestion(key, nearest_among)}")
 
     def _repeated(self, document: dict[str, Any], loc: Loc) -> None:
-        if isinstance(document, _RepeatingObject):
+        if isinstance(document, RepeatingObject):
             for key in document.repeated:
                 self._add((*loc, key[:_LONGEST_NAME]), "is given more than once")
 
@@ -376,36 +329,6 @@ def _between_units(value: float, gap: Gap) -> str:
         f"Between the two units of this feature: no training company has a value from {gap.start:g} to "
         f"{gap.end:,.0f}. The model uses {value * gap.large_factor:g} for {value:g}. {advice}"
     )
-
-
-def _check_content_type(content_type: str | None) -> None:
-    media_type, *parameters = [part.strip() for part in (content_type or "").lower().split(";")]
-    named = (parameter.partition("=") for parameter in parameters)
-    charsets = {value.strip('" ') for name, _, value in named if name.strip() == "charset"}
-    if media_type != "application/json" or not charsets <= {"", "utf-8", "utf8"}:
-        found = f"it is {content_type[:100]!r}" if content_type else "it is missing"
-        raise ApiError(
-            415, "unsupported_media_type", f"The Content-Type must be application/json in UTF-8; {found}."
-        )
-
-
-def _decode(body: str, *, is_base64: bool) -> bytes:
-    if not is_base64:
-        # "surrogatepass" lets a lone surrogate through, which is then rejected as invalid UTF-8.
-        return body.encode("utf-8", "surrogatepass")
-    try:
-        return base64.b64decode(body, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise _not_json("The body is not valid base64.") from error
-
-
-def _not_json(message: str) -> ApiError:
-    return ApiError(400, "invalid_json", message)
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    document = dict(pairs)
-    return document if len(document) == len(pairs) else _RepeatingObject(pairs)
 
 
 def _all_numbers(values: list[Any]) -> bool:

@@ -10,9 +10,9 @@ import pytest
 from deploy_model import publication, registry, serving
 from hypothesis import given
 from hypothesis import strategies as st
+from predict_api import body, schemas, validation
 from predict_api import contract as api_contract
 from predict_api import numbers as api_numbers
-from predict_api import schemas, validation
 from support.repository import ROOT
 
 from inference import explain, handlers, numbers, request
@@ -90,7 +90,7 @@ def test_the_command_line_reads_the_champions_contract() -> None:
 
 
 def test_the_gateway_and_the_function_have_the_same_limit_of_bytes() -> None:
-    assert f"larger than {validation.MAX_BYTES:,} bytes" in SERVICE.read_text(encoding="utf-8")
+    assert f"larger than {body.MAX_BYTES:,} bytes" in SERVICE.read_text(encoding="utf-8")
 
 
 def test_the_default_of_min_roc_auc_is_the_same_in_the_pipeline_and_in_evaluate() -> None:

@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from predict_api.app import Dependencies, create_handler
 from predict_api.contract import ContractStore
 from predict_api.endpoint import Endpoint
+from predict_api.prediction_log import PredictionLog
 
 NAMES = ("ROA(C) before interest", "Debt ratio %", "Net worth/Assets", "Cash/Total Assets")
 NUMBERS = [0.5, 0.25, 1000.0, 3.0]
@@ -131,6 +132,33 @@ class Runtime:
         }
 
 
+@dataclass
+class Firehose:
+    """The stream of predictions; `fails` has, for each call, an error or the error codes of its records."""
+
+    fails: list[Exception | list[str | None]] = field(default_factory=list)
+    records: list[bytes] = field(default_factory=list)
+    calls: int = 0
+
+    def put_record_batch(self, DeliveryStreamName: str, Records: list[dict[str, bytes]]) -> dict[str, Any]:
+        assert DeliveryStreamName == "bankruptcy-predictions"
+        self.calls += 1
+        failure = self.fails.pop(0) if self.fails else []
+        if isinstance(failure, Exception):
+            raise failure
+        codes = [*failure, *[None] * (len(Records) - len(failure))]
+        self.records += [each["Data"] for each, code in zip(Records, codes, strict=True) if code is None]
+        return {
+            "FailedPutCount": sum(code is not None for code in codes),
+            "RequestResponses": [{"ErrorCode": code} if code else {"RecordId": "1"} for code in codes],
+        }
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        """The delivered predictions."""
+        return [json.loads(line) for record in self.records for line in record.splitlines()]
+
+
 class Clock:
     """A clock that only moves when a test changes it."""
 
@@ -171,6 +199,7 @@ class Api:
         *,
         origins: tuple[str, ...] = ("*",),
         key_required: bool = True,
+        prediction_log: str = "off",
     ) -> None:
         document = contract() if document is None else document
         self.s3 = S3(document)
@@ -178,7 +207,18 @@ class Api:
         self.clock = Clock()
         s3: Any = self.s3
         runtime: Any = self.runtime
+        self.firehose = Firehose()
+        firehose: Any = self.firehose
+        self.milliseconds_left = 20_000
         logger = Logger(service="predict_api")
+        metrics = Metrics(namespace="Bankruptcy", service="predict_api")
+        log = PredictionLog(
+            firehose,
+            "bankruptcy-predictions",
+            with_inputs=prediction_log == "full",
+            logger=logger,
+            metrics=metrics,
+        )
         self._handler = create_handler(
             Dependencies(
                 contracts=ContractStore(s3, "bucket", clock=self.clock, logger=logger),
@@ -186,11 +226,16 @@ class Api:
                 clock=self.clock,
                 now=lambda: NOW,
                 logger=logger,
-                metrics=Metrics(namespace="Bankruptcy", service="predict_api"),
+                metrics=metrics,
+                prediction_log=None if prediction_log == "off" else log,
                 key_required=key_required,
                 cors_origins=origins,
             )
         )
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return the time until the function's deadline; the API is also the context of its invocation."""
+        return self.milliseconds_left
 
     def predict(self, body: Any, query: dict[str, list[str]] | None = None) -> Reply:
         """Send POST /predict with JSON."""
@@ -222,7 +267,7 @@ class Api:
             "body": base64.b64encode(body).decode() if isinstance(body, bytes) else body,
             "isBase64Encoded": isinstance(body, bytes),
         }
-        answer = json.loads(json.dumps(self._handler(event, object())))
+        answer = json.loads(json.dumps(self._handler(event, self)))
         assert answer["isBase64Encoded"] is False
         return Reply(
             status=answer["statusCode"],

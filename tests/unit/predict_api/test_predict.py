@@ -13,11 +13,13 @@ from support.api.fakes import NAMES, NUMBERS, REQUEST_ID, Api, client_error, con
 
 HASH = contract()["contract"]
 ANSWER = {
+    "prediction_id": f"{REQUEST_ID}-0",
     "prediction": 0,
     "probability": {"not_bankrupt": 0.995, "bankrupt": 0.005},
     "risk_level": "low",
     "confidence": 0.995,
 }
+SECOND = {**ANSWER, "prediction_id": f"{REQUEST_ID}-1"}
 MORE = {
     "timestamp": "2026-01-02T03:04:05.678Z",
     "model": {"version": "3", "contract": HASH},
@@ -48,7 +50,7 @@ def test_one_company(api: Api, body: Any) -> None:
 @pytest.mark.parametrize("wrap", [True, False])
 def test_many_companies(api: Api, companies: list[Any], wrap: bool) -> None:
     reply = api.predict({"instances": companies} if wrap else companies)
-    assert (reply.status, reply.json) == (200, {"predictions": [ANSWER, ANSWER], **MORE})
+    assert (reply.status, reply.json) == (200, {"predictions": [ANSWER, SECOND], **MORE})
 
 
 def test_named_numbers_are_sent_in_the_contracts_order(api: Api) -> None:

@@ -301,6 +301,8 @@ def test_the_handler_does_not_import_rarely_needed_packages_at_start() -> None:
         "ENDPOINT_NAME": "bankruptcy",
         "API_KEY_REQUIRED": "true",
         "CORS_ORIGINS": "*",
+        "PREDICTION_LOG": "full",
+        "PREDICTION_STREAM": "bankruptcy-predictions",
         "POWERTOOLS_SERVICE_NAME": "predict_api",
         "POWERTOOLS_METRICS_NAMESPACE": "Bankruptcy",
         "AWS_DEFAULT_REGION": "eu-west-1",
