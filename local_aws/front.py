@@ -19,8 +19,8 @@ logger = logging.getLogger(__name__)
 
 # moto, Flask and werkzeug are untyped for mypy, hence Any.
 WsgiApp = Callable[[dict[str, Any], Any], Any]
-# Requests that wait for others, and therefore don't hold the lock.
-_WAITING = {"Publish", "PublishBatch", "ReceiveMessage"}
+# Requests that don't hold the lock: they wait for others, or a prediction waits for them.
+_WAITING = {"Publish", "PublishBatch", "PutRecord", "PutRecordBatch", "ReceiveMessage"}
 # Of these, a crash of local AWS can lose the last second.
 _UNIMPORTANT = _WAITING | {"CreateLogStream", "PutLogEvents", "PutMetricData"}
 _CBOR = re.compile(r"/service/\w+/operation/(\w+)")

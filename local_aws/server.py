@@ -29,6 +29,8 @@ from local_aws.endpoints.runtime_api import invocations_app
 from local_aws.events import api as events_api
 from local_aws.events import delivery
 from local_aws.events.delivery import Delivery
+from local_aws.firehose import api as firehose_api
+from local_aws.firehose.streams import Streams
 from local_aws.front import Front
 from local_aws.functions import api as functions_api
 from local_aws.functions.runtime import FunctionNotFoundError, Invocation, LambdaRuntime
@@ -159,6 +161,7 @@ class LocalAws:
         """Stop everything that runs, then stop serving."""
         if self._server is None or self._thread is None:
             return
+        self._streams.close()
         if self._state is not None:
             # The next start finds everything as if this process had crashed now.
             self._state.close()
@@ -180,6 +183,7 @@ class LocalAws:
         self._plane.executor.stop_all()
         self._delivery.reset()
         self._outbox.restore([])
+        self._streams.reset()
         self._stacks.clear()
         self._plane.executions.clear()
         endpoints = list(backend_of(self.region).endpoints)
@@ -201,6 +205,7 @@ class LocalAws:
         sessions = self._sessions = Sessions(url, region, self._authorizer.assume)
         self._stacks = Engine(sessions.of(), changes)
         self._delivery = Delivery(self._clients_of_rule, url, region, events_api.rules_of(region), changes)
+        self._streams = Streams(sessions)
         self._functions = LambdaRuntime(sessions, root)
         self._plane = Plane(
             region=region,
@@ -220,6 +225,7 @@ class LocalAws:
         sagemaker_api.install(self._plane)
         events_api.install(self._delivery)
         cloudformation_api.install(self._stacks, sessions)
+        firehose_api.install(self._streams)
         logs_api.install()
         outbox_api.install(self._outbox)
         autoscaling.install()

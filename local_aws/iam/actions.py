@@ -44,6 +44,10 @@ RESOURCES: Mapping[str, Mapping[str, str]] = {
         "rule/{Name}": "DeleteRule DescribeRule DisableRule EnableRule PutRule",
         "rule/{Rule}": "ListTargetsByRule PutTargets RemoveTargets",
     },
+    "firehose": {
+        "deliverystream/{DeliveryStreamName}": "CreateDeliveryStream DeleteDeliveryStream"
+        " DescribeDeliveryStream PutRecord PutRecordBatch UpdateDestination",
+    },
     "iam": {
         "role/{RoleName}": "AttachRolePolicy CreateRole DeleteRole DeleteRolePolicy DetachRolePolicy GetRole"
         " ListAttachedRolePolicies ListRolePolicies PutRolePolicy UpdateAssumeRolePolicy UpdateRole",
@@ -124,6 +128,7 @@ TAGGING = {
     "cloudformation": "TagResource",
     "cloudwatch": "TagResource",
     "events": "TagResource",
+    "firehose": "TagDeliveryStream",
     "iam": "TagRole",
     "lambda": "TagResource",
     "logs": "TagResource",
@@ -284,6 +289,13 @@ def _function_code(operation: Operation) -> Iterator[Need]:
         yield Need("s3:GetObject", resource, {"s3:ResourceAccount": ACCOUNT})
 
 
+def _stream_destination(operation: Operation) -> Iterator[Need]:
+    """Yield the permission to pass the role with which a stream writes to its bucket."""
+    for member in ("ExtendedS3DestinationConfiguration", "ExtendedS3DestinationUpdate"):
+        if role := operation.request.get(member, {}).get("RoleARN"):
+            yield _pass_role("firehose", str(role))
+
+
 def _scaled_endpoint(operation: Operation) -> Iterator[Need]:
     """Yield what Application Auto Scaling does with the permissions of its caller."""
     start = f"arn:aws:{{}}:{operation.region}:{ACCOUNT}:"
@@ -321,6 +333,8 @@ _OTHER = {
     ("application-autoscaling", "PutScalingPolicy"): _scaled_endpoint,
     ("application-autoscaling", "RegisterScalableTarget"): _scaled_endpoint,
     ("cloudwatch", "DescribeAlarms"): _described_alarms,
+    ("firehose", "CreateDeliveryStream"): _stream_destination,
+    ("firehose", "UpdateDestination"): _stream_destination,
     ("lambda", "CreateFunction"): _function_code,
     ("lambda", "UpdateFunctionCode"): _function_code,
     ("s3", "CopyObject"): _copied_object,

@@ -32,6 +32,7 @@ _PROVEN = {
     "application-autoscaling",
     "cloudwatch",
     "events",
+    "firehose",
     "iam",
     "lambda",
     "logs",

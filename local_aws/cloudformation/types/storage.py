@@ -1,4 +1,4 @@
-"""Resource types of S3, SageMaker, Systems Manager, SQS and SNS."""
+"""Resource types of S3, Firehose, SageMaker, Systems Manager, SQS and SNS."""
 # ruff: noqa: ARG002 - all types have the same methods, and some do not need every argument
 
 from __future__ import annotations
@@ -175,6 +175,29 @@ class _Topic(ResourceType):
         return resource
 
 
+class _DeliveryStream(ResourceType):
+    @property
+    def service(self) -> str:
+        """boto3's name of the service."""
+        return "firehose"
+
+    def update(
+        self, context: Context, resource: PhysicalResource, properties: Properties, before: Properties
+    ) -> PhysicalResource:
+        """Update the destination."""
+        name = {"DeliveryStreamName": resource.physical_id}
+        found = context.call("firehose", "describe_delivery_stream", **name)["DeliveryStreamDescription"]
+        context.call(
+            "firehose",
+            "update_destination",
+            **name,
+            CurrentDeliveryStreamVersionId=found["VersionId"],
+            DestinationId=found["Destinations"][0]["DestinationId"],
+            ExtendedS3DestinationUpdate=properties["ExtendedS3DestinationConfiguration"],
+        )
+        return resource
+
+
 def _topic_attribute(name: str, value: Any) -> dict[str, Any]:
     return {"AttributeName": name, "AttributeValue": value}
 
@@ -263,6 +286,15 @@ TYPES: tuple[ResourceType, ...] = (
         targets="Queues",
         request_for=lambda url, policy: {"QueueUrl": url, "Attributes": {"Policy": policy}},
         is_removable=True,
+    ),
+    _DeliveryStream(
+        name="AWS::KinesisFirehose::DeliveryStream",
+        schema="DeliveryStreamName! DeliveryStreamType! ExtendedS3DestinationConfiguration*",
+        calls="create_delivery_stream delete_delivery_stream",
+        name_property="DeliveryStreamName",
+        physical_id="{DeliveryStreamName}",
+        attributes={"Arn": "{DeliveryStreamARN}"},
+        ids={"DeliveryStreamName": "{physical_id}"},
     ),
     _Topic(
         name="AWS::SNS::Topic",

@@ -1,0 +1,1 @@
+"""Firehose: delivery streams that buffer records and deliver them to S3."""
