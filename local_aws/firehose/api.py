@@ -85,8 +85,9 @@ class LocalFirehose(FirehoseResponse):  # type: ignore[misc]
         name = self._get_param("DeliveryStreamName")
         stream = self.firehose_backend.delivery_streams.get(name)
         if stream is None:
-            raise ResourceNotFoundException(f"Firehose {name} under account {self.current_account} not found.")
-        data = [each["Data"] if isinstance(each["Data"], bytes) else each["Data"].encode() for each in records]
+            account = self.current_account
+            raise ResourceNotFoundException(f"Firehose {name} under account {account} not found.")
+        data = [each["Data"] for each in records]
         if (longest := max(map(len, data))) > MOST_RECORD_BYTES:
             raise InvalidArgumentException(
                 f"A record has {longest:,} bytes; at most {MOST_RECORD_BYTES:,} are allowed."

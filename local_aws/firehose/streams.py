@@ -35,10 +35,10 @@ class _Buffer:
     """The records of a stream that are not delivered yet."""
 
     destination: Mapping[str, Any]
+    since: float
+    arrived: datetime
     records: list[bytes] = field(default_factory=list)
     size: int = 0
-    since: float = 0.0
-    arrived: datetime = datetime.min
     not_before: float = 0.0
 
 
@@ -89,10 +89,10 @@ class Streams:
             accepted = self._within_quota(stream, records)
             taken = [data for data, is_taken in zip(records, accepted, strict=True) if is_taken]
             if taken:
-                buffer = self._buffers.setdefault(stream, _Buffer(destination))
+                if stream not in self._buffers:
+                    self._buffers[stream] = _Buffer(destination, self._clock(), self._now())
+                buffer = self._buffers[stream]
                 buffer.destination = destination
-                if not buffer.records:
-                    buffer.since, buffer.arrived = self._clock(), self._now()
                 buffer.records += taken
                 buffer.size += sum(map(len, taken))
         return accepted
@@ -109,7 +109,7 @@ class Streams:
         """Deliver a stream's buffer now; if that fails, it is tried again later."""
         with self._lock:
             buffer = self._buffers.pop(stream, None)
-        if buffer is None or not buffer.records:
+        if buffer is None:
             return
         try:
             self._write(stream, buffer)
@@ -176,7 +176,7 @@ def _is_due(buffer: _Buffer, now: float) -> bool:
     seconds = float(hints.get("IntervalInSeconds", _DEFAULT_SECONDS))
     most = float(hints.get("SizeInMBs", _DEFAULT_MEBIBYTES)) * 1024 * 1024
     is_full = buffer.size >= most or now - buffer.since >= seconds
-    return bool(buffer.records) and is_full and now >= buffer.not_before
+    return is_full and now >= buffer.not_before
 
 
 def _prefix(prefix: str, moment: datetime) -> str:
