@@ -94,7 +94,9 @@ class Authorizer:
             raise AssumeRoleError(
                 f"Cross-account pass role is not allowed: {role_arn} is not in account {ACCOUNT}."
             )
-        need = Need("sts:AssumeRole", role_arn)
+        # Firehose names the account of the stream in this way.
+        context = {"sts:ExternalId": ACCOUNT} if service.startswith("firehose.") else {}
+        need = Need("sts:AssumeRole", role_arn, context)
         trust = self._directory.trust_policy(role_arn) if self._is_active else None
         if self._judge(Principal("service", service), [need], trust) is not None:
             raise AssumeRoleError(

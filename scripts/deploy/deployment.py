@@ -79,7 +79,7 @@ def deploy(
     on_event
         Called with each event.
     parameters
-        Parameters of ``infra/service.yaml`` to set. The others keep the values of an earlier deployment,
+        Parameters of the templates in ``infra/`` to set. The others keep the values of an earlier deployment,
         or get their defaults.
 
     Raises
@@ -94,9 +94,10 @@ def deploy(
     project = aws.project
     check_region(project.region)
     service_template = read_template("service.yaml")
-    names = template_parameters(service_template)
+    storage_template = read_template("storage.yaml")
+    names, storage_names = template_parameters(service_template), template_parameters(storage_template)
     defaults = parameter_defaults(service_template)
-    allowed = settings_of(service_template)
+    allowed = {**settings_of(service_template), **settings_of(storage_template)}
     if unknown := sorted(set(parameters or {}) - set(allowed)):
         known = ", ".join(allowed)
         raise UsageError(f"The service has no parameter {', '.join(unknown)}. It has: {known}.")
@@ -108,8 +109,6 @@ def deploy(
         **(parameters or {}),
     }["InstanceType"]
     check_instance_type(project.region, chosen)
-    storage_template = read_template("storage.yaml")
-    storage_names = template_parameters(storage_template)
     shared = {name: value for name, value in (parameters or {}).items() if name in storage_names}
     storage = Stack(aws, project.storage_stack, on_event, sleep).apply(
         {"TemplateBody": storage_template}, {**shared, "ProjectName": project.name}, storage_names, confirm
@@ -123,8 +122,10 @@ def deploy(
         # This release belongs to the code, so that an earlier deployment's value is never kept. Local AWS
         # has the library installed and needs no layer.
         "PowertoolsVersion": "" if aws.is_local else defaults["PowertoolsVersion"],
+        # On local AWS, people want to see their predictions at once.
+        **({"PredictionLogSeconds": "5"} if aws.is_local else {}),
         "InstanceType": chosen,
-        **(parameters or {}),
+        **{name: value for name, value in (parameters or {}).items() if name in names},
     }
     _ensure_log_role(aws, on_event, sleep)
     effective = {**defaults, **stack.parameters(), **values}

@@ -14,7 +14,7 @@ _API_TYPES = {
     f"AWS::ApiGateway::{name}"
     for name in ("GatewayResponse", "Method", "RequestValidator", "Resource", "RestApi")
 }
-# Parameters of service.yaml that `deploy` sets itself.
+# Parameters that `deploy` sets itself.
 _INTERNAL = {"Commit", "DeployModelCodeKey", "ImageAccount", "PredictApiCodeKey", "ProjectName"}
 
 
@@ -50,7 +50,7 @@ def parameter_defaults(text: str) -> dict[str, str]:
 
 
 def settings_of(text: str) -> dict[str, str]:
-    """Return the parameters of the service template that users may set, with their defaults."""
+    """Return the parameters of a template that users may set, with their defaults."""
     return {name: value for name, value in parameter_defaults(text).items() if name not in _INTERNAL}
 
 

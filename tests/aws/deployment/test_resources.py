@@ -60,6 +60,8 @@ def test_the_functions_hold_our_code_and_settings(deployed: Deployment, cloud: C
         "BUCKET": outputs.bucket_name,
         "API_KEY_REQUIRED": "true",
         "CORS_ORIGINS": "*",
+        "PREDICTION_LOG": "full",
+        "PREDICTION_STREAM": "credit-risk-predictions",
         "POWERTOOLS_SERVICE_NAME": "credit-risk-predict-api",
         "POWERTOOLS_METRICS_NAMESPACE": "credit-risk",
     }
@@ -138,6 +140,20 @@ def test_logs_are_kept_for_30_days(deployed: Deployment, cloud: Cloud) -> None:
     }
 
 
+def test_predictions_are_logged_below_their_hour_for_760_days(deployed: Deployment, cloud: Cloud) -> None:
+    stream = cloud.firehose.describe_delivery_stream(DeliveryStreamName="credit-risk-predictions")
+    [destination] = stream["DeliveryStreamDescription"]["Destinations"]
+    written = destination["ExtendedS3DestinationDescription"]
+    bucket = deployed.outputs.bucket_name
+    rules = cloud.s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+
+    assert written["BucketARN"] == f"arn:aws:s3:::{bucket}"
+    assert written["Prefix"] == "predictions/!{timestamp:yyyy/MM/dd/HH}/"
+    assert written["CompressionFormat"] == "GZIP"
+    [days] = [rule["Expiration"]["Days"] for rule in rules if rule["ID"] == "expire-predictions"]
+    assert days == 760
+
+
 def test_alarms_notify_the_topic_and_the_topic_sends_mail(deployed: Deployment, cloud: Cloud) -> None:
     topic = deployed.outputs.alarm_topic_arn
     alarms = {alarm["AlarmName"]: alarm for alarm in cloud.cloudwatch.describe_alarms()["MetricAlarms"]}
@@ -148,6 +164,7 @@ def test_alarms_notify_the_topic_and_the_topic_sends_mail(deployed: Deployment, 
         "credit-risk-deploy-model-errors": "Errors",
         "credit-risk-endpoint-errors": "Invocation5XXErrors",
         "credit-risk-endpoint-latency": None,
+        "credit-risk-predictions-lost": "PredictionsLost",
         "credit-risk-failed-executions": "ExecutionFailed",
         "credit-risk-predict-api-errors": "Errors",
         "credit-risk-versions-given-up": "VersionsGivenUp",
@@ -169,6 +186,7 @@ def test_alarms_notify_the_topic_and_the_topic_sends_mail(deployed: Deployment, 
         "credit-risk-endpoint-errors": ("AWS/SageMaker", "Sum", 1, "credit-risk"),
         "credit-risk-failed-executions": ("AWS/Sagemaker/ModelBuildingPipeline", "Sum", 1, "credit-risk"),
         "credit-risk-predict-api-errors": ("AWS/Lambda", "Sum", 1, "credit-risk-predict-api"),
+        "credit-risk-predictions-lost": ("credit-risk", "Sum", 1, "credit-risk-predict-api"),
     }
     latency = alarms["credit-risk-endpoint-latency"]
     assert (latency["Threshold"], latency["EvaluationPeriods"]) == (1000, 3)

@@ -55,7 +55,6 @@ NOT_USED = {
         "lambda:Put*ScalingConfig",
     ),
     "policies on log groups, deliveries": (
-        "firehose:*",
         "logs:*BearerTokenAuthentication",
         "logs:*LogDelivery",
         "logs:*LogGroupDeletionProtection",
@@ -65,6 +64,7 @@ NOT_USED = {
         "logs:PutResourcePolicy",
         "s3:REST.PUT.OBJECT",
     ),
+    "encryption of a stream by itself, not by its bucket": ("firehose:*Encryption",),
     "managed policies and boundaries": ("iam:AttachRolePolicy", "iam:DetachRolePolicy", "iam:*Boundary"),
     "policies on group, topic and API": (
         "apigateway:UpdateRestApiPolicy",
@@ -176,13 +176,14 @@ def test_wildcards_in_actions_are_only_for_reading() -> None:
     assert [action for action in patterns if not reads.fullmatch(action)] == []
 
 
-def test_roles_are_only_passed_to_three_services() -> None:
+def test_roles_are_only_passed_to_the_services_that_need_them() -> None:
     passing = [statement for statement in statements() if "iam:PassRole" in listed(statement["Action"])]
     assert [statement["Condition"] for statement in passing] == [
         {
             "StringEquals": {
                 "iam:PassedToService": [
                     "apigateway.amazonaws.com",
+                    "firehose.amazonaws.com",
                     "lambda.amazonaws.com",
                     "sagemaker.amazonaws.com",
                 ]

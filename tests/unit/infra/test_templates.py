@@ -133,6 +133,10 @@ def test_each_role_is_assumed_by_one_service_of_this_account() -> None:
         "TransformRole": ("sagemaker.amazonaws.com", own),
         # Lambda sends no account when it assumes a role, but only assumes roles of its own account.
         "PredictRole": ("lambda.amazonaws.com", None),
+        "StreamRole": (
+            "firehose.amazonaws.com",
+            {"StringEquals": {"sts:ExternalId": {"Ref": "AWS::AccountId"}}},
+        ),
         "DeployRole": ("lambda.amazonaws.com", None),
     }
 
@@ -162,6 +166,7 @@ def test_the_key_is_only_used_through_s3_and_only_those_who_write_encrypt() -> N
         "EndpointRole": reading,
         "TransformRole": writing,
         "PredictRole": reading,
+        "StreamRole": writing,
         "DeployRole": writing,
     }
 
@@ -189,7 +194,7 @@ def test_bucket_topic_and_logs_have_the_key(key: str) -> None:
 
 def test_buckets_of_other_accounts_cannot_be_reached_by_name() -> None:
     reading = [s for _, s in statements() if str(listed(s["Action"])[0]).startswith("s3:")]
-    assert len(reading) == 13
+    assert len(reading) == 14
     own = {"s3:ResourceAccount": {"Ref": "AWS::AccountId"}}
     assert all(s["Condition"]["StringEquals"] == own for s in reading)
 
@@ -203,6 +208,8 @@ def test_no_job_endpoint_or_function_can_write_code() -> None:
                     "/runs/*",
                     "/runs/score/*",
                     "/champion/*",
+                    "/predictions/*",
+                    "/runs/undelivered/*",
                 }, role
 
 
@@ -224,15 +231,16 @@ def test_only_batch_transform_reads_portfolios_and_the_endpoint_only_reads_model
 def test_roles_are_named_by_cloudformation() -> None:
     roles = [r for r in Template(SERVICE).resources.values() if r["Type"] == "AWS::IAM::Role"]
 
-    assert len(roles) == 6
+    assert len(roles) == 7
     assert not any("RoleName" in role["Properties"] for role in roles)
 
 
-def test_only_runs_old_versions_and_incomplete_uploads_expire() -> None:
+def test_only_runs_predictions_old_versions_and_incomplete_uploads_expire() -> None:
     rules = Template(STORAGE).resources["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
 
-    assert {rule["Prefix"] for rule in rules if "ExpirationInDays" in rule} == {"runs/"}
+    assert {rule["Prefix"] for rule in rules if "ExpirationInDays" in rule} == {"runs/", "predictions/"}
     assert [set(rule) - {"Id", "Status", "Prefix"} for rule in rules] == [
+        {"ExpirationInDays"},
         {"ExpirationInDays"},
         {"NoncurrentVersionExpiration"},
         {"AbortIncompleteMultipartUpload"},

@@ -26,8 +26,10 @@ def documented(section: str) -> dict[str, str]:
     return found
 
 
-def test_the_guide_lists_the_settings_of_the_service_with_their_defaults() -> None:
-    settings = settings_of((TEMPLATES / "service.yaml").read_text(encoding="utf-8"))
+def test_the_guide_lists_the_settings_of_the_templates_with_their_defaults() -> None:
+    settings: dict[str, str] = {}
+    for name in ("service.yaml", "storage.yaml"):
+        settings |= settings_of((TEMPLATES / name).read_text(encoding="utf-8"))
 
     assert documented("First deployment") == {name: value or "none" for name, value in settings.items()}
 
