@@ -70,17 +70,18 @@ class Cloud:
         return self.put(f"code/{name}/run.py", text).removesuffix("run.py")
 
     def start(self, steps: list[dict[str, Any]], **options: Any) -> str:
-        """Create or update the pipeline `p`, start it, and return the execution's ARN."""
+        """Create or update a pipeline, by default `p`, start it, and return the execution's ARN."""
         definition = json.dumps(
             {"Version": "2020-12-01", "Parameters": options.get("declared", []), "Steps": steps}
         )
-        pipeline = {"PipelineName": "p", "PipelineDefinition": definition, "RoleArn": ROLE}
-        if self.sagemaker.list_pipelines(PipelineNamePrefix="p")["PipelineSummaries"]:
+        name = options.get("name", "p")
+        pipeline = {"PipelineName": name, "PipelineDefinition": definition, "RoleArn": ROLE}
+        if self.sagemaker.list_pipelines(PipelineNamePrefix=name)["PipelineSummaries"]:
             self.sagemaker.update_pipeline(**pipeline)
         else:
             self.sagemaker.create_pipeline(**pipeline)
         parameters = [{"Name": name, "Value": value} for name, value in options.get("values", {}).items()]
-        started = self.sagemaker.start_pipeline_execution(PipelineName="p", PipelineParameters=parameters)
+        started = self.sagemaker.start_pipeline_execution(PipelineName=name, PipelineParameters=parameters)
         return str(started["PipelineExecutionArn"])
 
     def finish(self, execution: str, seconds: float = 30) -> dict[str, Any]:
