@@ -160,7 +160,8 @@ def local_environment(url: str, region: str = LOCAL_REGION) -> dict[str, str]:
     credentials = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
     variables = {"AWS_ENDPOINT_URL": url, **credentials, "AWS_DEFAULT_REGION": region}
     # AWS clients send even requests to this machine through a proxy.
-    return {**variables, "NO_PROXY": _no_proxy()} if getproxies() else variables
+    has_proxy = bool(getproxies().keys() - {"no"})
+    return {**variables, "NO_PROXY": _no_proxy()} if has_proxy else variables
 
 
 def _given_url() -> str | None:

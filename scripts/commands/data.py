@@ -2,7 +2,7 @@
 
 import typer
 
-from scripts.terminal.console import console, plain, show, show_warning
+from scripts.terminal.console import plain, show, show_facts, show_warning
 from scripts.terminal.options import DataArgument, DataOption, Settings, chosen_data, with_settings
 from scripts.terminal.results import show_result, with_json
 from steps.dataset.columns import FIRM_ID
@@ -38,7 +38,6 @@ def describe(source: DataArgument = None, data: DataOption = None) -> None:
     """Show the contents of a data file: its size, its classes, and its unusual columns."""
     from scripts.data.describe import describe as describe_file
     from scripts.data.source import resolve
-    from scripts.terminal.tables import facts_table
 
     file = resolve(chosen_data(source, data))
     description = describe_file(file)
@@ -46,7 +45,7 @@ def describe(source: DataArgument = None, data: DataOption = None) -> None:
     facts = [("file", str(file.path)), *description.facts().items()]
     show_result(
         {"file": file.path, **vars(description)},
-        lambda: console().print(facts_table((label, plain(text)) for label, text in facts)),
+        lambda: show_facts((label, plain(text)) for label, text in facts),
     )
 
 

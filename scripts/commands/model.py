@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scripts.terminal.console import ask, console, plain, show, show_endpoint, show_warning
+from scripts.terminal.console import ask, console, plain, show, show_endpoint, show_facts, show_warning
 from scripts.terminal.options import IdOption, Settings, with_settings
 from scripts.terminal.output_file import check_output, written_file
 from scripts.terminal.results import show_result, with_json
@@ -58,14 +58,14 @@ def show_(settings: Settings, version: VersionArgument = None) -> None:
     from scripts.model.approval import find_version
     from scripts.model.figures import evaluation_of
     from scripts.terminal.documents import version_document
-    from scripts.terminal.tables import facts_table, package_facts
+    from scripts.terminal.tables import package_facts
 
     aws = settings.connect()
     package = find_version(aws, version)
     evaluation = evaluation_of(aws, package)
     show_result(
         version_document(package, evaluation),
-        lambda: console().print(facts_table(package_facts(package, evaluation))),
+        lambda: show_facts(package_facts(package, evaluation)),
     )
 
 

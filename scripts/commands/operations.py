@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from scripts.terminal.console import ask, console, show, show_endpoint
+from scripts.terminal.console import ask, console, show, show_endpoint, show_facts
 from scripts.terminal.options import KeyOption, Settings, UrlOption, with_settings
 from scripts.terminal.results import show_result, with_json
 
@@ -18,11 +18,11 @@ def status(settings: Settings) -> None:
     """Show executions, versions, endpoint, alarms and cost."""
     from scripts.operate.status import read_status
     from scripts.terminal.documents import status_document
-    from scripts.terminal.tables import facts_table, status_facts
+    from scripts.terminal.tables import status_facts
 
     found = read_status(settings.connect())
     resume = settings.command("resume")
-    show_result(status_document(found), lambda: console().print(facts_table(status_facts(found, resume))))
+    show_result(status_document(found), lambda: show_facts(status_facts(found, resume)))
 
 
 @with_settings

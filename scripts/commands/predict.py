@@ -212,5 +212,5 @@ def _row(aws: Aws | None, data: Path | None, number: int, keep: list[str] | None
     file = uploaded or resolve(data)
     company = file.company(number, keep)
     ids = "".join(f", {name} {value}" for name, value in company.ids.items())
-    show(plain(f"Row {number} of {file.description}{ids}"), stderr=True)
+    show(plain(f"Row {number}{ids} of {file.description}"), stderr=True)
     return ListedCompanies([{**company.ratios, **company.ids}], unit="row", first=number, keep=[*company.ids])

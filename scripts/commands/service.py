@@ -92,14 +92,14 @@ def _show_deployment(settings: Settings, aws: Aws, deployment: Deployment) -> No
     outputs = deployment.outputs
     if not deployment.changed:
         show("Nothing to change: everything is already up to date.")
-    show(f"\nAPI       [bold]{outputs.api_url}[/]", wrap=False)
+    show(f"\nAPI       URL={outputs.api_url}", wrap=False)
     if deployment.needs_key:
         show(f"API key   KEY={_key(aws, outputs)}", wrap=False)
-        show(f"Try it    curl {outputs.api_url}/health", wrap=False)
-        show(f'With key  curl -H "x-api-key: $KEY" {outputs.api_url}/model', wrap=False)
+        show("Try it    curl $URL/health", wrap=False)
+        show('With key  curl -H "x-api-key: $KEY" $URL/model', wrap=False)
     else:
         show("API key   none: everybody who can reach the API can use it (ApiKeyRequired=false)")
-        show(f"Try it    curl {outputs.api_url}/model", wrap=False)
+        show("Try it    curl $URL/model", wrap=False)
     upload, start = settings.command("data upload"), settings.command("pipeline start --wait")
     show(f"Next      `{upload}`, then `{start}`")
 

@@ -108,6 +108,6 @@ def _train(aws: Aws, data: Path | None) -> None:
 
 def _show_service(champion: str | None, client: ApiClient, seconds: float) -> None:
     show(f"[bold]Champion[/]   {f'version {champion}' if champion else 'none yet'}")
-    show(f"[bold]API[/]        {client.url}/predict")
-    show(f"[bold]API key[/]    {client.key or 'none: the API is open'}")
+    show(f"[bold]API[/]        URL={client.url}", wrap=False)
+    show(f"[bold]API key[/]    {f'KEY={client.key}' if client.key else 'none: the API is open'}", wrap=False)
     show(f"Ready in {seconds:.1f} s. `bankruptcy test --local` checks it.\n")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, TextIO
@@ -75,6 +75,28 @@ def _line_starts(text: str, width: int) -> list[int]:
         if "\n" in word[1]:
             start = word.end()
     return starts
+
+
+def show_facts(facts: Iterable[tuple[str, str]]) -> None:
+    """Print a label and a text with rich markup in each row, wrapped as by `show`.
+
+    Long words stay in one piece, so that paths and hashes can be copied.
+    """
+    from rich.text import Text
+
+    out, rows = console(), list(facts)
+    indent = max(len(label) for label, _ in rows) + 2
+    width = out.width - indent if out.is_terminal else sys.maxsize
+    for label, text in rows:
+        lines = [
+            line
+            for given in out.render_str(text).split("\n")
+            for line in given.divide(_line_starts(given.plain, width))
+        ]
+        for number, line in enumerate(lines):
+            line.rstrip()
+            start = f"{'' if number else label:<{indent}}"
+            out.print(Text.assemble((start, "bold"), line), soft_wrap=True)
 
 
 def show_error(text: str) -> None:

@@ -32,17 +32,6 @@ def table(*headings: str | tuple[str, Literal["left", "right"]]) -> Table:
     return made
 
 
-def facts_table(facts: Iterable[tuple[str, str]]) -> Table:
-    """Return a table with a label and a text in each row."""
-    made = table("", "")
-    made.show_header = False
-    made.columns[0].style = "bold"
-    made.columns[0].no_wrap = True
-    for label, text in facts:
-        made.add_row(label, text)
-    return made
-
-
 def versions_table(versions: Iterable[dict[str, Any]]) -> Table:
     """Return a table with one version in each row, from `scripts.terminal.documents.version_summary`."""
     made = table("version", "approval", "created", "ROC-AUC", "candidate")

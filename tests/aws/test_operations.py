@@ -228,8 +228,9 @@ def test_the_commands_show_the_state(
         0,
         True,
     )
-    (health,) = re.findall(r"curl (http\S+/health)", output)
-    assert urllib3.request("GET", health).json()["status"] == "ok"
+    (url,) = re.findall(r"URL=(http\S+)", output)
+    assert "curl $URL/health" in output
+    assert urllib3.request("GET", f"{url}/health").json()["status"] == "ok"
     code, output = run("status", "--json")
     facts = json.loads(output)
     assert (code, facts["project"], facts["paused"], facts["endpoint"]["version"]) == (0, PROJECT, False, 2)

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from scripts.terminal import console
-from scripts.terminal.console import show, show_error
+from scripts.terminal.console import show, show_error, show_facts
 
 COMMAND = "`bankruptcy pipeline start --wait --project bankruptcy --local`"
 
@@ -44,3 +44,19 @@ def test_outside_a_terminal_nothing_is_wrapped(monkeypatch: pytest.MonkeyPatch) 
     stream = printed(monkeypatch, terminal=False)
     show("word " * 40 + "end")
     assert stream.getvalue() == "word " * 40 + "end\n"
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_facts_are_wrapped_between_words_and_long_words_stay_whole(
+    terminal: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = printed(monkeypatch, terminal=terminal)
+    show_facts([("file", f"/{'x' * 90}"), ("a label", f"{'word ' * 20}[red]end[/]"), ("two", "one\ntwo")])
+    lines = stream.getvalue().splitlines()
+    words = [f"a label  {'word ' * 13}word", f"         {'word ' * 6}end"]
+    assert lines == [
+        f"file     /{'x' * 90}",
+        *(words if terminal else [f"a label  {'word ' * 20}end"]),
+        "two      one",
+        "         two",
+    ]

@@ -1,16 +1,13 @@
 """Describing a data file, and reading single companies."""
 
 import hashlib
-import io
 import re
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from scripts.data.data_file import DataCompany, DataError, DataFile, read_data_file
 from scripts.data.describe import describe
-from scripts.terminal.tables import facts_table
 
 CSV = (
     "Bankrupt?, Ratio A, Copy of A, Always one, Mixed\n"
@@ -164,10 +161,3 @@ def test_describe_shortens_long_names(tmp_path: Path) -> None:
 
 def test_describe_does_not_mention_commas(tmp_path: Path) -> None:
     assert describe(write(tmp_path, CSV.replace("Mixed", "Mixed; or not"))).companies == 4
-
-
-def test_the_facts_fit_80_columns_with_the_hash_in_one_piece(tmp_path: Path) -> None:
-    facts = describe(write(tmp_path, CSV)).facts()
-    printed = io.StringIO()
-    Console(file=printed, width=80).print(facts_table(facts.items()))
-    assert facts["sha256"] in printed.getvalue()
