@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import os
 import shutil
@@ -17,10 +18,13 @@ from moto.core.base_backend import BackendDict
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 from local_aws import untracked
+from local_aws.alarms import api as alarms_api
+from local_aws.alarms.alarms import Alarms
 from local_aws.base.changes import Changes
 from local_aws.base.clients import Clients, client_environment
 from local_aws.base.folders import make_folder
 from local_aws.base.memory import limit_arenas
+from local_aws.base.metrics import Metrics
 from local_aws.cloudformation import api as cloudformation_api
 from local_aws.cloudformation import engine
 from local_aws.cloudformation.engine import Engine
@@ -154,6 +158,7 @@ class LocalAws:
             self._server = Server(HOST, self._port, front, fd=listener.fileno())
         self._thread = threading.Thread(target=self._server.serve_forever, name="local-aws", daemon=True)
         self._thread.start()
+        self._alarms.start()
         if self._state is not None:
             self._resume()
 
@@ -186,6 +191,7 @@ class LocalAws:
         self._streams.reset()
         self._stacks.clear()
         self._plane.executions.clear()
+        self._metrics.clear()
         endpoints = list(backend_of(self.region).endpoints)
         _clear_moto()
         self._authorizer.reset()
@@ -206,17 +212,29 @@ class LocalAws:
         self._stacks = Engine(sessions.of(), changes)
         self._delivery = Delivery(self._clients_of_rule, url, region, events_api.rules_of(region), changes)
         self._streams = Streams(sessions)
-        self._functions = LambdaRuntime(sessions, root)
+        metrics = self._metrics = Metrics()
+        self._alarms = Alarms(
+            metrics,
+            stored=alarms_api.alarms_of(region),
+            sample=alarms_api.queue_lengths(metrics, region),
+            emit=self._delivery.emit,
+            clients=self._clients_of_alarm,
+            changes=changes,
+            region=region,
+        )
+        self._functions = LambdaRuntime(sessions, root, metrics)
         self._plane = Plane(
             region=region,
             sessions=sessions,
             jobs=JobRunner(sessions, root, self._workers),
             transforms=TransformRunner(sessions, root, self._workers),
             executor=Executor(sessions),
-            endpoints=EndpointHost(sessions, root),
-            emit=self._delivery.emit,
+            endpoints=EndpointHost(sessions, root, metrics),
+            emit=functools.partial(self._delivery.emit, "aws.sagemaker"),
             executions=ExecutionStore(changes),
             changes=changes,
+            metrics=metrics,
+            alarm_states=self._alarms.states,
         )
         self._invoker = functions_api.install(self._functions, sessions, changes)
         self._gateway = Gateway(url, region, self._invoke_for_gateway)
@@ -224,6 +242,7 @@ class LocalAws:
         untracked.install()
         sagemaker_api.install(self._plane)
         events_api.install(self._delivery)
+        alarms_api.install(self._alarms, metrics)
         cloudformation_api.install(self._stacks, sessions)
         firehose_api.install(self._streams)
         logs_api.install()
@@ -254,6 +273,7 @@ class LocalAws:
             ),
             engine.PART: Part(lambda: list(stacks.stacks.values()), stacks.restore),
             delivery.PART: Part(lambda: dict(self._delivery.pending.items), self._delivery.pending.restore),
+            alarms_api.PART: Part(self._metrics.read, self._metrics.restore),
             functions_api.PART: Part(
                 lambda: dict(self._invoker.pending.items), self._invoker.pending.restore
             ),
@@ -274,6 +294,7 @@ class LocalAws:
         self._plane.transforms.close()
         self._workers.shutdown(wait=False)
         self._delivery.close()
+        self._alarms.close()
         self._gateway.close()
         self._invoker.close()
         self._functions.close()
@@ -293,6 +314,9 @@ class LocalAws:
 
     def _clients_of_rule(self, rule_arn: str) -> Clients:
         return self._sessions.of(self._authorizer.of_service("events.amazonaws.com", rule_arn))
+
+    def _clients_of_alarm(self, alarm_arn: str) -> Clients:
+        return self._sessions.of(self._authorizer.of_service("cloudwatch.amazonaws.com", alarm_arn))
 
     def _invoke_for_gateway(self, function_arn: str, method_arn: str, event: bytes) -> Invocation:
         """Invoke a function for a method of a REST API, if the function's policy allows it."""

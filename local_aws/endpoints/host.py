@@ -1,18 +1,20 @@
-"""Hosts endpoints: each has a container in service, which is restarted when it dies."""
+"""Hosts endpoints: each has a container in service, and during an update two; they are restarted."""
 
 import http.client
 import itertools
 import logging
 import shutil
 import threading
+import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from local_aws.base.archives import ArchiveError
 from local_aws.base.logs import LogShipper, LogStream
+from local_aws.base.metrics import Metrics
 from local_aws.base.s3 import unpack_archive
 from local_aws.endpoints.containers import INVOCATION_SECONDS, Container, ContainerError, EndpointAnswer
 from local_aws.iam.sessions import AssumeRoleError, Sessions
@@ -39,11 +41,14 @@ class ModelSpec:
     role: str
 
 
-class Endpoint:
-    """One endpoint: the container in service, restarted when it dies."""
+class Fleet:
+    """The container of one configuration of an endpoint, restarted when it dies."""
 
-    def __init__(self, name: str, base: Path, spec: ModelSpec, region: str, log: LogStream) -> None:
+    def __init__(
+        self, name: str, config: str, base: Path, spec: ModelSpec, region: str, log: LogStream
+    ) -> None:
         self.name = name
+        self.config = config
         self._base = base
         self._spec = spec
         self._region = region
@@ -102,7 +107,7 @@ class Endpoint:
             self._changed.wait_for(lambda: self._closed, seconds)
 
     def invoke(self, body: bytes, headers: Mapping[str, str]) -> EndpointAnswer | None:
-        """Answer one request, or return None if this endpoint no longer serves.
+        """Answer one request, or return None if this fleet no longer serves.
 
         If the container dies during the request, the answer is 502, as from the proxy in AWS's image.
         """
@@ -140,6 +145,45 @@ class Endpoint:
         shutil.rmtree(self._base, ignore_errors=True)
 
 
+class Traffic:
+    """The fleets of an endpoint that answer requests: one, or during an update the old and the new one."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._lock = threading.Lock()
+        self._old = fleet
+        self._new: Fleet | None = None
+        self._share = 0.0
+        self._due = 0.0
+
+    def choose(self) -> Fleet:
+        """Return the fleet for the next request; the new one gets its exact share of them, evenly spread."""
+        with self._lock:
+            if self._new is None:
+                return self._old
+            self._due += self._share
+            if self._due < 1:
+                return self._old
+            self._due -= 1
+            return self._new
+
+    def shift(self, fleet: Fleet, share: float) -> None:
+        """Send a share of the requests to a new fleet."""
+        with self._lock:
+            self._new, self._share = fleet, share
+
+    def keep(self, fleet: Fleet) -> list[Fleet]:
+        """Send all requests to one fleet; return the others."""
+        with self._lock:
+            others = [each for each in (self._old, self._new) if each not in (None, fleet)]
+            self._old, self._new, self._due = fleet, None, 0.0
+        return [each for each in others if each is not None]
+
+    def fleets(self) -> list[Fleet]:
+        """Return the fleets."""
+        with self._lock:
+            return [self._old, *([self._new] if self._new else [])]
+
+
 class EndpointHost:
     """All endpoints of one local AWS.
 
@@ -149,35 +193,36 @@ class EndpointHost:
         Clients of local AWS, for the model archives in S3 and the logs.
     root : Path
         Folder for the unpacked models.
+    metrics : Metrics
+        Where the metrics of the requests are recorded.
     """
 
-    def __init__(self, sessions: Sessions, root: Path) -> None:
+    def __init__(self, sessions: Sessions, root: Path, metrics: Metrics) -> None:
         self.region = sessions.region
+        self._metrics = metrics
         self._sessions = sessions
         self._root = root / "endpoints"
         self._logs = LogShipper()
-        self._endpoints: dict[str, Endpoint] = {}
+        self._endpoints: dict[str, Traffic] = {}
         self._lock = threading.Lock()
         self._numbers = itertools.count(1)
 
-    def deploy(self, endpoint: str, model: ModelSpec, wanted: Callable[[], bool] = lambda: True) -> None:
-        """Serve a model under an endpoint's name; block until it answers, then drain the previous one.
+    def start(self, endpoint: str, config: str, model: ModelSpec) -> Fleet:
+        """Start a model for an endpoint; it gets no requests yet.
 
         Parameters
         ----------
         endpoint
             The endpoint's name.
+        config
+            Name of the endpoint configuration.
         model
             The model to serve.
-        wanted
-            Called once the model answers; if it returns False, because the endpoint was deleted, the new
-            container is dropped.
 
         Raises
         ------
         EndpointError
-            If the archive cannot be downloaded or unpacked, or the model does not load; the previous
-            model stays in service.
+            If the archive cannot be downloaded or unpacked, or the model does not load.
         """
         base = (self._root / f"{endpoint}-{next(self._numbers)}").resolve()
         stream = f"{VARIANT}/i-{uuid.uuid4().hex[:17]}"
@@ -185,19 +230,45 @@ class EndpointHost:
             clients = self._sessions.of_role(model.role, SAGEMAKER)
             unpack_model(clients.get("s3"), model, base / "model")
             log = LogStream(self._logs, clients, log_group(endpoint), stream)
-            fresh = Endpoint(endpoint, base, model, self.region, log)
+            return Fleet(endpoint, config, base, model, self.region, log)
         except AssumeRoleError as error:
             raise EndpointError(str(error)) from error
         except EndpointError:
             shutil.rmtree(base, ignore_errors=True)
             raise
+
+    def shift(self, fleet: Fleet, share: float) -> None:
+        """Send a share of the endpoint's requests to a new fleet, beside the one in service."""
         with self._lock:
-            retired: Endpoint | None = fresh
-            if wanted():
-                retired = self._endpoints.get(endpoint)
-                self._endpoints[endpoint] = fresh
-        if retired is not None:
-            threading.Thread(target=retired.close, kwargs={"drain": True}, daemon=True).start()
+            self._endpoints[fleet.name].shift(fleet, share)
+
+    def keep(self, fleet: Fleet, wanted: Callable[[], bool] = lambda: True) -> None:
+        """Send all requests of the endpoint to one fleet, and drain the others.
+
+        Parameters
+        ----------
+        fleet
+            The fleet; it can be new.
+        wanted
+            If it returns False, because the endpoint was deleted, the fleet is dropped.
+        """
+        with self._lock:
+            if not wanted():
+                retired = [fleet]
+            elif (traffic := self._endpoints.get(fleet.name)) is not None:
+                retired = traffic.keep(fleet)
+            else:
+                retired, self._endpoints[fleet.name] = [], Traffic(fleet)
+        _drain(retired)
+
+    def withdraw(self, fleet: Fleet) -> None:
+        """Send all requests of the endpoint to its other fleet, and drain this one."""
+        with self._lock:
+            traffic = self._endpoints.get(fleet.name)
+            others = [] if traffic is None else [each for each in traffic.fleets() if each is not fleet]
+            if traffic is not None and others:
+                traffic.keep(others[0])
+        _drain([fleet])
 
     def stop(self, endpoint: str) -> None:
         """Take an endpoint out of service; its requests in flight are still answered.
@@ -206,8 +277,7 @@ class EndpointHost:
         """
         with self._lock:
             old = self._endpoints.pop(endpoint, None)
-        if old is not None:
-            threading.Thread(target=old.close, kwargs={"drain": True}, daemon=True).start()
+        _drain(old.fleets() if old is not None else [])
 
     def serves(self, endpoint: str) -> bool:
         """Return whether a model is in service under this name."""
@@ -222,18 +292,39 @@ class EndpointHost:
             If no model is in service under this name.
         """
         while True:
-            answer = self._endpoints[endpoint].invoke(body, headers)
+            fleet = self._endpoints[endpoint].choose()
+            started = time.perf_counter()
+            answer = fleet.invoke(body, headers)
             if answer is not None:
+                self._record(fleet, answer.status, time.perf_counter() - started)
                 return answer
+
+    def _record(self, fleet: Fleet, status: int, seconds: float) -> None:
+        """Record the metrics of a request, for the endpoint and for the configuration that answered."""
+        client_error = 400 <= status < 500
+        values = {
+            "Invocations": 1.0,
+            "Invocation4XXErrors": float(client_error),
+            "Invocation5XXErrors": float(not client_error and not 200 <= status < 300),
+            "ModelLatency": seconds * 1e6,
+        }
+        dimensions = [("EndpointName", fleet.name), ("VariantName", VARIANT)]
+        for each in (dimensions, [*dimensions, ("EndpointConfigName", fleet.config)]):
+            self._metrics.record("AWS/SageMaker", values, each)
 
     def close(self) -> None:
         """End every container."""
         with self._lock:
-            endpoints = list(self._endpoints.values())
+            fleets = [fleet for traffic in self._endpoints.values() for fleet in traffic.fleets()]
             self._endpoints.clear()
-        for endpoint in endpoints:
-            endpoint.close(drain=False)
+        for fleet in fleets:
+            fleet.close(drain=False)
         self._logs.close()
+
+
+def _drain(fleets: Iterable[Fleet]) -> None:
+    for fleet in fleets:
+        threading.Thread(target=fleet.close, kwargs={"drain": True}, daemon=True).start()
 
 
 def unpack_model(s3: Any, model: ModelSpec, folder: Path) -> None:

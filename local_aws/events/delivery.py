@@ -1,4 +1,4 @@
-"""Delivers events of SageMaker and PutEvents to the targets of matching rules, at least once.
+"""Delivers events of AWS services and PutEvents to the targets of matching rules, at least once.
 
 moto stores rules and matches patterns, but it does not deliver to Lambda, and it delivers to the targets of
 disabled and schedule-only rules.
@@ -89,9 +89,9 @@ class Delivery:
             target=self._schedules.run, args=(self._ended,), name="schedules", daemon=True
         ).start()
 
-    def emit(self, detail_type: str, resources: list[str], detail: Mapping[str, Any]) -> None:
-        """Put a SageMaker event on the default bus."""
-        event = self._event("aws.sagemaker", detail_type, resources, detail)
+    def emit(self, source: str, detail_type: str, resources: list[str], detail: Mapping[str, Any]) -> None:
+        """Put an event of an AWS service on the default bus."""
+        event = self._event(source, detail_type, resources, detail)
         for rule in self._rules():
             self.offer(rule, event)
 

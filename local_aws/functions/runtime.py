@@ -9,11 +9,14 @@ import threading
 import time
 import uuid
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from local_aws.base.logs import LogShipper, LogStream
+from local_aws.base.metrics import Metrics
 from local_aws.base.processes import child_environment
+from local_aws.functions.logged_metrics import logged_metrics
 from local_aws.functions.worker import Outcome, Request, Worker, WorkerEndedError, error_document
 from local_aws.iam.sessions import Sessions
 
@@ -90,10 +93,13 @@ class LambdaRuntime:
         Clients of local AWS, and the environments with which the functions' own AWS clients call it.
     root : Path
         Folder for the unpacked code.
+    metrics : Metrics
+        Where the metrics of the functions are recorded.
     """
 
-    def __init__(self, sessions: Sessions, root: Path) -> None:
+    def __init__(self, sessions: Sessions, root: Path, metrics: Metrics) -> None:
         self._sessions = sessions
+        self._metrics = metrics
         self._shipper = LogShipper()
         self._root = root / "functions"
         self._pools: dict[tuple[str, str, str], _Pool] = {}
@@ -140,7 +146,15 @@ class LambdaRuntime:
         if not outcome.failed and len(outcome.payload) > LARGEST_ANSWER:
             message = f"Response payload size exceeded maximum allowed payload size ({LARGEST_ANSWER} bytes)."
             outcome = Outcome(error_document("Function.ResponseSizeTooLarge", message), failed=True)
+        self._record(function, lines, failed=outcome.failed, seconds=seconds)
         return Invocation(outcome.payload, "Unhandled" if outcome.failed else None, "\n".join(log) + "\n")
+
+    def _record(self, function: FunctionSpec, lines: Sequence[str], *, failed: bool, seconds: float) -> None:
+        """Record the metrics of an invocation, and those that the function has logged."""
+        values = {"Invocations": 1.0, "Errors": float(failed), "Duration": seconds * 1000}
+        self._metrics.record("AWS/Lambda", values, [("FunctionName", function.name)])
+        for found in logged_metrics(lines):
+            self._metrics.record(*found)
 
     def close(self) -> None:
         """End every worker, busy or idle."""

@@ -317,6 +317,14 @@ def _scaled_endpoint(operation: Operation) -> Iterator[Need]:
         yield Need("cloudwatch:DeleteAlarms", alarms)
 
 
+def _updated_endpoint(operation: Operation) -> Iterator[Need]:
+    """Yield what SageMaker does with the permissions of its caller: it looks at the rollback alarms."""
+    rollback = (operation.request.get("DeploymentConfig") or {}).get("AutoRollbackConfiguration") or {}
+    for alarm in rollback.get("Alarms", []):
+        resource = f"arn:aws:cloudwatch:{operation.region}:{ACCOUNT}:alarm:{alarm['AlarmName']}"
+        yield Need("cloudwatch:DescribeAlarms", resource)
+
+
 def _deleted_endpoint(operation: Operation) -> Iterator[Need]:
     """Yield what SageMaker does with the permissions of its caller: it stops the scaling of the endpoint."""
     keys = {
@@ -340,4 +348,5 @@ _OTHER = {
     ("s3", "CopyObject"): _copied_object,
     ("s3", "DeleteObjects"): _deleted_objects,
     ("sagemaker", "DeleteEndpoint"): _deleted_endpoint,
+    ("sagemaker", "UpdateEndpoint"): _updated_endpoint,
 }

@@ -16,6 +16,7 @@ from local_aws.base.documents import filled, present
 from local_aws.base.ids import sagemaker_arn
 from local_aws.sagemaker import autoscaling
 from local_aws.sagemaker.deployments import Deployments
+from local_aws.sagemaker.guardrails import planned
 from local_aws.sagemaker.plane import (
     Plane,
     ValidationError,
@@ -117,7 +118,7 @@ class EndpointActions(SageMakerResponse):  # type: ignore[misc]
             endpoint = self.sagemaker_backend.endpoints[name]
             endpoint.local_config = config
             self._deployments.set_status(endpoint, "Creating")
-        self._deployments.create(endpoint, config)
+        self._deployments.create(endpoint)
         return result
 
     def update_endpoint(self) -> ActionResult:
@@ -139,10 +140,15 @@ class EndpointActions(SageMakerResponse):  # type: ignore[misc]
                     f"{config_name!r}; name another configuration."
                 )
             self._check_scaling(endpoint, config)
+            deployment = self._get_param("DeploymentConfig")
+            update = planned(config_name, config, self._instances(endpoint, config), deployment or {})
+            unknown = sorted(set(update.alarms) - self.plane.alarm_states(update.alarms).keys())
+            if unknown:
+                raise ValidationError(f"There is no alarm {', '.join(unknown)}.")
             endpoint.failure_reason = None
-            endpoint.last_deployment_config = self._get_param("DeploymentConfig")
+            endpoint.last_deployment_config = deployment
             self._deployments.set_status(endpoint, "Updating")
-        self._deployments.update(endpoint, config_name, config)
+        self._deployments.update(endpoint, update)
         return ActionResult({"EndpointArn": endpoint.arn})
 
     def delete_endpoint(self) -> ActionResult:
@@ -156,6 +162,14 @@ class EndpointActions(SageMakerResponse):  # type: ignore[misc]
             autoscaling.forget_endpoint(self.region, endpoint.endpoint_name)
         self.plane.endpoints.stop(endpoint.endpoint_name)
         return EmptyResult()
+
+    def _instances(self, endpoint: FakeEndpoint, config: Mapping[str, Any]) -> int:
+        """Return how many instances an endpoint will have with a new configuration."""
+        if self._get_param("RetainAllVariantProperties"):
+            present: int = endpoint.production_variants[0].get("CurrentInstanceCount", 1)
+            return present
+        wanted: int = config["ProductionVariants"][0].get("InitialInstanceCount", 1)
+        return wanted
 
     def _check_scaling(self, endpoint: FakeEndpoint, config: Mapping[str, Any]) -> None:
         """Reject an update that removes a scaled variant or changes its instance type."""

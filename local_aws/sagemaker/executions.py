@@ -18,7 +18,10 @@ from local_aws.pipelines.caching import CachedStep
 from local_aws.pipelines.definition import DefinitionError, as_text, parameter_values, parse
 from local_aws.pipelines.executions import Change, Execution, Listener
 from local_aws.pipelines.executor import can_be_retried, retry
-from local_aws.sagemaker.plane import Emit, Plane, ResourceNotFound, ValidationError, aware, page
+from local_aws.sagemaker.plane import Plane, ResourceNotFound, ValidationError, aware, page
+
+# Of the metrics of executions, which is spelled like this.
+_NAMESPACE = "AWS/Sagemaker/ModelBuildingPipeline"
 
 
 class PipelineActions(SageMakerResponse):  # type: ignore[misc]
@@ -98,7 +101,7 @@ class PipelineActions(SageMakerResponse):  # type: ignore[misc]
             description=self._get_param("PipelineExecutionDescription"),
             parallelism=self._get_param("ParallelismConfiguration") or pipeline.parallelism_configuration,
             token=token,
-            listener=listener(self.plane.emit),
+            listener=listener(self.plane),
             changes=self.plane.changes,
         )
 
@@ -214,7 +217,7 @@ def restore_executions(
 ) -> None:
     """Take saved executions and the saved results of steps."""
     for each in executions:
-        each.restore(listener(plane.emit), plane.changes)
+        each.restore(listener(plane), plane.changes)
         plane.executions.add(each)
     plane.executor.cache.restore(cached)
 
@@ -225,13 +228,16 @@ def fail_interrupted_executions(plane: Plane) -> None:
         each.fail_interrupted()
 
 
-def listener(emit: Emit) -> Listener:
+def listener(plane: Plane) -> Listener:
     """Return the listener of executions: it emits the event for a new status of an execution or a step."""
-    return functools.partial(_emit_change, emit)
+    return functools.partial(_emit_change, plane)
 
 
-def _emit_change(emit: Emit, change: Change) -> None:
+def _emit_change(plane: Plane, change: Change) -> None:
     execution, step = change.execution, change.step
+    if step is None and change.current in {"Failed", "Succeeded"}:
+        name = execution.pipeline_arn.rpartition("/")[2]
+        plane.metrics.record(_NAMESPACE, {f"Execution{change.current}": 1.0}, [("PipelineName", name)])
     resources = [execution.pipeline_arn, execution.arn]
     common = {"pipelineArn": execution.pipeline_arn, "pipelineExecutionArn": execution.arn}
     detail: dict[str, Any]
@@ -261,7 +267,7 @@ def _emit_change(emit: Emit, change: Change) -> None:
             **common,
         }
         kind = "SageMaker Model Building Pipeline Execution Step Status Change"
-    emit(kind, resources, present(detail))
+    plane.emit(kind, resources, present(detail))
 
 
 def _lowered(value: Any) -> Any:

@@ -12,6 +12,7 @@ from moto.sagemaker.models import SageMakerModelBackend, sagemaker_backends
 
 from local_aws.base.changes import Changes
 from local_aws.base.clients import ACCOUNT
+from local_aws.base.metrics import Metrics
 from local_aws.endpoints.host import EndpointError, EndpointHost, ModelSpec
 from local_aws.iam.sessions import Sessions
 from local_aws.jobs.runner import JobRunner
@@ -49,6 +50,9 @@ class Plane:
     executions: ExecutionStore
     # Its lock makes each check and the write after it atomic; moto has no locks.
     changes: Changes
+    metrics: Metrics
+    # Returns the states of alarms by their names.
+    alarm_states: Callable[[Sequence[str]], Mapping[str, str]]
 
     def mark(self) -> None:
         """Say that a resource has changed outside of a request."""

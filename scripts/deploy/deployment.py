@@ -125,6 +125,8 @@ def deploy(
         # On local AWS, people want to see their predictions at once.
         **({"PredictionLogSeconds": "5"} if aws.is_local else {}),
         "InstanceType": chosen,
+        # On a laptop, people wait for each update.
+        **({"BakeSeconds": "0"} if aws.is_local and "BakeSeconds" not in stack.parameters() else {}),
         **{name: value for name, value in (parameters or {}).items() if name in names},
     }
     _ensure_log_role(aws, on_event, sleep)

@@ -100,15 +100,6 @@ class _LogGroup(ResourceType):
         return resource
 
 
-class _Alarm(ResourceType):
-    def create(self, context: Context, properties: Properties) -> PhysicalResource:
-        """Create the alarm in the state that AWS gives it before the first evaluation."""
-        alarm = super().create(context, properties)
-        state = {"StateValue": "INSUFFICIENT_DATA", "StateReason": "Unchecked: Initial alarm creation"}
-        context.look("cloudwatch", "set_alarm_state", AlarmName=alarm.physical_id, **state)
-        return alarm
-
-
 class _Dashboard(ResourceType):
     def check(self, properties: Properties) -> None:
         """Raise ResourceError for an unsupported property or a body that is not JSON."""
@@ -177,10 +168,10 @@ TYPES: tuple[ResourceType, ...] = (
         attributes={"Arn": "arn:aws:logs:{region}:{account}:log-group:{physical_id}:*"},
         ids={"logGroupName": "{physical_id}"},
     ),
-    _Alarm(
+    ResourceType(
         name="AWS::CloudWatch::Alarm",
         schema="AlarmName! ComparisonOperator* EvaluationPeriods* ActionsEnabled AlarmActions"
-        " AlarmDescription DatapointsToAlarm Dimensions ExtendedStatistic MetricName Metrics Namespace"
+        " AlarmDescription DatapointsToAlarm Dimensions ExtendedStatistic MetricName Namespace"
         " OKActions Period Statistic Threshold TreatMissingData",
         calls="put_metric_alarm put_metric_alarm delete_alarms",
         name_property="AlarmName",

@@ -18,7 +18,7 @@ def test_an_archive_with_members_outside_its_folder_is_rejected(cloud: Cloud) ->
     cloud.client("s3").put_object(Bucket="models", Key="evil.tar.gz", Body=buffer.getvalue())
 
     with pytest.raises(EndpointError, match="outside the destination"):
-        cloud.host.deploy("evil", ModelSpec("s3://models/evil.tar.gz", ENVIRONMENT, "evil", ROLE))
+        cloud.deploy("evil", ModelSpec("s3://models/evil.tar.gz", ENVIRONMENT, "evil", ROLE))
 
 
 def entry(name: str, size: int = 1, kind: bytes = tarfile.REGTYPE) -> tarfile.TarInfo:

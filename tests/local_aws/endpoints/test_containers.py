@@ -15,12 +15,13 @@ from support.local_aws.sessions import root_sessions
 
 from local_aws.base.clients import Clients
 from local_aws.base.logs import LogShipper, LogStream
+from local_aws.base.metrics import Metrics
 from local_aws.endpoints.containers import Container
 from local_aws.endpoints.host import EndpointHost, unpack_model
 
 
 def test_a_container_that_dies_during_a_request_is_restarted(cloud: Cloud) -> None:
-    cloud.host.deploy("crashes", cloud.model("crashes"))
+    cloud.deploy("crashes", cloud.model("crashes"))
     before = invoke(cloud, "crashes", "x")["pid"]
 
     with pytest.raises(ClientError) as caught:
@@ -32,7 +33,7 @@ def test_a_container_that_dies_during_a_request_is_restarted(cloud: Cloud) -> No
 
 
 def test_a_container_that_is_killed_between_requests_is_restarted(cloud: Cloud) -> None:
-    cloud.host.deploy("killed", cloud.model("killed"))
+    cloud.deploy("killed", cloud.model("killed"))
     before = invoke(cloud, "killed", "x")["pid"]
 
     os.kill(before, signal.SIGKILL)
@@ -72,8 +73,8 @@ def test_concurrent_kills_of_a_container_send_one_signal(container: Container) -
 
 
 def test_closing_the_host_ends_every_container(tmp_path: Path, cloud: Cloud) -> None:
-    host = EndpointHost(root_sessions(cloud.url, REGION), tmp_path)
-    host.deploy("ends", cloud.model("ends"))
+    host = EndpointHost(root_sessions(cloud.url, REGION), tmp_path, Metrics())
+    host.keep(host.start("ends", "config", cloud.model("ends")))
     pid = json.loads(host.invoke("ends", b"x", {}).body)["pid"]
 
     host.close()

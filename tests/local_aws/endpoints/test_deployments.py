@@ -10,13 +10,13 @@ from local_aws.endpoints.host import EndpointError, ModelSpec
 
 
 def test_a_new_deployment_takes_over_and_the_old_one_finishes_its_requests(cloud: Cloud) -> None:
-    cloud.host.deploy("swap", cloud.model("old"))
+    cloud.deploy("swap", cloud.model("old"))
     answers: list[str] = []
     slow = threading.Thread(target=lambda: answers.append(invoke(cloud, "swap", "slow")["model"]))
     slow.start()
     time.sleep(0.2)
 
-    cloud.host.deploy("swap", cloud.model("new"))
+    cloud.deploy("swap", cloud.model("new"))
 
     assert invoke(cloud, "swap", "x")["model"] == "new"
     slow.join()
@@ -24,15 +24,15 @@ def test_a_new_deployment_takes_over_and_the_old_one_finishes_its_requests(cloud
 
 
 def test_a_model_whose_endpoint_was_deleted_never_enters_service(cloud: Cloud) -> None:
-    cloud.host.deploy("again", cloud.model("present"))
+    cloud.deploy("again", cloud.model("present"))
 
-    cloud.host.deploy("again", cloud.model("forgotten"), wanted=lambda: False)
+    cloud.deploy("again", cloud.model("forgotten"), wanted=lambda: False)
 
     assert invoke(cloud, "again", "x")["model"] == "present"
 
 
 def test_no_request_is_lost_during_deployments(cloud: Cloud) -> None:
-    cloud.host.deploy("busy", cloud.model("busy"))
+    cloud.deploy("busy", cloud.model("busy"))
     statuses: list[int] = []
     over = threading.Event()
 
@@ -44,7 +44,7 @@ def test_no_request_is_lost_during_deployments(cloud: Cloud) -> None:
     for asker in askers:
         asker.start()
     for _ in range(3):
-        cloud.host.deploy("busy", cloud.model("busy"))
+        cloud.deploy("busy", cloud.model("busy"))
     over.set()
     for asker in askers:
         asker.join()
@@ -63,17 +63,17 @@ def test_no_request_is_lost_during_deployments(cloud: Cloud) -> None:
 def test_a_model_that_does_not_load_leaves_the_old_one_in_service(
     cloud: Cloud, serve: str, reason: str
 ) -> None:
-    cloud.host.deploy("broken", cloud.model("good"))
+    cloud.deploy("broken", cloud.model("good"))
 
     with pytest.raises(EndpointError, match=reason):
-        cloud.host.deploy("broken", cloud.model("bad", serve))
+        cloud.deploy("broken", cloud.model("bad", serve))
 
     assert invoke(cloud, "broken", "x")["model"] == "good"
 
 
 def test_the_error_for_a_missing_archive_names_its_uri(cloud: Cloud) -> None:
     with pytest.raises(EndpointError, match="s3://models/absent"):
-        cloud.host.deploy("absent", ModelSpec("s3://models/absent", ENVIRONMENT, "absent", ROLE))
+        cloud.deploy("absent", ModelSpec("s3://models/absent", ENVIRONMENT, "absent", ROLE))
 
 
 def test_the_error_for_a_damaged_archive_names_its_uri(cloud: Cloud) -> None:
@@ -82,4 +82,4 @@ def test_the_error_for_a_damaged_archive_names_its_uri(cloud: Cloud) -> None:
     cloud.client("s3").put_object(Bucket="models", Key="half.tar.gz", Body=archive[: len(archive) // 2])
 
     with pytest.raises(EndpointError, match=r"Model model-whole: Failed to unpack s3://models/half\.tar\.gz"):
-        cloud.host.deploy("half", ModelSpec("s3://models/half.tar.gz", ENVIRONMENT, whole.name, ROLE))
+        cloud.deploy("half", ModelSpec("s3://models/half.tar.gz", ENVIRONMENT, whole.name, ROLE))

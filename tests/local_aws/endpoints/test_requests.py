@@ -6,7 +6,7 @@ from support.local_aws.endpoints import Cloud, invoke
 
 
 def test_a_model_answers_with_its_own_handlers(cloud: Cloud) -> None:
-    cloud.host.deploy("first", cloud.model("one"))
+    cloud.deploy("first", cloud.model("one"))
 
     answer = invoke(cloud, "first", "hello", ContentType="application/json", Accept="application/json")
 
@@ -25,18 +25,18 @@ def test_a_model_answers_with_its_own_handlers(cloud: Cloud) -> None:
 def test_the_handler_gets_text_only_for_the_text_types_of_aws(
     cloud: Cloud, content_type: str, kind: str
 ) -> None:
-    cloud.host.deploy("types", cloud.model("types"))
+    cloud.deploy("types", cloud.model("types"))
     assert invoke(cloud, "types", "1,2", ContentType=content_type)["kind"] == kind
 
 
 @pytest.mark.parametrize("content_type", ["text/csv", "application/json"])
 def test_invalid_utf_8_is_replaced_as_on_aws(cloud: Cloud, content_type: str) -> None:
-    cloud.host.deploy("bytes", cloud.model("one"))
+    cloud.deploy("bytes", cloud.model("one"))
     assert invoke(cloud, "bytes", b"\xff,0", ContentType=content_type)["body"] == "\ufffd,0"
 
 
 def test_an_exception_in_a_handler_is_a_model_error_and_is_logged(cloud: Cloud) -> None:
-    cloud.host.deploy("errors", cloud.model("errors"))
+    cloud.deploy("errors", cloud.model("errors"))
 
     with pytest.raises(ClientError) as caught:
         invoke(cloud, "errors", "raise", ContentType="text/csv")
@@ -51,7 +51,7 @@ def test_an_exception_in_a_handler_is_a_model_error_and_is_logged(cloud: Cloud) 
 
 
 def test_a_status_set_by_the_handler_is_returned_as_the_original_status(cloud: Cloud) -> None:
-    cloud.host.deploy("refusals", cloud.model("refusals"))
+    cloud.deploy("refusals", cloud.model("refusals"))
 
     with pytest.raises(ClientError) as caught:
         invoke(cloud, "refusals", "refuse", ContentType="text/csv")
@@ -61,7 +61,7 @@ def test_a_status_set_by_the_handler_is_returned_as_the_original_status(cloud: C
 
 
 def test_custom_attributes_of_the_container_are_returned(cloud: Cloud) -> None:
-    cloud.host.deploy("attributes", cloud.model("attributes"))
+    cloud.deploy("attributes", cloud.model("attributes"))
 
     answer = cloud.client("sagemaker-runtime").invoke_endpoint(EndpointName="attributes", Body=b"attributes")
 
@@ -70,7 +70,7 @@ def test_custom_attributes_of_the_container_are_returned(cloud: Cloud) -> None:
 
 
 def test_an_unknown_or_stopped_endpoint_is_a_validation_error(cloud: Cloud) -> None:
-    cloud.host.deploy("gone", cloud.model("gone"))
+    cloud.deploy("gone", cloud.model("gone"))
     cloud.host.stop("gone")
 
     for name in ("never", "gone"):
@@ -83,7 +83,7 @@ def test_an_unknown_or_stopped_endpoint_is_a_validation_error(cloud: Cloud) -> N
 
 
 def test_a_body_of_more_than_six_megabytes_is_rejected(cloud: Cloud) -> None:
-    cloud.host.deploy("large", cloud.model("large"))
+    cloud.deploy("large", cloud.model("large"))
     assert len(invoke(cloud, "large", b"x" * 6_291_456)["body"]) == 6_291_456
 
     with pytest.raises(ClientError) as caught:

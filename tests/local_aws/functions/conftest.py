@@ -9,6 +9,7 @@ from support.local_aws.functions import REGION, client
 from support.local_aws.sessions import root_sessions
 
 from local_aws.base.changes import Changes
+from local_aws.base.metrics import Metrics
 from local_aws.functions.api import FunctionInvoker, install
 from local_aws.functions.runtime import LambdaRuntime
 
@@ -24,7 +25,7 @@ def url() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def runtime(url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LambdaRuntime]:
-    runtime = LambdaRuntime(root_sessions(url, REGION), tmp_path_factory.mktemp("lambda"))
+    runtime = LambdaRuntime(root_sessions(url, REGION), tmp_path_factory.mktemp("lambda"), Metrics())
     yield runtime
     runtime.close()
 

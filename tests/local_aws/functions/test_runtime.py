@@ -12,6 +12,7 @@ from support.local_aws.cloud import eventually
 from support.local_aws.functions import HANDLER, REGION, call, client, spec, zipped
 from support.local_aws.sessions import root_sessions
 
+from local_aws.base.metrics import Metrics
 from local_aws.functions.runtime import LambdaRuntime
 from local_aws.functions.worker import Worker
 
@@ -159,7 +160,7 @@ def test_new_code_or_variables_end_the_old_workers(runtime: LambdaRuntime) -> No
 
 
 def test_closing_ends_busy_and_idle_workers(url: str, tmp_path: Path) -> None:
-    runtime = LambdaRuntime(root_sessions(url, REGION), tmp_path)
+    runtime = LambdaRuntime(root_sessions(url, REGION), tmp_path, Metrics())
     idle = call(runtime, spec(name="closing"), {})["pid"]
     call(runtime, spec(name="busy"), {})
     errors: list[Any] = []
@@ -181,7 +182,7 @@ def test_closing_ends_busy_and_idle_workers(url: str, tmp_path: Path) -> None:
 def test_a_worker_that_starts_during_closing_ends_too(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ending = LambdaRuntime(root_sessions(url, REGION), tmp_path)
+    ending = LambdaRuntime(root_sessions(url, REGION), tmp_path, Metrics())
 
     def child_environment(_folder: Path) -> dict[str, str]:  # called while the worker is being created
         ending.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -19,6 +20,24 @@ from support.local_aws.cloud import (
     processing,
     training_request,
 )
+
+from local_aws.base import clock
+
+
+def test_the_end_of_an_execution_is_counted(cloud: Cloud) -> None:
+    fails = cloud.put_script("fails", "raise SystemExit(1)")
+    cloud.finish(cloud.start([processing("Step", fails, [OUT])]))
+    end = clock.now() + timedelta(minutes=1)
+    (found,) = cloud.cloudwatch.get_metric_statistics(
+        Namespace="AWS/Sagemaker/ModelBuildingPipeline",
+        MetricName="ExecutionFailed",
+        Dimensions=[{"Name": "PipelineName", "Value": "p"}],
+        StartTime=end - timedelta(minutes=10),
+        EndTime=end,
+        Period=600,
+        Statistics=["Sum"],
+    )["Datapoints"]
+    assert found["Sum"] == 1.0
 
 
 def test_parameters_and_outputs_reach_the_steps_that_refer_to_them(cloud: Cloud) -> None:

@@ -22,6 +22,8 @@ def input_fn(body, content_type):
     return body
 
 def predict_fn(data, model):
+    if b"fail" in (data if isinstance(data, bytes) else data.encode()) and model == "weak":
+        raise RuntimeError("this model fails")
     return {"answer": model, "version": os.environ.get("MODEL_PACKAGE_VERSION")}
 
 def output_fn(prediction, accept):
@@ -40,19 +42,19 @@ def put_model(cloud: Cloud, answer: str) -> str:
     return cloud.put(f"models/{answer}/model.tar.gz", packed.getvalue())
 
 
-def configure(cloud: Cloud, name: str, container: dict[str, Any]) -> None:
+def configure(cloud: Cloud, name: str, container: dict[str, Any], instances: int = 1) -> None:
     cloud.sagemaker.create_model(
         ModelName=name, PrimaryContainer=container, ExecutionRoleArn="arn:aws:iam::123456789012:role/e"
     )
-    variant = {"VariantName": "AllTraffic", "ModelName": name, "InitialInstanceCount": 1}
+    variant = {"VariantName": "AllTraffic", "ModelName": name, "InitialInstanceCount": instances}
     cloud.sagemaker.create_endpoint_config(
         EndpointConfigName=name, ProductionVariants=[{**variant, "InstanceType": "ml.t2.medium"}]
     )
 
 
-def configure_answer(cloud: Cloud, answer: str) -> None:
+def configure_answer(cloud: Cloud, answer: str, instances: int = 1) -> None:
     url = put_model(cloud, answer)
-    configure(cloud, answer, {"Image": "image", "ModelDataUrl": url, "Environment": ENVIRONMENT})
+    configure(cloud, answer, {"Image": "image", "ModelDataUrl": url, "Environment": ENVIRONMENT}, instances)
 
 
 def settled(cloud: Cloud) -> dict[str, Any]:
@@ -63,9 +65,9 @@ def settled(cloud: Cloud) -> dict[str, Any]:
     return eventually(look, 30)
 
 
-def invoke(cloud: Cloud) -> dict[str, Any]:
+def invoke(cloud: Cloud, body: bytes = b"{}") -> dict[str, Any]:
     answer = cloud.sagemaker_runtime.invoke_endpoint(
-        EndpointName="e", Body=b"{}", ContentType="application/json"
+        EndpointName="e", Body=body, ContentType="application/json"
     )
     result: dict[str, Any] = json.loads(answer["Body"].read())
     return result

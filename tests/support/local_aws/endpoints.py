@@ -5,6 +5,7 @@ import json
 import tarfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from support.local_aws.sessions import root_sessions
 from support.models.small import SERVING
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from local_aws.base.metrics import Metrics
 from local_aws.endpoints.host import EndpointHost, ModelSpec
 from local_aws.endpoints.runtime_api import invocations_app
 
@@ -66,12 +68,17 @@ class Cloud:
         self.server = make_server("127.0.0.1", 0, self.front, threaded=True, request_handler=Handler)
         self.moto = moto
         self.url = f"http://127.0.0.1:{self.server.server_port}"
-        self.host = EndpointHost(root_sessions(self.url, REGION), root)
+        self.metrics = Metrics()
+        self.host = EndpointHost(root_sessions(self.url, REGION), root, self.metrics)
         self.runtime_app = invocations_app(self.host, lambda name: {"EndpointName": name})
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         self.client("s3").create_bucket(
             Bucket="models", CreateBucketConfiguration={"LocationConstraint": REGION}
         )
+
+    def deploy(self, endpoint: str, model: ModelSpec, wanted: Callable[[], bool] = lambda: True) -> None:
+        """Serve a model, and end the one before it."""
+        self.host.keep(self.host.start(endpoint, f"{endpoint}-{model.name}", model), wanted)
 
     def front(self, environ: Any, start_response: Any) -> Any:
         if environ["PATH_INFO"].startswith("/endpoints/"):

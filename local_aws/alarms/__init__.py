@@ -1,0 +1,1 @@
+"""CloudWatch on local AWS: metrics, and alarms that are evaluated every minute."""
