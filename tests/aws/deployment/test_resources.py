@@ -179,7 +179,7 @@ def test_alarms_notify_the_topic_and_the_topic_sends_mail(deployed: Deployment, 
     assert {
         name: (alarm["Namespace"], alarm["Statistic"], alarm["Threshold"], alarm["Dimensions"][0]["Value"])
         for name, alarm in alarms.items()
-        if "MetricName" in alarm
+        if "Statistic" in alarm
     } == {
         "credit-risk-dead-letters": ("AWS/SQS", "Maximum", 1, "credit-risk-dead-letters"),
         "credit-risk-deploy-model-errors": ("AWS/Lambda", "Sum", 1, "credit-risk-deploy-model"),
@@ -189,9 +189,9 @@ def test_alarms_notify_the_topic_and_the_topic_sends_mail(deployed: Deployment, 
         "credit-risk-predictions-lost": ("credit-risk", "Sum", 1, "credit-risk-predict-api"),
     }
     latency = alarms["credit-risk-endpoint-latency"]
-    assert (latency["Threshold"], latency["EvaluationPeriods"]) == (1000, 3)
-    (measured,) = (metric["MetricStat"] for metric in latency["Metrics"] if "MetricStat" in metric)
-    assert (measured["Metric"]["MetricName"], measured["Stat"]) == ("ModelLatency", "p95")
+    # 1,000 ms, in microseconds.
+    assert (latency["ExtendedStatistic"], latency["Threshold"]) == ("p95", 1_000_000)
+    assert (latency["EvaluationPeriods"], latency["Period"]) == (3, 300)
     assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "alarms@example.org")
     policy = json.loads(cloud.sns.get_topic_attributes(TopicArn=topic)["Attributes"]["Policy"])
     by_sid = {statement["Sid"]: statement for statement in policy["Statement"]}
