@@ -1,4 +1,4 @@
-"""`bankruptcy report`: the report of an execution, in the browser."""
+"""`bankruptcy report`: the report of an execution or a version, in the browser."""
 
 import os
 import sys
@@ -20,25 +20,36 @@ def report(
         str | None,
         typer.Argument(help="Id or ARN of the execution. Default: the newest one with a report."),
     ] = None,
+    version: Annotated[
+        int | None, typer.Option("--version", help="Report of this version, even if it was promoted.")
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="File to write. Default: a file in ~/.cache/bankruptcy/reports."),
     ] = None,
     open_: Annotated[bool, typer.Option("--open/--no-open", help="Open the report in the browser.")] = True,
 ) -> None:
-    """Download an execution's report and open it: figures, curves, features, drift, provenance."""
+    """Download a report and open it: figures, curves, features, drift, provenance."""
     import webbrowser
 
     from scripts.errors import UsageError
-    from scripts.operate.reports import find_reported, save_report
+    from scripts.model.approval import find_version
+    from scripts.operate.reports import find_reported, save_report, save_version_report
 
     if output is not None and not output.parent.is_dir():
         raise UsageError(f"{output} can't be written: the folder {output.parent} does not exist.")
+    if execution is not None and version is not None:
+        raise UsageError(
+            f"Both the execution {execution} and version {version} are given.", "Name only one of them."
+        )
     aws = settings.connect()
-    found = find_reported(aws, execution)
-    path = save_report(aws, found, output)
-    text = f"Report of {found.id}: {plain(str(path))}"
-    show_result({"execution": found.id, "file": path}, lambda: show(text))
+    if version is None:
+        found = find_reported(aws, execution)
+        subject, path = found.id, save_report(aws, found, output)
+    else:
+        subject, path = f"version {version}", save_version_report(aws, find_version(aws, version), output)
+    result = {"execution": None if version else subject, "version": version, "file": path}
+    show_result(result, lambda: show(f"Report of {subject}: {plain(str(path))}"))
     if open_ and not _has_display():
         show("There is no display to open it on.")
     elif open_ and not webbrowser.open(path.resolve().as_uri()):

@@ -1,11 +1,12 @@
-"""Fetches the report of an execution."""
+"""Fetches the report of an execution or a version."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scripts.aws.files import FileError, open_stream
+from scripts.aws.registry import metadata_of
 from scripts.aws.session import Aws
 from scripts.data.source import cache_folder
 from scripts.operate.executions import ExecutionError, resolve_execution
@@ -66,11 +67,37 @@ def save_report(aws: Aws, execution: Execution, path: Path | None = None) -> Pat
             f"Execution {execution.id} ({execution.status}) has no report: "
             "its Evaluate step has not succeeded."
         )
-    with open_stream(aws, f"{uri.rpartition('/')[0]}/report.html") as stream:
+    return _save(aws, f"{uri.rpartition('/')[0]}/report.html", execution.id, path)
+
+
+def save_version_report(aws: Aws, package: dict[str, Any], path: Path | None = None) -> Path:
+    """Write the report that a version was registered with to a file, as `save_report` does.
+
+    A version that was promoted from another project has no execution in this one.
+
+    Raises
+    ------
+    ExecutionError
+        If the version has no report.
+    FileError
+        If the report can't be read, or the file can't be written.
+    """
+    version, uri = package["ModelPackageVersion"], metadata_of(package).get("ReportUri")
+    if uri is None:
+        raise ExecutionError(
+            f"Version {version} does not record a ReportUri.",
+            "Name its execution: `bankruptcy pipeline list` shows the newest ones.",
+        )
+    # Versions of different projects have the same numbers.
+    return _save(aws, uri, f"{aws.project.bucket}-version-{version}", path)
+
+
+def _save(aws: Aws, uri: str, name: str, path: Path | None) -> Path:
+    with open_stream(aws, uri) as stream:
         page = stream.read()
     try:
         if path is None:
-            path = cache_folder() / "reports" / f"{execution.id}.html"
+            path = cache_folder() / "reports" / f"{name}.html"
             path.parent.mkdir(parents=True, exist_ok=True)
         with written_whole(path) as partial:
             partial.write_bytes(page)

@@ -141,7 +141,11 @@ def test_executions(run: Commands, tmp_path: Path) -> None:
         report = run("report", "--no-open", "--output", str(tmp_path / "report.html"))
     assert (figures["candidates"][0]["roc_auc"]["low"], figures["passed"]) == (0.9105, True)
     assert figures["against_champion"]["verdict"] == "not significantly different"
-    assert report == {"execution": started["id"], "file": str(tmp_path / "report.html")}
+    assert report == {
+        "execution": started["id"],
+        "version": None,
+        "file": str(tmp_path / "report.html"),
+    }
 
 
 def test_versions_and_predictions(run: Commands, data: Path, tmp_path: Path) -> None:

@@ -11,7 +11,17 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 from support.deployment.faults import Fault, Killed, interrupt_at, killed, lost
 from support.models.small import register_folder, write_small_model
-from support.promotion import METADATA, NAMES, NUMBERS, PROJECT, REGIONS, Accounts, Pair, empty_project
+from support.promotion import (
+    EVALUATION,
+    METADATA,
+    NAMES,
+    NUMBERS,
+    PROJECT,
+    REGIONS,
+    Accounts,
+    Pair,
+    empty_project,
+)
 from typer.testing import Result
 
 from pipeline.jobs import sklearn_image
@@ -27,7 +37,7 @@ def text(result: Result) -> str:
     return " ".join(result.output.split())
 
 
-def test_everything_about_a_version_travels(pair: Pair) -> None:
+def test_everything_about_a_version_travels(pair: Pair, tmp_path: Path) -> None:
     set_approval(pair.staging, find_version(pair.staging, 1), "Approved", "tested in staging")
     source = find_version(pair.staging, 1)
     promotion = pair.promote()
@@ -53,8 +63,13 @@ def test_everything_about_a_version_travels(pair: Pair) -> None:
     container = copy["InferenceSpecification"]["Containers"][0]
     assert container["ModelDataUrl"] == f"s3://{bucket}/{folder}/model.tar.gz"
     assert staging_bucket not in json.dumps(copy, default=str)
-    shown = pair.run("--region", REGIONS["production"], "model", "show", profile="production")
+    there = {"profile": "production"}
+    shown = pair.run("--region", REGIONS["production"], "model", "show", **there)
     assert "ROC-AUC 0.941 (0.910 to 0.969)" in text(shown)
+    report = ("report", "--version", "1", "--no-open", "--output", str(tmp_path / "report.html"))
+    shown = pair.run("--region", REGIONS["production"], *report, **there)
+    assert "Report of version 1:" in text(shown)
+    assert (tmp_path / "report.html").read_text(encoding="utf-8") == EVALUATION["report.html"]
     # The image is that of the region, and the code in the archive runs as before.
     assert container["Image"] == sklearn_image(REGIONS["production"])
     assert container["Environment"] == source["InferenceSpecification"]["Containers"][0]["Environment"]
