@@ -9,7 +9,7 @@ import typer
 
 from scripts.terminal.console import plain, show
 from scripts.terminal.options import Settings, with_settings
-from scripts.terminal.results import show_result, with_json
+from scripts.terminal.results import is_json, show_result, with_json
 
 
 @with_settings
@@ -27,7 +27,9 @@ def report(
         Path | None,
         typer.Option("--output", "-o", help="File to write. Default: a file in ~/.cache/bankruptcy/reports."),
     ] = None,
-    open_: Annotated[bool, typer.Option("--open/--no-open", help="Open the report in the browser.")] = True,
+    open_: Annotated[
+        bool, typer.Option("--open/--no-open", help="Open the report in the browser; --json never does.")
+    ] = True,
 ) -> None:
     """Download a report and open it: figures, curves, features, drift, provenance."""
     import webbrowser
@@ -50,6 +52,8 @@ def report(
         subject, path = f"version {version}", save_version_report(aws, find_version(aws, version), output)
     result = {"execution": None if version else subject, "version": version, "file": path}
     show_result(result, lambda: show(f"Report of {subject}: {plain(str(path))}"))
+    if is_json():
+        return
     if open_ and not _has_display():
         show("There is no display to open it on.")
     elif open_ and not webbrowser.open(path.resolve().as_uri()):

@@ -138,7 +138,10 @@ def test_executions(run: Commands, tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as inner:
         inner.setattr("pipeline.service.evaluation_uri", lambda *_: f"s3://{bucket}/e/evaluation.json")
         figures = run("pipeline status")["evaluation"]
-        report = run("report", "--no-open", "--output", str(tmp_path / "report.html"))
+        # A script opens no browser.
+        inner.setenv("DISPLAY", ":0")
+        inner.setattr("webbrowser.open", pytest.fail)
+        report = run("report", "--output", str(tmp_path / "report.html"))
     assert (figures["candidates"][0]["roc_auc"]["low"], figures["passed"]) == (0.9105, True)
     assert figures["against_champion"]["verdict"] == "not significantly different"
     assert report == {
