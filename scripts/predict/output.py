@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 MOST_ERRORS = 10  # that a summary keeps
 LEVELS = ("low", "medium", "high")
-_ANSWERED = ("prediction", "probability", "risk_level", "confidence", "explanation")
+_ANSWERED = ("prediction_id", "prediction", "probability", "risk_level", "confidence", "explanation")
 
 
 class CsvOutput:
