@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import typer.main
-from support.scripting import differences, documented_results
+from support.scripting import PAGE, differences, documented_results
 
+import scripts
 from scripts.cli import app
+from scripts.errors import ScriptError
 
 
 def commands_of(group: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
@@ -32,6 +37,18 @@ def test_every_command_has_a_documented_result() -> None:
 def test_every_command_takes_json(words: str) -> None:
     options = [option for parameter in COMMANDS[words].params for option in parameter.opts]
     assert "--json" in options, f"decorate `{words}` with scripts.terminal.results.with_json"
+
+
+def test_every_error_code_is_documented() -> None:
+    for module in pkgutil.walk_packages(scripts.__path__, "scripts."):
+        importlib.import_module(module.name)
+    codes, classes = set(), [ScriptError]
+    while classes:
+        found = classes.pop()
+        classes += found.__subclasses__()
+        codes.add(found.code)
+    table = PAGE.read_text(encoding="utf-8").partition("## Error codes")[2]
+    assert set(re.findall(r"^\| `(\w+)`", table, re.MULTILINE)) == codes
 
 
 @pytest.mark.parametrize(
