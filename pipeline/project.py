@@ -86,3 +86,8 @@ class Project:
     def deploy_function(self) -> str:
         """The Lambda function that deploys approved models."""
         return f"{self.name}-deploy-model"
+
+    @property
+    def notices_function(self) -> str:
+        """The Lambda function that tells people what has happened."""
+        return f"{self.name}-send-notices"

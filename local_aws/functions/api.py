@@ -175,10 +175,14 @@ class FunctionInvoker:
                 clients.get("sqs").send_message(QueueUrl=url, MessageBody=message)
             elif service == "sns":
                 clients.get("sns").publish(TopicArn=destination, Message=message)
+            elif service == "lambda":
+                clients.get("lambda").invoke(
+                    FunctionName=destination, InvocationType="Event", Payload=message
+                )
             else:
                 LOGGER.warning(
                     "The invocation record of %s was dropped: local AWS does not send records to %s, only to "
-                    "SQS and SNS",
+                    "SQS, SNS and Lambda",
                     function.function_name,
                     destination,
                 )

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 LOCAL_PORT = 4600
 LOCAL_REGION = "eu-west-1"
-_DEFAULT_URL = f"http://127.0.0.1:{LOCAL_PORT}"
 
 
 class ConnectionFailedError(ScriptError):
@@ -90,7 +89,7 @@ def connect(
         if url:
             use_local_aws(url, region)
         else:  # AWS_DEFAULT_REGION is then that of real AWS
-            use_local_aws(_DEFAULT_URL, region or LOCAL_REGION)
+            use_local_aws(_default_url(), region or LOCAL_REGION)
     elif url and _is_loopback(url):
         os.environ["NO_PROXY"] = _no_proxy()
     try:
@@ -132,7 +131,7 @@ def local_address() -> str:
     UsageError
         If AWS_ENDPOINT_URL is no address on this machine.
     """
-    url = _given_url() or _DEFAULT_URL
+    url = _given_url() or _default_url()
     if not _is_loopback(url):
         raise UsageError(
             f"AWS_ENDPOINT_URL is {url}, which is not on this machine.",
@@ -162,6 +161,10 @@ def local_environment(url: str, region: str = LOCAL_REGION) -> dict[str, str]:
     # AWS clients send even requests to this machine through a proxy.
     has_proxy = bool(getproxies().keys() - {"no"})
     return {**variables, "NO_PROXY": _no_proxy()} if has_proxy else variables
+
+
+def _default_url() -> str:
+    return f"http://127.0.0.1:{LOCAL_PORT}"
 
 
 def _given_url() -> str | None:

@@ -184,6 +184,7 @@ class _Work:
         for group in (
             f"/aws/lambda/{self._project.predict_function}",
             f"/aws/lambda/{self._project.deploy_function}",
+            f"/aws/lambda/{self._project.notices_function}",
             f"/aws/sagemaker/Endpoints/{name}",
             f"/aws/apigateway/{name}",
         ):

@@ -15,7 +15,14 @@ _API_TYPES = {
     for name in ("GatewayResponse", "Method", "RequestValidator", "Resource", "RestApi")
 }
 # Parameters that `deploy` sets itself.
-_INTERNAL = {"Commit", "DeployModelCodeKey", "ImageAccount", "PredictApiCodeKey", "ProjectName"}
+_INTERNAL = {
+    "Commit",
+    "DeployModelCodeKey",
+    "ImageAccount",
+    "PredictApiCodeKey",
+    "ProjectName",
+    "SendNoticesCodeKey",
+}
 
 
 class _Loader(yaml.CSafeLoader):

@@ -15,6 +15,8 @@ from scripts.aws.failures import is_gone, unless_gone
 from scripts.aws.files import remove_below
 from scripts.aws.session import Aws
 from scripts.aws.stacks import Stack
+from scripts.deploy.outputs import camel_case
+from scripts.deploy.packaging import FUNCTIONS
 from scripts.deploy.template import read_template
 from scripts.errors import UsageError
 
@@ -55,7 +57,7 @@ def role_arn(aws: Aws, name: str) -> str:
 def _permissions(aws: Aws, role: str) -> list[Mapping[str, Any]]:
     """Return the statements of a role in the template, as they are for a project of this name."""
     template = Template(read_template("service.yaml"))
-    code = {f"{name}CodeKey": f"code/{'0' * 64}/{key}.zip" for name, key in _FUNCTIONS.items()}
+    code = {f"{camel_case(name)}CodeKey": f"code/{'0' * 64}/{name}.zip" for name in FUNCTIONS}
     image = {"ImageAccount": image_account(aws.project.region)}
     values = template.resolve_parameters({"ProjectName": NAME, **code, **image})
     pseudo = {
@@ -68,9 +70,6 @@ def _permissions(aws: Aws, role: str) -> list[Mapping[str, Any]]:
     scope = Scope(template, {**values, **pseudo}, lambda _name, _attribute: logs)
     properties = scope.resolve(template.resources[role]["Properties"])
     return list(properties["Policies"][0]["PolicyDocument"]["Statement"])
-
-
-_FUNCTIONS = {"PredictApi": "predict_api", "DeployModel": "deploy_model"}
 
 
 def _create_role(

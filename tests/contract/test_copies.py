@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from predict_api import body, schemas, validation
 from predict_api import contract as api_contract
 from predict_api import numbers as api_numbers
+from send_notices import texts as notice_texts
 from support.repository import ROOT
 
 from inference import explain, handlers, numbers, request
@@ -24,8 +25,9 @@ from scripts.aws.session import local_environment
 from scripts.deploy import deployment, endpoint
 from scripts.model import contracts
 from scripts.predict import predictions
+from scripts.terminal import options
 from steps import evaluate, resample, select_features
-from steps.dataset import columns
+from steps.dataset import columns, known_files
 from steps.estimators import recipes
 from steps.export import serve, served
 from steps.judging import champion
@@ -53,6 +55,8 @@ COPIES: dict[str, list[Any]] = {
     "values of CompareWithChampion": [parameters.COMPARE_WITH_CHAMPION, list(champion.COMPARE_CHOICES)],
     "candidates": [parameters.CANDIDATES[1:], list(evaluate.CANDIDATES), list(select_features.METHODS)],
     "content types of the model": [definition._CONTENT_TYPES, list(request.MEDIA_TYPES)],
+    "file name of the sample data": [notice_texts.SAMPLE_FILE_NAME, known_files.SAMPLE_FILE_NAME],
+    "default project": [notice_texts.DEFAULT_PROJECT, options.DEFAULT_PROJECT],
     "largest number": [numbers.LARGEST, api_numbers.LARGEST],
     "companies in one request": [validation.MAX_COMPANIES, predictions.CHUNK_ROWS, LIST["maxItems"]],
     "companies that can be explained at once": [

@@ -26,6 +26,7 @@ from typer.testing import CliRunner
 from local_aws.iam.policy import Need, decide, listed
 from local_aws.server import LocalAws
 from pipeline.service import Execution, describe
+from scripts.aws.outbox import read_outbox
 from scripts.aws.session import Aws, connect
 from scripts.cli import app
 from scripts.model.approval import find_version, set_approval
@@ -43,7 +44,15 @@ STEPS = {
     "CheckRocAuc",
     "RegisterModel",
 }
-ROLES = {"DeployRole", "EndpointRole", "JobRole", "PipelineRole", "PredictRole", "TransformRole"}
+ROLES = {
+    "DeployRole",
+    "EndpointRole",
+    "JobRole",
+    "NoticesRole",
+    "PipelineRole",
+    "PredictRole",
+    "TransformRole",
+}
 TRAINED = {"SelectFeatures", "Resample", "TrainBaseline", "TrainRecommended"}
 
 
@@ -194,6 +203,9 @@ def test_deployment_to_destruction(service: Service, companies: pd.DataFrame, tm
     # AND the API passes its checks
     assert "All 11 checks passed." in run("test", "--data", str(data))
 
+    # AND people were told each fact once
+    eventually(check_notices)
+
     # WHEN it is destroyed, THEN only what the command lists is kept
     kept = run("destroy", "--yes")
     assert service.inventory() == [
@@ -226,6 +238,25 @@ def test_deployment_to_destruction(service: Service, companies: pd.DataFrame, tm
         "log group /aws/sagemaker/TransformJobs",
         "role ApiGatewayLogs",
     ]
+
+
+def check_notices() -> bool:
+    """Check the notices about versions that waited and became the champion."""
+    messages = read_outbox()
+    told = [each["subject"].removeprefix(f"{PROJECT}: ") for each in messages]
+    assert told == [
+        "version 1 waits for approval",
+        "version 1 is the champion",
+        "version 2 waits for approval",
+        "version 2 is the champion",
+        "version 1 is the champion",
+        "version 3 waits for approval",
+    ] + ["version 3 is the champion"] * (len(told) == 7)
+    assert all(each["recipients"] == ["email:alarms@example.com"] for each in messages)
+    # The first had no champion to be compared with, and the second had.
+    assert "Compared with the champion: there is none." in messages[0]["text"]
+    assert re.search(r"champion: .* different. ROC-AUC [+-]0\.\d{3} \(", messages[2]["text"])
+    return len(told) == 7
 
 
 def check_separation(service: Service) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from support.deployment.resources import functions_of
-from support.local_aws.cloud import Cloud
+from support.local_aws.cloud import Cloud, eventually
 
+from scripts.aws.outbox import read_outbox
 from scripts.deploy.deployment import Deployment
 
 ALARMS_SHOWN = [
@@ -14,6 +16,7 @@ ALARMS_SHOWN = [
     "endpoint-latency",
     "predict-api-errors",
     "deploy-model-errors",
+    "send-notices-errors",
     "versions-given-up",
     "dead-letters",
     "failed-executions",
@@ -89,6 +92,8 @@ def test_failed_calls_of_deploy_model_end_in_the_dead_letter_queue(
     queue = cloud.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
 
     assert config["DestinationConfig"]["OnFailure"]["Destination"] == queue["QueueArn"]
+    # Finished calls are passed on to send_notices.
+    assert config["DestinationConfig"]["OnSuccess"]["Destination"].endswith(":credit-risk-send-notices")
     assert config["MaximumRetryAttempts"] == 2
     assert queue["SqsManagedSseEnabled"] == "true"
     assert queue["MessageRetentionPeriod"] == str(14 * 24 * 3600)
@@ -99,11 +104,14 @@ def test_failed_calls_of_deploy_model_end_in_the_dead_letter_queue(
         "credit-risk-model-package",
         "credit-risk-endpoint",
         "credit-risk-reconcile",
+        "credit-risk-waiting-version",
+        "credit-risk-failed-execution",
+        "credit-risk-ended-alarm",
     ]
     assert (plain["Effect"], plain["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
 
 
-def test_rules_call_deploy_model_with_a_dead_letter_queue(deployed: Deployment, cloud: Cloud) -> None:
+def test_rules_call_functions_with_a_dead_letter_queue(deployed: Deployment, cloud: Cloud) -> None:
     rules = {rule["Name"]: rule for rule in cloud.events.list_rules(NamePrefix="credit-risk-")["Rules"]}
 
     pattern = json.loads(rules["credit-risk-model-package"]["EventPattern"])
@@ -114,15 +122,30 @@ def test_rules_call_deploy_model_with_a_dead_letter_queue(deployed: Deployment, 
     assert json.loads(rules["credit-risk-endpoint"]["EventPattern"])["detail"] == {
         "EndpointName": ["credit-risk"]
     }
+    assert json.loads(rules["credit-risk-waiting-version"]["EventPattern"])["detail"] == {
+        "ModelPackageGroupName": ["credit-risk"],
+        "ModelApprovalStatus": ["PendingManualApproval"],
+    }
+    arn = "arn:aws:sagemaker:eu-west-1:123456789012:pipeline/credit-risk"
+    assert json.loads(rules["credit-risk-failed-execution"]["EventPattern"])["detail"] == {
+        "pipelineArn": [arn],
+        "currentPipelineExecutionStatus": ["Failed"],
+    }
     assert rules["credit-risk-reconcile"]["ScheduleExpression"] == "rate(15 minutes)"
-    assert len(rules) == 3
-    policy = json.loads(
-        functions_of(cloud).get_policy(FunctionName=deployed.outputs.deploy_function_name)["Policy"]
-    )
-    allowed = {s["Condition"]["ArnLike"]["AWS:SourceArn"] for s in policy["Statement"]}
+    functions = {
+        "credit-risk-model-package": "credit-risk-deploy-model",
+        "credit-risk-endpoint": "credit-risk-deploy-model",
+        "credit-risk-reconcile": "credit-risk-deploy-model",
+        "credit-risk-waiting-version": "credit-risk-send-notices",
+        "credit-risk-failed-execution": "credit-risk-send-notices",
+        "credit-risk-ended-alarm": "credit-risk-send-notices",
+    }
+    assert set(rules) == set(functions)
     for name, rule in rules.items():
+        policy = json.loads(functions_of(cloud).get_policy(FunctionName=functions[name])["Policy"])
+        allowed = {s["Condition"]["ArnLike"]["AWS:SourceArn"] for s in policy["Statement"]}
         (target,) = cloud.events.list_targets_by_rule(Rule=name)["Targets"]
-        assert target["Arn"].endswith(":function:credit-risk-deploy-model")
+        assert target["Arn"].endswith(f":function:{functions[name]}")
         assert target["DeadLetterConfig"]["Arn"].endswith(":credit-risk-dead-letters")
         assert target["RetryPolicy"]["MaximumRetryAttempts"] == 10
         assert rule["State"] == "ENABLED"
@@ -136,6 +159,7 @@ def test_logs_are_kept_for_30_days(deployed: Deployment, cloud: Cloud) -> None:
         "/aws/apigateway/credit-risk": 30,
         "/aws/lambda/credit-risk-deploy-model": 30,
         "/aws/lambda/credit-risk-predict-api": 30,
+        "/aws/lambda/credit-risk-send-notices": 30,
         "/aws/sagemaker/Endpoints/credit-risk": 30,
     }
 
@@ -167,9 +191,12 @@ def test_alarms_notify_the_topic_and_the_topic_sends_mail(deployed: Deployment, 
         "credit-risk-predictions-lost": "PredictionsLost",
         "credit-risk-failed-executions": "ExecutionFailed",
         "credit-risk-predict-api-errors": "Errors",
+        "credit-risk-send-notices-errors": "Errors",
         "credit-risk-versions-given-up": "VersionsGivenUp",
     }
-    assert all(alarm["AlarmActions"] == [topic] for alarm in alarms.values())
+    silent = {"credit-risk-failed-executions", "credit-risk-versions-given-up"}
+    for name, alarm in alarms.items():
+        assert (alarm["AlarmActions"], alarm["OKActions"]) == ([] if name in silent else [topic], [])
     # Missing data raises no alarm, but a version that was given up does until deploy_model reports again.
     given_up = alarms.pop("credit-risk-versions-given-up")
     assert given_up["TreatMissingData"] == "ignore"
@@ -187,6 +214,7 @@ def test_alarms_notify_the_topic_and_the_topic_sends_mail(deployed: Deployment, 
         "credit-risk-failed-executions": ("AWS/Sagemaker/ModelBuildingPipeline", "Sum", 1, "credit-risk"),
         "credit-risk-predict-api-errors": ("AWS/Lambda", "Sum", 1, "credit-risk-predict-api"),
         "credit-risk-predictions-lost": ("credit-risk", "Sum", 1, "credit-risk-predict-api"),
+        "credit-risk-send-notices-errors": ("AWS/Lambda", "Sum", 1, "credit-risk-send-notices"),
     }
     latency = alarms["credit-risk-endpoint-latency"]
     # 1,000 ms, in microseconds.
@@ -201,6 +229,24 @@ def test_alarms_notify_the_topic_and_the_topic_sends_mail(deployed: Deployment, 
     assert body["widgets"][0]["properties"]["alarms"] == [
         f"arn:aws:cloudwatch:eu-west-1:123456789012:alarm:credit-risk-{name}" for name in ALARMS_SHOWN
     ]
+
+
+@pytest.mark.usefixtures("deployed")
+def test_people_are_told_when_an_alarm_starts_and_when_it_ends(cloud: Cloud) -> None:
+    def told() -> list[str]:
+        return [message["subject"] for message in read_outbox()]
+
+    # Its first evaluation is no news.
+    for state in ("OK", "ALARM", "OK"):
+        cloud.cloudwatch.set_alarm_state(
+            AlarmName="credit-risk-dead-letters", StateValue=state, StateReason="a test"
+        )
+    titles = {
+        'ALARM: "credit-risk-dead-letters" in eu-west-1',
+        "credit-risk: alarm dead-letters has ended",
+    }
+    eventually(lambda: set(told()) == titles)
+    assert len(told()) == 2
 
 
 def test_roles_have_the_permissions_of_the_template(deployed: Deployment, cloud: Cloud) -> None:

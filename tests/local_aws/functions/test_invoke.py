@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from support.local_aws.cloud import eventually
 from support.local_aws.functions import EVENTS, REGION, client, create, zipped
 
 from local_aws.functions.api import FunctionInvoker
@@ -123,6 +124,28 @@ def test_an_event_is_retried_and_its_result_is_recorded(
     else:
         assert record["responsePayload"]["errorMessage"] == f"attempt {attempts}"
         assert record["responseContext"]["functionError"] == "Unhandled"
+
+
+def test_an_invocation_record_is_sent_to_a_function(url: str, functions: Any, tmp_path: Path) -> None:
+    create(url, "first", EVENTS)
+    record = tmp_path / "record"
+    text = f"""
+import json
+def handler(event, context):
+    with open({str(record)!r}, "w") as file:
+        json.dump(event, file)
+"""
+    arn = create(url, "second", text)
+    functions.put_function_event_invoke_config(
+        FunctionName="first", DestinationConfig={"OnSuccess": {"Destination": arn}}
+    )
+    event = {"file": str(tmp_path / "attempts"), "failures": 0}
+
+    functions.invoke(FunctionName="first", InvocationType="Event", Payload=json.dumps(event))
+
+    eventually(lambda: record.exists() and record.read_text().endswith("}"))
+    found = json.loads(record.read_text())
+    assert (found["responsePayload"], found["requestPayload"]) == ({"attempts": 1}, event)
 
 
 def test_an_invocation_record_is_sent_to_a_topic(url: str, functions: Any, tmp_path: Path) -> None:

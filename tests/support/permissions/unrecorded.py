@@ -41,6 +41,8 @@ REASONS: Mapping[str, Mapping[str, str]] = {
     "only if a training job has failed": dict.fromkeys(
         ("approver", "trainer"), "sagemaker:DescribeTrainingJob"
     ),
+    "only after a failed execution": {"NoticesRole": "sagemaker:ListPipelineExecutionSteps"},
+    "only after failed calls": {"NoticesRole": "sqs:SendMessage"},
     "only after a failed deployment": {
         "DeployRole": "cloudwatch:DescribeAlarms sagemaker:UpdateModelPackage sqs:SendMessage"
     },

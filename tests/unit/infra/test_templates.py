@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from send_notices.texts import Texts
 from support.permissions.service_authorization import obstacles
 
 from local_aws.cloudformation.template import Scope, Template, TemplateError
+from scripts.deploy.outputs import camel_case
+from scripts.deploy.packaging import FUNCTIONS
 from scripts.deploy.template import TEMPLATES, name_deployment, template_parameters
 
 SERVICE = (TEMPLATES / "service.yaml").read_text(encoding="utf-8")
@@ -75,7 +78,7 @@ def test_every_action_is_allowed_on_a_resource_that_it_takes() -> None:
 def test_every_resource_is_the_projects_own_or_on_the_list() -> None:
     for role, statement in statements():
         for resource in listed(statement["Resource"]):
-            if resource in ("*", {"Ref": "KmsKeyArn"}) or "Fn::GetAtt" in resource:
+            if resource == "*" or {"Fn::GetAtt", "Ref"} & set(resource):
                 continue
             arn = resource["Fn::Sub"]
             own = PROJECT_OF_RESOURCE.search(arn)
@@ -138,6 +141,7 @@ def test_each_role_is_assumed_by_one_service_of_this_account() -> None:
             {"StringEquals": {"sts:ExternalId": {"Ref": "AWS::AccountId"}}},
         ),
         "DeployRole": ("lambda.amazonaws.com", None),
+        "NoticesRole": ("lambda.amazonaws.com", None),
     }
 
 
@@ -155,10 +159,14 @@ def test_executions_cannot_register_approved_models_unless_the_deployment_allows
     assert Template(SERVICE).parameters["AutomaticApproval"]["Default"] == "false"
 
 
-def test_the_key_is_only_used_through_s3_and_only_those_who_write_encrypt() -> None:
+def test_the_key_is_only_used_through_s3_and_the_topic_and_only_those_who_write_encrypt() -> None:
     keys = {role: s for role, s in statements() if s["Sid"] == "UseKey"}
-    through_s3 = {"StringEquals": {"kms:ViaService": {"Fn::Sub": "s3.${AWS::Region}.amazonaws.com"}}}
-    assert all(s["Condition"] == through_s3 and s["Resource"] == {"Ref": "KmsKeyArn"} for s in keys.values())
+    assert all(s["Resource"] == {"Ref": "KmsKeyArn"} for s in keys.values())
+    through = {"s3": {"Fn::Sub": "s3.${AWS::Region}.amazonaws.com"}}
+    through["topic"] = [through["s3"], {"Fn::Sub": "sns.${AWS::Region}.amazonaws.com"}]
+    for role, statement in keys.items():
+        service = through["topic" if role == "NoticesRole" else "s3"]
+        assert statement["Condition"] == {"StringEquals": {"kms:ViaService": service}}
     reading, writing = ["kms:Decrypt"], ["kms:Decrypt", "kms:GenerateDataKey"]
     assert {role: listed(s["Action"]) for role, s in keys.items()} == {
         "PipelineRole": reading,
@@ -168,6 +176,7 @@ def test_the_key_is_only_used_through_s3_and_only_those_who_write_encrypt() -> N
         "PredictRole": reading,
         "StreamRole": writing,
         "DeployRole": writing,
+        "NoticesRole": writing,
     }
 
 
@@ -188,13 +197,13 @@ def test_bucket_topic_and_logs_have_the_key(key: str) -> None:
                 found[name] = scope.resolve(rule["ServerSideEncryptionByDefault"])
     bucket = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key} if key else {"SSEAlgorithm": "AES256"}
     assert found.pop("Bucket") == bucket
-    others = ("AccessLogs", "AlarmTopic", "DeployLogs", "EndpointLogs", "PredictLogs")
+    others = ("AccessLogs", "AlarmTopic", "DeployLogs", "EndpointLogs", "NoticesLogs", "PredictLogs")
     assert found == dict.fromkeys(others, {"key": key} if key else {})
 
 
 def test_buckets_of_other_accounts_cannot_be_reached_by_name() -> None:
     reading = [s for _, s in statements() if str(listed(s["Action"])[0]).startswith("s3:")]
-    assert len(reading) == 14
+    assert len(reading) == 16
     own = {"s3:ResourceAccount": {"Ref": "AWS::AccountId"}}
     assert all(s["Condition"]["StringEquals"] == own for s in reading)
 
@@ -208,6 +217,7 @@ def test_no_job_endpoint_or_function_can_write_code() -> None:
                     "/runs/*",
                     "/runs/score/*",
                     "/champion/*",
+                    "/notices/*",
                     "/predictions/*",
                     "/runs/undelivered/*",
                 }, role
@@ -231,7 +241,7 @@ def test_only_batch_transform_reads_portfolios_and_the_endpoint_only_reads_model
 def test_roles_are_named_by_cloudformation() -> None:
     roles = [r for r in Template(SERVICE).resources.values() if r["Type"] == "AWS::IAM::Role"]
 
-    assert len(roles) == 7
+    assert len(roles) == 8
     assert not any("RoleName" in role["Properties"] for role in roles)
 
 
@@ -262,8 +272,7 @@ def refusal(**parameters: str) -> str | None:
     """Return why CloudFormation rejects the parameters, or None if it accepts them."""
     template = Template(SERVICE)
     given = {
-        "PredictApiCodeKey": f"code/{'0' * 64}/predict_api.zip",
-        "DeployModelCodeKey": f"code/{'0' * 64}/deploy_model.zip",
+        **{f"{camel_case(name)}CodeKey": f"code/{'0' * 64}/{name}.zip" for name in FUNCTIONS},
         "ImageAccount": "123456789012",
         **parameters,
     }
@@ -358,7 +367,7 @@ def test_the_functions_layer_has_the_locked_release() -> None:
     assert pinned is not None
     assert template.parameters["PowertoolsVersion"]["Default"] == pinned[1]
     layer = "{{resolve:ssm:/aws/service/powertools/python/arm64/python3.13/${PowertoolsVersion}}}"
-    for function in ("PredictFunction", "DeployFunction"):
+    for function in ("PredictFunction", "DeployFunction", "NoticesFunction"):
         properties = template.resources[function]["Properties"]
         assert (properties["Runtime"], properties["Architectures"]) == ("python3.13", ["arm64"])
         assert properties["Layers"]["Fn::If"][:2] == ["HasLayer", [{"Fn::Sub": layer}]]
@@ -367,7 +376,8 @@ def test_the_functions_layer_has_the_locked_release() -> None:
 def test_functions_log_into_the_groups_whose_retention_is_set() -> None:
     resources = Template(SERVICE).resources
 
-    for function, group in (("PredictFunction", "PredictLogs"), ("DeployFunction", "DeployLogs")):
+    for name in ("Predict", "Deploy", "Notices"):
+        function, group = f"{name}Function", f"{name}Logs"
         assert resources[function]["Properties"]["LoggingConfig"] == {"LogGroup": {"Ref": group}}
         assert resources[group]["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
 
@@ -385,7 +395,44 @@ def test_the_templates_lie_in_infra() -> None:
     ]
 
 
-def test_every_alarm_has_a_section_in_the_runbook() -> None:
+RUNBOOK = (TEMPLATES.parent / "docs" / "runbook.md").read_text(encoding="utf-8")
+
+
+def test_every_alarm_has_a_section_in_the_runbook_and_names_it() -> None:
     alarms = re.findall(r"AlarmName: !Sub \$\{ProjectName\}-(\S+)", SERVICE)
-    text = (TEMPLATES.parent / "docs" / "runbook.md").read_text(encoding="utf-8")
-    assert re.findall(r"^## Alarm `(.+)`$", text, re.MULTILINE) == alarms != []
+    assert re.findall(r"^## Alarm `(.+)`$", RUNBOOK, re.MULTILINE) == alarms != []
+    for name in alarms:
+        assert f'See "Alarm {name}" in docs/runbook.md.' in " ".join(SERVICE.split())
+
+
+def test_every_notice_names_a_section_of_the_runbook() -> None:
+    sections = [heading.replace("`", "") for heading in re.findall(r"(?m)^## (.+)$", RUNBOOK)]
+    texts = Texts("bankruptcy")
+    for title, text in (
+        texts.waits("1", {}, None),
+        texts.deployed("1"),
+        texts.rolled_back("1", "why"),
+        texts.given_up("1", "why"),
+        texts.blocked("why"),
+        texts.execution_failed("e", []),
+        texts.alarm_ended("bankruptcy-endpoint-errors"),
+    ):
+        named = re.search(r'Runbook: "(.+)" in docs/runbook.md$', text)
+        assert named is not None
+        assert named[1] in sections
+        # SNS takes a subject of at most 100 characters, and the longest project name has 24.
+        assert len(title) - len("bankruptcy") + 24 <= 100
+
+
+def test_alarms_tell_people_when_they_start_and_end_unless_a_notice_does() -> None:
+    alarms = {
+        name: resource["Properties"]
+        for name, resource in Template(SERVICE).resources.items()
+        if resource["Type"] == "AWS::CloudWatch::Alarm"
+    }
+    told = {name for name, alarm in alarms.items() if "AlarmActions" in alarm}
+    assert set(alarms) - told == {"GivenUpAlarm", "FailedExecutionAlarm"}
+    assert all(alarms[name]["AlarmActions"] == [{"Ref": "AlarmTopic"}] for name in told)
+    rule = Template(SERVICE).resources["EndedAlarmRule"]["Properties"]["EventPattern"]["detail"]
+    named = {name["Fn::Sub"] for name in rule["alarmName"]}
+    assert named == {alarms[name]["AlarmName"]["Fn::Sub"] for name in told}
