@@ -20,6 +20,7 @@ from steps.judging.judged_model import JudgedModel, judge
 from steps.judging.model_contract import model_contract
 from steps.judging.parity import require_parity
 from steps.measures.importance import permutation_importance
+from steps.monitoring.profile import profile_document
 from steps.report.page import render
 from steps.report.subject import Subject
 
@@ -28,7 +29,7 @@ CHOICES = ("best", *CANDIDATES)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Write evaluation.json and report.html, and the selected candidate's model.tar.gz and contract.json."""
+    """Write the evaluation and its report, and the selected candidate's archive, contract and profile."""
     parser = Arguments(prog="evaluate", description=__doc__)
     for name in (*CANDIDATES, "test", "features", "champion"):
         parser.add_argument(f"--{name}", type=Path, default=processing_input(name))
@@ -68,6 +69,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     (args.evaluation / "report.html").write_text(report, encoding="utf-8")
     _write_json(args.model / "contract.json", model_contract(evaluation.selected, evaluation.y))
+    _write_json(args.model / "profile.json", profile_document(evaluation.selected.facts))
     # The registered file must be the very file that was judged.
     shutil.copyfile(tars[evaluation.selected_name], args.model / "model.tar.gz")
     log(document["gate"]["reason"])
