@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -140,11 +141,12 @@ class Summary:
         columns = range(len(profile.columns)) if batch.features is not None else [len(profile.columns) - 1]
         for column in columns:
             self.counts[column] += np.bincount(binned[:, column], minlength=self.counts.shape[1])
-        position = {level: index for index, level in enumerate(profile.levels)}
-        for record in batch.records:
-            self.levels[position[record["risk_level"]]] += 1
-            _count(self.days, f"{record['timestamp']:%Y-%m-%d}")
-            _count(self.sources, str(record.get("source", "unknown")))
+        levels = Counter(record["risk_level"] for record in batch.records)
+        self.levels = self.levels + np.array([levels[level] for level in profile.levels])
+        for day, count in Counter(record["timestamp"].date() for record in batch.records).items():
+            _count(self.days, day.isoformat(), count)
+        for source, count in Counter(str(record.get("source")) for record in batch.records).items():
+            _count(self.sources, source, count)
         self.predictions += len(batch.records)
         self.sample = self.sample.merged(Sample.of(batch))
 
@@ -187,5 +189,5 @@ class Summary:
             return summary
 
 
-def _count(counts: dict[str, int], key: str, by: int = 1) -> None:
+def _count(counts: dict[str, int], key: str, by: int) -> None:
     counts[key] = counts.get(key, 0) + by
