@@ -15,6 +15,7 @@ import pytest
 from support.repository import ROOT
 
 from steps.export.archive import pack_model
+from steps.monitoring.profile import Profile
 
 
 def start(module: str, base: Path, arguments: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
@@ -71,8 +72,13 @@ def test_five_steps_with_default_folders(
     output = base / "processing/output"
     evaluation = json.loads((output / "evaluation/evaluation.json").read_text())
     assert evaluation["gate"]["roc_auc"] > 0.85
-    assert sorted(path.name for path in (output / "model").iterdir()) == ["contract.json", "model.tar.gz"]
-    assert len(json.loads((output / "model/contract.json").read_text())["features"]) == 50
+    written = sorted(path.name for path in (output / "model").iterdir())
+    assert written == ["contract.json", "model.tar.gz", "profile.json"]
+    contract = json.loads((output / "model/contract.json").read_text())
+    assert len(contract["features"]) == 50
+    profile = Profile.from_document(json.loads((output / "model/profile.json").read_text()), "1")
+    assert profile.contract == contract["contract"]
+    assert profile.names == tuple(feature["name"] for feature in contract["features"])
 
 
 def test_invalid_data_fails_the_job_with_a_reason(
