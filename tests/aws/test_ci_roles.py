@@ -9,12 +9,18 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 from support.permissions.people import policies_of
-from support.promotion import Accounts, Pair
+from support.promotion import NUMBERS, PROJECT, REGIONS, Accounts, Pair
 
+from local_aws.base.clients import ACCOUNT
+from pipeline.project import Project
 from scripts.aws.session import Aws
+from scripts.deploy.deployment import deploy
 from scripts.deploy.template import TEMPLATES
-from scripts.model.approval import find_version, set_approval
+from scripts.deploy.waiting import Waiting
+from scripts.model.approval import find_version, set_approval, wait_until_served
+from scripts.model.contracts import champion_version
 from scripts.model.promotion import promote
+from scripts.operate.api_checks import check_api, describe_api
 
 STAGING = "repo:octo-org@1/octo-repo@2:environment:staging"
 PRODUCTION = "repo:octo-org@1/octo-repo@2:environment:production"
@@ -29,6 +35,9 @@ def create_roles(session: Any, project: str, **parameters: str) -> dict[str, str
         made = iam.create_policy(PolicyName=f"{project}-{path.stem}", PolicyDocument=policy)
         arns.append(made["Policy"]["Arn"])
     given = {"ProjectName": project, "PolicyArns": ",".join(arns), **parameters}
+    # An account has one provider, which the stack of another test may have made.
+    for provider in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]:
+        given["ProviderArn"] = provider["Arn"]
     name = f"{project}-ci"
     cloudformation.create_stack(
         StackName=name,
@@ -89,9 +98,7 @@ def test_a_promotion_with_the_roles_of_both_environments(
     assert find_version(pair.staging, 1)["ModelApprovalStatus"] == "Approved"
     # A second project in the account shares the provider, which survives the first stack.
     other = accounts.pair(model_folder)
-    second = create_roles(
-        accounts.staging, other.staging.project.name, Subject=STAGING, ProviderArn=staging["ProviderArn"]
-    )
+    second = create_roles(accounts.staging, other.staging.project.name, Subject=STAGING)
     assert second["ProviderArn"] == staging["ProviderArn"]
     delete_stack(accounts.staging, f"{project}-ci")
     listed = accounts.staging.client("iam").list_open_id_connect_providers()["OpenIDConnectProviderList"]
@@ -104,3 +111,26 @@ def delete_stack(session: Any, name: str) -> None:
     cloudformation.get_waiter("stack_delete_complete").wait(
         StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
     )
+
+
+def test_the_workflow_deploys_and_promotes_and_a_person_approves(
+    accounts: Accounts, model_folder: Path
+) -> None:
+    # GIVEN a version in staging, and an account for production in which nothing is deployed
+    project = f"{PROJECT}-{next(NUMBERS)}"
+    staging = accounts.stage(model_folder, project)
+    production = Aws(accounts.production, Project(project, ACCOUNT, REGIONS["production"]))
+    roles = create_roles(accounts.production, project, Subject=PRODUCTION)
+    workflow = with_role(production, roles["DeployerRoleArn"])
+    # WHEN the workflow runs twice with its own role, THEN the second run changes nothing
+    deployments = [deploy(workflow, confirm=lambda _: False) for _ in range(2)]
+    assert [each.changed for each in deployments] == [True, False]
+    assert [promote(staging, workflow, 1).created for _ in range(2)] == [True, False]
+    assert [check.name for check in check_api(describe_api(workflow)) if not check.passed] == []
+    # AND nothing is served until a person approves the copy
+    assert champion_version(production) is None
+    set_approval(production, find_version(production, 1), "Approved")
+    wait_until_served(production, 1, Waiting(timeout=180))
+    checks = {check.name: check.passed for check in check_api(describe_api(workflow))}
+    assert checks.pop("known answer")
+    assert all(checks.values())

@@ -48,15 +48,19 @@ class Accounts:
     def pair(self, folder: Path, name: str | None = None) -> Pair:
         """Make a project in both accounts; register the model in the folder as version 1 in staging."""
         name = name or f"{PROJECT}-{next(NUMBERS)}"
-        pair = Pair(empty_project(self.staging, name), empty_project(self.production, name))
+        return Pair(self.stage(folder, name), empty_project(self.production, name))
+
+    def stage(self, folder: Path, name: str) -> Aws:
+        """Make a project in staging, and register the model in the folder as version 1."""
+        staging = empty_project(self.staging, name)
         image = sklearn_image(REGIONS["staging"])
-        register_folder(pair.staging, folder, image=image, evaluation=EVALUATION)
+        register_folder(staging, folder, image=image, evaluation=EVALUATION)
         failures = {deploy_model.FAILED_ATTEMPTS: "1", deploy_model.FAILED_REASON: "x"}
-        pair.staging.client("sagemaker").update_model_package(
-            ModelPackageArn=find_version(pair.staging, 1)["ModelPackageArn"],
+        staging.client("sagemaker").update_model_package(
+            ModelPackageArn=find_version(staging, 1)["ModelPackageArn"],
             CustomerMetadataProperties={**METADATA, **failures},
         )
-        return pair
+        return staging
 
 
 @pytest.fixture(scope="module")
