@@ -25,6 +25,7 @@ CONTAINER_ENVIRONMENT = {
 }
 ROLE = "arn:aws:iam::123456789012:role/bench"
 START_SECONDS = 60
+STOP_SECONDS = 60
 
 
 @contextmanager
@@ -49,7 +50,10 @@ def separate_process(
         yield server.pid, f"http://127.0.0.1:{port}"
     finally:
         server.terminate()
-        server.wait()
+        try:
+            server.wait(STOP_SECONDS)
+        finally:
+            server.kill()
 
 
 def register(aws: Aws, archive: Path, contract: Mapping[str, Any], media_type: str) -> None:

@@ -34,12 +34,13 @@ class Texts:
         """Return the notice that a version waits for approval."""
         figures = ["It was registered without an evaluation."] if evaluation is None else _figures(evaluation)
         report = f"Report: {metadata['ReportUri']}" if "ReportUri" in metadata else ""
+        origin = f"Promoted from: {metadata['PromotedFrom']}" if "PromotedFrom" in metadata else ""
         return self._notice(
             f"version {version} waits for approval",
-            [*figures, report],
+            [*figures, report, origin],
             "To read the report, compare the version with the champion on your companies, and decide:",
             [
-                f"report {metadata['ExecutionId']}" if "ExecutionId" in metadata else "report",
+                f"report --version {version}",
                 f"model preview {version} --on companies.csv",
                 f"model approve {version} --wait",
                 f'model reject {version} --note "why"',

@@ -126,13 +126,23 @@ def test_a_waiting_version_is_told_with_figures_and_commands(make: Make) -> None
         f"Report: s3://{service.aws.project.bucket}/models/1/evaluation/report.html\n"
         "\n"
         "To read the report, compare the version with the champion on your companies, and decide:\n"
-        "  bankruptcy report abc123\n"
+        "  bankruptcy report --version 1\n"
         "  bankruptcy model preview 1 --on companies.csv\n"
         "  bankruptcy model approve 1 --wait\n"
         '  bankruptcy model reject 1 --note "why"\n'
         "\n"
         'Runbook: "Notice: a version waits" in docs/runbook.md'
     )
+
+
+def test_a_promoted_version_is_told_with_its_origin(make: Make) -> None:
+    service = make()
+    event = service.register()
+    origin = "arn:aws:sagemaker:eu-west-1:123456789012:model-package/staging/7"
+    service.note(1, PromotedFrom=origin)
+    service.send(event)
+    (message,) = read_outbox()
+    assert f"Promoted from: {origin}\n" in message["text"]
 
 
 @pytest.mark.parametrize(
