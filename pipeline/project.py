@@ -91,3 +91,8 @@ class Project:
     def notices_function(self) -> str:
         """The Lambda function that tells people what has happened."""
         return f"{self.name}-send-notices"
+
+    @property
+    def watch_function(self) -> str:
+        """The Lambda function that asks the REST API for a known answer."""
+        return f"{self.name}-watch-api"

@@ -22,6 +22,7 @@ _INTERNAL = {
     "PredictApiCodeKey",
     "ProjectName",
     "SendNoticesCodeKey",
+    "WatchApiCodeKey",
 }
 
 

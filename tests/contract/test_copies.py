@@ -15,6 +15,7 @@ from predict_api import contract as api_contract
 from predict_api import numbers as api_numbers
 from send_notices import texts as notice_texts
 from support.repository import ROOT
+from watch_api import watch
 
 from inference import explain, handlers, numbers, request
 from inference.forward import FAMILIES
@@ -40,6 +41,7 @@ COPIES: dict[str, list[Any]] = {
     "key of the champion's contract": [
         publication.CONTRACT_KEY,
         api_contract.KEY,
+        watch.CONTRACT_KEY,
     ],
     "prefix of the champion": [
         publication.CONTRACT_KEY.rpartition("/")[0],

@@ -52,6 +52,7 @@ ROLES = {
     "PipelineRole",
     "PredictRole",
     "TransformRole",
+    "WatchRole",
 }
 TRAINED = {"SelectFeatures", "Resample", "TrainBaseline", "TrainRecommended"}
 
@@ -203,6 +204,9 @@ def test_deployment_to_destruction(service: Service, companies: pd.DataFrame, tm
     # AND the API passes its checks
     assert "All 11 checks passed." in run("test", "--data", str(data))
 
+    # AND the function that watches the API gets the known answer
+    watched = aws.client("lambda").invoke(FunctionName=aws.project.watch_function)
+    assert json.load(watched["Payload"]) == {"problem": None}
     # AND people were told each fact once
     eventually(check_notices)
 

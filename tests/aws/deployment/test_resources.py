@@ -107,6 +107,7 @@ def test_failed_calls_of_deploy_model_end_in_the_dead_letter_queue(
         "credit-risk-waiting-version",
         "credit-risk-failed-execution",
         "credit-risk-ended-alarm",
+        "credit-risk-watch",
     ]
     assert (plain["Effect"], plain["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
 
@@ -131,7 +132,8 @@ def test_rules_call_functions_with_a_dead_letter_queue(deployed: Deployment, clo
         "pipelineArn": [arn],
         "currentPipelineExecutionStatus": ["Failed"],
     }
-    assert rules["credit-risk-reconcile"]["ScheduleExpression"] == "rate(15 minutes)"
+    for name in ("reconcile", "watch"):
+        assert rules[f"credit-risk-{name}"]["ScheduleExpression"] == "rate(15 minutes)"
     functions = {
         "credit-risk-model-package": "credit-risk-deploy-model",
         "credit-risk-endpoint": "credit-risk-deploy-model",
@@ -139,6 +141,7 @@ def test_rules_call_functions_with_a_dead_letter_queue(deployed: Deployment, clo
         "credit-risk-waiting-version": "credit-risk-send-notices",
         "credit-risk-failed-execution": "credit-risk-send-notices",
         "credit-risk-ended-alarm": "credit-risk-send-notices",
+        "credit-risk-watch": "credit-risk-watch-api",
     }
     assert set(rules) == set(functions)
     for name, rule in rules.items():
@@ -160,6 +163,7 @@ def test_logs_are_kept_for_30_days(deployed: Deployment, cloud: Cloud) -> None:
         "/aws/lambda/credit-risk-deploy-model": 30,
         "/aws/lambda/credit-risk-predict-api": 30,
         "/aws/lambda/credit-risk-send-notices": 30,
+        "/aws/lambda/credit-risk-watch-api": 30,
         "/aws/sagemaker/Endpoints/credit-risk": 30,
     }
 
@@ -193,6 +197,7 @@ def test_alarms_notify_the_topic_and_the_topic_sends_mail(deployed: Deployment, 
         "credit-risk-predict-api-errors": "Errors",
         "credit-risk-send-notices-errors": "Errors",
         "credit-risk-versions-given-up": "VersionsGivenUp",
+        "credit-risk-watch-api": "KnownAnswerFailed",
     }
     silent = {"credit-risk-failed-executions", "credit-risk-versions-given-up"}
     for name, alarm in alarms.items():
@@ -202,6 +207,10 @@ def test_alarms_notify_the_topic_and_the_topic_sends_mail(deployed: Deployment, 
     assert given_up["TreatMissingData"] == "ignore"
     assert given_up["Namespace"] == "credit-risk"
     assert given_up["Dimensions"] == [{"Name": "service", "Value": "credit-risk-deploy-model"}]
+    # An alarm of the watch also goes off if it does not run.
+    watch = alarms.pop("credit-risk-watch-api")
+    assert (watch["TreatMissingData"], watch["Period"], watch["EvaluationPeriods"]) == ("breaching", 900, 2)
+    assert watch["Dimensions"] == [{"Name": "service", "Value": "credit-risk-watch-api"}]
     assert all(alarm["TreatMissingData"] == "notBreaching" for alarm in alarms.values())
     assert {
         name: (alarm["Namespace"], alarm["Statistic"], alarm["Threshold"], alarm["Dimensions"][0]["Value"])

@@ -41,6 +41,7 @@ OTHER_RESOURCES = {
     "log-group:/aws/sagemaker/TransformJobs*": "all jobs of an account log there",
     ":scalable-target/*": "an id of AWS's own; held to SageMaker's variants by a condition",
     "/AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint": "AWS's own role",
+    "::/apikeys/${ApiKey}": "API Gateway chooses the ids of keys",
     ":repository/sagemaker-scikit-learn": "AWS's own images, in an account that differs by region",
 }
 
@@ -142,6 +143,7 @@ def test_each_role_is_assumed_by_one_service_of_this_account() -> None:
         ),
         "DeployRole": ("lambda.amazonaws.com", None),
         "NoticesRole": ("lambda.amazonaws.com", None),
+        "WatchRole": ("lambda.amazonaws.com", None),
     }
 
 
@@ -177,6 +179,7 @@ def test_the_key_is_only_used_through_s3_and_the_topic_and_only_those_who_write_
         "StreamRole": writing,
         "DeployRole": writing,
         "NoticesRole": writing,
+        "WatchRole": reading,
     }
 
 
@@ -197,13 +200,21 @@ def test_bucket_topic_and_logs_have_the_key(key: str) -> None:
                 found[name] = scope.resolve(rule["ServerSideEncryptionByDefault"])
     bucket = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key} if key else {"SSEAlgorithm": "AES256"}
     assert found.pop("Bucket") == bucket
-    others = ("AccessLogs", "AlarmTopic", "DeployLogs", "EndpointLogs", "NoticesLogs", "PredictLogs")
+    others = (
+        "AccessLogs",
+        "AlarmTopic",
+        "DeployLogs",
+        "EndpointLogs",
+        "NoticesLogs",
+        "PredictLogs",
+        "WatchLogs",
+    )
     assert found == dict.fromkeys(others, {"key": key} if key else {})
 
 
 def test_buckets_of_other_accounts_cannot_be_reached_by_name() -> None:
     reading = [s for _, s in statements() if str(listed(s["Action"])[0]).startswith("s3:")]
-    assert len(reading) == 16
+    assert len(reading) == 17
     own = {"s3:ResourceAccount": {"Ref": "AWS::AccountId"}}
     assert all(s["Condition"]["StringEquals"] == own for s in reading)
 
@@ -241,7 +252,7 @@ def test_only_batch_transform_reads_portfolios_and_the_endpoint_only_reads_model
 def test_roles_are_named_by_cloudformation() -> None:
     roles = [r for r in Template(SERVICE).resources.values() if r["Type"] == "AWS::IAM::Role"]
 
-    assert len(roles) == 8
+    assert len(roles) == 9
     assert not any("RoleName" in role["Properties"] for role in roles)
 
 
@@ -367,7 +378,7 @@ def test_the_functions_layer_has_the_locked_release() -> None:
     assert pinned is not None
     assert template.parameters["PowertoolsVersion"]["Default"] == pinned[1]
     layer = "{{resolve:ssm:/aws/service/powertools/python/arm64/python3.13/${PowertoolsVersion}}}"
-    for function in ("PredictFunction", "DeployFunction", "NoticesFunction"):
+    for function in ("PredictFunction", "DeployFunction", "NoticesFunction", "WatchFunction"):
         properties = template.resources[function]["Properties"]
         assert (properties["Runtime"], properties["Architectures"]) == ("python3.13", ["arm64"])
         assert properties["Layers"]["Fn::If"][:2] == ["HasLayer", [{"Fn::Sub": layer}]]
@@ -376,7 +387,7 @@ def test_the_functions_layer_has_the_locked_release() -> None:
 def test_functions_log_into_the_groups_whose_retention_is_set() -> None:
     resources = Template(SERVICE).resources
 
-    for name in ("Predict", "Deploy", "Notices"):
+    for name in ("Predict", "Deploy", "Notices", "Watch"):
         function, group = f"{name}Function", f"{name}Logs"
         assert resources[function]["Properties"]["LoggingConfig"] == {"LogGroup": {"Ref": group}}
         assert resources[group]["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}

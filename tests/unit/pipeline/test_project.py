@@ -10,11 +10,10 @@ def test_names_are_derived_from_project_account_and_region() -> None:
     assert project.bucket == "bankruptcy-123456789012-eu-west-1"
     assert project.model_package_group == project.pipeline == project.endpoint == "bankruptcy"
     assert (project.storage_stack, project.service_stack) == ("bankruptcy-storage", "bankruptcy-service")
-    assert (project.predict_function, project.deploy_function, project.notices_function) == (
-        "bankruptcy-predict-api",
-        "bankruptcy-deploy-model",
-        "bankruptcy-send-notices",
-    )
+    assert project.predict_function == "bankruptcy-predict-api"
+    assert project.deploy_function == "bankruptcy-deploy-model"
+    assert project.notices_function == "bankruptcy-send-notices"
+    assert project.watch_function == "bankruptcy-watch-api"
 
 
 @pytest.mark.parametrize("name", ["abc", "a-1", "a" * 24])
