@@ -51,6 +51,7 @@ ROLES = {
     "NoticesRole",
     "PipelineRole",
     "PredictRole",
+    "StreamRole",
     "TransformRole",
     "WatchRole",
 }
