@@ -115,9 +115,10 @@ class Delivery:
         self._schedules.reset()
 
     def resume(self) -> None:
-        """Deliver the events that were queued when local AWS stopped."""
+        """Deliver the events that were queued when local AWS stopped, and make up for missed schedules."""
         for key, queued in self.pending.restored().items():
             self._start(key, queued)
+        self._schedules.fire_all()
 
     def close(self) -> None:
         """Stop all deliveries and schedules."""

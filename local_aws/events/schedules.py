@@ -65,6 +65,20 @@ class Schedules:
         for rule in ready:
             self._fire(rule)
 
+    def fire_all(self) -> None:
+        """Fire each enabled rule with a rate now; its next time is one period later."""
+        now = self._clock()
+        with self._lock:
+            ready = []
+            for rule in self._rules():
+                expression = str(rule.scheduled_expression or "")
+                period = _seconds(expression)
+                if period is not None and rule.state == "ENABLED":
+                    ready.append(rule)
+                    self._due[str(rule.arn), expression] = now + period
+        for rule in ready:
+            self._fire(rule)
+
     def reset(self) -> None:
         """Forget the due times of all rules."""
         with self._lock:

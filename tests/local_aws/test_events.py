@@ -276,4 +276,11 @@ def test_a_rule_with_a_rate_fires_when_it_is_due(cloud: Cloud) -> None:
     now = 31 * 60.0
     schedules.tick()
     assert len(eventually(lambda: len(queue.events()) > 1 and queue.events())) == 2
+    # WHEN local AWS starts again, THEN the rule fires at once, and again one period later
+    now = 40 * 60.0
+    schedules.fire_all()
+    for minutes in (46, 54, 55):
+        now = minutes * 60.0
+        schedules.tick()
+    assert len(eventually(lambda: len(queue.events()) > 3 and queue.events())) == 4
     delivery.close()

@@ -67,5 +67,6 @@ def _row(recording: Recording, caller: str, statement: Statement, names: Mapping
 def _named(resource: str, names: Mapping[str, str]) -> str:
     for part, placeholder in names.items():
         resource = resource.replace(part, placeholder)
+    resource = re.sub(r"/apikeys/\w+$", "/apikeys/<id>", resource)
     # CloudFormation ends the names of roles with random characters.
     return re.sub(r"-[A-Z0-9]{12}\b", "-*", resource)
