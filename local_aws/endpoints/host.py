@@ -296,21 +296,9 @@ class EndpointHost:
             started = time.perf_counter()
             answer = fleet.invoke(body, headers)
             if answer is not None:
-                self._record(fleet, answer.status, time.perf_counter() - started)
+                seconds = time.perf_counter() - started
+                record_request(self._metrics, fleet.name, fleet.config, answer.status, seconds)
                 return answer
-
-    def _record(self, fleet: Fleet, status: int, seconds: float) -> None:
-        """Record the metrics of a request, for the endpoint and for the configuration that answered."""
-        client_error = 400 <= status < 500
-        values = {
-            "Invocations": 1.0,
-            "Invocation4XXErrors": float(client_error),
-            "Invocation5XXErrors": float(not client_error and not 200 <= status < 300),
-            "ModelLatency": seconds * 1e6,
-        }
-        dimensions = [("EndpointName", fleet.name), ("VariantName", VARIANT)]
-        for each in (dimensions, [*dimensions, ("EndpointConfigName", fleet.config)]):
-            self._metrics.record("AWS/SageMaker", values, each)
 
     def close(self) -> None:
         """End every container."""
@@ -320,6 +308,20 @@ class EndpointHost:
         for fleet in fleets:
             fleet.close(drain=False)
         self._logs.close()
+
+
+def record_request(metrics: Metrics, endpoint: str, config: str, status: int, seconds: float) -> None:
+    """Record the metrics of a request, for the endpoint and for the configuration that answered."""
+    client_error = 400 <= status < 500
+    values = {
+        "Invocations": 1.0,
+        "Invocation4XXErrors": float(client_error),
+        "Invocation5XXErrors": float(not client_error and not 200 <= status < 300),
+        "ModelLatency": seconds * 1e6,
+    }
+    dimensions = [("EndpointName", endpoint), ("VariantName", VARIANT)]
+    for each in (dimensions, [*dimensions, ("EndpointConfigName", config)]):
+        metrics.record("AWS/SageMaker", values, each)
 
 
 def _drain(fleets: Iterable[Fleet]) -> None:
