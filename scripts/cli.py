@@ -8,6 +8,7 @@ from typer.core import TyperGroup
 from scripts.commands import (
     data,
     demo,
+    drill,
     local,
     model,
     operations,
@@ -82,5 +83,5 @@ for command in (operations.status, operations.pause, operations.resume, operatio
 app.command("test")(operations.check)
 for command in (report.report, promote.promote, predict.predict, score.score):
     app.command()(command)
-for group in (local, data, pipeline, model):
+for group in (local, data, pipeline, model, drill):
     app.add_typer(group.app)

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from support.local_aws.cloud import eventually
 from support.local_aws.environment import point_at
+from support.local_aws.hurry import hurried
 from support.models.evaluations import compared, evaluation
 from support.models.small import register_folder, write_small_model
 from support.scripting import differences, documented_results
@@ -203,6 +204,9 @@ def test_versions_and_predictions(run: Commands, data: Path, tmp_path: Path) -> 
 
 def test_operation(run: Commands) -> None:
     assert run("test")["passed"]
+    with hurried():
+        drilled = run("drill bad-model")
+    assert (drilled["version"], drilled["champion"]) == (3, 2)
     assert run("rollback", "--yes") == {"rejected": 2, "version": 1}
     assert run("pause") == {"paused": True, "endpoint_deleted": True}
     assert run("resume") == {"paused": False, "version": 1}
@@ -226,7 +230,8 @@ def test_commands_that_keep_running_print_their_result_first(
     with pytest.MonkeyPatch.context() as inner:
         inner.setattr("local_aws.server.LocalAws", lambda **_: server)
         inner.setattr("scripts.commands.local.wait_for_interruption", lambda: None)
-        assert run("local outbox") == {"messages": []}
+        subjects = [each["subject"] for each in run("local outbox")["messages"]]
+        assert "bankruptcy: version 3 was rolled back" in subjects
         assert run("local start")["environment"]["AWS_ENDPOINT_URL"] == running_aws.url
         for name in ("_deploy", "_make_model", "wait_for_interruption"):
             inner.setattr(f"scripts.commands.up.{name}", lambda *_: None)
