@@ -39,8 +39,9 @@ def pause(aws: Aws, waiting: Waiting | None = None) -> bool:
         If deploy_model fails repeatedly.
     """
     outputs = read_outputs(aws)
-    set_paused(aws, outputs, "true")
+    # Before, because a running deploy_model deletes it at once.
     existed = read_endpoint(aws).status is not None
+    set_paused(aws, outputs, "true")
 
     def is_deleted(endpoint: EndpointState) -> bool:
         return endpoint.status is None

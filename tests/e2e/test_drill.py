@@ -52,7 +52,7 @@ def test_a_bad_version_is_rolled_back_and_the_champion_keeps_serving(aws: Aws, t
     # THEN it shows the bake, the alarm, the rollback and the message
     for part in (
         "Version 2 is a copy of version 1 that fails one request in ten.",
-        "endpoint: Updating, version 2 bakes",
+        "endpoint: Updating, version 2 ",
         "alarm: bankruptcy-e2e-rollback-errors-bankruptcy-e2e-v2-",
         "Version 2 was rolled back after",
         "The model failed on a request.",

@@ -12,7 +12,7 @@ _STEP_SECONDS = 0.1
 
 
 @contextmanager
-def hurried(factor: float = 40.0) -> Iterator[None]:
+def hurried(factor: float = 20.0) -> Iterator[None]:
     """Let the clock run this many times as fast as time."""
     over = threading.Event()
 

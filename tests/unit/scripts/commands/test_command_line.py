@@ -68,7 +68,7 @@ def test_errors_say_what_to_do_next(
     for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
         monkeypatch.setenv(name, "x")
         monkeypatch.delenv(name)
-    monkeypatch.setattr("scripts.aws.session._DEFAULT_URL", f"http://127.0.0.1:{_free_port()}")
+    monkeypatch.setattr("scripts.aws.session.LOCAL_PORT", _free_port())
     result = RUNNER.invoke(app, arguments)
     assert result.exit_code == code
     assert message in result.output
@@ -302,7 +302,7 @@ def test_local_alone_means_the_default_region(
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     if url:
         monkeypatch.setenv("AWS_ENDPOINT_URL", url)
-    monkeypatch.setattr("scripts.aws.session._DEFAULT_URL", f"http://127.0.0.1:{_free_port()}")
+    monkeypatch.setattr("scripts.aws.session.LOCAL_PORT", _free_port())
     with pytest.raises(ConnectionFailedError):
         connect("bankruptcy", local=True, region=given)
     assert os.environ["AWS_DEFAULT_REGION"] == expected
