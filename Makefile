@@ -92,7 +92,7 @@ golden: $(DEV)  ## write the golden pipeline definition and the error table of d
 permissions: $(DEV)  ## write docs/permissions.md from the calls of the end-to-end test
 	WRITE_PERMISSIONS=1 $(BIN)/python -m pytest tests/e2e/test_lifecycle.py
 
-check-aws: $(DEV)  ## ask AWS what only AWS can tell, and record it (an account, 45 minutes); ARGS=--replay compares
+check-aws: $(DEV)  ## ask AWS what only AWS can tell, and record it (an account, an hour); ARGS=--replay compares
 	PYTHONPATH=.:lambda:tests $(BIN)/python -m account.check $(ARGS)
 
 pages: $(DEV)  ## write the stored figures into the docs

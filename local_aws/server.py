@@ -18,6 +18,7 @@ from moto.core.base_backend import BackendDict
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 from local_aws import untracked
+from local_aws.alarms import alarms
 from local_aws.alarms import api as alarms_api
 from local_aws.alarms.alarms import Alarms
 from local_aws.base.changes import Changes
@@ -273,7 +274,7 @@ class LocalAws:
             ),
             engine.PART: Part(lambda: list(stacks.stacks.values()), stacks.restore),
             delivery.PART: Part(lambda: dict(self._delivery.pending.items), self._delivery.pending.restore),
-            alarms_api.PART: Part(self._metrics.read, self._metrics.restore),
+            alarms.PART: Part(self._metrics.read, self._metrics.restore),
             functions_api.PART: Part(
                 lambda: dict(self._invoker.pending.items), self._invoker.pending.restore
             ),

@@ -17,6 +17,8 @@ from local_aws.base.clients import ACCOUNT, Clients
 from local_aws.base.clock import now, wait_until
 from local_aws.base.metrics import MINUTE, Metrics
 
+# The name of the metrics in the saved state.
+PART = "metrics"
 LOGGER = logging.getLogger(__name__)
 _EVENT = "CloudWatch Alarm State Change"
 
@@ -132,6 +134,8 @@ class Alarms:
                 for alarm in list(self._stored()):
                     if alarm.condition is not None:
                         self._evaluate(alarm, alarm.condition, moment)
+            # Requests to endpoints are no changes that would be saved at once.
+            self._changes.mark(PART)
 
     def _evaluate(self, alarm: StoredAlarm, condition: Condition, moment: datetime) -> None:
         values = []

@@ -19,8 +19,6 @@ from local_aws.base.clients import ACCOUNT
 from local_aws.base.clock import now
 from local_aws.base.metrics import Metrics, Series
 
-# The name of this part of the saved state.
-PART = "metrics"
 _MOST_DATAPOINTS = 1440
 
 

@@ -122,6 +122,7 @@ class Deployments:
                     }
                 ],
             }
+            endpoint.last_modified_time = now()
             self._plane.mark()
             self._emit(endpoint, "SageMaker Endpoint Deployment State Change")
 

@@ -24,7 +24,7 @@ from scripts.operate.prices import PAGE, of_instances
 
 RECORDED = ROOT / "tests" / "account" / "recorded.json"
 # An update runs the old and the new instance at once.
-INSTANCES, HOURS = 2, 0.5
+INSTANCES, HOURS = 2, 1.0
 Probes = Mapping[str, Any]
 
 
@@ -101,7 +101,7 @@ def _record(aws: Aws, file: Path, *, asks: bool) -> int:
     region = aws.project.region
     _show(f"Creates resources named {NAME} in account {aws.project.account}, {region}, and removes them:")
     _show("a bucket, three roles, a queue, a rule, an alarm, a model package group, a pipeline that is not")
-    _show("started, two serverless endpoints, and one endpoint on an instance. It takes about 45 minutes.")
+    _show("started, two serverless endpoints, and one endpoint on an instance. It takes about an hour.")
     _show(f"Cost: {_cost(region)} Other runs of this command must have ended.")
     if asks and input("Continue? [y/N] ").strip().lower() != "y":
         return 2

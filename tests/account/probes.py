@@ -36,6 +36,10 @@ COMPANY = b'{"data": [0.1, 0.2, 0.3]}'
 OUR_VARIABLE = {"MODEL_PACKAGE_VERSION": "1"}
 SERVERLESS = {"ServerlessConfig": {"MemorySizeInMB": 2048, "MaxConcurrency": 1}}
 INSTANCE = {"InstanceType": "ml.t2.medium", "InitialInstanceCount": 1}
+_STATE_CHANGE = "SageMaker Endpoint State Change"
+_DEPLOYMENT_CHANGE = "SageMaker Endpoint Deployment State Change"
+# Longer than an alarm takes.
+_BAKE_SECONDS = 300
 # Events can take a minute; after so many seconds without one, there are no more.
 _QUIET_SECONDS = 60
 _QUIET_SECONDS_LOCALLY = 2
@@ -94,45 +98,90 @@ def environment_of_a_package(aws: Aws, _recorder: Recorder) -> Facts:
 
 
 def update_of_an_endpoint(aws: Aws, _recorder: Recorder) -> Facts:
-    """Update an instance endpoint with a DeploymentConfig, and collect its events."""
+    """Update an instance endpoint with a DeploymentConfig, then let an alarm roll an update back."""
     sagemaker = aws.client("sagemaker")
     queue = _collect_events(aws)
-    alarm = {"Namespace": NAME, "MetricName": "None", "Statistic": "Sum", "Period": 60, "Threshold": 1.0}
-    aws.client("cloudwatch").put_metric_alarm(
-        AlarmName=NAME, EvaluationPeriods=1, ComparisonOperator="GreaterThanThreshold", **alarm
-    )
+    _put_alarm(aws, "notBreaching")
     _create_model(aws, UPDATED, _registered(aws), {**SERVING, **OUR_VARIABLE})
     for config in (UPDATED, f"{UPDATED}-2"):
         _create_config(aws, config, UPDATED, INSTANCE)
     sagemaker.create_endpoint(EndpointName=UPDATED, EndpointConfigName=UPDATED)
     created = _status(wait_for_endpoint(aws, UPDATED))
-    routing = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}
-    update = _outcome(
-        sagemaker.update_endpoint,
-        EndpointName=UPDATED,
-        EndpointConfigName=f"{UPDATED}-2",
-        DeploymentConfig={
-            "BlueGreenUpdatePolicy": {
-                "TrafficRoutingConfiguration": routing,
-                "TerminationWaitInSeconds": 0,
-                "MaximumExecutionTimeoutInSeconds": 1800,
-            },
-            "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": NAME}]},
-        },
-    )
+    update = _update(aws, f"{UPDATED}-2", bake_seconds=0)
     updated = wait_for_endpoint(aws, UPDATED) or {}
     events = _received(aws, queue)
+    # deploy_model stops an update with a condition that always holds.
+    _put_alarm(aws, "breaching")
+    aborted = _update(aws, UPDATED, bake_seconds=_BAKE_SECONDS)
+    rolled_back = wait_for_endpoint(aws, UPDATED) or {}
     return {
         "created": created,
         "UpdateEndpoint": update,
         "updated": _status(updated),
         "its configuration": updated.get("EndpointConfigName"),
         "its LastDeploymentConfig": updated.get("LastDeploymentConfig"),
-        "statuses in events": [event["detail"]["EndpointStatus"] for event in events],
+        "statuses in events": _statuses(events),
+        "stages in events": _stages(events),
         "resources in events": sorted(
             {arn.rpartition("/")[2] for each in events for arn in each["resources"]}
         ),
+        "UpdateEndpoint with an alarm that is on": aborted,
+        "status after it": _status(rolled_back),
+        "configuration after it": rolled_back.get("EndpointConfigName"),
+        "FailureReason after it": rolled_back.get("FailureReason"),
+        "statuses in its events": _statuses(_received(aws, queue)),
     }
+
+
+def _put_alarm(aws: Aws, missing_data: str) -> None:
+    """Put an alarm on a metric without values."""
+    aws.client("cloudwatch").put_metric_alarm(
+        AlarmName=NAME,
+        Namespace=NAME,
+        MetricName="None",
+        Statistic="Sum",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=1.0,
+        ComparisonOperator="GreaterThanThreshold",
+        TreatMissingData=missing_data,
+    )
+
+
+def _update(aws: Aws, config: str, bake_seconds: int) -> str:
+    """Start an update of the endpoint; return the outcome of the call."""
+    return _outcome(
+        aws.client("sagemaker").update_endpoint,
+        EndpointName=UPDATED,
+        EndpointConfigName=config,
+        DeploymentConfig={
+            "BlueGreenUpdatePolicy": {
+                "TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0},
+                "TerminationWaitInSeconds": bake_seconds,
+                "MaximumExecutionTimeoutInSeconds": 1800,
+            },
+            "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": NAME}]},
+        },
+    )
+
+
+def _statuses(events: list[Any]) -> list[str]:
+    return [each["detail"]["EndpointStatus"] for each in events if each["detail-type"] == _STATE_CHANGE]
+
+
+def _stages(events: list[Any]) -> list[str]:
+    """Return the stages of an update, from the events of its deployment."""
+    summaries = [
+        each["detail"].get("PendingDeploymentSummary", {})
+        for each in events
+        if each["detail-type"] == _DEPLOYMENT_CHANGE
+    ]
+    return [
+        status["Status"]
+        for summary in summaries
+        for variant in summary.get("ProductionVariants", [])
+        for status in variant.get("VariantStatus", [])
+    ]
 
 
 PROBES: Mapping[str, Callable[[Aws, Recorder], Facts]] = {
@@ -189,7 +238,7 @@ def _collect_events(aws: Aws) -> str:
     arn = f"arn:aws:sqs:{aws.project.region}:{aws.project.account}:{NAME}"
     pattern = {
         "source": ["aws.sagemaker"],
-        "detail-type": ["SageMaker Endpoint State Change"],
+        "detail-type": [_STATE_CHANGE, _DEPLOYMENT_CHANGE],
         "detail": {"EndpointName": [UPDATED]},
     }
     rule = events.put_rule(Name=NAME, EventPattern=json.dumps(pattern))["RuleArn"]

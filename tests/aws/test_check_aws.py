@@ -15,6 +15,7 @@ from account.resources import NAME
 from support.deployment.inventory import inventory
 from support.local_aws.cloud import Cloud, eventually
 from support.local_aws.environment import point_at
+from support.local_aws.hurry import hurried
 
 from local_aws.server import LocalAws
 
@@ -40,10 +41,11 @@ def test_it_records_what_aws_does_and_removes_everything(
     cloud: Cloud, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "recorded.json"
-    assert check.main(["--yes", "--file", str(file)]) == 0
+    with hurried():
+        assert check.main(["--yes", "--file", str(file)]) == 0
 
     # The cost is named first, and nothing is left.
-    assert "Cost: about $0.06 for ml.t2.medium" in capsys.readouterr().out
+    assert "Cost: about $0.11 for ml.t2.medium" in capsys.readouterr().out
     assert left(cloud) == []
     # Local AWS has the answers that it has chosen where AWS documents none.
     probes = json.loads(file.read_text())["probes"]
@@ -65,7 +67,13 @@ def test_it_records_what_aws_does_and_removes_everything(
             "its configuration": f"{NAME}-updated-2",
             "its LastDeploymentConfig": probes["update_of_an_endpoint"]["facts"]["its LastDeploymentConfig"],
             "statuses in events": ["CREATING", "IN_SERVICE", "UPDATING", "IN_SERVICE"],
+            "stages in events": ["Creating", "ActivatingTraffic"],
             "resources in events": [f"{NAME}-updated"],
+            "UpdateEndpoint with an alarm that is on": "200",
+            "status after it": "InService",
+            "configuration after it": f"{NAME}-updated-2",
+            "FailureReason after it": None,
+            "statuses in its events": ["UPDATING", "IN_SERVICE"],
         },
     }
     # Every request is recorded with its answer, without credentials.

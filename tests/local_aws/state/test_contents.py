@@ -112,6 +112,31 @@ def test_resources_of_every_service_are_there(machine: Machine, again: Callable[
     assert [each["ModelPackageGroupName"] for each in groups] == ["group"]
 
 
+def test_alarms_and_metrics_are_there(machine: Machine, again: Callable[[], Cloud]) -> None:
+    cloud = machine.start()
+    metric = {"Namespace": "counted", "MetricName": "m"}
+    cloud.cloudwatch.put_metric_alarm(
+        AlarmName="a",
+        **metric,
+        Statistic="Sum",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=1.0,
+        ComparisonOperator="GreaterThanOrEqualToThreshold",
+    )
+    cloud.cloudwatch.set_alarm_state(AlarmName="a", StateValue="ALARM", StateReason="A drill.")
+    cloud.cloudwatch.put_metric_data(Namespace="counted", MetricData=[{"MetricName": "kept", "Value": 2.0}])
+    database = machine.folder / "state.sqlite-wal"
+    eventually(lambda: b"kept" in database.read_bytes())
+
+    cloud = again()
+
+    (alarm,) = cloud.cloudwatch.describe_alarms()["MetricAlarms"]
+    assert (alarm["StateReason"], alarm["Threshold"]) == ("A drill.", 1.0)
+    (listed,) = cloud.cloudwatch.list_metrics(Namespace="counted")["Metrics"]
+    assert listed["MetricName"] == "kept"
+
+
 def test_log_events_and_messages_that_are_a_second_old_are_there(machine: Machine) -> None:
     cloud = machine.start()
     cloud.logs.create_log_group(logGroupName="g")

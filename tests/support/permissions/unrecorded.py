@@ -17,7 +17,7 @@ REASONS: Mapping[str, Mapping[str, str]] = {
         "ecr:BatchCheckLayerAvailability ecr:BatchGetImage ecr:GetAuthorizationToken"
         " ecr:GetDownloadUrlForLayer",
     ),
-    "SageMaker writes metrics of the container, and local AWS has none": dict.fromkeys(
+    "SageMaker writes metrics with the role, and local AWS writes them itself": dict.fromkeys(
         ("EndpointRole", "JobRole", "TransformRole"), "cloudwatch:PutMetricData"
     ),
     "SageMaker reads the rollback alarms during an update; AWS does not document with which role": {
@@ -46,9 +46,7 @@ REASONS: Mapping[str, Mapping[str, str]] = {
     },
     "only after a failed execution": {"NoticesRole": "sagemaker:ListPipelineExecutionSteps"},
     "only after failed calls": {"NoticesRole": "sqs:SendMessage"},
-    "only after a failed deployment": {
-        "DeployRole": "cloudwatch:DescribeAlarms sagemaker:UpdateModelPackage sqs:SendMessage"
-    },
+    "only after a failed deployment": {"DeployRole": "sagemaker:UpdateModelPackage sqs:SendMessage"},
     "only after more than three deployments": {
         "DeployRole": "sagemaker:DeleteEndpointConfig sagemaker:DeleteModel"
     },
