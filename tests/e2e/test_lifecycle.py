@@ -208,7 +208,8 @@ def test_deployment_to_destruction(service: Service, companies: pd.DataFrame, tm
     # AND the function that watches the API gets the known answer
     watched = aws.client("lambda").invoke(FunctionName=aws.project.watch_function)
     assert json.load(watched["Payload"]) == {"problem": None}
-    # AND people were told each fact once
+    # AND people were told each fact once, also that a model did not pass the gate
+    service.refused("pipeline", "start", "--wait", "-p", "Estimator=logistic", "-p", "MinRocAuc=1")
     eventually(check_notices)
 
     # WHEN it is destroyed, THEN only what the command lists is kept
@@ -256,12 +257,18 @@ def check_notices() -> bool:
         "version 2 is the champion",
         "version 1 is the champion",
         "version 3 waits for approval",
-    ] + ["version 3 is the champion"] * (len(told) == 7)
+        "version 3 is the champion",
+        *(told[7:] if re.fullmatch(r"execution \w+ failed", told[-1]) else []),
+    ]
     assert all(each["recipients"] == ["email:alarms@example.com"] for each in messages)
     # The first had no champion to be compared with, and the second had.
     assert "Compared with the champion: there is none." in messages[0]["text"]
     assert re.search(r"champion: .* different. ROC-AUC [+-]0\.\d{3} \(", messages[2]["text"])
-    return len(told) == 7
+    if len(told) < 8:
+        return False
+    assert len(told) == 8
+    assert "Step ModelRejected: The model did not pass the gate (MinRocAuc: 1" in messages[7]["text"]
+    return True
 
 
 def check_separation(service: Service) -> None:

@@ -44,7 +44,6 @@ REASONS: Mapping[str, Mapping[str, str]] = {
     "Firehose needs it for large files, and the test predicts few companies": {
         "StreamRole": "kms:Decrypt s3:AbortMultipartUpload"
     },
-    "only after a failed execution": {"NoticesRole": "sagemaker:ListPipelineExecutionSteps"},
     "only after failed calls": {"NoticesRole": "sqs:SendMessage"},
     "only after a failed deployment": {"DeployRole": "sagemaker:UpdateModelPackage sqs:SendMessage"},
     "only after more than three deployments": {
