@@ -34,6 +34,7 @@ _ENVIRONMENT = {
     "ENDPOINT_NAME": "endpoint",
     "POWERTOOLS_METRICS_NAMESPACE": "namespace",
     "POWERTOOLS_SERVICE_NAME": "service",
+    "PREDICTION_LOG": "off",
 }
 _MEASURE = """
 import importlib, sys, time
