@@ -169,7 +169,7 @@ def list_executions(sagemaker: "SageMakerClient", project: Project, limit: int =
         PipelineName=project.pipeline,
         SortBy="CreationTime",
         SortOrder="Descending",
-        PaginationConfig={"MaxItems": limit},
+        PaginationConfig={"MaxItems": limit, "PageSize": min(limit, 100)},
     )
     return [
         Execution(

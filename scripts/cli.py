@@ -6,6 +6,7 @@ import typer
 from typer.core import TyperGroup
 
 from scripts.commands import (
+    console,
     data,
     demo,
     drill,
@@ -81,7 +82,7 @@ for command in (demo.demo, up.up, service.deploy, service.destroy):
 for command in (operations.status, operations.pause, operations.resume, operations.rollback):
     app.command()(command)
 app.command("test")(operations.check)
-for command in (report.report, promote.promote, predict.predict, score.score):
+for command in (console.console, report.report, promote.promote, predict.predict, score.score):
     app.command()(command)
 for group in (local, data, pipeline, model, drill):
     app.add_typer(group.app)

@@ -1,11 +1,21 @@
-"""Reads the evaluation that a version was registered with."""
+"""Reads the evaluation of a version, and puts its figures into words."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from scripts.aws.files import read_if_present
 from scripts.aws.registry import metadata_of
 from scripts.aws.session import Aws
+from steps.dataset.known_files import SAMPLE_FILE_NAME
+
+# The metrics of an evaluation with their labels and digits.
+METRICS = (
+    ("roc_auc", "ROC-AUC", 3),
+    ("pr_auc", "PR-AUC", 3),
+    ("brier", "Brier score", 4),
+    ("recall_at_5_percent_fpr", "recall, 5 % FPR", 2),
+)
 
 
 def evaluation_of(aws: Aws, package: dict[str, Any]) -> dict[str, Any] | None:
@@ -13,3 +23,40 @@ def evaluation_of(aws: Aws, package: dict[str, Any]) -> dict[str, Any] | None:
     uri = metadata_of(package).get("EvaluationUri")
     content = uri and read_if_present(aws, uri)
     return json.loads(content) if content else None
+
+
+def figure_texts(evaluation: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield labels and figures of the selected candidate, and its comparison with that time's champion."""
+    test = evaluation["test"]
+    origin = "sample data, one split" if evaluation["data"]["file"] == SAMPLE_FILE_NAME else "one split"
+    yield (
+        "evaluated on",
+        f"{test['companies']:,} unseen companies, {test['bankruptcies']} of them bankrupt ({origin})",
+    )
+    yield from metric_texts(evaluation)
+    yield "against the champion", _comparison(evaluation["champion"])
+
+
+def metric_texts(evaluation: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield labels and values of the selected candidate's metrics, with their 95 % intervals."""
+    intervals = evaluation["candidates"][evaluation["selected"]["candidate"]]["intervals"]
+    for name, label, digits in METRICS:
+        yield label, _interval(intervals[name], f".{digits}f")
+
+
+def _comparison(champion: dict[str, Any] | None) -> str:
+    if champion is None:
+        return "there was none"
+    if not champion["compared"]:
+        return f"not compared: {champion['reason']}"
+    found = champion["comparison"]
+    loss = {name: 100 * share for name, share in found["log_loss_increase"].items()}
+    return (
+        f"{found['verdict']}: ROC-AUC {_interval(found['roc_auc_difference'], '+.3f')}, "
+        f"log loss in % {_interval(loss, '+.1f')}"
+    )
+
+
+def _interval(figure: dict[str, float], form: str) -> str:
+    """Return a figure with its 95 % interval."""
+    return f"{figure['value']:{form}} ({figure['low']:{form}} to {figure['high']:{form}})"

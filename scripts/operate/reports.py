@@ -59,6 +59,19 @@ def save_report(aws: Aws, execution: Execution, path: Path | None = None) -> Pat
     FileError
         If the report can't be read, or the file can't be written.
     """
+    return _save(read_report(aws, execution), execution.id, path)
+
+
+def read_report(aws: Aws, execution: Execution) -> bytes:
+    """Return the report of an execution, a page in HTML.
+
+    Raises
+    ------
+    ExecutionError
+        If the execution has no report.
+    FileError
+        If the report can't be read.
+    """
     from pipeline.service import evaluation_uri
 
     uri = evaluation_uri(aws.client("sagemaker"), execution)
@@ -67,13 +80,11 @@ def save_report(aws: Aws, execution: Execution, path: Path | None = None) -> Pat
             f"Execution {execution.id} ({execution.status}) has no report: "
             "its Evaluate step has not succeeded."
         )
-    return _save(aws, f"{uri.rpartition('/')[0]}/report.html", execution.id, path)
+    return _read(aws, f"{uri.rpartition('/')[0]}/report.html")
 
 
 def save_version_report(aws: Aws, package: dict[str, Any], path: Path | None = None) -> Path:
     """Write the report that a version was registered with to a file, as `save_report` does.
-
-    A version that was promoted from another project has no execution in this one.
 
     Raises
     ------
@@ -82,19 +93,38 @@ def save_version_report(aws: Aws, package: dict[str, Any], path: Path | None = N
     FileError
         If the report can't be read, or the file can't be written.
     """
+    # Versions of different projects have the same numbers.
+    name = f"{aws.project.bucket}-version-{package['ModelPackageVersion']}"
+    return _save(read_version_report(aws, package), name, path)
+
+
+def read_version_report(aws: Aws, package: dict[str, Any]) -> bytes:
+    """Return the report that a version was registered with, a page in HTML.
+
+    A version that was promoted from another project has no execution in this one.
+
+    Raises
+    ------
+    ExecutionError
+        If the version has no report.
+    FileError
+        If the report can't be read.
+    """
     version, uri = package["ModelPackageVersion"], metadata_of(package).get("ReportUri")
     if uri is None:
         raise ExecutionError(
             f"Version {version} does not record a ReportUri.",
             "Name its execution: `bankruptcy pipeline list` shows the newest ones.",
         )
-    # Versions of different projects have the same numbers.
-    return _save(aws, uri, f"{aws.project.bucket}-version-{version}", path)
+    return _read(aws, uri)
 
 
-def _save(aws: Aws, uri: str, name: str, path: Path | None) -> Path:
+def _read(aws: Aws, uri: str) -> bytes:
     with open_stream(aws, uri) as stream:
-        page = stream.read()
+        return stream.read()
+
+
+def _save(page: bytes, name: str, path: Path | None) -> Path:
     try:
         if path is None:
             path = cache_folder() / "reports" / f"{name}.html"

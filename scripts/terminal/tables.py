@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal
 
 from scripts.aws.registry import metadata_of
+from scripts.model.figures import figure_texts
 from scripts.terminal.console import plain
-from steps.dataset.known_files import SAMPLE_FILE_NAME
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -54,15 +54,6 @@ def executions_table(executions: Iterable[Execution]) -> Table:
     return made
 
 
-# The metrics of an evaluation with their labels and digits.
-_METRICS = (
-    ("roc_auc", "ROC-AUC", 3),
-    ("pr_auc", "PR-AUC", 3),
-    ("brier", "Brier score", 4),
-    ("recall_at_5_percent_fpr", "recall, 5 % FPR", 2),
-)
-
-
 def package_facts(package: dict[str, Any], evaluation: dict[str, Any] | None) -> list[tuple[str, str]]:
     """Return the facts about a version, from its description in the registry and its evaluation."""
     facts = [
@@ -71,42 +62,10 @@ def package_facts(package: dict[str, Any], evaluation: dict[str, Any] | None) ->
         ("approval", package["ModelApprovalStatus"]),
         ("note", package.get("ApprovalDescription", "")),
         ("artefact", package["InferenceSpecification"]["Containers"][0]["ModelDataUrl"]),
-        *(_figures(evaluation) if evaluation else ()),
+        *(figure_texts(evaluation) if evaluation else ()),
         *sorted(metadata_of(package).items()),
     ]
     return [(label, plain(text)) for label, text in facts if text]
-
-
-def _figures(evaluation: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the figures of the selected candidate, and its comparison with the champion of that time."""
-    selected, test = evaluation["selected"], evaluation["test"]
-    intervals = evaluation["candidates"][selected["candidate"]]["intervals"]
-    origin = "sample data, one split" if evaluation["data"]["file"] == SAMPLE_FILE_NAME else "one split"
-    yield (
-        "evaluated on",
-        f"{test['companies']:,} unseen companies, {test['bankruptcies']} of them bankrupt ({origin})",
-    )
-    for name, label, digits in _METRICS:
-        yield label, _interval(intervals[name], f".{digits}f")
-    yield "against the champion", _comparison(evaluation["champion"])
-
-
-def _comparison(champion: dict[str, Any] | None) -> str:
-    if champion is None:
-        return "there was none"
-    if not champion["compared"]:
-        return f"not compared: {champion['reason']}"
-    found = champion["comparison"]
-    loss = {name: 100 * share for name, share in found["log_loss_increase"].items()}
-    return (
-        f"{found['verdict']}: ROC-AUC {_interval(found['roc_auc_difference'], '+.3f')}, "
-        f"log loss in % {_interval(loss, '+.1f')}"
-    )
-
-
-def _interval(figure: dict[str, float], form: str) -> str:
-    """Return a figure with its 95 % interval."""
-    return f"{figure['value']:{form}} ({figure['low']:{form}} to {figure['high']:{form}})"
 
 
 def status_facts(status: Status, resume_command: str) -> list[tuple[str, str]]:

@@ -55,6 +55,11 @@ REASONS: Mapping[str, Mapping[str, str]] = {
     "only after a failed or interrupted command": {
         "deployer": "events:EnableRule logs:DescribeLogStreams logs:GetLogEvents sagemaker:StopTransformJob"
     },
+    "only `bankruptcy console` shows graphs and logs of executions": dict.fromkeys(
+        ("approver", "trainer"),
+        "logs:DescribeLogStreams logs:GetLogEvents sagemaker:DescribePipeline"
+        " sagemaker:DescribePipelineDefinitionForExecution",
+    ),
     "only `bankruptcy promote` registers versions, and its test uses two accounts": {
         "deployer": "sagemaker:CreateModelPackage"
     },

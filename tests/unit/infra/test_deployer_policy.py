@@ -37,8 +37,8 @@ SERVICES = (
     "ssm",
     "sts",
 )
-# Also a method of regular expressions; SageMaker's operation is never called.
-NO_CALLS = {"search"}
+# Also methods of regular expressions and of Jinja; the operations of AWS are never called.
+NO_CALLS = {"get_template", "search"}
 
 # Permissions of CloudFormation's handlers for features that the templates do not use.
 NOT_USED = {

@@ -1,0 +1,126 @@
+"""The console's WSGI application: checks each request, finds its page, and turns errors into pages."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import Map, Rule
+from werkzeug.utils import redirect
+from werkzeug.wrappers import Request, Response
+
+from scripts.aws.failures import AwsError, explain
+from scripts.console import executions
+from scripts.console.guard import ENTRY, RefusedError
+from scripts.console.site import FOLDER, Route, Site
+from scripts.errors import ScriptError
+from steps.report.style import STYLE
+
+logger = logging.getLogger(__name__)
+
+_MOST_BYTES = 64 * 1024  # of a form
+# No script or style in a page, nothing from elsewhere, and no page of another origin around it.
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+    "frame-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": _POLICY,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    # With `no-referrer`, browsers send forms with the origin `null`.
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class Console:
+    """The application."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        style = f"{STYLE}\n{(FOLDER / 'static' / 'console.css').read_text(encoding='utf-8')}"
+        self._files = {
+            "style.css": (style.encode(), "text/css; charset=utf-8"),
+            "htmx.min.js": (
+                (FOLDER / "static" / "htmx.min.js").read_bytes(),
+                "text/javascript; charset=utf-8",
+            ),
+        }
+        routes: tuple[Route, ...] = (
+            ("GET", "/", _home),
+            ("GET", "/static/<name>", self._file),
+            *executions.ROUTES,
+        )
+        rules = [Rule(path, methods=[method], endpoint=view) for method, path, view in routes]
+        # No redirections: an address is written in one way.
+        self._routes = Map(rules, merge_slashes=False)
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Answer a request."""
+        request = Request(environ)
+        request.max_content_length = request.max_form_memory_size = _MOST_BYTES
+        response = self._answer(request)
+        for name, value in _HEADERS.items():
+            response.headers.setdefault(name, value)
+        answer: Iterable[bytes] = response(environ, start_response)
+        return answer
+
+    def _answer(self, request: Request) -> Response:
+        try:
+            self.site.guard.check(request)
+        except RefusedError as error:
+            # Whoever is refused gets no page of the console.
+            return _text(str(error), error.status)
+        except HTTPException as error:  # the form is too long
+            return _text(error.description or error.name, error.code or 400)
+        try:
+            return self._page(request)
+        except HTTPException as error:
+            return self._error(request, error.code or 404, error.description or error.name, "")
+        except Exception as error:
+            known = error if isinstance(error, ScriptError) else explain(error)
+            if known is None:
+                logger.exception("The console failed at %s", request.path)
+                known = ScriptError("The console failed.", "The terminal in which it runs shows the error.")
+            status = 400 if known is error or isinstance(known, AwsError) else 500
+            return self._error(request, status, known.problem, self.site.commands.complete(known.hint))
+
+    def _page(self, request: Request) -> Response:
+        if request.path == ENTRY:
+            return self._enter(request)
+        view, values = self._routes.bind_to_environ(request.environ).match()
+        return view(self.site, request, **values)
+
+    def _error(self, request: Request, status: int, problem: str, hint: str) -> Response:
+        return self.site.page(request, "error.html", status, problem=problem, hint=hint)
+
+    def _enter(self, request: Request) -> Response:
+        """Exchange the printed token for a cookie."""
+        guard = self.site.guard
+        if not guard.admit(request.args.get("token", "")):
+            return _text(
+                "This address has been used, or is not the one that `bankruptcy console` has printed. If "
+                "another browser has used it, start the console again.",
+                403,
+            )
+        response = redirect("/", 303)
+        response.set_cookie(guard.cookie, guard.session, httponly=True, samesite="Strict", path="/")
+        return response
+
+    def _file(self, _site: Site, _request: Request, name: str) -> Response:
+        if name not in self._files:
+            return _text("There is no such file.", 404)
+        content, kind = self._files[name]
+        return Response(content, content_type=kind)
+
+
+def _home(_site: Site, _request: Request) -> Response:
+    return redirect("/executions")
+
+
+def _text(text: str, status: int) -> Response:
+    return Response(f"{text}\n", status, content_type="text/plain; charset=utf-8")

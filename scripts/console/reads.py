@@ -1,0 +1,54 @@
+"""Keeps what was read from AWS for a short time, so that all tabs share one read."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+# Shorter than the 3 s between two polls of a page.
+FRESH_SECONDS = 2.0
+_MOST_ENTRIES = 1000
+
+
+class Reads:
+    """Results of reads by key.
+
+    Parameters
+    ----------
+    clock
+        Like `time.monotonic`.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._entries: dict[Hashable, tuple[float, Any]] = {}
+        self._locks: dict[Hashable, threading.Lock] = {}
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable, read: Callable[[], T], seconds: float = FRESH_SECONDS) -> T:
+        """Return the result of a read, or of one with the same key that is not older than `seconds`.
+
+        Threads that ask for the same key at the same time wait for one read. Errors are not kept.
+        """
+        with self._lock:
+            if len(self._entries) > _MOST_ENTRIES:
+                self._entries.clear()
+                self._locks.clear()
+            lock = self._locks.setdefault(key, threading.Lock())
+        with lock:
+            found = self._entries.get(key)
+            if found is not None and self._clock() - found[0] < seconds:
+                result: T = found[1]
+                return result
+            result = read()
+            self._entries[key] = (self._clock(), result)
+            return result
+
+    def forget(self) -> None:
+        """Read everything again the next time, because something was changed."""
+        with self._lock:
+            self._entries.clear()

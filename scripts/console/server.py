@@ -1,0 +1,61 @@
+"""Serves the console on 127.0.0.1."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
+
+from scripts.aws.session import Aws, ConnectionFailedError
+from scripts.aws.shared import shared
+from scripts.console.app import Console
+from scripts.console.guard import Guard
+from scripts.console.site import Commands, Site
+
+ADDRESS = "127.0.0.1"
+
+
+class _Server(ThreadedWSGIServer):  # type: ignore[misc]
+    daemon_threads = True
+
+
+class _Handler(WSGIRequestHandler):  # type: ignore[misc]
+    """Logs no requests: an address can contain the token."""
+
+    def log_request(self, *_: Any, **__: Any) -> None:
+        """Log nothing."""
+
+    def version_string(self) -> str:
+        """Return the name of the server without versions."""
+        return "bankruptcy"
+
+
+@contextmanager
+def serving(aws: Aws, port: int, commands: Commands, *, read_only: bool) -> Iterator[str]:
+    """Serve the console while the block runs, and yield the address that opens it, which works once.
+
+    Raises
+    ------
+    ConnectionFailedError
+        If the port is in use.
+    """
+    try:
+        server = _Server(ADDRESS, port, None, _Handler)
+    except (OSError, SystemExit) as error:
+        raise ConnectionFailedError(
+            f"The port {port} on {ADDRESS} can't be used; another program may use it.",
+            "The option --port N uses another port.",
+        ) from error
+    guard = Guard(server.server_port, read_only=read_only)
+    server.app = Console(Site(shared(aws), guard, commands, read_only=read_only))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield guard.entry_url
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -1,0 +1,48 @@
+"""All tabs share one read of AWS, which is repeated when it is old or something was changed."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from scripts.console.reads import Reads
+
+
+def test_a_read_is_repeated_when_it_is_old_or_forgotten() -> None:
+    now, results = [0.0], iter(range(10))
+    reads = Reads(lambda: now[0])
+
+    def get() -> int:
+        return reads.get("key", lambda: next(results))
+
+    assert [get(), get()] == [0, 0]
+    now[0] = 2.0
+    assert get() == 1
+    reads.forget()
+    assert get() == 2
+    assert reads.get("other", lambda: "another") == "another"
+
+
+def test_tabs_that_ask_at_the_same_time_wait_for_one_read() -> None:
+    reads, calls, results = Reads(), [], []
+
+    def read() -> int:
+        calls.append(1)
+        time.sleep(0.1)
+        return len(calls)
+
+    threads = [threading.Thread(target=lambda: results.append(reads.get("key", read))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(calls), results) == (1, [1] * 8)
+
+
+def test_an_error_is_not_kept() -> None:
+    reads = Reads()
+    with pytest.raises(ZeroDivisionError):
+        reads.get("key", lambda: 1 // 0)
+    assert reads.get("key", lambda: 3) == 3
