@@ -23,7 +23,7 @@ def console(
         bool, typer.Option("--read-only", help="Show everything, and refuse every change.")
     ] = False,
 ) -> None:
-    """Show executions in the browser until Ctrl-C."""
+    """Show executions, versions and the service in the browser until Ctrl-C."""
     from scripts.console.server import serving
     from scripts.console.site import Commands
 

@@ -186,27 +186,17 @@ def reject(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask, even if it is in service.")] = False,
 ) -> None:
     """Reject a version; if it is in service, the newest approved version replaces it."""
-    from scripts.deploy.endpoint import read_endpoint
-    from scripts.model.approval import find_version, next_version, set_approval
+    from scripts.model.approval import find_version, set_approval
+    from scripts.model.effects import effect_of_rejecting
 
     aws = settings.connect()
     package = find_version(aws, version)
     number = package["ModelPackageVersion"]
-    endpoint = read_endpoint(aws)
-    if endpoint.pending_version == str(number):
-        show(f"Version {number} is being deployed; its update will be rolled back.")
-    if endpoint.version == str(number):
-        other = next_version(aws, without=number)
-        effect = (
-            "no other version is approved, so the endpoint will be deleted and the API will answer 503"
-            if other is None
-            else f"version {other} will replace it"
-        )
-        if endpoint.pending_version is not None:
-            effect += f", once the update to version {endpoint.pending_version} has ended"
-        show(f"[yellow]Version {number} is in service;[/] {effect}.")
-        if not yes and not ask("Reject it?"):
-            raise typer.Abort
+    effect = effect_of_rejecting(aws, number)
+    for text in effect.texts:
+        show(f"[yellow]{text}[/]")
+    if effect.in_service and not yes and not ask("Reject it?"):
+        raise typer.Abort
     set_approval(aws, package, "Rejected", note)
     document = {"version": number, "approval": "Rejected"}
     show_result(document, lambda: show(f"Version {number} is rejected."))
@@ -221,9 +211,4 @@ def _show_change(version: int, change: ContractChange) -> None:
     if change.moved is not None:
         position, name = change.moved
         show(f"  [cyan]moved[/]    positions change from {position} on: it is now {plain(repr(name))}")
-    by_name = "are rejected with 422" if change.removed or change.added else "are not affected"
-    show(
-        "Requests that name the champion's contract are rejected with 409, until the client reads GET /model "
-        "again. Requests with numbers by position and no contract are misread, or rejected with 422 if the "
-        f"number of columns changes. Requests with numbers by name {by_name}."
-    )
+    show(change.consequence)

@@ -12,7 +12,7 @@ from werkzeug.utils import redirect
 from werkzeug.wrappers import Request, Response
 
 from scripts.aws.failures import AwsError, explain
-from scripts.console import executions
+from scripts.console import executions, service, versions
 from scripts.console.guard import ENTRY, RefusedError
 from scripts.console.site import FOLDER, Route, Site
 from scripts.errors import ScriptError
@@ -54,6 +54,8 @@ class Console:
             ("GET", "/", _home),
             ("GET", "/static/<name>", self._file),
             *executions.ROUTES,
+            *versions.ROUTES,
+            *service.ROUTES,
         )
         rules = [Rule(path, methods=[method], endpoint=view) for method, path, view in routes]
         # No redirections: an address is written in one way.

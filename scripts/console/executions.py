@@ -12,6 +12,7 @@ from werkzeug.wrappers import Request, Response
 from pipeline.graph import Parameter, read_graph, read_parameters
 from pipeline.service import describe, list_executions
 from scripts.console.graph import BOX_HEIGHT, BOX_WIDTH, WIDTH, draw
+from scripts.console.reads import FRESH_SECONDS
 from scripts.console.site import Route, Site, report_response
 from scripts.data.upload import newest_upload
 from scripts.errors import ScriptError
@@ -27,7 +28,7 @@ STATUSES = ("Executing", "Stopping", "Stopped", "Failed", "Succeeded")
 DATA = "InputDataUri"
 _SEARCHED = 200
 _PER_PAGE = 20
-# An execution that has ended only changes if someone retries it.
+# In the list. An execution that has ended only changes if someone retries it.
 _ENDED_SECONDS = 60.0
 
 
@@ -45,7 +46,9 @@ def list_page(site: Site, request: Request) -> Response:
     every = _summaries(site)
     chosen = [each for each in every if status in ("", each.status)]
     shown = chosen[(page - 1) * _PER_PAGE : page * _PER_PAGE]
-    listed = site.read_all(lambda each: _listed(site, each), shown)
+    listed = site.read_all(
+        lambda each: _read(site, each, _ENDED_SECONDS if each.ended else FRESH_SECONDS), shown
+    )
     return site.page(
         request,
         "executions.html",
@@ -62,7 +65,7 @@ def list_page(site: Site, request: Request) -> Response:
 
 def execution_page(site: Site, request: Request, name: str) -> Response:
     """Show one execution as a graph of its steps, with what it found."""
-    found = _listed(site, _summary(site, name))
+    found = _read(site, _summary(site, name))
     execution = found.execution
     nodes = site.reads.get(
         ("graph", execution.arn),
@@ -87,7 +90,7 @@ def execution_page(site: Site, request: Request, name: str) -> Response:
 
 def log_page(site: Site, request: Request, name: str, step: str) -> Response:
     """Show the log of a step's job."""
-    execution = _listed(site, _summary(site, name)).execution
+    execution = _read(site, _summary(site, name)).execution
     found = next((each for each in execution.steps if each.name == step and has_log(each)), None)
     if found is None:
         raise NotFound(f"Execution {name} has no step {step} with a log.")
@@ -108,7 +111,7 @@ def report_page(site: Site, request: Request, name: str) -> Response:
 
 def report(site: Site, _request: Request, name: str) -> Response:
     """Return the report itself."""
-    execution = _listed(site, _summary(site, name)).execution
+    execution = _read(site, _summary(site, name)).execution
     return report_response(read_report(site.aws, execution))
 
 
@@ -168,15 +171,14 @@ def _summary(site: Site, name: str) -> Execution:
     raise NotFound(f"None of the newest {_SEARCHED} executions is called {name}.")
 
 
-def _listed(site: Site, summary: Execution) -> Listed:
-    """Read an execution whole. The key has the status, so one that is retried or has ended is read again."""
+def _read(site: Site, summary: Execution, seconds: float = FRESH_SECONDS) -> Listed:
+    """Read an execution whole, unless that was done in the last `seconds`."""
 
     def read() -> Listed:
         execution = describe(site.aws.client("sagemaker"), summary.arn)
         return Listed(execution, read_evaluation(site.aws, execution))
 
-    key = ("execution", summary.arn, summary.status)
-    return site.reads.get(key, read, _ENDED_SECONDS) if summary.ended else site.reads.get(key, read)
+    return site.reads.get(("execution", summary.arn, summary.status), read, seconds)
 
 
 def _parameters(site: Site) -> tuple[Parameter, ...]:

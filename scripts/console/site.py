@@ -15,6 +15,7 @@ from werkzeug.wrappers import Request, Response
 
 from scripts.aws.session import Aws
 from scripts.console.guard import FORM_TOKEN, Guard
+from scripts.console.operations import Operations
 from scripts.console.reads import Reads
 
 T = TypeVar("T")
@@ -58,6 +59,7 @@ class Site:
         self.guard = guard
         self.commands = commands
         self.reads = Reads()
+        self.operations = Operations()
         self._templates = Environment(
             loader=FileSystemLoader(FOLDER / "templates"),
             autoescape=True,

@@ -29,6 +29,16 @@ class ContractChange:
     added: tuple[str, ...]
     moved: tuple[int, str] | None
 
+    @property
+    def consequence(self) -> str:
+        """What the change means for clients, in sentences."""
+        by_name = "are rejected with 422" if self.removed or self.added else "are not affected"
+        return (
+            "Requests that name the champion's contract are rejected with 409, until the client reads GET "
+            "/model again. Requests with numbers by position and no contract are misread, or rejected with "
+            f"422 if the number of columns changes. Requests with numbers by name {by_name}."
+        )
+
 
 def contract_change(aws: Aws, package: dict[str, Any]) -> ContractChange | None:
     """Compare the contract of a version with the champion's.

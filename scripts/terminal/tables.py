@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from scripts.aws.registry import metadata_of
 from scripts.model.figures import figure_texts
+from scripts.operate.words import cost_texts, endpoint_text
 from scripts.terminal.console import plain
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from pipeline.service import Execution
-    from scripts.deploy.endpoint import EndpointState
     from scripts.operate.api_checks import Check
     from scripts.operate.prices import Estimate
     from scripts.operate.status import Status
@@ -83,7 +83,7 @@ def status_facts(status: Status, resume_command: str) -> list[tuple[str, str]]:
         ("pipeline", status.pipeline),
         ("last execution", last),
         ("newest versions", "\n".join(versions) or "none yet"),
-        ("endpoint", endpoint_text(status.endpoint)),
+        ("endpoint", plain(endpoint_text(status.endpoint))),
         ("champion", _champion_text(status)),
         ("paused", paused),
         ("API", status.api_url),
@@ -136,39 +136,6 @@ def _champion_text(status: Status) -> str:
     return f"version {status.champion_version}{warning}"
 
 
-def endpoint_text(endpoint: EndpointState) -> str:
-    """Return the state of the endpoint, and of an update."""
-    if endpoint.status is None:
-        return "none"
-    capacity = (
-        f"serverless, {endpoint.memory_mb} MB, up to {endpoint.max_concurrency} concurrent requests"
-        if endpoint.mode == "serverless"
-        else f"{endpoint.instance_count} × {endpoint.instance_type}"
-    )
-    reason = f"\n{plain(endpoint.failure_reason)}" if endpoint.failure_reason else ""
-    return f"{endpoint.status}, version {endpoint.version}, {capacity}{reason}{_pending_text(endpoint)}"
-
-
-def _pending_text(endpoint: EndpointState) -> str:
-    """Return what an update does, and what waits for it."""
-    if endpoint.pending_version is None:
-        return ""
-    doing = (
-        "answers requests and is being watched: an alarm rolls it back" if endpoint.bakes else "is starting"
-    )
-    guard = (
-        " and cannot be aborted: serverless endpoints do not bake" if endpoint.mode == "serverless" else ""
-    )
-    return (
-        f"\nversion {endpoint.pending_version} {doing}{guard}. Pausing, and rejecting version "
-        f"{endpoint.version}, wait until the update ends"
-    )
-
-
 def _cost_text(cost: Estimate) -> str:
-    figures = (
-        ""
-        if cost.usd_per_hour is None or cost.usd_per_month is None
-        else f"estimate: ${cost.usd_per_hour:.3f} an hour, ${cost.usd_per_month:.2f} a month: "
-    )
-    return f"{figures}{cost.basis}\n[dim]{cost.source}\nnot included: {cost.not_counted}[/]"
+    estimate, source, not_counted = cost_texts(cost)
+    return f"{estimate}\n[dim]{source}\n{not_counted}[/]"

@@ -21,8 +21,9 @@ from scripts.deploy.waiting import Waiting
 from scripts.operate import prices
 from scripts.operate.pausing import OperationError, check_endpoint, pause, resume
 from scripts.operate.status import LastExecution, Status
+from scripts.operate.words import endpoint_text
 from scripts.terminal.documents import status_document
-from scripts.terminal.tables import endpoint_text, status_facts
+from scripts.terminal.tables import status_facts
 
 
 @pytest.fixture

@@ -1,0 +1,72 @@
+"""The page about the service: endpoint, champion, alarms, cost; pause and resume."""
+
+from __future__ import annotations
+
+from werkzeug.wrappers import Request, Response
+
+from pipeline.parameters import WAITING
+from scripts.console.site import Route, Site
+from scripts.console.versions import all_versions
+from scripts.deploy.endpoint import MOVING
+from scripts.operate.pausing import pause as pause_service
+from scripts.operate.pausing import resume as resume_service
+from scripts.operate.status import Status, read_status
+from scripts.operate.words import cost_texts, endpoint_text
+
+
+def page(site: Site, request: Request) -> Response:
+    """Show the state of the service."""
+    status = site.reads.get("status", lambda: read_status(site.aws))
+    operation = site.operations.last
+    return site.page(
+        request,
+        "service.html",
+        service=status,
+        endpoint=endpoint_text(status.endpoint).splitlines(),
+        cost=None if status.cost is None else cost_texts(status.cost),
+        waiting=[each for each in all_versions(site) if each.approval == WAITING],
+        failures=[each for each in status.packages if each.failure],
+        operation=operation,
+        changes=_changes(status) or (operation is not None and operation.runs),
+    )
+
+
+def pause(site: Site, _request: Request) -> Response:
+    """Pause the service."""
+
+    def work() -> str:
+        existed = pause_service(site.aws)
+        return f"The service is paused; {'its endpoint is deleted' if existed else 'it had no endpoint'}."
+
+    site.operations.start("Pausing the service", work)
+    return site.changed("/service")
+
+
+def resume(site: Site, _request: Request) -> Response:
+    """Resume the service."""
+
+    def work() -> str:
+        version = resume_service(site.aws)
+        if version is None:
+            return "The service is not paused. The first version that is approved will be deployed."
+        return f"Version {version} is in service."
+
+    site.operations.start("Resuming the service", work)
+    return site.changed("/service")
+
+
+ROUTES: tuple[Route, ...] = (
+    ("GET", "/service", page),
+    ("POST", "/service/pause", pause),
+    ("POST", "/service/resume", resume),
+)
+
+
+def _changes(status: Status) -> bool:
+    """Return whether the endpoint is changing, or will soon, because the approved version is not served."""
+    if status.endpoint.status in MOVING:
+        return True
+    newest = next((each for each in status.packages if each.is_approved), None)
+    if newest is None or newest.failure or status.paused:
+        return False
+    return {status.endpoint.version, status.champion_version} != {str(newest.version)}

@@ -1,0 +1,173 @@
+"""The pages about versions: the list, one version with the decision about it, and two side by side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from shlex import quote
+from typing import Any
+
+from werkzeug.exceptions import NotFound
+from werkzeug.wrappers import Request, Response
+
+from scripts.aws.registry import ModelVersion, describe_version, list_versions, metadata_of
+from scripts.console.reads import FRESH_SECONDS
+from scripts.console.site import Route, Site, report_response
+from scripts.deploy.endpoint import FAILED_REASON
+from scripts.model.approval import set_approval
+from scripts.model.archives import archive_uri
+from scripts.model.contracts import champion_version, feature_names, read_contract
+from scripts.model.effects import effect_of_approving, effect_of_rejecting
+from scripts.model.figures import evaluation_of, figure_texts, metric_texts
+from scripts.model.promotion import PROMOTED_FROM
+from scripts.operate.reports import read_version_report
+
+_PER_PAGE = 20
+# In the list. A decision changes the key of a version, a failed deployment does not. Contracts never change.
+_SECONDS = 60.0
+_DECISIONS = {"approve": "Approved", "reject": "Rejected"}
+
+
+@dataclass(frozen=True)
+class Found:
+    """A version: its summary, its description in the registry, and its evaluation if it has one."""
+
+    version: ModelVersion
+    package: dict[str, Any]
+    evaluation: dict[str, Any] | None
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """The metadata of the version."""
+        return metadata_of(self.package)
+
+    @property
+    def metrics(self) -> dict[str, str]:
+        """The metrics of the selected candidate with their intervals, by label."""
+        return dict(metric_texts(self.evaluation)) if self.evaluation else {}
+
+
+def list_page(site: Site, request: Request) -> Response:
+    """Show the versions, newest first."""
+    page = max(1, request.args.get("page", 1, int))
+    every = all_versions(site)
+    shown = every[(page - 1) * _PER_PAGE : page * _PER_PAGE]
+    return site.page(
+        request,
+        "versions.html",
+        found=site.read_all(lambda each: _found(site, each, _SECONDS), shown),
+        every=every,
+        champion=_champion(site),
+        page=page,
+        pages=-(-len(every) // _PER_PAGE),
+    )
+
+
+def version_page(site: Site, request: Request, number: int) -> Response:
+    """Show one version with its figures, the decision about it, and its report."""
+    return _version_page(site, request, number)
+
+
+def compare_page(site: Site, request: Request) -> Response:
+    """Show two versions side by side."""
+    numbers = [request.args.get(name, type=int) for name in ("left", "right")]
+    left, right = (_find(site, number) for number in numbers)
+    old, new = (_columns(site, each) for each in (left, right))
+    labels = dict.fromkeys((*left.metrics, *right.metrics))
+    facts = sorted(left.metadata.keys() | right.metadata.keys())
+    return site.page(
+        request,
+        "compare.html",
+        every=all_versions(site),
+        sides=(left, right),
+        metrics=[(label, left.metrics.get(label, "–"), right.metrics.get(label, "–")) for label in labels],
+        only_left=[name for name in old if name not in new],
+        only_right=[name for name in new if name not in old],
+        same_order=old == new,
+        known=bool(old and new),
+        facts=[
+            (name, left.metadata.get(name, "–"), right.metadata.get(name, "–"))
+            for name in facts
+            if left.metadata.get(name) != right.metadata.get(name)
+        ],
+    )
+
+
+def report(site: Site, _request: Request, number: int) -> Response:
+    """Return the report that a version was registered with."""
+    return report_response(read_version_report(site.aws, _find(site, number).package))
+
+
+def decide(site: Site, request: Request, number: int, decision: str) -> Response:
+    """Approve or reject a version, with a note."""
+    if decision not in _DECISIONS:
+        raise NotFound(f"A version can't be {decision!r}.")
+    note = request.form.get("note", "").strip()
+    if not note:
+        return _version_page(site, request, number, "Write a note: the reason for the decision is kept.")
+    set_approval(site.aws, _find(site, number).package, _DECISIONS[decision], note)
+    return site.changed(f"/versions/{number}")
+
+
+ROUTES: tuple[Route, ...] = (
+    ("GET", "/versions", list_page),
+    ("GET", "/versions/compare", compare_page),
+    ("GET", "/versions/<int:number>", version_page),
+    ("GET", "/versions/<int:number>/report.html", report),
+    ("POST", "/versions/<int:number>/<decision>", decide),
+)
+
+
+def _version_page(site: Site, request: Request, number: int, problem: str = "") -> Response:
+    found = _find(site, number)
+    champion = _champion(site)
+    note = quote(request.form.get("note", "").strip() or "REASON")
+    return site.page(
+        request,
+        "version.html",
+        400 if problem else 200,
+        found=found,
+        problem_text=problem,
+        failure=found.metadata.get(FAILED_REASON),
+        promoted_from=found.metadata.get(PROMOTED_FROM),
+        champion=champion,
+        archive=archive_uri(found.package),
+        figures=list(figure_texts(found.evaluation)) if found.evaluation else [],
+        approval=site.reads.get(("approving", number), lambda: effect_of_approving(site.aws, found.package)),
+        rejection=site.reads.get(("rejecting", number), lambda: effect_of_rejecting(site.aws, number)),
+        lines={
+            decision: site.commands.command(f"model {decision} {number} --note {note}")
+            for decision in _DECISIONS
+        },
+    )
+
+
+def all_versions(site: Site) -> tuple[ModelVersion, ...]:
+    """Return the versions, newest first."""
+    return site.reads.get("versions", lambda: list_versions(site.aws))
+
+
+def _champion(site: Site) -> str | None:
+    return site.reads.get("champion", lambda: champion_version(site.aws))
+
+
+def _find(site: Site, number: int | None) -> Found:
+    for each in all_versions(site):
+        if each.version == number:
+            return _found(site, each)
+    raise NotFound(f"There is no version {number}." if number is not None else "Choose two versions.")
+
+
+def _found(site: Site, version: ModelVersion, seconds: float = FRESH_SECONDS) -> Found:
+    def read() -> Found:
+        package = describe_version(site.aws, version.arn)
+        return Found(version, package, evaluation_of(site.aws, package))
+
+    return site.reads.get(("version", version.arn, version.approval), read, seconds)
+
+
+def _columns(site: Site, found: Found) -> list[str]:
+    uri = found.metadata.get("ContractUri")
+    if uri is None:
+        return []
+    contract = site.reads.get(("contract", uri), lambda: read_contract(site.aws, uri), _SECONDS)
+    return feature_names(contract) if contract else []

@@ -1,0 +1,92 @@
+"""The console's page about the service, over local AWS."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+from support.console import Visitor, text_of
+from support.local_aws.cloud import eventually
+from support.local_aws.environment import point_at
+from support.models.small import register_folder, write_small_model
+
+from local_aws.server import LocalAws
+from pipeline.jobs import sklearn_image
+from scripts.aws.session import Aws, connect
+from scripts.console.operations import Operations
+from scripts.deploy.deployment import deploy
+from scripts.errors import ScriptError
+from scripts.model.approval import wait_until_served
+from steps.dataset.columns import RATIOS
+
+
+@pytest.fixture
+def aws(local_aws: LocalAws, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Aws:
+    """A deployed service with version 1, which waits for approval."""
+    point_at(local_aws, monkeypatch)
+    found = connect("console")
+    deploy(found, confirm=lambda _: True)
+    write_small_model(tmp_path / "model", RATIOS[:20], seed=1)
+    register_folder(found, tmp_path / "model", image=sklearn_image(found.project.region))
+    return found
+
+
+def test_the_service_is_approved_paused_and_resumed(aws: Aws) -> None:
+    visitor = Visitor(aws)
+    shown = visitor.page("/service")
+    assert "Service not in service" in shown
+    assert "champion none yet endpoint none" in shown
+    assert "approval Version 1 , created" in shown
+    # WHEN the version is approved
+    visitor.post("/versions/1/approve", {"note": "The first"})
+    # The page polls until the version is in service.
+    assert "Approved, but not the champion yet." in visitor.page("/versions/1")
+    assert "hx-trigger" in visitor.get("/service").text
+    wait_until_served(aws, 1)
+    visitor.site.reads.forget()
+    assert "hx-trigger" not in visitor.get("/service").text
+    assert "not the champion yet" not in visitor.page("/versions/1")
+    shown = visitor.page("/service")
+    assert "Service in service Pause" in shown
+    assert "champion Version 1 endpoint InService, version 1, " in shown
+    assert "wait for approval None." in shown
+    # and the service paused from the page
+    assert visitor.post("/service/pause").location == "/service"
+
+    def says(text: str) -> bool:
+        visitor.site.reads.forget()
+        return text in visitor.page("/service")
+
+    eventually(lambda: says("The service is paused; its endpoint is deleted."), 30)
+    assert says("Service paused Resume")
+    assert "hx-trigger" not in visitor.get("/service").text
+    assert "<form" not in Visitor(aws, read_only=True).get("/service").text
+    # THEN it can be resumed
+    assert visitor.post("/service/resume").status_code == 303
+    eventually(lambda: says("Version 1 is in service."), 30)
+    assert says("Service in service Pause")
+
+
+def test_without_a_service_the_page_says_what_to_do(registry: Aws) -> None:
+    answer = Visitor(registry).get("/service")
+    assert answer.status_code == 400
+    assert "Run `bankruptcy deploy --local` first." in text_of(answer)
+
+
+def test_one_operation_runs_at_a_time_and_its_error_is_kept() -> None:
+    operations, go = Operations(), threading.Event()
+
+    def work() -> str:
+        go.wait(10)
+        raise ScriptError("It went wrong.", "Try again.")
+
+    operations.start("Pausing", work)
+    with pytest.raises(ScriptError, match="Pausing has not ended yet"):
+        operations.start("Resuming", work)
+    go.set()
+    eventually(lambda: operations.last is not None and not operations.last.runs)
+    assert operations.last is not None
+    assert (operations.last.outcome, operations.last.failed) == ("It went wrong. Try again.", True)
+    operations.start("Resuming", lambda: "Done.")
+    eventually(lambda: operations.last is not None and operations.last.outcome == "Done.")

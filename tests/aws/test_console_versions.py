@@ -1,0 +1,127 @@
+"""The console's pages about versions, over local AWS."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from support.console import Visitor, text_of
+from support.models.evaluations import compared, evaluation
+from support.models.small import register_folder, write_small_model
+
+from scripts.aws.session import Aws
+from scripts.model.approval import find_version, set_approval
+
+NAMES = ["assets", "debt"]
+NOTE = "Judged by <b>us</b>"
+
+
+@pytest.fixture
+def versions(registry: Aws, tmp_path: Path) -> Aws:
+    """A registry with version 1, which is the champion, and version 2 with other columns."""
+    for number, names in ((1, NAMES), (2, ["assets", "sales"])):
+        folder = tmp_path / str(number)
+        write_small_model(folder, names, seed=number)
+        champion = None if number == 1 else compared()
+        files = {
+            "evaluation.json": json.dumps(evaluation(champion=champion)),
+            "report.html": f"<h1>Report {number}</h1>",
+        }
+        register_folder(registry, folder, evaluation=files)
+    first = find_version(registry, 1)
+    set_approval(registry, first, "Approved", "The first")
+    features = [{"name": name} for name in NAMES]
+    contract = {
+        "version": "1",
+        "contract": first["CustomerMetadataProperties"]["ContractHash"],
+        "features": features,
+    }
+    registry.client("s3").put_object(
+        Bucket=registry.project.bucket, Key="champion/contract.json", Body=json.dumps(contract).encode()
+    )
+    return registry
+
+
+def test_an_empty_list_says_what_to_do(registry: Aws) -> None:
+    assert "No version yet An execution registers a version" in Visitor(registry).page("/versions")
+
+
+def test_the_list_has_figures_with_intervals(versions: Aws) -> None:
+    shown = Visitor(versions).page("/versions")
+    assert shown.index("Version 2") < shown.index("Version 1 champion")
+    assert "waits for approval" in shown
+    assert "0.941 (0.910 to 0.969) 0.439 (0.301 to 0.572) The first" in shown
+
+
+def test_a_version_shows_its_figures_and_the_effects_of_a_decision(versions: Aws) -> None:
+    visitor = Visitor(versions)
+    shown = visitor.page("/versions/2")
+    assert "against the champion not significantly different: ROC-AUC +0.012 (-0.010 to +0.035)" in shown
+    assert "Version 2 is deployed and replaces version 1, unless the service is paused." in shown
+    assert "removed: debt added: sales" in shown
+    assert "Requests with numbers by name are rejected with 422." in shown
+    assert "It is not in service, so nothing changes for clients." in shown
+    assert 'href="/versions/compare?left=1&amp;right=2"' in visitor.get("/versions/2").text
+    first = visitor.page("/versions/1")
+    assert "Reject version 1" in first
+    assert "Approve version 1" not in first  # it is approved
+    assert visitor.get("/versions/7").status_code == 404
+
+
+@pytest.mark.parametrize(("decision", "approval"), [("approve", "Approved"), ("reject", "Rejected")])
+def test_a_decision_needs_a_note(versions: Aws, decision: str, approval: str) -> None:
+    visitor = Visitor(versions)
+    refused = visitor.post(f"/versions/2/{decision}", {"note": "  "})
+    assert refused.status_code == 400
+    assert "Write a note" in text_of(refused)
+    assert find_version(versions, 2)["ModelApprovalStatus"] == "PendingManualApproval"
+    # WHEN it has one
+    answer = visitor.post(f"/versions/2/{decision}", {"note": NOTE})
+    # THEN both are stored, and shown as text
+    assert (answer.status_code, answer.location) == (303, "/versions/2")
+    decided = find_version(versions, 2)
+    assert (decided["ModelApprovalStatus"], decided["ApprovalDescription"]) == (approval, NOTE)
+    page = visitor.get("/versions/2")
+    assert f"Note: {NOTE}" in text_of_escaped(page.text)
+    assert "<b>us</b>" not in page.text
+
+
+def text_of_escaped(page: str) -> str:
+    return page.replace("&lt;", "<").replace("&gt;", ">")
+
+
+def test_an_unknown_decision_is_refused(versions: Aws) -> None:
+    assert Visitor(versions).post("/versions/2/praise", {"note": "x"}).status_code == 404
+
+
+def test_an_older_version_is_not_deployed(versions: Aws) -> None:
+    set_approval(versions, find_version(versions, 2), "Approved")
+    set_approval(versions, find_version(versions, 1), "Rejected")
+    shown = Visitor(versions).page("/versions/1")
+    assert "Nothing is deployed, because the newer version 2 is approved." in shown
+
+
+def test_two_versions_are_side_by_side(versions: Aws) -> None:
+    visitor = Visitor(versions)
+    shown = visitor.page("/versions/compare?left=1&right=2")
+    assert "ROC-AUC 0.941 (0.910 to 0.969) 0.941 (0.910 to 0.969)" in shown
+    assert "Only in version 1 debt Only in version 2 sales" in shown
+    assert "ArchiveSha256" in shown
+    assert visitor.get("/versions/compare?left=1&right=2").text.count("<iframe") == 2
+    assert "same columns in the same order" in visitor.page("/versions/compare?left=1&right=1")
+    assert visitor.get("/versions/compare?left=1").status_code == 404
+
+
+def test_a_report_may_do_nothing(versions: Aws) -> None:
+    report = Visitor(versions).get("/versions/2/report.html")
+    assert report.text == "<h1>Report 2</h1>"
+    assert report.headers["Content-Security-Policy"].startswith("sandbox; default-src 'none'")
+
+
+def test_read_only_shows_the_commands_instead(versions: Aws) -> None:
+    visitor = Visitor(versions, read_only=True)
+    page = visitor.get("/versions/2")
+    assert 'method="post"' not in page.text
+    assert "bankruptcy model approve 2 --note REASON --local" in text_of(page)
+    assert visitor.post("/versions/2/approve", {"note": "x"}).status_code == 403
