@@ -12,13 +12,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-# The only place that maps a pipeline step to its module.
+# The only places that map a pipeline step to its module: of the training pipeline, and of monitoring.
 STEP_MODULES = {
     "SelectFeatures": "steps.select_features",
     "Resample": "steps.resample",
     "TrainBaseline": "steps.train_baseline",
     "TrainRecommended": "steps.train_recommended",
     "Evaluate": "steps.evaluate",
+}
+MONITORING_MODULES = {
+    "SummarizePredictions": "steps.summarize_predictions",
+    "JudgePredictions": "steps.judge_predictions",
 }
 ENTRY_POINT = "run.py"
 SOURCE = Path(__file__).resolve().parent.parent

@@ -1,15 +1,14 @@
 """Builds the pipeline definition: the steps, the gate and the registration of the model, as JSON."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from pipeline.bundles import STEP_MODULES
-from pipeline.jobs import Jobs, bucket_uri, run_uri, sklearn_image, step_retries
+from pipeline.jobs import Jobs, bucket_uri, output_uri, require_code, run_uri, sklearn_image, step_retries
 from pipeline.model_card import model_card
 from pipeline.parameters import Parameters
 from pipeline.project import Project
-from pipeline.sdk import offline_session
+from pipeline.sdk import definition_json, offline_session
 
 _CONTENT_TYPES = ["application/json", "text/csv", "application/jsonlines"]
 _ENDPOINT_INSTANCES = ["ml.t2.medium", "ml.m5.large", "ml.m5.xlarge", "ml.c5.large", "ml.c5.xlarge"]
@@ -54,26 +53,11 @@ def build_definition(
     ValueError
         If a step has no code URI.
     """
-    if missing := sorted(set(STEP_MODULES) - set(code_uris)):
-        raise ValueError(
-            f"No code URI for {', '.join(missing)}; every step needs one: {', '.join(STEP_MODULES)}."
-        )
+    require_code(STEP_MODULES, code_uris)
     with offline_session(project.region, project.bucket) as session:
-        from sagemaker.mlops.workflow.pipeline import Pipeline
-
         jobs = Jobs(session, project, job_role_arn, sklearn_image(project.region), code_uris, commit)
         parameters = Parameters(automatic_approval=automatic_approval)
-        pipeline = Pipeline(
-            name=project.pipeline,
-            parameters=parameters.all(),
-            pipeline_experiment_config=None,
-            steps=_steps(jobs, parameters),
-            sagemaker_session=session,
-        )
-        definition = json.loads(pipeline.definition())
-    # The SDK writes null for unused keys, but the schema of pipeline definitions does not allow null.
-    used = {key: value for key, value in definition.items() if value is not None}
-    return json.dumps(used, indent=2, sort_keys=True) + "\n"
+        return definition_json(session, project.pipeline, parameters.all(), _steps(jobs, parameters))
 
 
 def _steps(jobs: Jobs, parameters: Parameters) -> list[Any]:
@@ -88,7 +72,7 @@ def _steps(jobs: Jobs, parameters: Parameters) -> list[Any]:
         arguments={"--feature-count": parameters.feature_count.to_string(), "--random-seed": seed},
         instance_type=parameters.processing_instance_type,
     )
-    train, test, features = (_output(select_features, name) for name in ("train", "test", "features"))
+    train, test, features = (output_uri(select_features, name) for name in ("train", "test", "features"))
     resample = jobs.processing_step(
         "Resample",
         description="Balances the classes of the training companies",
@@ -100,7 +84,7 @@ def _steps(jobs: Jobs, parameters: Parameters) -> list[Any]:
     baseline = jobs.training_step(
         "TrainBaseline",
         description="Fits the baseline recipe",
-        channels={"train": train, "resampled": _output(resample, "resampled"), "features": features},
+        channels={"train": train, "resampled": output_uri(resample, "resampled"), "features": features},
         hyperparameters={"random-seed": seed},
         instance_type=parameters.training_instance_type,
     )
@@ -172,7 +156,7 @@ def _gate(jobs: Jobs, parameters: Parameters, evaluate: Any, report: Any) -> Any
         # https://sagemaker.readthedocs.io/en/v2/amazon_sagemaker_model_building_pipeline.html).
         return JsonGet(step_name=evaluate.name, property_file=report, json_path=path)
 
-    folder = _output(evaluate, "evaluation")
+    folder = output_uri(evaluate, "evaluation")
     # The documentation does not list JsonGet among the functions that a message can use.
     rejected = FailStep(
         "ModelRejected",
@@ -198,7 +182,7 @@ def _gate(jobs: Jobs, parameters: Parameters, evaluate: Any, report: Any) -> Any
             ),
             ConditionGreaterThanOrEqualTo(left=evaluated("gate.not_worse_than_champion"), right=1),
         ],
-        if_steps=[_register(jobs, parameters, _output(evaluate, "model"), folder, evaluated)],
+        if_steps=[_register(jobs, parameters, output_uri(evaluate, "model"), folder, evaluated)],
         else_steps=[rejected],
     )
 
@@ -247,7 +231,3 @@ def _register(jobs: Jobs, parameters: Parameters, model_uri: Any, folder: Any, e
         },
     )
     return ModelStep("RegisterModel", step_args=step_args, retry_policies=step_retries())
-
-
-def _output(step: Any, name: str) -> Any:
-    return step.properties.ProcessingOutputConfig.Outputs[name].S3Output.S3Uri

@@ -58,6 +58,13 @@ def job_retries() -> list[Any]:
 
 
 @dataclass(frozen=True)
+class ListedInput:
+    """Objects that a manifest lists; each instance gets its share of them."""
+
+    manifest_uri: Any
+
+
+@dataclass(frozen=True)
 class Jobs:
     """Builds the steps that run jobs.
 
@@ -90,6 +97,7 @@ class Jobs:
         instance_type: Any,
         description: str,
         cached: bool = True,
+        instance_count: Any = 1,
         property_files: list[Any] | None = None,
     ) -> Any:
         """Return a processing step.
@@ -97,7 +105,7 @@ class Jobs:
         Parameters
         ----------
         inputs
-            S3 URI by name; in the container it is ``/opt/ml/processing/input/<name>``.
+            S3 URI by name, or a `ListedInput`; in the container it is ``/opt/ml/processing/input/<name>``.
         outputs
             S3 URI by name for ``/opt/ml/processing/output/<name>`` in the container.
         arguments
@@ -112,7 +120,7 @@ class Jobs:
             entrypoint=["python3", f"{_PROCESSING}/input/code/{ENTRY_POINT}"],
             role=self.role_arn,
             instance_type=instance_type,
-            instance_count=1,
+            instance_count=instance_count,
             volume_size_in_gb=_VOLUME_GB,
             max_runtime_in_seconds=_MAX_SECONDS,
             env=self._environment(name),
@@ -189,6 +197,17 @@ class Jobs:
         return {**_ENVIRONMENT, "CODE_SHA256": self.code_uris[name].rstrip("/").rpartition("/")[2]}
 
 
+def require_code(modules: Mapping[str, str], code_uris: Mapping[str, str]) -> None:
+    """Raise a ValueError if a step has no code URI."""
+    if missing := sorted(set(modules) - set(code_uris)):
+        raise ValueError(f"No code URI for {', '.join(missing)}; every step needs one: {', '.join(modules)}.")
+
+
+def output_uri(step: Any, name: str) -> Any:
+    """Return the URI of a processing step's output."""
+    return step.properties.ProcessingOutputConfig.Outputs[name].S3Output.S3Uri
+
+
 def run_uri(project: Project, *parts: str) -> Any:
     """Return the URI of an execution's temporary files.
 
@@ -217,17 +236,18 @@ def _cache(enabled: bool) -> Any:
     return CacheConfig(enable_caching=True, expire_after=_CACHE_FOR) if enabled else None
 
 
-def _processing_input(name: str, uri: Any) -> Any:
+def _processing_input(name: str, source: Any) -> Any:
     from sagemaker.core.shapes import ProcessingInput, ProcessingS3Input
 
+    is_listed = isinstance(source, ListedInput)
     return ProcessingInput(
         input_name=name,
         s3_input=ProcessingS3Input(
-            s3_uri=uri,
+            s3_uri=source.manifest_uri if is_listed else source,
             local_path=f"{_PROCESSING}/input/{name}",
-            s3_data_type="S3Prefix",
+            s3_data_type="ManifestFile" if is_listed else "S3Prefix",
             s3_input_mode="File",
-            s3_data_distribution_type="FullyReplicated",
+            s3_data_distribution_type="ShardedByS3Key" if is_listed else "FullyReplicated",
         ),
     )
 

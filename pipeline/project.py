@@ -63,6 +63,11 @@ class Project:
         return self.name
 
     @property
+    def monitoring_pipeline(self) -> str:
+        """The SageMaker pipeline that monitors predictions."""
+        return f"{self.name}-monitoring"
+
+    @property
     def endpoint(self) -> str:
         """The SageMaker endpoint."""
         return self.name

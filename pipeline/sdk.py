@@ -1,5 +1,6 @@
 """Uses the SageMaker SDK without network, credentials, configuration files or telemetry."""
 
+import json
 import logging
 import os
 import warnings
@@ -47,6 +48,22 @@ def offline_session(region: str, bucket: str) -> Iterator[Any]:
             yield session
         finally:
             telemetry_logging._send_telemetry_request = send
+
+
+def definition_json(session: Any, name: str, parameters: list[Any], steps: list[Any]) -> str:
+    """Return the definition of a pipeline as JSON; equal arguments give equal bytes."""
+    from sagemaker.mlops.workflow.pipeline import Pipeline
+
+    pipeline = Pipeline(
+        name=name,
+        parameters=parameters,
+        pipeline_experiment_config=None,
+        steps=steps,
+        sagemaker_session=session,
+    )
+    # The SDK writes null for unused keys, but the schema of pipeline definitions does not allow null.
+    used = {key: value for key, value in json.loads(pipeline.definition()).items() if value is not None}
+    return json.dumps(used, indent=2, sort_keys=True) + "\n"
 
 
 @contextmanager

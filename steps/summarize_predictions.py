@@ -14,6 +14,8 @@ from steps.monitoring.profile import read_profiles
 from steps.monitoring.shards import Shard, write_shard
 from steps.monitoring.summary import Summary
 
+NO_LIMIT = "none"
+
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Write a summary of each version, the predictions that have outcomes, and what was left out."""
@@ -22,8 +24,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         parser.add_argument(f"--{name}", type=Path, default=processing_input(name))
     parser.add_argument("--summaries", type=Path, default=processing_output("summaries"))
     parser.add_argument("--host", default="")
-    parser.add_argument("--start", default="")
-    parser.add_argument("--end", default="")
+    parser.add_argument("--start", default=NO_LIMIT)
+    parser.add_argument("--end", default=NO_LIMIT)
     args = parser.parse_args(argv)
     window = Window(_time("start", args.start), _time("end", args.end))
     host = args.host or _host()
@@ -48,14 +50,14 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _time(name: str, text: str) -> datetime | None:
-    if not text:
+    if text == NO_LIMIT:
         return None
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:
-        raise ParameterError(f"--{name} is {text!r}; it must be a time such as 2026-01-31T00:00:00Z.")
+        raise ParameterError(f"--{name} is {text!r}; it must be {NO_LIMIT}, or like 2026-01-31T00:00:00Z.")
     return moment
 
 

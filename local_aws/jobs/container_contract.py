@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from local_aws.base.processes import child_environment
-from local_aws.jobs.files import JobError, download, relocate, unpack, write_json
+from local_aws.jobs.files import JobError, download, download_listed, relocate, unpack, write_json
 from local_aws.jobs.process import ProcessRequest
 
 _HOST = "algo-1"
@@ -28,7 +28,7 @@ def prepare_processing(s3: Any, request: Mapping[str, Any], base: Path, arn: str
     for each in request.get("ProcessingInputs") or []:
         if "S3Input" not in each:
             raise JobError(f"ClientError: Input {each['InputName']} must be an S3Input on local AWS.")
-        download(s3, each["S3Input"]["S3Uri"], _below(base, each["S3Input"]["LocalPath"]))
+        _fetch(s3, each["S3Input"], base)
     for each in (request.get("ProcessingOutputConfig") or {}).get("Outputs", []):
         _below(base, each["S3Output"]["LocalPath"]).mkdir(parents=True, exist_ok=True)
     write_json(base / "config" / "processingjobconfig.json", {"ProcessingJobArn": arn, **request})
@@ -97,6 +97,12 @@ def prepare_training(s3: Any, request: Mapping[str, Any], base: Path, arn: str) 
     environment["SM_USER_ENTRY_POINT"] = environment["SM_MODULE_NAME"] = program
     environment["SM_MODULE_DIR"] = str(folder)
     return ProcessRequest([sys.executable, program, *arguments], folder, environment)
+
+
+def _fetch(s3: Any, source: Mapping[str, Any], base: Path) -> None:
+    """Download an input. The one process of a job gets all shares of a sharded input."""
+    fetch = download_listed if source.get("S3DataType") == "ManifestFile" else download
+    fetch(s3, source["S3Uri"], _below(base, source["LocalPath"]))
 
 
 def _script(s3: Any, decoded: Mapping[str, Any], base: Path) -> tuple[str, Path]:

@@ -63,8 +63,38 @@ def download(s3: Any, uri: str, folder: Path) -> None:
     JobError
         If there is no object or the bucket does not exist.
     """
+    _download_keys(s3, uri, list_keys(s3, uri), folder)
+
+
+def download_listed(s3: Any, manifest_uri: str, folder: Path) -> None:
+    """Download the objects that a manifest lists, into the folders that they have below its prefix.
+
+    Raises
+    ------
+    JobError
+        If the manifest is damaged, or an object is missing.
+    """
+    bucket, key = split_uri(manifest_uri)
+    try:
+        first, *names = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+        uri = first["prefix"]
+        keys = [split_uri(f"{uri}{name}")[1] for name in names]
+    except ClientError as error:
+        raise JobError(
+            f"ClientError: Failed to read {manifest_uri}: {error.response['Error']['Message']}"
+        ) from error
+    except (KeyError, TypeError, ValueError):
+        keys = []
+    if not keys:
+        raise JobError(
+            f"ClientError: The manifest {manifest_uri} is not valid; it must be a JSON list of "
+            '{"prefix": "s3://…/"} and at least one key below it.'
+        )
+    _download_keys(s3, uri, keys, folder)
+
+
+def _download_keys(s3: Any, uri: str, keys: Sequence[str], folder: Path) -> None:
     bucket, prefix = split_uri(uri)
-    keys = list_keys(s3, uri)
     folder.mkdir(parents=True, exist_ok=True)
     targets = {key: folder / relative_key(key, prefix) for key in keys}
     for key, target in targets.items():
@@ -73,7 +103,12 @@ def download(s3: Any, uri: str, folder: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
 
     def fetch(key: str) -> None:
-        targets[key].write_bytes(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+        try:
+            targets[key].write_bytes(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+        except ClientError as error:
+            raise JobError(
+                f"ClientError: Failed to download s3://{bucket}/{key}: {error.response['Error']['Message']}"
+            ) from error
 
     with ThreadPoolExecutor(_TRANSFERS) as pool:
         list(pool.map(fetch, keys))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -127,3 +128,41 @@ def test_the_folder_of_a_job_is_removed_with_its_temporary_files(cloud: Cloud) -
     assert base.endswith("/jobs/job/opt/ml")
     assert Path(cloud.get("out/job/temporary").decode()).is_relative_to(base)
     assert not os.path.exists(base)  # noqa: PTH110
+
+
+def listed(cloud: Cloud, manifest: object) -> dict[str, Any]:
+    """Run a job with an input that a manifest lists, and return its description."""
+    uri = cloud.put("lists/objects.manifest", json.dumps(manifest))
+    code = cloud.put_script("report", REPORT)
+    request = processing_request({"code": code, "data": uri}, [OUT], f"s3://{BUCKET}/out")
+    source = next(each for each in request["ProcessingInputs"] if each["InputName"] == "data")["S3Input"]
+    source |= {"S3DataType": "ManifestFile", "S3DataDistributionType": "ShardedByS3Key"}
+    cloud.sagemaker.create_processing_job(ProcessingJobName="job", **request)
+    return ended_processing(cloud)
+
+
+def test_a_manifest_lists_the_objects_of_an_input(cloud: Cloud) -> None:
+    for name in ("2026/a.gz", "2026/b.gz", "2027/c.gz"):
+        cloud.put(f"log/{name}", name)
+    described = listed(cloud, [{"prefix": f"s3://{BUCKET}/log/"}, "2026/a.gz", "2027/c.gz"])
+    assert described["ProcessingJobStatus"] == "Completed", described
+    files = json.loads(cloud.get("out/sub/report.json"))["files"]
+    assert [name for name in files if "/data/" in name] == [
+        "processing/input/data/2026/a.gz",
+        "processing/input/data/2027/c.gz",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("manifest", "problem"),
+    [
+        ([{"prefix": f"s3://{BUCKET}/log/"}], "is not valid; it must be a JSON list of"),
+        ({"prefix": f"s3://{BUCKET}/log/"}, "is not valid; it must be a JSON list of"),
+        ([{"prefix": f"s3://{BUCKET}/log/"}, "gone.gz"], f"Failed to download s3://{BUCKET}/log/gone.gz"),
+        ([{"prefix": f"s3://{BUCKET}/log/"}, "../../x"], "points outside the job's folder"),
+    ],
+)
+def test_a_manifest_with_a_mistake_fails_the_job(cloud: Cloud, manifest: object, problem: str) -> None:
+    described = listed(cloud, manifest)
+    assert described["ProcessingJobStatus"] == "Failed"
+    assert problem in described["FailureReason"]

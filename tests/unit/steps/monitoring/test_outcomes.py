@@ -264,5 +264,5 @@ def test_an_empty_log_is_judged_too(base: Path) -> None:
 
 
 def test_a_window_without_a_time_zone_is_refused(base: Path) -> None:
-    with pytest.raises(ParameterError, match=r"--start is '2026-01-01'; it must be a time such as"):
+    with pytest.raises(ParameterError, match=r"--start is '2026-01-01'; it must be none, or like"):
         summarize(base, start="2026-01-01")
