@@ -20,8 +20,8 @@ def build_monitoring_definition(
 ) -> str:
     """Return the definition of the monitoring pipeline as JSON; equal arguments give equal bytes.
 
-    Each execution has a folder, RunUri, which must contain ``predictions.manifest``, ``history.manifest``,
-    ``profiles/`` and ``previous/``; its results are written there. This needs no network and no credentials.
+    Each execution has a folder, RunUri, with ``predictions.manifest`` and ``history.manifest``; its results
+    are written there. This needs no network and no credentials.
 
     Parameters
     ----------
@@ -43,6 +43,7 @@ def build_monitoring_definition(
     with offline_session(project.region, project.bucket) as session:
         from sagemaker.core.workflow.parameters import ParameterFloat, ParameterInteger, ParameterString
 
+        root = f"s3://{project.bucket}"
         jobs = Jobs(session, project, job_role_arn, sklearn_image(project.region), code_uris, commit)
         # No default: watch_model makes a folder for each execution.
         folder = ParameterString("RunUri")
@@ -61,8 +62,8 @@ def build_monitoring_definition(
             inputs={
                 "predictions": ListedInput(_below(folder, "predictions.manifest")),
                 "history": ListedInput(_below(folder, "history.manifest")),
-                "profiles": _below(folder, "profiles/"),
-                "outcomes": f"s3://{project.bucket}/outcomes/",
+                "profiles": f"{root}/monitoring/profiles/",
+                "outcomes": f"{root}/outcomes/",
             },
             outputs={"summaries": run_uri(project, "SummarizePredictions", "summaries")},
             arguments={"--start": start, "--end": end},
@@ -75,10 +76,10 @@ def build_monitoring_definition(
             description="Compares predictions with training, and with what came true",
             inputs={
                 "summaries": output_uri(summarize, "summaries"),
-                "profiles": _below(folder, "profiles/"),
-                "outcomes": f"s3://{project.bucket}/outcomes/",
-                "accepted": f"s3://{project.bucket}/monitoring/accepted/",
-                "previous": _below(folder, "previous/"),
+                "profiles": f"{root}/monitoring/profiles/",
+                "outcomes": f"{root}/outcomes/",
+                "accepted": f"{root}/monitoring/accepted/",
+                "previous": f"{root}/monitoring/latest/",
             },
             outputs={"monitoring": folder},
             arguments={

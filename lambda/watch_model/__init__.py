@@ -1,0 +1,1 @@
+"""Lambda function that starts monitoring, and turns its results into metrics."""

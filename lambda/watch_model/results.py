@@ -1,0 +1,64 @@
+"""Reads the results of a finished execution, and keeps the newest one where the next execution finds it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from watch_model.bucket import Bucket
+
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker import SageMakerClient
+
+LATEST = "monitoring/latest/monitoring.json"
+_FILES = ("monitoring.json", "monitoring.html")
+
+
+class Results:
+    """The results of monitoring.
+
+    Parameters
+    ----------
+    bucket
+        The project's bucket.
+    sagemaker
+        Client of the SageMaker API.
+    """
+
+    def __init__(self, bucket: Bucket, sagemaker: SageMakerClient) -> None:
+        self._bucket = bucket
+        self._sagemaker = sagemaker
+
+    def publish(self, execution: str) -> dict[str, float]:
+        """Publish the results of a finished execution.
+
+        Returns
+        -------
+        dict
+            Metrics by name; empty if newer results are published, or for a period that a person chose.
+        """
+        parameters = self._parameters(execution)
+        folder = parameters["RunUri"].removeprefix(self._bucket.uri(""))
+        document = self._bucket.read_json(f"{folder}/monitoring.json")
+        latest = self._bucket.read_json(LATEST)
+        if parameters["WindowStart"] != "none" or (latest and latest["time"] > document["time"]):
+            return {}
+        for name in _FILES:
+            self._bucket.copy(f"{folder}/{name}", f"monitoring/latest/{name}")
+        return metrics(document)
+
+    def _parameters(self, execution: str) -> dict[str, str]:
+        pages = self._sagemaker.get_paginator("list_pipeline_parameters_for_execution").paginate(
+            PipelineExecutionArn=execution
+        )
+        return {item["Name"]: item["Value"] for page in pages for item in page["PipelineParameters"]}
+
+
+def metrics(document: dict[str, Any]) -> dict[str, float]:
+    """Return the metrics of monitoring.json."""
+    alarms = document["alarms"]
+    return {
+        "MonitoredPredictions": document["predictions"],
+        "DriftingColumns": len(alarms["drift"]),
+        "VersionsOfLowQuality": len(alarms["quality"]),
+        "UnreadablePredictions": document["left_out"]["unreadable"],
+    }
