@@ -93,6 +93,11 @@ class Project:
         return f"{self.name}-deploy-model"
 
     @property
+    def watch_function(self) -> str:
+        """The Lambda function that starts monitoring."""
+        return f"{self.name}-watch-model"
+
+    @property
     def notices_function(self) -> str:
         """The Lambda function that tells people what has happened."""
         return f"{self.name}-send-notices"

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 MAX_PARALLEL_STEPS = 4
 _RUNNING = ("Executing", "Stopping")
-_DESCRIPTION = "Bankruptcy risk of companies: features, two candidates, evaluation, gate, registration"
 
 
 @dataclass(frozen=True)
@@ -79,31 +78,32 @@ class Execution:
 
 def upsert(
     sagemaker: "SageMakerClient",
-    project: Project,
+    name: str,
     definition: str,
     role_arn: str,
     tags: Mapping[str, str],
     *,
+    description: str,
     max_parallel_steps: int = MAX_PARALLEL_STEPS,
 ) -> Literal["created", "updated", "unchanged"]:
-    """Create the pipeline, or update it if it differs, and return which.
+    """Create a pipeline, or update it if it differs, and return which.
 
     Tags are only set when the pipeline is created.
     """
     wanted: dict[str, Any] = {
         "PipelineDefinition": definition,
         "RoleArn": role_arn,
-        "PipelineDescription": _DESCRIPTION,
+        "PipelineDescription": description,
         "ParallelismConfiguration": {"MaxParallelExecutionSteps": max_parallel_steps},
     }
-    if not _exists(sagemaker, project.pipeline):
+    if not _exists(sagemaker, name):
         wanted["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
-        sagemaker.create_pipeline(PipelineName=project.pipeline, **wanted)
+        sagemaker.create_pipeline(PipelineName=name, **wanted)
         return "created"
-    present = sagemaker.describe_pipeline(PipelineName=project.pipeline)
+    present = sagemaker.describe_pipeline(PipelineName=name)
     if all(present.get(key) == value for key, value in wanted.items()):
         return "unchanged"
-    sagemaker.update_pipeline(PipelineName=project.pipeline, **wanted)
+    sagemaker.update_pipeline(PipelineName=name, **wanted)
     return "updated"
 
 

@@ -12,8 +12,8 @@ class Settings:
 
     Attributes
     ----------
-    runs_per_month
-        How often the schedule starts monitoring.
+    hours
+        The time between two scheduled runs.
     horizon_days
         How long after a prediction its outcome is known.
     """
@@ -23,7 +23,7 @@ class Settings:
     group: str
     paused_parameter: str
     instance_count: int
-    runs_per_month: float
+    hours: float
     horizon_days: int
 
     @classmethod
@@ -35,6 +35,11 @@ class Settings:
             group=environment["MODEL_PACKAGE_GROUP"],
             paused_parameter=environment["PAUSED_PARAMETER"],
             instance_count=int(environment["INSTANCE_COUNT"]),
-            runs_per_month=float(environment["RUNS_PER_MONTH"]),
+            hours=float(environment["MONITOR_HOURS"]),
             horizon_days=int(environment["OUTCOME_DAYS"]),
         )
+
+    @property
+    def runs_per_month(self) -> float:
+        """The number of scheduled runs in a month of 30 days."""
+        return 720 / self.hours

@@ -130,7 +130,8 @@ def deploy(
         **{name: value for name, value in (parameters or {}).items() if name in names},
     }
     _ensure_log_role(aws, on_event, sleep)
-    effective = {**defaults, **stack.parameters(), **values}
+    storage_values = Stack(aws, project.storage_stack).parameters()
+    effective = {**defaults, **storage_values, **stack.parameters(), **values}
     _check_bounds(effective)
     service = stack.apply(
         {"TemplateURL": _upload_template(aws, name_deployment(service_template, effective))},
@@ -148,6 +149,7 @@ def deploy(
     on_event(Event("pipeline", project.pipeline, "building"))
     pipeline = upsert_pipeline(aws, outputs)
     on_event(Event("pipeline", project.pipeline, pipeline))
+    on_event(Event("pipeline", project.monitoring_pipeline, upsert_monitoring(aws, outputs)))
     return Deployment(outputs, storage, service, pipeline, effective["ApiKeyRequired"] == "true")
 
 
@@ -167,12 +169,43 @@ def upsert_pipeline(aws: Aws, outputs: Outputs) -> Outcome:
         current_commit(),
         automatic_approval=deployed.get("AutomaticApproval") == "true",
     )
-    tags = {"Project": aws.project.name}
-    return upsert(aws.client("sagemaker"), aws.project, definition, outputs.pipeline_role_arn, tags)
+    return upsert(
+        aws.client("sagemaker"),
+        aws.project.pipeline,
+        definition,
+        outputs.pipeline_role_arn,
+        {"Project": aws.project.name},
+        description="Bankruptcy risk of companies: features, two candidates, evaluation, gate, registration",
+    )
+
+
+def upsert_monitoring(aws: Aws, outputs: Outputs) -> Outcome:
+    """Upload the code of monitoring, and create or update its pipeline; return which."""
+    from pipeline.bundles import MONITORING_MODULES, build_bundles, upload_bundles
+    from pipeline.monitoring import build_monitoring_definition
+    from pipeline.service import upsert
+
+    bundles = build_bundles(modules=MONITORING_MODULES)
+    uris = upload_bundles(aws.client("s3"), outputs.bucket_name, bundles)
+    role = outputs.monitoring_job_role_arn
+    return upsert(
+        aws.client("sagemaker"),
+        aws.project.monitoring_pipeline,
+        build_monitoring_definition(aws.project, role, uris, current_commit()),
+        outputs.pipeline_role_arn,
+        {"Project": aws.project.name},
+        description="Monitoring of predicted bankruptcy risk: drift, expected and realised quality",
+    )
 
 
 def _check_bounds(parameters: Mapping[str, str]) -> None:
-    """Check the order of the bounds, which CloudFormation's rules can't compare."""
+    """Check the order of values, which CloudFormation's rules can't compare."""
+    kept, horizon = parameters["PredictionDays"], parameters["OutcomeDays"]
+    if kept.isdecimal() and horizon.isdecimal() and int(kept) <= int(horizon):
+        raise UsageError(
+            f"PredictionDays is {kept}, and OutcomeDays is {horizon}.",
+            "Predictions must be kept longer than it takes to know their outcome.",
+        )
     least, most = parameters["MinInstances"], parameters["MaxInstances"]
     # CloudFormation rejects values that are not numbers.
     if least.isdecimal() and most.isdecimal() and int(least) > int(most):

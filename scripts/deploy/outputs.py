@@ -16,6 +16,7 @@ class Outputs:
     endpoint_name: str
     pipeline_role_arn: str
     job_role_arn: str
+    monitoring_job_role_arn: str
     endpoint_role_arn: str
     transform_role_arn: str
     api_url: str

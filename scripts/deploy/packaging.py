@@ -12,7 +12,7 @@ from scripts.aws.session import Aws
 _ROOT = Path(__file__).resolve().parents[2]
 # An installed wheel has the functions' packages beside this one; a checkout has them in lambda/.
 SOURCE = _ROOT / "lambda" if (_ROOT / "lambda").is_dir() else _ROOT
-FUNCTIONS = ("predict_api", "deploy_model", "send_notices", "watch_api")
+FUNCTIONS = ("predict_api", "deploy_model", "send_notices", "watch_api", "watch_model")
 # AWS's console shows the code of zips up to 3 MB; ours stay far smaller.
 LARGEST = 100_000
 _EARLIEST = (1980, 1, 1, 0, 0, 0)

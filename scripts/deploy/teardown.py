@@ -55,7 +55,7 @@ def destroy(
     work.delete_endpoint()
     work.delete_models()
     work.delete_rollback_alarms()
-    work.delete_pipeline()
+    work.delete_pipelines()
     work.delete_stack(aws.project.service_stack)
     # A deploy_model call that was still running may have created them again.
     work.delete_endpoint()
@@ -105,8 +105,6 @@ class _Work:
         """Stop the running executions; a pipeline that has some can't be deleted."""
         from pipeline.service import stop
 
-        if not unless_gone(self._sagemaker.describe_pipeline, PipelineName=self._project.pipeline):
-            return
         stopped: set[str] = set()
         while running := self._running_executions():
             for arn in sorted(running - stopped):
@@ -164,10 +162,9 @@ class _Work:
             unless_gone(cloudwatch.delete_alarms, AlarmNames=[name])
             self._removed("alarm", name)
 
-    def delete_pipeline(self) -> None:
-        """Delete the pipeline."""
-        name = self._project.pipeline
-        if unless_gone(self._sagemaker.describe_pipeline, PipelineName=name):
+    def delete_pipelines(self) -> None:
+        """Delete the pipelines."""
+        for name in self._pipelines():
             # A retry after a lost answer finds it gone.
             unless_gone(self._sagemaker.delete_pipeline, PipelineName=name)
             self._removed("pipeline", name)
@@ -228,17 +225,22 @@ class _Work:
                 kept.append(f"log group {group}, shared by all jobs of the account")
 
     def _running_executions(self) -> set[str]:
-        executions = self._aws.list_all(
-            "sagemaker",
-            "list_pipeline_executions",
-            "PipelineExecutionSummaries",
-            PipelineName=self._project.pipeline,
-        )
         return {
             execution["PipelineExecutionArn"]
-            for execution in executions
+            for name in self._pipelines()
+            for execution in self._aws.list_all(
+                "sagemaker", "list_pipeline_executions", "PipelineExecutionSummaries", PipelineName=name
+            )
             if execution["PipelineExecutionStatus"] in {"Executing", "Stopping"}
         }
+
+    def _pipelines(self) -> list[str]:
+        """Return the names of the pipelines that exist."""
+        return [
+            name
+            for name in (self._project.pipeline, self._project.monitoring_pipeline)
+            if unless_gone(self._sagemaker.describe_pipeline, PipelineName=name)
+        ]
 
     def _versions(self) -> tuple[ModelVersion, ...]:
         found: Any = unless_gone(list_versions, aws=self._aws)

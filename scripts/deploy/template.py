@@ -23,6 +23,7 @@ _INTERNAL = {
     "ProjectName",
     "SendNoticesCodeKey",
     "WatchApiCodeKey",
+    "WatchModelCodeKey",
 }
 
 

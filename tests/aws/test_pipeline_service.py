@@ -40,9 +40,13 @@ def sagemaker(cloud: Cloud) -> Any:
     return cloud.sagemaker
 
 
+def upsert(sagemaker: Any, definition: str, role: str, tags: dict[str, str], **more: Any) -> str:
+    return service.upsert(sagemaker, "bankruptcy", definition, role, tags, description="A pipeline", **more)
+
+
 class TestUpsert:
     def test_creates_a_pipeline_with_its_tags(self, sagemaker: Any) -> None:
-        assert service.upsert(sagemaker, PROJECT, DEFINITION, ROLE, {"project": "bankruptcy"}) == "created"
+        assert upsert(sagemaker, DEFINITION, ROLE, {"project": "bankruptcy"}) == "created"
         pipeline = sagemaker.describe_pipeline(PipelineName="bankruptcy")
         assert pipeline["PipelineDefinition"] == DEFINITION
         assert pipeline["RoleArn"] == ROLE
@@ -51,9 +55,9 @@ class TestUpsert:
         assert tags == [{"Key": "project", "Value": "bankruptcy"}]
 
     def test_leaves_an_unchanged_pipeline_alone(self, sagemaker: Any) -> None:
-        service.upsert(sagemaker, PROJECT, DEFINITION, ROLE, {})
+        upsert(sagemaker, DEFINITION, ROLE, {})
         before = sagemaker.describe_pipeline(PipelineName="bankruptcy")["LastModifiedTime"]
-        assert service.upsert(sagemaker, PROJECT, DEFINITION, ROLE, {}) == "unchanged"
+        assert upsert(sagemaker, DEFINITION, ROLE, {}) == "unchanged"
         assert sagemaker.describe_pipeline(PipelineName="bankruptcy")["LastModifiedTime"] == before
 
     @pytest.mark.parametrize(
@@ -63,8 +67,8 @@ class TestUpsert:
     def test_updates_a_changed_pipeline(
         self, sagemaker: Any, definition: str, role: str, parallel: int
     ) -> None:
-        service.upsert(sagemaker, PROJECT, DEFINITION, ROLE, {})
-        answer = service.upsert(sagemaker, PROJECT, definition, role, {}, max_parallel_steps=parallel)
+        upsert(sagemaker, DEFINITION, ROLE, {})
+        answer = upsert(sagemaker, definition, role, {}, max_parallel_steps=parallel)
         pipeline = sagemaker.describe_pipeline(PipelineName="bankruptcy")
         assert answer == "updated"
         assert pipeline["PipelineDefinition"] == definition
@@ -73,7 +77,7 @@ class TestUpsert:
 
 
 def test_an_execution_is_started_with_its_parameters_as_text(sagemaker: Any) -> None:
-    service.upsert(sagemaker, PROJECT, DEFINITION, ROLE, {})
+    upsert(sagemaker, DEFINITION, ROLE, {})
     arn = service.start(
         sagemaker, PROJECT, {"InputDataUri": "s3://b/data.csv", "FeatureCount": 30}, "first-try"
     )

@@ -99,7 +99,14 @@ def test_changed_code_reruns_its_step_and_the_later_ones(
         aws.client("s3"), outputs.bucket_name, bundles.build_bundles(source=tmp_path)
     )
     definition = build_definition(aws.project, outputs.job_role_arn, uris, "0" * 40)
-    change = upsert(aws.client("sagemaker"), aws.project, definition, outputs.pipeline_role_arn, {})
+    change = upsert(
+        aws.client("sagemaker"),
+        aws.project.pipeline,
+        definition,
+        outputs.pipeline_role_arn,
+        {},
+        description="Changed",
+    )
     changed = run(aws, InputDataUri=data_uri, **QUICK)
     # THEN the steps that do not depend on it come from the cache
     assert change == "updated"

@@ -30,6 +30,9 @@ ALL_RESOURCES = {
     ("DeployRole", "sagemaker:ListEndpointConfigs"): "lists have no resource",
     ("DeployRole", "sagemaker:ListModelPackages"): "lists have no resource",
     ("DeployRole", "sagemaker:ListModels"): "lists have no resource",
+    ("MonitoringJobRole", "cloudwatch:PutMetricData"): "has no resource; held to a namespace by a condition",
+    ("MonitoringJobRole", "ecr:GetAuthorizationToken"): "has no resource",
+    ("MonitorRole", "sagemaker:ListModelPackages"): "lists have no resource",
 }
 PROJECT_OF_RESOURCE = re.compile(r"\$\{ProjectName\}")
 # Names that AWS chooses.
@@ -102,7 +105,7 @@ def test_scaling_is_only_allowed_for_endpoints() -> None:
 def test_metrics_are_only_allowed_in_sagemakers_namespaces() -> None:
     found = [s for _, s in statements() if s["Action"] == "cloudwatch:PutMetricData"]
 
-    assert len(found) == 3
+    assert len(found) == 4
     assert all("cloudwatch:namespace" in s["Condition"]["StringEquals"] for s in found)
 
 
@@ -116,7 +119,7 @@ def test_single_roles_are_only_passed_to_sagemaker() -> None:
             passed[role] = statement["Resource"]
 
     assert passed == {
-        "PipelineRole": {"Fn::GetAtt": ["JobRole", "Arn"]},
+        "PipelineRole": [{"Fn::GetAtt": ["JobRole", "Arn"]}, {"Fn::GetAtt": ["MonitoringJobRole", "Arn"]}],
         "DeployRole": {"Fn::GetAtt": ["EndpointRole", "Arn"]},
     }
 
@@ -143,6 +146,8 @@ def test_each_role_is_assumed_by_one_service_of_this_account() -> None:
         ),
         "DeployRole": ("lambda.amazonaws.com", None),
         "NoticesRole": ("lambda.amazonaws.com", None),
+        "MonitoringJobRole": ("sagemaker.amazonaws.com", own),
+        "MonitorRole": ("lambda.amazonaws.com", None),
         "WatchRole": ("lambda.amazonaws.com", None),
     }
 
@@ -180,6 +185,8 @@ def test_the_key_is_only_used_through_s3_and_the_topic_and_only_those_who_write_
         "DeployRole": writing,
         "NoticesRole": writing,
         "WatchRole": reading,
+        "MonitoringJobRole": writing,
+        "MonitorRole": writing,
     }
 
 
@@ -214,7 +221,7 @@ def test_bucket_topic_and_logs_have_the_key(key: str) -> None:
 
 def test_buckets_of_other_accounts_cannot_be_reached_by_name() -> None:
     reading = [s for _, s in statements() if str(listed(s["Action"])[0]).startswith("s3:")]
-    assert len(reading) == 17
+    assert len(reading) == 23
     own = {"s3:ResourceAccount": {"Ref": "AWS::AccountId"}}
     assert all(s["Condition"]["StringEquals"] == own for s in reading)
 
@@ -229,6 +236,9 @@ def test_no_job_endpoint_or_function_can_write_code() -> None:
                     "/runs/score/*",
                     "/champion/*",
                     "/notices/*",
+                    "/monitoring/*",
+                    "/monitoring/runs/*",
+                    "/outcomes/none.txt",
                     "/predictions/*",
                     "/runs/undelivered/*",
                 }, role
@@ -252,7 +262,7 @@ def test_only_batch_transform_reads_portfolios_and_the_endpoint_only_reads_model
 def test_roles_are_named_by_cloudformation() -> None:
     roles = [r for r in Template(SERVICE).resources.values() if r["Type"] == "AWS::IAM::Role"]
 
-    assert len(roles) == 9
+    assert len(roles) == 11
     assert not any("RoleName" in role["Properties"] for role in roles)
 
 
