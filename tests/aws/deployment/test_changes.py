@@ -108,7 +108,7 @@ def test_deploying_after_an_interrupted_destroy_undoes_it(
     assert (again.service, again.pipeline) == ("unchanged", "created")
     assert cloud.ssm.get_parameter(Name="/credit-risk/paused")["Parameter"]["Value"] == "false"
     rules = cloud.events.list_rules(NamePrefix="credit-risk-")["Rules"]
-    assert [rule["State"] for rule in rules] == ["ENABLED"] * 7
+    assert [rule["State"] for rule in rules] == ["ENABLED"] * 9
     assert Event("service", "rule credit-risk-endpoint", "enabled again") in events
 
 
@@ -128,6 +128,7 @@ def test_destroying_keeps_the_data_and_lists_it(deployed: Deployment, aws: Aws, 
         "model credit-risk-score-20261123-101500-0a1b",
         "model credit-risk-v1-0a1b2c3d",
         "pipeline credit-risk",
+        "pipeline credit-risk-monitoring",
         "stack credit-risk-service",
     ]
     assert gone.kept == [

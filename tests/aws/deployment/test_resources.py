@@ -134,12 +134,19 @@ def test_rules_call_functions_with_a_dead_letter_queue(deployed: Deployment, clo
     }
     for name in ("reconcile", "watch"):
         assert rules[f"credit-risk-{name}"]["ScheduleExpression"] == "rate(15 minutes)"
+    assert rules["credit-risk-monitoring"]["ScheduleExpression"] == "rate(24 hours)"
+    assert json.loads(rules["credit-risk-monitored"]["EventPattern"])["detail"] == {
+        "pipelineArn": [f"{arn}-monitoring"],
+        "currentPipelineExecutionStatus": ["Succeeded"],
+    }
     functions = {
         "credit-risk-model-package": "credit-risk-deploy-model",
         "credit-risk-endpoint": "credit-risk-deploy-model",
         "credit-risk-reconcile": "credit-risk-deploy-model",
         "credit-risk-waiting-version": "credit-risk-send-notices",
         "credit-risk-failed-execution": "credit-risk-send-notices",
+        "credit-risk-monitored": "credit-risk-watch-model",
+        "credit-risk-monitoring": "credit-risk-watch-model",
         "credit-risk-ended-alarm": "credit-risk-send-notices",
         "credit-risk-watch": "credit-risk-watch-api",
     }
@@ -162,6 +169,7 @@ def test_logs_are_kept_for_30_days(deployed: Deployment, cloud: Cloud) -> None:
         "/aws/apigateway/credit-risk": 30,
         "/aws/lambda/credit-risk-deploy-model": 30,
         "/aws/lambda/credit-risk-predict-api": 30,
+        "/aws/lambda/credit-risk-watch-model": 30,
         "/aws/lambda/credit-risk-send-notices": 30,
         "/aws/lambda/credit-risk-watch-api": 30,
         "/aws/sagemaker/Endpoints/credit-risk": 30,
@@ -192,6 +200,11 @@ def test_alarms_notify_the_topic_and_the_topic_sends_mail(deployed: Deployment, 
         "credit-risk-deploy-model-errors": "Errors",
         "credit-risk-endpoint-errors": "Invocation5XXErrors",
         "credit-risk-endpoint-latency": "ModelLatency",
+        "credit-risk-drift": "DriftingColumns",
+        "credit-risk-quality": "VersionsOfLowQuality",
+        "credit-risk-silence": "SilentWindows",
+        "credit-risk-watch-model-errors": "Errors",
+        "credit-risk-failed-monitoring": "ExecutionFailed",
         "credit-risk-predictions-lost": "PredictionsLost",
         "credit-risk-failed-executions": "ExecutionFailed",
         "credit-risk-predict-api-errors": "Errors",
@@ -211,6 +224,11 @@ def test_alarms_notify_the_topic_and_the_topic_sends_mail(deployed: Deployment, 
     watch = alarms.pop("credit-risk-watch-api")
     assert (watch["TreatMissingData"], watch["Period"], watch["EvaluationPeriods"]) == ("breaching", 900, 2)
     assert watch["Dimensions"] == [{"Name": "service", "Value": "credit-risk-watch-api"}]
+    # The same holds between two runs of monitoring.
+    for name in ("drift", "quality", "silence"):
+        judged = alarms.pop(f"credit-risk-{name}")
+        assert (judged["TreatMissingData"], judged["Statistic"]) == ("ignore", "Maximum")
+        assert judged["Dimensions"] == [{"Name": "service", "Value": "credit-risk-watch-model"}]
     assert all(alarm["TreatMissingData"] == "notBreaching" for alarm in alarms.values())
     assert {
         name: (alarm["Namespace"], alarm["Statistic"], alarm["Threshold"], alarm["Dimensions"][0]["Value"])
@@ -221,6 +239,13 @@ def test_alarms_notify_the_topic_and_the_topic_sends_mail(deployed: Deployment, 
         "credit-risk-deploy-model-errors": ("AWS/Lambda", "Sum", 1, "credit-risk-deploy-model"),
         "credit-risk-endpoint-errors": ("AWS/SageMaker", "Sum", 1, "credit-risk"),
         "credit-risk-failed-executions": ("AWS/Sagemaker/ModelBuildingPipeline", "Sum", 1, "credit-risk"),
+        "credit-risk-failed-monitoring": (
+            "AWS/Sagemaker/ModelBuildingPipeline",
+            "Sum",
+            1,
+            "credit-risk-monitoring",
+        ),
+        "credit-risk-watch-model-errors": ("AWS/Lambda", "Sum", 1, "credit-risk-watch-model"),
         "credit-risk-predict-api-errors": ("AWS/Lambda", "Sum", 1, "credit-risk-predict-api"),
         "credit-risk-predictions-lost": ("credit-risk", "Sum", 1, "credit-risk-predict-api"),
         "credit-risk-send-notices-errors": ("AWS/Lambda", "Sum", 1, "credit-risk-send-notices"),
