@@ -93,7 +93,7 @@ class Project:
         return f"{self.name}-deploy-model"
 
     @property
-    def watch_function(self) -> str:
+    def monitor_function(self) -> str:
         """The Lambda function that starts monitoring."""
         return f"{self.name}-watch-model"
 

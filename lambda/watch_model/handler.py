@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -14,7 +14,7 @@ from botocore.config import Config
 
 from watch_model.bucket import Bucket
 from watch_model.results import Results
-from watch_model.runs import Runs
+from watch_model.runs import SETTLED, Runs
 from watch_model.settings import Settings
 
 _CONFIG = Config(connect_timeout=3, read_timeout=15, retries={"total_max_attempts": 5, "mode": "standard"})
@@ -37,7 +37,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: 
     """Start monitoring, or publish the results of the execution that an event names.
 
     A person's event has ``start`` and ``end`` for the predictions of a period, or neither for those since the
-    last execution.
+    last execution. Then ``settled`` can say how many seconds old an object must be.
     """
     runs, results = _parts()
     if event.get("detail-type") == _ENDED:
@@ -48,7 +48,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: 
     elif "start" in event:
         step = runs.start_window(datetime.fromisoformat(event["start"]), datetime.fromisoformat(event["end"]))
     else:
-        step = runs.start_next()
+        step = runs.start_next(timedelta(seconds=event.get("settled", SETTLED.total_seconds())))
         _count("SilentWindows", int(step.get("silent", False)))
     logger.info("watched", extra={"step": step, "detail_type": event.get("detail-type")})
     return step

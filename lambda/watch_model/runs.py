@@ -19,7 +19,7 @@ PROFILES = "monitoring/profiles/"
 EMPTY = "monitoring/none.txt"
 _PLACEHOLDERS = (EMPTY, "monitoring/accepted/none.txt", "monitoring/latest/none.txt", "outcomes/none.txt")
 # S3 lists an object at once, but its time is that of the start of the upload.
-_SETTLED = timedelta(seconds=60)
+SETTLED = timedelta(seconds=60)
 # Firehose tries for a day to deliver, and collects for at most 15 minutes.
 _SLACK = timedelta(hours=26)
 _YEAR = timedelta(days=366)
@@ -44,8 +44,6 @@ class Runs:
         Clients.
     now
         Returns the present time.
-    settled
-        How old an object must be to be read.
     """
 
     def __init__(
@@ -56,17 +54,20 @@ class Runs:
         sagemaker: SageMakerClient,
         ssm: SSMClient,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        settled: timedelta = _SETTLED,
     ) -> None:
         self._settings = settings
         self._bucket = bucket
         self._sagemaker = sagemaker
         self._ssm = ssm
         self._now = now
-        self._settled = settled
 
-    def start_next(self) -> Step:
+    def start_next(self, settled: timedelta = SETTLED) -> Step:
         """Start the execution on what arrived since the last one.
+
+        Parameters
+        ----------
+        settled
+            How old an object must be to be read.
 
         Returns
         -------
@@ -77,7 +78,7 @@ class Runs:
         state = self._bucket.read_json(STATE) or {"cut": datetime(1970, 1, 1, tzinfo=UTC).isoformat()}
         after = datetime.fromisoformat(state["cut"])
         folder = f"monitoring/runs/{after:%Y-%m-%dT%H%M%SZ}"
-        plan = self._plan(folder, after)
+        plan = self._plan(folder, after, self._now() - settled)
         if plan is None:
             return {"action": "nothing", "silent": not self._is_paused()}
         step = self._start(folder, {})
@@ -93,9 +94,8 @@ class Runs:
         self._write_manifests(folder, found)
         return self._start(folder, {"WindowStart": start.isoformat(), "WindowEnd": end.isoformat()})
 
-    def _plan(self, folder: str, after: datetime) -> dict[str, Any] | None:
+    def _plan(self, folder: str, after: datetime, until: datetime) -> dict[str, Any] | None:
         """Fix what the next execution reads; None if nothing has arrived."""
-        until = self._now() - self._settled
         found = self._bucket.arrived(after, until, _SLACK)
         if not found:
             return None

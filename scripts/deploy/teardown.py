@@ -183,6 +183,7 @@ class _Work:
             f"/aws/lambda/{self._project.deploy_function}",
             f"/aws/lambda/{self._project.notices_function}",
             f"/aws/lambda/{self._project.watch_function}",
+            f"/aws/lambda/{self._project.monitor_function}",
             f"/aws/sagemaker/Endpoints/{name}",
             f"/aws/apigateway/{name}",
         ):

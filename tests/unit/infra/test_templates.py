@@ -212,6 +212,7 @@ def test_bucket_topic_and_logs_have_the_key(key: str) -> None:
         "AlarmTopic",
         "DeployLogs",
         "EndpointLogs",
+        "MonitorLogs",
         "NoticesLogs",
         "PredictLogs",
         "WatchLogs",

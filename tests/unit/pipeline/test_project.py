@@ -14,6 +14,8 @@ def test_names_are_derived_from_project_account_and_region() -> None:
     assert project.deploy_function == "bankruptcy-deploy-model"
     assert project.notices_function == "bankruptcy-send-notices"
     assert project.watch_function == "bankruptcy-watch-api"
+    assert project.monitor_function == "bankruptcy-watch-model"
+    assert project.monitoring_pipeline == "bankruptcy-monitoring"
 
 
 @pytest.mark.parametrize("name", ["abc", "a-1", "a" * 24])

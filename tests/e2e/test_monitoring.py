@@ -1,0 +1,134 @@
+"""Monitoring on local AWS with enforced permissions, from the log of predictions to the results."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from support.deployment.project import REGION
+from support.local_aws.environment import point_at
+from support.monitoring import companies, lines, profile_document
+from support.pipeline.executions import ended
+
+from local_aws.server import LocalAws
+from scripts.aws.session import Aws, connect
+from scripts.deploy.deployment import deploy
+
+CONTRACT_FOLDER = "models/execution"
+
+
+def put(aws: Aws, key: str, body: bytes) -> None:
+    aws.client("s3").put_object(Bucket=aws.project.bucket, Key=key, Body=body)
+
+
+def read(aws: Aws, key: str) -> Any:
+    return json.loads(aws.client("s3").get_object(Bucket=aws.project.bucket, Key=key)["Body"].read())
+
+
+def log(aws: Aws, name: str, logged: list[dict[str, Any]]) -> None:
+    text = "".join(json.dumps(line) + "\n" for line in logged)
+    put(
+        aws,
+        f"predictions/{time.strftime('%Y/%m/%d/%H', time.gmtime())}/{name}.gz",
+        gzip.compress(text.encode()),
+    )
+
+
+def watch(aws: Aws, event: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Call watch_model and return its answer."""
+    answer = aws.client("lambda").invoke(
+        FunctionName=aws.project.monitor_function, Payload=json.dumps(event or {}).encode()
+    )
+    step: dict[str, Any] = json.loads(answer["Payload"].read())
+    assert "FunctionError" not in answer, step
+    return step
+
+
+def published(aws: Aws, run: str) -> dict[str, Any]:
+    """Wait until the results of a run are the newest, and return them."""
+    expected = read(aws, f"{run}/monitoring.json")
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            found: dict[str, Any] = read(aws, "monitoring/latest/monitoring.json")
+        except aws.client("s3").exceptions.NoSuchKey:
+            found = {}
+        if found == expected:
+            return found
+        assert time.monotonic() < deadline, found
+        time.sleep(0.1)
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[Aws]:
+    """The deployed project; function and jobs have no permissions but those of their roles."""
+    with pytest.MonkeyPatch.context() as patch, LocalAws(region=REGION, enforce_iam=True) as server:
+        point_at(server, patch)
+        deployed = connect("bankruptcy-e2e")
+        deploy(deployed, confirm=lambda _: True)
+        yield deployed
+
+
+@pytest.fixture(scope="module")
+def registered(aws: Aws) -> Aws:
+    """The project with a registered version that has a profile."""
+    sagemaker, bucket = aws.client("sagemaker"), aws.project.bucket
+    put(aws, f"{CONTRACT_FOLDER}/profile.json", json.dumps(profile_document()).encode())
+    sagemaker.create_model_package(
+        ModelPackageGroupName=aws.project.model_package_group,
+        CustomerMetadataProperties={"ContractUri": f"s3://{bucket}/{CONTRACT_FOLDER}/contract.json"},
+    )
+    return aws
+
+
+def test_each_prediction_is_judged_once_and_drift_becomes_an_alarm(registered: Aws) -> None:
+    aws = registered
+    # GIVEN no predictions, watch_model reports silence and starts nothing
+    assert watch(aws) == {"action": "nothing", "silent": True}
+    # WHEN predictions arrive of which one column has shifted
+    shifted = companies(400, seed=1)
+    shifted[:, 1] *= 2
+    log(aws, "first", lines(shifted, version="1"))
+    time.sleep(1.1)  # the times of objects have seconds
+    started = watch(aws, {"settled": 0})
+    assert started["action"] == "started"
+    execution = ended(aws, started["execution"])
+    assert execution.status == "Succeeded", execution.steps
+
+    # THEN they are judged, and the results become the newest
+    document = published(aws, started["run"])
+    assert document["predictions"] == 400
+    assert document["versions"]["1"]["companies"] == 400
+    assert any(reason.startswith("version 1, debt:") for reason in document["alarms"]["drift"])
+    page = aws.client("s3").get_object(Bucket=aws.project.bucket, Key="monitoring/latest/monitoring.html")
+    assert b"drift alarm" in page["Body"].read()
+
+    # AND the next run reads only what is new
+    assert watch(aws, {"settled": 0}) == {"action": "nothing", "silent": True}
+    log(aws, "second", lines(companies(150, seed=2), version="1", start=1000))
+    time.sleep(1.1)
+    again = watch(aws, {"settled": 0})
+    assert ended(aws, again["execution"]).status == "Succeeded"
+    newest = published(aws, again["run"])
+    assert newest["predictions"] == 150
+    assert newest["alarms"]["drift"] == []
+    assert [run["predictions"] for run in newest["history"]] == [400, 150]
+
+
+def test_a_chosen_period_changes_neither_the_schedule_nor_the_newest_results(registered: Aws) -> None:
+    aws = registered
+    before = read(aws, "monitoring/latest/monitoring.json")
+    day = time.strftime("%Y-%m-%d", time.gmtime())
+    log(aws, "third", lines(companies(5, seed=3), version="1", day=day, start=2000))
+
+    started = watch(aws, {"start": f"{day}T00:00:00Z", "end": f"{day}T23:59:59Z"})
+
+    assert ended(aws, started["execution"]).status == "Succeeded"
+    document = read(aws, f"{started['run']}/monitoring.json")
+    # The other predictions have another day as their own time.
+    assert (document["predictions"], document["left_out"]["other_time"]) == (5, 550)
+    assert read(aws, "monitoring/latest/monitoring.json") == before
