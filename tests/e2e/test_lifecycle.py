@@ -248,7 +248,8 @@ def test_deployment_to_destruction(service: Service, companies: pd.DataFrame, tm
 
 def check_notices() -> bool:
     """Check the notices about versions that waited and became the champion."""
-    messages = read_outbox()
+    # A busy machine can miss the 300 ms in which a prediction is logged.
+    messages = [each for each in read_outbox() if "predictions-lost" not in each["subject"]]
     told = [each["subject"].removeprefix(f"{PROJECT}: ") for each in messages]
     assert told == [
         "version 1 waits for approval",

@@ -26,16 +26,6 @@ REASONS: Mapping[str, Mapping[str, str]] = {
     "SageMaker's log agent looks for an existing log stream": dict.fromkeys(
         ("EndpointRole", "JobRole", "TransformRole"), "logs:DescribeLogStreams"
     ),
-    "only monitoring needs it, and its own end-to-end test runs with enforced permissions": {
-        "MonitorRole": "kms:Decrypt kms:GenerateDataKey logs:CreateLogStream logs:PutLogEvents s3:GetObject"
-        " s3:ListBucket s3:PutObject sagemaker:DescribeModelPackage sagemaker:ListModelPackages"
-        " sagemaker:ListPipelineParametersForExecution sagemaker:StartPipelineExecution sqs:SendMessage"
-        " ssm:GetParameter",
-        "MonitoringJobRole": "cloudwatch:PutMetricData ecr:BatchCheckLayerAvailability ecr:BatchGetImage"
-        " ecr:GetAuthorizationToken ecr:GetDownloadUrlForLayer kms:Decrypt kms:GenerateDataKey"
-        " logs:CreateLogGroup logs:CreateLogStream logs:DescribeLogStreams logs:PutLogEvents s3:GetObject"
-        " s3:ListBucket s3:PutObject",
-    },
     "the endpoint's container logs problems only, and the test causes none": {
         "EndpointRole": "logs:CreateLogGroup logs:CreateLogStream logs:PutLogEvents"
     },
