@@ -14,7 +14,7 @@ from support.deployment.faults import Faults
 from support.deployment.inventory import inventory
 
 from local_aws.server import LocalAws
-from pipeline import bundles, definition
+from pipeline import bundles, definition, monitoring
 from scripts.aws.session import Aws, connect
 from scripts.deploy.deployment import Deployment, deploy
 from scripts.deploy.teardown import Teardown, destroy
@@ -111,8 +111,9 @@ def disturbed_service(server: LocalAws) -> Iterator[Service]:
             dict.fromkeys(small, "s3://code/"),
             "0" * 40,
         )
-        patch.setattr(bundles, "build_bundles", lambda: small)
+        patch.setattr(bundles, "build_bundles", lambda **_: small)
         patch.setattr(definition, "build_definition", lambda *_, **__: text)
+        patch.setattr(monitoring, "build_monitoring_definition", lambda *_, **__: text)
         made.reset()
         yield made
         made.reset()
