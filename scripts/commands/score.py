@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from scripts.score.scoring import OnProgress, Summary
 
-_STAGES = {"prepare": "preparing", "transform": "scoring", "collect": "collecting"}
+_STAGES = {"prepare": "preparing", "transform": "scoring", "collect": "collecting", "log": "logging"}
 
 
 @with_settings
@@ -46,12 +46,16 @@ def score(
             "probability_at_base_rate with this mean; the other columns do not change.",
         ),
     ] = None,
+    no_log: Annotated[
+        bool, typer.Option("--no-log", help="Do not log the scores, so that monitoring does not see them.")
+    ] = False,
 ) -> None:
     """Score a portfolio of any size; lines that can't be scored are listed next to the result."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     from scripts.aws.transform_jobs import new_name
     from scripts.deploy.outputs import read_outputs
+    from scripts.score.log import OFF, log_mode
     from scripts.score.model import choose_model
     from scripts.score.scoring import Order
     from scripts.score.scoring import score as score_portfolio
@@ -59,7 +63,17 @@ def score(
     aws = settings.connect()
     role_arn = read_outputs(aws).transform_role_arn
     model = choose_model(aws, version)
-    order = Order(source, target, keep, new_name(aws.project), role_arn, instance_type, instances, base_rate)
+    order = Order(
+        source,
+        target,
+        keep,
+        new_name(aws.project),
+        role_arn,
+        instance_type,
+        instances,
+        base_rate,
+        log=OFF if no_log else log_mode(aws),
+    )
     title = f"Scoring with version {model.version} of {aws.project.model_package_group}."
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console(stderr=True)) as progress:
@@ -73,7 +87,8 @@ def score(
         "bad_lines": summary.bad,
         "bad_lines_file": summary.errors,
         "ignored_columns": summary.ignored_columns,
-        "warnings": [*summary.unit_warnings, *([summary.warning] if summary.warning else [])],
+        "logged": summary.logged,
+        "warnings": [*summary.unit_warnings, *summary.warnings],
         "seconds": summary.seconds,
     }
     show_result(document, lambda: _show_summary(summary, target, base_rate))
@@ -100,10 +115,10 @@ def _show_summary(summary: Summary, target: str, base_rate: float | None) -> Non
     show(f"{counted(summary.scored, 'company')} in {seconds:.1f} s ({rate}): {levels}")
     show(f"Result: [bold]{target}[/]")
     show_ignored_columns(summary.ignored_columns)
-    for warning in summary.unit_warnings:
+    for warning in (*summary.unit_warnings, *summary.warnings):
         show_warning(warning)
-    if summary.warning:
-        show_warning(summary.warning)
+    if summary.logged:
+        show(f"Logged for monitoring: {counted(summary.logged, 'score')}.")
     if summary.errors:
         bad = counted(summary.bad, "line")
         show(f"[yellow]{bad} could not be scored;[/] line numbers and reasons: [bold]{summary.errors}[/]")

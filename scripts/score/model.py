@@ -23,6 +23,8 @@ class Model:
 
     Attributes
     ----------
+    contract
+        Hash of its contract.
     environment
         Environment of its container.
     instance_types
@@ -34,6 +36,7 @@ class Model:
     arn: str
     version: int
     features: tuple[str, ...]
+    contract: str
     environment: Mapping[str, str] = field(default_factory=dict)
     instance_types: tuple[str, ...] = ()
     gaps: tuple[Gap, ...] = ()
@@ -88,6 +91,7 @@ def choose_model(aws: Aws, version: int | None) -> Model:
         arn=known[wanted].arn,
         version=wanted,
         features=tuple(feature_names(contract)),
+        contract=str(contract["contract"]),
         environment=specification["Containers"][0].get("Environment", {}),
         instance_types=tuple(specification.get("SupportedTransformInstanceTypes", [])),
         gaps=gaps(contract),

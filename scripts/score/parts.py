@@ -91,6 +91,13 @@ class Parts:
                     raise ScoringError(f"The results in {key} do not match its {counted(count, 'company')}.")
                 yield list(zip(companies, answers, strict=True))
 
+    def numbers(self) -> Iterator[Iterator[list[float]]]:
+        """Yield the features of each part's companies, in order."""
+        for number in range(len(self._counts)):
+            key = f"{self._key('in', number)}.csv"
+            body = self._aws.client("s3").get_object(Bucket=self._aws.project.bucket, Key=key)["Body"]
+            yield (list(map(float, line.split(",")[1:])) for line in _lines(body))
+
     def remove(self) -> None:
         """Remove the inputs and the results."""
         remove_below(self._aws, f"{self._folder}/")

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import repeat
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from scripts.companies.errors import CompanyFileError
 from scripts.companies.forms import Form, form_of
 from scripts.companies.output import AT_BASE_RATE, safe_cell
 from scripts.score.base_rate import base_rate_offset, with_offset
+from scripts.score.log import OFF, write_log
 from scripts.score.model import Model, ScoringError
 from scripts.score.parts import Parts
 from scripts.score.portfolio import BadLine, Company, Row, open_portfolio
@@ -52,6 +54,8 @@ class Order:
         Role of the job.
     base_rate
         The known share of bankrupt companies in the portfolio, for another probability; None if unknown.
+    log
+        What to log for monitoring; see `scripts.score.log.log_mode`.
     """
 
     source: str
@@ -62,6 +66,7 @@ class Order:
     instance_type: str = "ml.m5.large"
     instances: int = 1
     base_rate: float | None = None
+    log: str = OFF
 
 
 @dataclass
@@ -80,8 +85,10 @@ class Summary:
         Location of the list of bad lines; None if there are none.
     unit_warnings
         A warning for each column with values between its two units.
-    warning
-        A problem that does not affect the result.
+    logged
+        Number of companies whose scores are logged.
+    warnings
+        Problems that do not affect the result.
     seconds
         Duration of each stage.
     """
@@ -93,11 +100,13 @@ class Summary:
     mean: float | None = None
     errors: str | None = None
     unit_warnings: list[str] = field(default_factory=list)
-    warning: str | None = None
+    logged: int = 0
+    warnings: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
 
 
-# Called with a stage (prepare, transform, collect), the number of companies done, and their total if known.
+# Called with a stage (prepare, transform, collect, log), the number of companies done, and their total if
+# known.
 OnProgress = Callable[[str, int, int | None], None]
 
 
@@ -177,6 +186,9 @@ class _Scoring:
             self._transform()
         with self._timed("collect"):
             self._collect()
+        with self._timed("log"):
+            if self._order.log != OFF:
+                self._log()
         return summary
 
     def clean_up(self) -> None:
@@ -184,7 +196,9 @@ class _Scoring:
         try:
             self._parts.remove()
         except (files.FileError, BotoCoreError, ClientError) as error:
-            self._summary.warning = f"{self._parts.uri}/ could not be removed ({error}). Remove it yourself."
+            self._summary.warnings.append(
+                f"{self._parts.uri}/ could not be removed ({error}). Remove it yourself."
+            )
 
     @contextmanager
     def _timed(self, stage: str) -> Iterator[None]:
@@ -305,6 +319,27 @@ class _Scoring:
                 # The caller may write but not remove: replace the earlier list by an empty one.
                 finished[errors_location(target)] = self._errors
         files.deliver_or_keep(self._aws, finished)
+
+    def _log(self) -> None:
+        """Log the scores; a failure is only a warning, as the result has been delivered."""
+        order, summary = self._order, self._summary
+        logged = write_log(
+            self._aws,
+            self._parts,
+            self._model,
+            order.name,
+            self._scratch,
+            mode=order.log,
+            now=datetime.now(UTC),
+        )
+        try:
+            for summary.logged in logged:
+                self._on_progress("log", summary.logged, self._parts.companies)
+        except (files.FileError, OSError, BotoCoreError, ClientError) as error:
+            summary.warnings.append(
+                f"Monitoring does not see {counted(summary.scored - summary.logged, 'score')}: the log could "
+                f"not be written ({str(error).rstrip('.')})."
+            )
 
     def _offset(self) -> float | None:
         """Return the offset of the log-odds for the known base rate; None without one."""

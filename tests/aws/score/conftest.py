@@ -64,7 +64,7 @@ def register(aws: Aws) -> Callable[[str], None]:
         archive.addfile(member, io.BytesIO(SERVE.encode()))
     s3, bucket = aws.client("s3"), aws.project.bucket
     s3.put_object(Bucket=bucket, Key="models/m.tar.gz", Body=packed.getvalue())
-    contract = json.dumps({"features": [{"name": "b"}, {"name": "a"}]})
+    contract = json.dumps({"contract": "21293902a1a1ee52", "features": [{"name": "b"}, {"name": "a"}]})
     s3.put_object(Bucket=bucket, Key="models/contract.json", Body=contract)
 
     def create(approval: str) -> None:

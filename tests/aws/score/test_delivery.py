@@ -108,5 +108,5 @@ def test_the_input_is_never_overwritten(aws: Aws, tmp_path: Path, source: str, t
 
 
 def run_without_model(aws: Aws, source: str, target: str) -> None:
-    model = Model("arn", 1, ("a",))
+    model = Model("arn", 1, ("a",), "21293902a1a1ee52")
     score(aws, Order(source, target, None, "scoring-score-test", ROLE), model, lambda *_: None)

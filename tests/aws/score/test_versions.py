@@ -61,7 +61,9 @@ def test_the_champion_scores_or_else_the_newest_approved_version(
     for approval in ("Approved", "Approved", "Rejected"):
         register(approval)
     types = ("ml.m5.large", "ml.m5.xlarge")
-    assert choose_model(aws, None) == Model(choose_model(aws, 2).arn, 2, ("b", "a"), SERVING, types)
+    assert choose_model(aws, None) == Model(
+        choose_model(aws, 2).arn, 2, ("b", "a"), "21293902a1a1ee52", SERVING, types
+    )
     aws.client("s3").put_object(
         Bucket=aws.project.bucket, Key="champion/contract.json", Body=json.dumps({"version": "1"})
     )
