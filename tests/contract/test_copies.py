@@ -23,6 +23,7 @@ from local_aws.base.clients import client_environment
 from local_aws.cloudformation.template import Template
 from pipeline import definition, parameters, project
 from scripts.aws.session import local_environment
+from scripts.data import outcomes
 from scripts.deploy import deployment, endpoint
 from scripts.model import contracts
 from scripts.predict import predictions
@@ -32,6 +33,7 @@ from steps.dataset import columns, known_files
 from steps.estimators import recipes
 from steps.export import serve, served
 from steps.judging import champion
+from steps.monitoring import outcomes as monitored_outcomes
 
 SERVICE = ROOT / "infra" / "service.yaml"
 TEMPLATE = Template(SERVICE.read_text(encoding="utf-8"))
@@ -79,6 +81,7 @@ COPIES: dict[str, list[Any]] = {
         sorted(serve.__all__),
         sorted(name for name in vars(handlers) if name.endswith("_fn")),
     ],
+    "columns of outcomes": [list(monitored_outcomes.COLUMNS), list(outcomes.Outcome._fields)],
     "pattern of project names": [
         f"^{project._NAME.pattern}$",
         TEMPLATE.parameters["ProjectName"]["AllowedPattern"],
