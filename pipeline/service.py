@@ -163,10 +163,10 @@ def watch(
         last = execution
 
 
-def list_executions(sagemaker: "SageMakerClient", project: Project, limit: int = 20) -> list[Execution]:
-    """Return the newest executions, newest first, without their steps."""
+def list_executions(sagemaker: "SageMakerClient", pipeline: str, limit: int = 20) -> list[Execution]:
+    """Return the newest executions of a pipeline, newest first, without their steps."""
     pages = sagemaker.get_paginator("list_pipeline_executions").paginate(
-        PipelineName=project.pipeline,
+        PipelineName=pipeline,
         SortBy="CreationTime",
         SortOrder="Descending",
         PaginationConfig={"MaxItems": limit, "PageSize": min(limit, 100)},

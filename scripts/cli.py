@@ -12,7 +12,9 @@ from scripts.commands import (
     drill,
     local,
     model,
+    monitor,
     operations,
+    outcomes,
     pipeline,
     predict,
     promote,
@@ -84,5 +86,5 @@ for command in (operations.status, operations.pause, operations.resume, operatio
 app.command("test")(operations.check)
 for command in (console.console, report.report, promote.promote, predict.predict, score.score):
     app.command()(command)
-for group in (local, data, pipeline, model, drill):
+for group in (local, data, pipeline, model, monitor, outcomes, drill):
     app.add_typer(group.app)

@@ -18,6 +18,7 @@ from watch_model.runs import SETTLED, Runs
 from watch_model.settings import Settings
 
 _CONFIG = Config(connect_timeout=3, read_timeout=15, retries={"total_max_attempts": 5, "mode": "standard"})
+_SCHEDULED = "Scheduled Event"
 _ENDED = "SageMaker Model Building Pipeline Execution Status Change"
 
 logger = Logger(service="watch_model")
@@ -49,7 +50,9 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: 
         step = runs.start_window(datetime.fromisoformat(event["start"]), datetime.fromisoformat(event["end"]))
     else:
         step = runs.start_next(timedelta(seconds=event.get("settled", SETTLED.total_seconds())))
-        _count("SilentWindows", int(step.get("silent", False)))
+        # A person can start monitoring minutes after the schedule, when no prediction is to be expected.
+        if event.get("detail-type") == _SCHEDULED:
+            _count("SilentWindows", int(step.get("silent", False)))
     logger.info("watched", extra={"step": step, "detail_type": event.get("detail-type")})
     return step
 

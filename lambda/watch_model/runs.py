@@ -17,7 +17,13 @@ STATE = "monitoring/state.json"
 PROFILES = "monitoring/profiles/"
 # Jobs need at least one object in each input.
 EMPTY = "monitoring/none.txt"
-_PLACEHOLDERS = (EMPTY, "monitoring/accepted/none.txt", "monitoring/latest/none.txt", "outcomes/none.txt")
+_PLACEHOLDERS = (
+    EMPTY,
+    f"{PROFILES}none.txt",
+    "monitoring/accepted/none.txt",
+    "monitoring/latest/none.txt",
+    "outcomes/none.txt",
+)
 # S3 lists an object at once, but its time is that of the start of the upload.
 SETTLED = timedelta(seconds=60)
 # Firehose tries for a day to deliver, and collects for at most 15 minutes.

@@ -125,7 +125,7 @@ def list_(settings: Settings) -> None:
     from scripts.terminal.tables import executions_table
 
     aws = settings.connect()
-    executions = list_executions(aws.client("sagemaker"), aws.project)
+    executions = list_executions(aws.client("sagemaker"), aws.project.pipeline)
 
     def show_executions() -> None:
         if executions:

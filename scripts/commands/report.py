@@ -1,12 +1,11 @@
 """`bankruptcy report`: the report of an execution or a version, in the browser."""
 
-import os
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from scripts.terminal.browser import open_page
 from scripts.terminal.console import plain, show
 from scripts.terminal.options import Settings, with_settings
 from scripts.terminal.results import is_json, show_result, with_json
@@ -32,8 +31,6 @@ def report(
     ] = True,
 ) -> None:
     """Download a report and open it: figures, curves, features, drift, provenance."""
-    import webbrowser
-
     from scripts.errors import UsageError
     from scripts.model.approval import find_version
     from scripts.operate.reports import find_reported, save_report, save_version_report
@@ -52,16 +49,5 @@ def report(
         subject, path = f"version {version}", save_version_report(aws, find_version(aws, version), output)
     result = {"execution": None if version else subject, "version": version, "file": path}
     show_result(result, lambda: show(f"Report of {subject}: {plain(str(path))}"))
-    if is_json():
-        return
-    if open_ and not _has_display():
-        show("There is no display to open it on.")
-    elif open_ and not webbrowser.open(path.resolve().as_uri()):
-        show("No browser could be started. Open the file yourself.")
-
-
-def _has_display() -> bool:
-    # Without a display, Python might start a text browser and wait until it is closed.
-    return sys.platform in ("darwin", "win32") or any(
-        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")
-    )
+    if open_ and not is_json():
+        open_page(path)

@@ -160,7 +160,8 @@ ROUTES: tuple[Route, ...] = (
 
 def _summaries(site: Site) -> list[Execution]:
     return site.reads.get(
-        "executions", lambda: list_executions(site.aws.client("sagemaker"), site.aws.project, _SEARCHED)
+        "executions",
+        lambda: list_executions(site.aws.client("sagemaker"), site.aws.project.pipeline, _SEARCHED),
     )
 
 

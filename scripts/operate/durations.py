@@ -1,4 +1,4 @@
-"""How long each step of the pipeline usually takes, from earlier executions."""
+"""How long each step of a pipeline usually takes, from earlier executions."""
 
 from __future__ import annotations
 
@@ -18,13 +18,15 @@ def usual_seconds(aws: Aws, arn: str) -> dict[str, float]:
     Parameters
     ----------
     arn
-        The ARN of an execution that does not count.
+        The ARN of an execution of the pipeline; it does not count itself.
     """
     from pipeline.service import list_executions, read_steps
 
     sagemaker = aws.client("sagemaker")
+    # Its ARN ends in pipeline/<name>/execution/<id>.
+    pipeline = arn.split("/")[1]
     seconds: defaultdict[str, list[float]] = defaultdict(list)
-    for execution in list_executions(sagemaker, aws.project, SEARCHED):
+    for execution in list_executions(sagemaker, pipeline, SEARCHED):
         if execution.arn == arn:
             continue
         for step in read_steps(sagemaker, execution.arn):

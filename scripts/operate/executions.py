@@ -133,7 +133,7 @@ def resolve_execution(aws: Aws, arn_or_id: str | None) -> str:
 
     if arn_or_id and arn_or_id.startswith("arn:"):
         return arn_or_id
-    known = list_executions(aws.client("sagemaker"), aws.project)
+    known = list_executions(aws.client("sagemaker"), aws.project.pipeline)
     for execution in known:
         if arn_or_id in {None, execution.id}:
             return execution.arn

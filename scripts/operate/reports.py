@@ -33,7 +33,7 @@ def find_reported(aws: Aws, arn_or_id: str | None) -> Execution:
     sagemaker = aws.client("sagemaker")
     if arn_or_id is not None:
         return describe(sagemaker, resolve_execution(aws, arn_or_id))
-    known = list_executions(sagemaker, aws.project, _SEARCHED)
+    known = list_executions(sagemaker, aws.project.pipeline, _SEARCHED)
     for item in known:
         execution = describe(sagemaker, item.arn)
         if evaluation_uri(sagemaker, execution) is not None:
@@ -59,7 +59,7 @@ def save_report(aws: Aws, execution: Execution, path: Path | None = None) -> Pat
     FileError
         If the report can't be read, or the file can't be written.
     """
-    return _save(read_report(aws, execution), execution.id, path)
+    return save_page(read_report(aws, execution), execution.id, path)
 
 
 def read_report(aws: Aws, execution: Execution) -> bytes:
@@ -95,7 +95,7 @@ def save_version_report(aws: Aws, package: dict[str, Any], path: Path | None = N
     """
     # Versions of different projects have the same numbers.
     name = f"{aws.project.bucket}-version-{package['ModelPackageVersion']}"
-    return _save(read_version_report(aws, package), name, path)
+    return save_page(read_version_report(aws, package), name, path)
 
 
 def read_version_report(aws: Aws, package: dict[str, Any]) -> bytes:
@@ -124,7 +124,19 @@ def _read(aws: Aws, uri: str) -> bytes:
         return stream.read()
 
 
-def _save(page: bytes, name: str, path: Path | None) -> Path:
+def save_page(page: bytes, name: str, path: Path | None) -> Path:
+    """Write a page to a file; return its path.
+
+    Parameters
+    ----------
+    name
+        Its name, without extension, in the cache folder; used if `path` is None.
+
+    Raises
+    ------
+    FileError
+        If the file can't be written.
+    """
     try:
         if path is None:
             path = cache_folder() / "reports" / f"{name}.html"

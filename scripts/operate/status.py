@@ -99,7 +99,7 @@ def _failure(aws: Aws, version: ModelVersion) -> str | None:
 def _last_execution(aws: Aws) -> LastExecution | None:
     from pipeline.service import list_executions
 
-    for execution in list_executions(aws.client("sagemaker"), aws.project, limit=1):
+    for execution in list_executions(aws.client("sagemaker"), aws.project.pipeline, limit=1):
         return LastExecution(execution.id, execution.status, execution.start)
     return None
 

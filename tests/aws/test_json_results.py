@@ -7,6 +7,7 @@ import random
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,7 +17,7 @@ from support.local_aws.cloud import eventually
 from support.local_aws.environment import point_at
 from support.local_aws.hurry import hurried
 from support.models.evaluations import compared, evaluation
-from support.models.small import register_folder, write_small_model
+from support.models.small import register_folder, small_profile, write_small_model
 from support.scripting import differences, documented_results
 from typer.testing import CliRunner
 
@@ -198,8 +199,37 @@ def test_versions_and_predictions(run: Commands, data: Path, tmp_path: Path) -> 
     assert [each["number"] for each in answers if each["error"]] == [2]
     assert run.error("predict", str(data), "--format", "csv", code=2)["code"] == "wrong_usage"
     scored = run("score", str(bad), str(tmp_path / "scored.csv"))
-    assert (scored["companies"], scored["bad_lines"]) == (ROWS - 1, 1)
+    assert (scored["companies"], scored["bad_lines"], scored["logged"]) == (ROWS - 1, 1, ROWS - 1)
+    assert run("score", str(data), str(tmp_path / "unlogged.csv"), "--no-log")["logged"] == 0
     assert scored["bad_lines_file"] == str(tmp_path / "scored.errors.csv")
+
+
+def test_monitoring(run: Commands, tmp_path: Path) -> None:
+    # GIVEN the profiles of both versions, and an outcome of a scored company
+    aws = connect("bankruptcy")
+    for folder in ("0", "1"):
+        body = json.dumps(small_profile(NAMES)).encode()
+        aws.client("s3").put_object(Bucket=aws.project.bucket, Key=f"models/{folder}/profile.json", Body=body)
+    outcomes = tmp_path / "outcomes.csv"
+    outcomes.write_text("id,date,outcome,x\nF3,2026-01-02,1,\n", encoding="utf-8")
+    uploaded = run("outcomes upload", str(outcomes))
+    assert (uploaded["outcomes"], uploaded["new"]) == (1, 1)
+    # Predictions of the last minute are left to the next run.
+    assert run("monitor run") == {"execution": None, "run": None, "silent": True, "result": None}
+    # WHEN the last two days are monitored
+    today = datetime.now(UTC)
+    period = ["--start", f"{today - timedelta(days=1):%F}", "--end", f"{today + timedelta(days=1):%F}"]
+    started = run("monitor run", *period, "--wait")
+    result = started["result"]
+    assert result["predictions"] >= ROWS - 1
+    assert run("monitor run", *period)["execution"] != started["execution"]
+    shown = run("monitor show", started["run"], "--page", str(tmp_path / "page.html"), "--open")
+    assert shown == {**result, "page": str(tmp_path / "page.html")}
+    (version, *_) = result["versions"]
+    accept = ["monitor accept", started["run"], version]
+    assert run(*accept, "--note", "as expected", "--yes")["accepted"]
+    assert run("monitor show")["accepted"][0]["note"] == "as expected"
+    assert not run(*accept, "--undo")["accepted"]
 
 
 def test_operation(run: Commands) -> None:

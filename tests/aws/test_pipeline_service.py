@@ -87,7 +87,7 @@ def test_an_execution_is_started_with_its_parameters_as_text(sagemaker: Any) -> 
         {"Name": "InputDataUri", "Value": "s3://b/data.csv"},
         {"Name": "FeatureCount", "Value": "30"},
     ]
-    (listed,) = service.list_executions(sagemaker, PROJECT)
+    (listed,) = service.list_executions(sagemaker, PROJECT.pipeline)
     assert (listed.arn, listed.display_name) == (arn, "first-try")
 
 

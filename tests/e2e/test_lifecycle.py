@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -48,6 +49,8 @@ ROLES = {
     "DeployRole",
     "EndpointRole",
     "JobRole",
+    "MonitorRole",
+    "MonitoringJobRole",
     "NoticesRole",
     "PipelineRole",
     "PredictRole",
@@ -135,6 +138,7 @@ def test_deployment_to_destruction(service: Service, companies: pd.DataFrame, tm
 
     # GIVEN a deployed service; WHEN data is uploaded and an execution is started
     run("deploy", "--yes", "-p", "AlarmEmail=alarms@example.com", "-p", f"KmsKeyArn={KEY}")
+    assert "No prediction has arrived since the last run" in run("monitor", "run")
     uri = run("data", "upload", "--data", str(data)).split()[-1]
     first = service.execute("RegisterCandidate=baseline")
 
@@ -158,6 +162,7 @@ def test_deployment_to_destruction(service: Service, companies: pd.DataFrame, tm
     row_7 = json.loads(run("predict", "--row", "7", "--data", str(data), "--format", "json").splitlines()[-1])
     assert row_7["probability"] == probability_of(client, companies, 7)
     check_portfolio(service, client, companies, tmp_path)
+    check_monitoring(service, tmp_path)
 
     # WHEN one person trains a second version and another one approves it, THEN it replaces the first
     with service.as_person("trainer"):
@@ -270,6 +275,24 @@ def check_notices() -> bool:
     assert len(told) == 8
     assert "Step ModelRejected: The model did not pass the gate (MinRocAuc: 1" in messages[7]["text"]
     return True
+
+
+def check_monitoring(service: Service, folder: Path) -> None:
+    """Check that trainers monitor the scores of a portfolio, and that their window can be accepted."""
+    (folder / "outcomes.csv").write_text("id,date,outcome\nnobody,2026-01-01,1\n", encoding="utf-8")
+    today = datetime.now(UTC)
+    period = ["--start", f"{today - timedelta(days=1):%F}", "--end", f"{today + timedelta(days=1):%F}"]
+    with service.as_person("trainer"):
+        service.run("outcomes", "upload", str(folder / "outcomes.csv"))
+        service.run("monitor", "run", *period, "--wait")
+        shown = json.loads(service.run("monitor", "show", "--json"))
+        refused = service.refused("monitor", "accept", shown["run"], "1", "--note", "x", "--yes")
+        assert "AWS denied PutObject" in refused
+    assert shown["versions"]["1"]["sources"]["batch"] > 0
+    assert shown["outcomes"]["unknown"] == 1
+    service.run("monitor", "accept", shown["run"], "1", "--note", "a test", "--yes")
+    assert "accepted     version 1, by arn:aws:" in service.run("monitor", "show")
+    service.run("monitor", "accept", shown["run"], "1", "--undo")
 
 
 def check_separation(service: Service) -> None:
@@ -410,13 +433,14 @@ def cached_steps(execution: Execution) -> set[str]:
 def test_only_the_attempts_of_others_are_denied(service: Service) -> None:
     denied = {each.partition(" on resource")[0] for each in service.recording.denied()}
     user = "arn:aws:iam::123456789012:user/"
-    # These are the attempts of check_separation.
+    # These are the attempts of check_separation and check_monitoring.
     assert denied == {
-        f"{person}: User: {user}{person} is not authorized to perform: sagemaker:{action}"
+        f"{person}: User: {user}{person} is not authorized to perform: {action}"
         for person, action in (
-            ("approver", "StartPipelineExecution"),
-            ("approver", "UpdateModelPackage"),
-            ("trainer", "UpdateModelPackage"),
+            ("approver", "sagemaker:StartPipelineExecution"),
+            ("approver", "sagemaker:UpdateModelPackage"),
+            ("trainer", "sagemaker:UpdateModelPackage"),
+            ("trainer", "s3:PutObject"),
         )
     }
     # Jobs, endpoint, functions and pipeline have called with their own roles.

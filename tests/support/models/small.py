@@ -20,6 +20,7 @@ from steps.export.served import ServedModel
 
 # Local AWS does not run images.
 IMAGE = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/sagemaker-scikit-learn:1"
+RISK_LEVELS = [{"level": "low", "from": 0.0}, {"level": "high", "from": 0.7}]
 SERVING = {"SAGEMAKER_PROGRAM": "serve.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"}
 
 
@@ -51,12 +52,26 @@ def write_small_model(folder: Path, names: Sequence[str], seed: int) -> None:
         "contract": contract_hash(names),
         "features": [{"name": name, "min": 0.0, "max": 1.0, "median": 0.5} for name in names],
         "threshold": 0.5,
-        "risk_levels": [{"level": "low", "from": 0.0}, {"level": "high", "from": 0.7}],
+        "risk_levels": RISK_LEVELS,
         "candidate": "recommended",
         "estimator": "logistic",
         "smoke_test": {"features": known.tolist(), "probability": 1 / (1 + math.exp(-logit))},
     }
     write_model(folder / "model", ServedModel(arrays, {"stages": stages}), facts, None)
+
+
+def small_profile(names: Sequence[str]) -> dict[str, Any]:
+    """Return the profile.json of a small model, as if its features and probabilities were uniform."""
+    column = {"edges": [0.5], "shares": [0.5, 0.5]}
+    return {
+        "contract": contract_hash(names),
+        "companies": 1000,
+        "bankruptcies": 500,
+        "roc_auc": 0.8,
+        "risk_levels": RISK_LEVELS,
+        "features": [{"name": name, "min": 0.0, "max": 1.0, **column} for name in names],
+        "probability": column,
+    }
 
 
 def register_folder(

@@ -13,18 +13,18 @@ HANDLERS = "CloudFormation needs it to read, update or delete a resource in ways
 # Reasons with the actions, by the caller that has them.
 REASONS: Mapping[str, Mapping[str, str]] = {
     "SageMaker pulls the container's image, and local AWS has no images": dict.fromkeys(
-        ("EndpointRole", "JobRole", "TransformRole"),
+        ("EndpointRole", "JobRole", "MonitoringJobRole", "TransformRole"),
         "ecr:BatchCheckLayerAvailability ecr:BatchGetImage ecr:GetAuthorizationToken"
         " ecr:GetDownloadUrlForLayer",
     ),
     "SageMaker writes metrics with the role, and local AWS writes them itself": dict.fromkeys(
-        ("EndpointRole", "JobRole", "TransformRole"), "cloudwatch:PutMetricData"
+        ("EndpointRole", "JobRole", "MonitoringJobRole", "TransformRole"), "cloudwatch:PutMetricData"
     ),
     "SageMaker reads the rollback alarms during an update; AWS does not document with which role": {
         "EndpointRole": "cloudwatch:DescribeAlarms"
     },
     "SageMaker's log agent looks for an existing log stream": dict.fromkeys(
-        ("EndpointRole", "JobRole", "TransformRole"), "logs:DescribeLogStreams"
+        ("EndpointRole", "JobRole", "MonitoringJobRole", "TransformRole"), "logs:DescribeLogStreams"
     ),
     "the endpoint's container logs problems only, and the test causes none": {
         "EndpointRole": "logs:CreateLogGroup logs:CreateLogStream logs:PutLogEvents"
@@ -44,7 +44,10 @@ REASONS: Mapping[str, Mapping[str, str]] = {
     "Firehose needs it for large files, and the test predicts few companies": {
         "StreamRole": "kms:Decrypt s3:AbortMultipartUpload"
     },
-    "only after failed calls": {"NoticesRole": "sqs:SendMessage"},
+    "the log group is that of all processing jobs, and the pipeline's jobs have created it": {
+        "MonitoringJobRole": "logs:CreateLogGroup"
+    },
+    "only after failed calls": dict.fromkeys(("MonitorRole", "NoticesRole"), "sqs:SendMessage"),
     "only after a failed deployment": {"DeployRole": "sagemaker:UpdateModelPackage sqs:SendMessage"},
     "only after more than three deployments": {
         "DeployRole": "sagemaker:DeleteEndpointConfig sagemaker:DeleteModel"

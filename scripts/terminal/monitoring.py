@@ -1,0 +1,163 @@
+"""Shows the result of monitoring in the terminal, at most 80 columns wide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from scripts.terminal.console import console, plain, show, show_facts
+from scripts.terminal.tables import TIME_FORMAT, table
+from scripts.text import counted
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from scripts.operate.monitoring import Acceptance
+
+LISTED = 10
+_METRICS = {"bankruptcies": "bankruptcies", "roc_auc": "ROC-AUC", "pr_auc": "PR-AUC", "brier": "Brier score"}
+# The counts of outcomes with their words, in the order of their use.
+_OUTCOMES = {
+    "judged": "judged",
+    "waiting": "waiting for the horizon",
+    "again": "again of a judged company",
+    "late": "late",
+    "open": "open",
+    "repeated": "repeated",
+    "contradicting": "contradicting",
+    "unknown": "unknown",
+}
+
+
+def show_monitoring(run: str, result: Mapping[str, Any], accepted: Sequence[Acceptance]) -> None:
+    """Print a run's alarms, versions, drifting columns, quality and outcomes."""
+    show_facts(_facts(run, result, accepted))
+    if result["versions"]:
+        _print(_versions(result["versions"]))
+    drifting = [
+        (version, column)
+        for version, facts in result["versions"].items()
+        for column in facts["drift"] or []
+        if column["reason"]
+    ]
+    if drifting:
+        _print(_drifting(drifting[:LISTED]))
+    if len(drifting) > LISTED:
+        show(f"{LISTED} of {len(drifting):,} drifting columns; --json and --page list all.")
+    quality = _quality(result)
+    if quality.row_count:
+        _print(quality)
+
+
+def _print(shown: Table) -> None:
+    console().print()
+    console().print(shown)
+
+
+def _facts(run: str, result: Mapping[str, Any], accepted: Sequence[Acceptance]) -> Iterator[tuple[str, str]]:
+    yield "run", f"{plain(run)}, finished {datetime.fromisoformat(result['time']):{TIME_FORMAT}}"
+    yield "predictions", f"{result['predictions']:,}"
+    for name, reasons in result["alarms"].items():
+        yield name, f"[red]ALARM: {len(reasons)}[/]" if reasons else "[green]no alarm[/]"
+    for reason in result["alarms"]["quality"]:
+        yield "", plain(reason)
+    if left := list(_left_out(result["left_out"])):
+        yield "left out", ", ".join(left)
+    given = result["outcomes"]["given"]
+    counts = [
+        f"{result['outcomes'][name]:,} {words}"
+        for name, words in _OUTCOMES.items()
+        if result["outcomes"][name]
+    ]
+    yield "outcomes", f"{given:,} uploaded: {', '.join(counts)}" if counts else f"{given:,} uploaded"
+    for each in accepted:
+        yield "accepted", plain(f"version {each.version}, by {each.by}: run {each.run}, {each.note!r}")
+
+
+def _left_out(left: Mapping[str, Any]) -> Iterator[str]:
+    if left["unreadable"]:
+        yield f"[red]{counted(left['unreadable'], 'unreadable line')}[/]"
+    if left["other_time"]:
+        yield f"{left['other_time']:,} of another time"
+    for version, count in left["unknown_versions"].items():
+        yield f"{count:,} of version {plain(version)}, which has no profile"
+
+
+def _versions(versions: Mapping[str, Any]) -> Table:
+    shown = table(
+        "\nversion",
+        ("\npredictions", "right"),
+        ("different\ncompanies", "right"),
+        "\nrisk levels",
+        "compared\nwith",
+        ("drifting\ncolumns", "right"),
+    )
+    for version, facts in versions.items():
+        mix = ", ".join(
+            f"{plain(level)} {count / facts['predictions']:.1%}" for level, count in facts["levels"].items()
+        )
+        drift = facts["drift"]
+        shown.add_row(
+            plain(version),
+            f"{facts['predictions']:,}",
+            f"{facts['companies']:,}",
+            mix,
+            facts["compared_with"],
+            "too few" if drift is None else str(sum(bool(column["reason"]) for column in drift)),
+        )
+    return shown
+
+
+def _drifting(drifting: Sequence[tuple[str, Mapping[str, Any]]]) -> Table:
+    shown = table(
+        "\nversion",
+        "\ndrifting column",
+        ("\nindex", "right"),
+        ("outside\nrange", "right"),
+        ("between\nunits", "right"),
+    )
+    for version, column in drifting:
+        shown.add_row(
+            plain(version),
+            plain(column["name"]),
+            f"{column['index']:.2f}",
+            f"{column['outside']:.1%}",
+            f"{column['in_gap']:.1%}",
+        )
+    return shown
+
+
+def _quality(result: Mapping[str, Any]) -> Table:
+    """Return a table of the expected quality beside what came true, with 95 % intervals."""
+    shown = table("version", "quality", ("expected", "right"), ("came true", "right"))
+    for version in dict.fromkeys([*result["versions"], *result["realised"]]):
+        expected = result["versions"].get(version, {}).get("expected", {})
+        found = result["realised"].get(version)
+        realised = (found and found["metrics"]) or {}
+        if found:
+            # The realised companies are earlier ones, so their bankruptcies have an expectation of their own.
+            words = f"{found['bankruptcies']} of {counted(found['companies'], 'company')}"
+            note = f"{words} ({found['expected_bankruptcies']:.1f} expected)"
+            shown.add_row(plain(version), "bankrupt so far", "", note)
+        for name in dict.fromkeys([*expected, *realised]):
+            shown.add_row(
+                plain(version), _metric(name), _interval(expected.get(name)), _interval(realised.get(name))
+            )
+    return shown
+
+
+def _metric(name: str) -> str:
+    return _METRICS.get(name, plain(name.replace("_", " ")))
+
+
+def _interval(figure: Mapping[str, float | None] | None) -> str:
+    if figure is None or figure["value"] is None:
+        return ""
+    return f"{_number(figure['value'])} ({_number(figure['low'])} to {_number(figure['high'])})"
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:,.1f}" if abs(value) >= 10 else f"{value:.3f}"
