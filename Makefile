@@ -19,7 +19,7 @@ COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11.4 --genera
 	--no-emit-find-links --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check format pages golden audit lock sbom clean test-browser test-toolkit test-clients test-sdk-v2 test-mutants test-chaos test-faults test-signals \
+.PHONY: help demo up test check format pages bench-monitor bench-monitoring golden audit lock sbom clean test-browser test-toolkit test-clients test-sdk-v2 test-mutants test-chaos test-faults test-signals \
 	test-soak test-state check-aws permissions test-executions test-api-schema test-api-inputs test-company-files bench-quality bench-judge firms model-card bench-serving \
 	bench-explain bench-api bench-functions bench-batch bench-scale
 
@@ -176,6 +176,9 @@ $(TOOLKIT)/.ready: tests/toolkit/requirements.lock | $(UV)
 bench-quality: $(RUN)  ## judge every recipe in three ways, and the leak (DATA=path unless UCI can be reached; an hour)
 	$(BIN)/python -m benchmarks.quality.recipes $(if $(DATA),"$(DATA)") --write
 
+bench-monitoring: $(RUN)  ## measure false alarms, detection and expected quality of monitoring (DATA=path)
+	$(BIN)/python -m benchmarks.quality.monitoring $(if $(DATA),"$(DATA)")
+
 bench-judge: $(RUN)  ## compare served with audited probabilities, and try the gate on worse models (DATA=path)
 	$(BIN)/python -m benchmarks.quality.judge $(if $(DATA),"$(DATA)")
 
@@ -199,6 +202,9 @@ bench-functions: $(RUN)  ## measure the Lambda functions' cold imports and zip s
 
 bench-batch: $(RUN)  ## measure scoring a portfolio on local AWS, from CSV to CSV
 	$(BIN)/python -m benchmarks.scale.batch
+
+bench-monitor: $(RUN)  ## measure how fast and in how much memory logged predictions are summarized
+	$(BIN)/python -m benchmarks.scale.monitoring
 
 bench-scale: $(RUN)  ## measure every step on 1, 10 and 100 times the rows (FACTORS="1 10": 100 takes an hour)
 	$(BIN)/python -m benchmarks.scale.workflow $(if $(FACTORS),--factors $(FACTORS))
