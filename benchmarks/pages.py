@@ -11,8 +11,10 @@ from benchmarks.api import tables as api_tables
 from benchmarks.common.figures import Document, load
 from benchmarks.common.pages import put
 from benchmarks.quality import firms, judge, model_card, plot, recipes
+from benchmarks.quality import monitoring as quality_monitoring
 from benchmarks.quality import table as quality_table
 from benchmarks.scale import batch, learning_curve, tomek_links, workflow
+from benchmarks.scale import monitoring as scale_monitoring
 from benchmarks.scale import page as scale_page
 from benchmarks.serving import cost, explain
 from benchmarks.serving import tables as serving_tables
@@ -40,6 +42,13 @@ CHAPTERS = (
     Chapter(cost.RESULTS, cost.PAGE, "make bench-serving", serving_tables.chapter),
     Chapter(explain.RESULTS, explain.PAGE, "make bench-explain", explain.chapter),
     Chapter(latency.RESULTS, latency.PAGE, "make bench-api", api_tables.chapter),
+    Chapter(
+        quality_monitoring.RESULTS,
+        quality_monitoring.PAGE,
+        "make bench-monitoring",
+        quality_monitoring.chapter,
+    ),
+    Chapter(scale_monitoring.RESULTS, scale_monitoring.PAGE, "make bench-monitor", scale_monitoring.chapter),
     Chapter(functions.RESULTS, functions.PAGE, "make bench-functions", functions.chapter),
 )
 DRAWINGS = (

@@ -19,6 +19,7 @@ LEAST_INDEX = 0.1
 LEAST_SHARE = 0.01
 # With fewer, the test of a column with ten bins is not reliable.
 FEWEST_COMPANIES = 100
+FEWEST_EXPECTED = 5
 
 
 @dataclass(frozen=True)
@@ -129,9 +130,7 @@ def _counts(profile: Profile, sample: Sample) -> list[Floats]:
 def _compare(old: Floats, new: Floats) -> tuple[float, float]:
     """Return the excess population stability index, and the p-value of a chi-square test."""
     n_old, n_new = old.sum(), new.sum()
-    # Bins that both lack say nothing.
-    used = (old + new) > 0
-    old, new = old[used], new[used]
+    old, new = _merged(old, new)
     if len(old) < 2:  # a column with one value
         return 0.0, 1.0
     together = (old + new) / (n_old + n_new)
@@ -146,6 +145,22 @@ def _compare(old: Floats, new: Floats) -> tuple[float, float]:
     # of population stability index").
     expected = freedom * (1 / n_old + 1 / n_new)
     return max(index - expected, 0.0), float(chi2.sf(statistic, freedom))
+
+
+def _merged(old: Floats, new: Floats) -> tuple[Floats, Floats]:
+    """Join neighbouring bins, so that at least `FEWEST_EXPECTED` new companies are expected in each.
+
+    With fewer, a chi-square test finds differences that are chance.
+    """
+    expected = (old + new) * new.sum() / (old.sum() + new.sum())
+    starts = [0]
+    collected = 0.0
+    for position, count in enumerate(expected):
+        if collected >= FEWEST_EXPECTED and expected[position:].sum() >= FEWEST_EXPECTED:
+            starts.append(position)
+            collected = 0.0
+        collected += count
+    return np.add.reduceat(old, starts), np.add.reduceat(new, starts)
 
 
 def _share(values: Floats, level: float) -> tuple[float, bool]:

@@ -78,6 +78,18 @@ def test_swapped_columns_are_found() -> None:
     assert {"ratio", "debt"} <= set(reasons(features[:, [1, 0, 2]]))
 
 
+def test_rare_values_are_judged_together_with_their_neighbours() -> None:
+    # GIVEN a column whose values are nearly all the same, and a day with three of the rare ones among 100
+    features = companies(100, seed=24)
+    features[:, 2] = 0.5
+    rare = Reference(
+        (*Reference.training(PROFILE).counts[:2], np.zeros(10), Reference.training(PROFILE).counts[3])
+    )
+    rare.counts[2][[4, 9]] = 4995, 5
+    features[:3, 2] = PROFILE.edges[2][-1] + 1e5
+    assert drifts(features, rare)["quick"].p_value == 1.0
+
+
 def test_few_companies_are_not_compared() -> None:
     assert drifts(companies(99, seed=13)) == {}
 
