@@ -20,6 +20,10 @@ Predicts the risk that companies go bankrupt.
 `GET /model` lists the model's features in order. Retraining can change them.
 Send the `contract` hash with a request, so that it is rejected instead of misread after such a change.
 Errors are always JSON with a stable `code`.
+
+Unless the operator has switched it off, answered predictions are logged, by default with the companies' numbers,
+to watch the model. The operator sets how long they are kept (by default 760 days), and deletes single ones on
+request by their `prediction_id` or `id`.
 """
 _WITHOUT_NAMES = """
 This document does not name the features. In its examples, a model has three features with invented names.
