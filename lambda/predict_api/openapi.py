@@ -21,7 +21,7 @@ Predicts the risk that companies go bankrupt.
 Send the `contract` hash with a request, so that it is rejected instead of misread after such a change.
 Errors are always JSON with a stable `code`.
 
-Unless the operator has switched it off, answered predictions are logged, by default with the companies' numbers,
+Unless the operator has switched it off, answered predictions are logged, by default with the numbers sent,
 to watch the model. The operator sets how long they are kept (by default 760 days), and deletes single ones on
 request by their `prediction_id` or `id`.
 """
