@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 PREFIX = "notices/"
 # Longer than the function's timeout: a call that claimed a fact this long ago has ended.
 ABANDONED_SECONDS = 120
+# S3 answers a conditional write like this if the object was changed before it, or is being changed.
+_CHANGED = ("PreconditionFailed", "ConditionalRequestConflict")
 
 
 class BusyError(Exception):
@@ -50,15 +52,14 @@ class Marks:
         Raises
         ------
         BusyError
-            If another call has claimed the fact and may still be publishing it.
-        ClientError
-            ``PreconditionFailed`` if another call claims the subject at the same moment.
+            If another call has claimed the fact and may still be publishing it, or claims the subject at the
+            same moment.
         """
         # Writing first needs no permission to list the bucket, which reading a missing object would.
         try:
             self._put(notice, request_id, sent=False, IfNoneMatch="*")
         except ClientError as error:
-            if error.response["Error"]["Code"] != "PreconditionFailed":
+            if error.response["Error"]["Code"] not in _CHANGED:
                 raise
         else:
             return True
@@ -70,7 +71,12 @@ class Marks:
             age = (self._clock() - found["LastModified"]).total_seconds()
             if age < ABANDONED_SECONDS:
                 raise BusyError(f"Another call is publishing {notice.subject} {notice.value}.")
-        self._put(notice, request_id, sent=False, IfMatch=found["ETag"])
+        try:
+            self._put(notice, request_id, sent=False, IfMatch=found["ETag"])
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in _CHANGED:
+                raise
+            raise BusyError(f"Another call claims {notice.subject} at the same moment.") from error
         return True
 
     def confirm(self, notice: Notice, request_id: str) -> None:

@@ -57,7 +57,10 @@ class Service:
             Marks(s3, aws.project.bucket, lambda: self.now),
             self.topic,
             topic,
+            lambda _: self.meanwhile(),
         )
+        # What happens while a call waits for another one.
+        self.meanwhile: Callable[[], object] = lambda: None
 
     def register(self, document: dict[str, Any] | None = None) -> dict[str, Any]:
         """Register a version, with an evaluation if one is given; return the event."""
@@ -189,6 +192,20 @@ def test_an_interrupted_call_is_repeated_by_its_own_retry_only(make: Make) -> No
     # WHEN Lambda repeats the first call, THEN it sends the message, and the others do not
     assert service.send(event, "first") == ["bankruptcy: version 1 waits for approval"]
     assert service.send(event, "second") == service.send(event, "first") == []
+
+
+def test_a_call_waits_for_another_one_instead_of_failing(make: Make) -> None:
+    service = make()
+    event = service.register()
+    service.topic.failures = 1
+    with pytest.raises(ConnectionError):
+        service.send(event, "first")
+    # WHEN the first call goes on while the second waits
+    told: list[str] = []
+    service.meanwhile = lambda: told.extend(service.send(event, "first"))
+    # THEN the second ends without an error, and nothing is told twice
+    assert service.send(event, "second") == []
+    assert told == ["bankruptcy: version 1 waits for approval"]
 
 
 def test_a_call_that_never_ended_is_replaced(make: Make) -> None:
