@@ -99,7 +99,7 @@ class Project:
 
     @property
     def notices_function(self) -> str:
-        """The Lambda function that tells people what has happened."""
+        """The Lambda function that sends notices."""
         return f"{self.name}-send-notices"
 
     @property

@@ -1,1 +1,1 @@
-"""The Lambda function that tells people what has happened, once for each fact."""
+"""The Lambda function that notifies people of events, once for each event."""

@@ -52,7 +52,7 @@ class Sender:
         self._sleep = sleep
 
     def send(self, event: dict[str, Any], request_id: str) -> list[Notice]:
-        """Publish the notices of an event that nobody has been told yet, and return them."""
+        """Publish the notices of an event that were not published before, and return them."""
         sent = []
         for notice in self._facts.notices(event):
             if self._claim(notice, request_id):

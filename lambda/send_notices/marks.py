@@ -1,4 +1,4 @@
-"""Remembers in S3 which facts people have been told, so that repeated events tell them nothing twice."""
+"""Records in S3 which notices were published, so that repeated events publish nothing twice."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class BusyError(Exception):
 
 
 class Marks:
-    """One object in S3 for each subject, with the fact that people were told last.
+    """One object in S3 for each subject, with its last published fact.
 
     A call first claims a fact, then publishes it, then confirms it. So an interrupted call is repeated by its
     retry, which has the same request id, and a repeated event is not published.

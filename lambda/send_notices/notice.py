@@ -1,4 +1,4 @@
-"""A notice: what people are told about one fact."""
+"""A notice: the message about one fact."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Notice:
-    """What people are told about one fact.
+    """The message about one fact.
 
     Attributes
     ----------

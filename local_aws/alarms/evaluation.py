@@ -112,7 +112,7 @@ class Condition:
             )
 
     def state(self, values: Sequence[float | None], current: str) -> str:
-        """Return the state after the latest values, of which None is a period without data."""
+        """Return the state after the latest values; None stands for a period without data."""
         compare = _COMPARISONS[self.comparison]
         present = [value for value in values if value is not None]
         if not present and self.missing == "ignore":

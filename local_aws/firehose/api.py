@@ -107,7 +107,7 @@ def install(streams: Streams) -> None:
 
 
 def _check(destination: Mapping[str, Any]) -> None:
-    """Reject a destination of which local AWS would ignore a part."""
+    """Reject a destination with settings that local AWS would ignore."""
     _check_members(destination, _DESTINATION, "an S3 destination")
     compression = destination.get("CompressionFormat", "UNCOMPRESSED")
     if compression not in ("GZIP", "UNCOMPRESSED"):

@@ -62,7 +62,8 @@ class Guard:
         Raises
         ------
         RefusedError
-            If it is not the browser's own, or may not change anything.
+            If the request does not come from the console's own pages in an admitted browser, or if it
+            would change something and the console is read-only.
         """
         if request.headers.get("Host") not in self._hosts:
             raise RefusedError(421, f"The console only answers at http://{self._hosts[0]}.")

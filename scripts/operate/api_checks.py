@@ -106,7 +106,7 @@ def describe_api(aws: Aws) -> Api:
 
 
 def api_of_client(url: str, key: str | None) -> Api:
-    """Return an API of which only the address and the key are known: it must have a model in service."""
+    """Return an API with a known address and key; it must have a model in service."""
     client = client_at(url, key)
     return Api(client.url, client.key, needs_key=key is not None, origin=None)
 

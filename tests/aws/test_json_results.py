@@ -107,7 +107,7 @@ def test_a_new_deployment_has_nothing_to_list(run: Commands, data: Path) -> None
     assert uploaded["warnings"][0] == "Ignored columns: 'Name'."
     described = run("data describe", str(data))
     assert (described["companies"], described["bankrupt"], described["firms"]) == (ROWS, ROWS // 2, ROWS)
-    # People are told what to do.
+    # Without --json, the lists suggest the next command.
     shown = CliRunner().invoke(app, ["model", "list"]).output
     assert (
         shown == "No version yet. `bankruptcy pipeline start --wait` registers one if it passes the gate.\n"

@@ -1,4 +1,4 @@
-"""send_notices tells people each fact once, whatever is repeated, late or interrupted."""
+"""send_notices publishes each fact once, even if events are repeated, late or interrupted."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LATER = "2026-11-30T12:10:00Z"
 
 
 class Topic:
-    """SNS that fails as often as it is told to."""
+    """SNS that fails as often as a test asks."""
 
     def __init__(self, sns: Any) -> None:
         self._sns = sns
@@ -107,7 +107,7 @@ def make(registry: Aws, tmp_path: Path) -> Make:
     return lambda project="bankruptcy": Service(registry, tmp_path, project)
 
 
-def test_a_waiting_version_is_told_with_figures_and_commands(make: Make) -> None:
+def test_a_waiting_version_is_announced_with_figures_and_commands(make: Make) -> None:
     service = make()
     event = service.register(evaluation(champion=compared()))
     # WHEN the event comes twice
@@ -138,7 +138,7 @@ def test_a_waiting_version_is_told_with_figures_and_commands(make: Make) -> None
     )
 
 
-def test_a_promoted_version_is_told_with_its_origin(make: Make) -> None:
+def test_a_promoted_version_is_announced_with_its_origin(make: Make) -> None:
     service = make()
     event = service.register()
     origin = "arn:aws:sagemaker:eu-west-1:123456789012:model-package/staging/7"
@@ -167,12 +167,12 @@ def test_the_figures_of_sample_data_are_marked(
     assert "bankruptcy model approve 1 --wait --project other\n" in message["text"]
 
 
-def test_only_a_version_that_still_waits_is_told(make: Make) -> None:
+def test_only_a_version_that_still_waits_is_announced(make: Make) -> None:
     service = make()
     event = service.register()
     service.decide(1, "Approved")
     assert service.send(event) == []
-    # Set back to waiting, it is told even without an evaluation, and then not again.
+    # Set back to waiting, it is announced even without an evaluation, and then not again.
     service.decide(1, "PendingManualApproval")
     assert service.send(event) == ["bankruptcy: version 1 waits for approval"]
     assert "It was registered without an evaluation." in read_outbox()[0]["text"]
@@ -201,11 +201,11 @@ def test_a_call_waits_for_another_one_instead_of_failing(make: Make) -> None:
     with pytest.raises(ConnectionError):
         service.send(event, "first")
     # WHEN the first call goes on while the second waits
-    told: list[str] = []
-    service.meanwhile = lambda: told.extend(service.send(event, "first"))
-    # THEN the second ends without an error, and nothing is told twice
+    published: list[str] = []
+    service.meanwhile = lambda: published.extend(service.send(event, "first"))
+    # THEN the second ends without an error, and nothing is published twice
     assert service.send(event, "second") == []
-    assert told == ["bankruptcy: version 1 waits for approval"]
+    assert published == ["bankruptcy: version 1 waits for approval"]
 
 
 def test_a_call_that_never_ended_is_replaced(make: Make) -> None:
@@ -218,7 +218,7 @@ def test_a_call_that_never_ended_is_replaced(make: Make) -> None:
     assert service.send(event, "second") == ["bankruptcy: version 1 waits for approval"]
 
 
-def test_each_new_champion_is_told_once(make: Make) -> None:
+def test_each_new_champion_is_announced_once(make: Make) -> None:
     service = make()
     # The endpoint is created, then the version is published, then nothing changes.
     assert service.step({"action": "create_endpoint", "version": "3"}) == []
@@ -234,7 +234,7 @@ def test_each_new_champion_is_told_once(make: Make) -> None:
     assert "bankruptcy rollback" in read_outbox()[-1]["text"]
 
 
-def test_a_version_that_was_given_up_is_told_once_until_it_is_approved_again(make: Make) -> None:
+def test_a_version_that_was_given_up_is_announced_once_until_it_is_approved_again(make: Make) -> None:
     service = make()
     service.register()
     service.decide(1, "Approved")
@@ -243,7 +243,7 @@ def test_a_version_that_was_given_up_is_told_once_until_it_is_approved_again(mak
         sent = service.step(step)
         assert sent == (["bankruptcy: version 1 was given up"] if "unfit" in step else [])
     assert "Reason: Its SHA-256 is 0123.\n" in read_outbox()[0]["text"]
-    # WHEN it is rejected, nothing is told; when it is approved and fails again, that is
+    # WHEN it is rejected, nothing is published; when it is approved and fails again, a notice is
     service.decide(1, "Rejected")
     assert service.step({"given_up": ["1"]}) == []
     service.decide(1, "Approved")
@@ -252,7 +252,7 @@ def test_a_version_that_was_given_up_is_told_once_until_it_is_approved_again(mak
     assert "Reason: It failed again.\n" in read_outbox()[1]["text"]
 
 
-def test_a_rollback_is_told_as_such_and_only_once(make: Make) -> None:
+def test_a_rollback_is_announced_as_such_and_only_once(make: Make) -> None:
     service = make()
     service.register()
     service.decide(1, "Approved")
@@ -265,14 +265,14 @@ def test_a_rollback_is_told_as_such_and_only_once(make: Make) -> None:
     assert "Reason: Alarm errors was on.\n" in read_outbox()[1]["text"]
 
 
-def test_a_blocked_endpoint_is_told_once(make: Make) -> None:
+def test_a_blocked_endpoint_is_announced_once(make: Make) -> None:
     service = make()
     step = {"config": "bankruptcy-v3-0a1b2c3d", "blocked": "The last update and its rollback failed."}
     assert (service.step(step), service.step(step)) == (["bankruptcy: the endpoint is blocked"], [])
     assert read_outbox()[0]["text"].startswith("The last update and its rollback failed.\n")
 
 
-def test_a_failed_execution_is_told_with_its_failed_steps(make: Make) -> None:
+def test_a_failed_execution_is_announced_with_its_failed_steps(make: Make) -> None:
     service = make()
     sagemaker = service.aws.client("sagemaker")
     step = {"Name": "ModelRejected", "Type": "Fail", "Arguments": {"ErrorMessage": "It is worse."}}
@@ -302,7 +302,7 @@ def test_a_failed_execution_is_told_with_its_failed_steps(make: Make) -> None:
     assert service.send({**event, "detail": {**detail, "executionEndTime": 0}}) == [title]
 
 
-def test_the_end_of_an_alarm_is_told_once(make: Make) -> None:
+def test_the_end_of_an_alarm_is_announced_once(make: Make) -> None:
     service = make()
     state = {"value": "OK", "timestamp": "2026-11-30T12:00:00.000+0000"}
     detail = {"alarmName": "bankruptcy-endpoint-errors", "state": state}

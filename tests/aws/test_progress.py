@@ -51,7 +51,7 @@ def test_the_usual_duration_is_the_median_of_earlier_executions(
 ) -> None:
     point_at(cloud.aws, monkeypatch)
     aws = connect(PROJECT)
-    # GIVEN executions of which the first one fails, and another one takes a step from the cache
+    # GIVEN a failed execution, and one that takes a step from the cache
     first = execute(cloud, "0", fails=True)
     assert usual_seconds(aws, first) == {}
     executed = [first, execute(cloud, "1")]

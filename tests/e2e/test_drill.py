@@ -68,7 +68,7 @@ def test_a_bad_version_is_rolled_back_and_the_champion_keeps_serving(aws: Aws, t
     assert environment(aws) == before
     listed = aws.client("s3").list_objects_v2(Bucket=aws.project.bucket, Prefix="models/drill-")
     assert listed["KeyCount"] == 0
-    # AND people were told, once
+    # AND one notice was published
     subjects = [each["subject"] for each in read_outbox()]
     assert len([each for each in subjects if "version 2 was rolled back" in each]) == 1
     assert {name.rpartition("-v")[2].partition("-")[0] for name in rollback_alarms(aws)} == {"2"}

@@ -89,7 +89,7 @@ def test_each_prediction_is_judged_once_and_drift_becomes_an_alarm(registered: A
     aws = registered
     # GIVEN no predictions, watch_model reports silence and starts nothing
     assert watch(aws) == {"action": "nothing", "silent": True}
-    # WHEN predictions arrive of which one column has shifted
+    # WHEN predictions arrive with one shifted column
     shifted = companies(400, seed=1)
     shifted[:, 1] *= 2
     log(aws, "first", lines(shifted, version="1"))

@@ -266,8 +266,8 @@ def test_alarms_notify_the_topic_and_the_topic_sends_mail(deployed: Deployment, 
 
 
 @pytest.mark.usefixtures("deployed")
-def test_people_are_told_when_an_alarm_starts_and_when_it_ends(cloud: Cloud) -> None:
-    def told() -> list[str]:
+def test_the_topic_gets_the_start_and_the_end_of_an_alarm(cloud: Cloud) -> None:
+    def subjects() -> list[str]:
         return [message["subject"] for message in read_outbox()]
 
     # Its first evaluation is no news.
@@ -279,8 +279,8 @@ def test_people_are_told_when_an_alarm_starts_and_when_it_ends(cloud: Cloud) -> 
         'ALARM: "credit-risk-dead-letters" in eu-west-1',
         "credit-risk: alarm dead-letters has ended",
     }
-    eventually(lambda: set(told()) == titles)
-    assert len(told()) == 2
+    eventually(lambda: set(subjects()) == titles)
+    assert len(subjects()) == 2
 
 
 def test_roles_have_the_permissions_of_the_template(deployed: Deployment, cloud: Cloud) -> None:

@@ -167,7 +167,7 @@ class TestRollback:
         assert (step["action"], step["version"], step["rolled_back"]) == ("none", "1", {"2": reason})
         metadata = aws.packages["2"]["CustomerMetadataProperties"]
         assert metadata["DeploymentFailedReason"] == reason
-        # AND it is not tried again, and not told again
+        # AND it is not tried again, and not reported again
         again = aws.reconciler().step()
         assert (again["action"], again["given_up"], "rolled_back" in again) == ("none", ["2"], False)
         assert aws.serving() == aws.published()["version"] == "1"  # type: ignore[index]
@@ -207,7 +207,7 @@ class TestRollback:
         aws.reconciler().step()
         aws.set_off()
         aws.fail_rollback()
-        # THEN it is kept, and a person is told
+        # THEN it is kept, and the failure is reported
         step = aws.reconciler().step()
         assert (step["action"], list(step["rolled_back"])) == ("none", ["2"])
         assert step["blocked"].startswith("The last update and its rollback failed.")
