@@ -8,9 +8,6 @@ from typer.core import TyperGroup
 from scripts.commands import (
     console,
     data,
-    demo,
-    drill,
-    local,
     model,
     monitor,
     operations,
@@ -21,8 +18,8 @@ from scripts.commands import (
     report,
     score,
     service,
-    up,
 )
+from scripts.commands.local_aws import demo, drill, local, up
 from scripts.errors import ScriptError, UsageError
 from scripts.terminal.console import show_error
 from scripts.terminal.options import Settings, settings_of, with_settings

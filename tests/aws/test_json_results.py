@@ -256,17 +256,17 @@ def test_commands_that_keep_running_print_their_result_first(
 
     with pytest.MonkeyPatch.context() as inner:
         inner.setattr("local_aws.server.LocalAws", lambda **_: server)
-        inner.setattr("scripts.commands.local.wait_for_interruption", lambda: None)
+        inner.setattr("scripts.commands.local_aws.local.wait_for_interruption", lambda: None)
         subjects = [each["subject"] for each in run("local outbox")["messages"]]
         assert "bankruptcy: version 1 waits for approval" in subjects
         assert run("local start")["environment"]["AWS_ENDPOINT_URL"] == running_aws.url
         for name in ("_deploy", "_make_model", "wait_for_interruption"):
-            inner.setattr(f"scripts.commands.up.{name}", lambda *_: None)
+            inner.setattr(f"scripts.commands.local_aws.up.{name}", lambda *_: None)
         ready = run("up", "--state", str(tmp_path))
         assert ready["api_url"].startswith(running_aws.url)
         assert ready["api_key"]
         inner.setattr("local_aws.server.LocalAws", serving)
-        inner.setattr("scripts.commands.demo.PROJECT", "bankruptcy")
+        inner.setattr("scripts.commands.local_aws.demo.PROJECT", "bankruptcy")
         inner.setattr("scripts.operate.executions.start_execution", lambda *_: ("arn/abc", "s3://x"))
         inner.setattr("scripts.terminal.progress.follow_to_success", lambda *_: SimpleNamespace(id="abc"))
         inner.setattr("scripts.operate.reports.save_report", lambda *_: tmp_path / "report.html")

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from scripts.aws.registry import list_versions
 from scripts.aws.session import Aws, connect
 from scripts.cli import app
-from scripts.commands import up
+from scripts.commands.local_aws import up
 from scripts.predict.client import client_of
 
 NAMES = [f"ratio {number}" for number in range(20)]

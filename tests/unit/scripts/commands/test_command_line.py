@@ -160,7 +160,7 @@ def test_local_start_can_enforce_permissions(
         except ClientError as error:
             answers.append(error.response["Error"]["Code"])
 
-    monkeypatch.setattr("scripts.commands.local.wait_for_interruption", call_as_stranger)
+    monkeypatch.setattr("scripts.commands.local_aws.local.wait_for_interruption", call_as_stranger)
     result = RUNNER.invoke(app, ["local", "start", "--port", port, *options])
 
     assert result.exit_code == 0, result.output
@@ -313,7 +313,7 @@ def test_local_start_shows_how_to_use_it(port: int, monkeypatch: pytest.MonkeyPa
     url = f"http://127.0.0.1:{port}"
     server = SimpleNamespace(url=url, start=lambda: None, stop=lambda: None, damaged_state=None)
     monkeypatch.setattr("local_aws.server.LocalAws", lambda **_: server)
-    monkeypatch.setattr("scripts.commands.local.wait_for_interruption", lambda: None)
+    monkeypatch.setattr("scripts.commands.local_aws.local.wait_for_interruption", lambda: None)
 
     result = RUNNER.invoke(app, ["local", "start", "--port", str(port)])
 

@@ -91,8 +91,8 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr("scripts.data.source.resolve", lambda _: file)
     monkeypatch.setattr("scripts.data.upload.check", lambda _: [])
     for name in ("use_local_aws", "connect", "_run"):
-        monkeypatch.setattr(f"scripts.commands.demo.{name}", lambda *_: None)
-    monkeypatch.setattr("scripts.commands.demo.show", lambda text, **_: shown.append(text))
+        monkeypatch.setattr(f"scripts.commands.local_aws.demo.{name}", lambda *_: None)
+    monkeypatch.setattr("scripts.commands.local_aws.demo.show", lambda text, **_: shown.append(text))
     return shown
 
 
@@ -106,7 +106,7 @@ def test_the_demo_ends_with_the_next_steps(shown: list[str]) -> None:
 
 
 def test_ctrl_c_stops_local_aws_and_the_demo(shown: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scripts.commands.demo._run", interrupt)
+    monkeypatch.setattr("scripts.commands.local_aws.demo._run", interrupt)
 
     result = RUNNER.invoke(app, ["demo", "--keep"])
 

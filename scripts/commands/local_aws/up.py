@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scripts.aws.session import LOCAL_PORT, LOCAL_REGION, Aws, connect, use_local_aws
-from scripts.commands.local import running, settings_document, show_settings
+from scripts.commands.local_aws.local import running, settings_document, show_settings
 from scripts.terminal.console import console, show, show_warning
 from scripts.terminal.interrupts import wait_for_interruption
 from scripts.terminal.options import DEFAULT_PROJECT, DataOption

@@ -1,0 +1,1 @@
+"""The commands that run local AWS, or only work there."""
