@@ -1,0 +1,53 @@
+"""Alarms and notices: who is notified, and the section of the runbook for each."""
+
+from __future__ import annotations
+
+import re
+
+from send_notices.texts import Texts
+
+from local_aws.cloudformation.template import Template
+from scripts.deploy.template import TEMPLATES
+
+SERVICE = (TEMPLATES / "service.yaml").read_text(encoding="utf-8")
+RUNBOOK = (TEMPLATES.parent / "docs" / "runbook.md").read_text(encoding="utf-8")
+
+
+def test_every_alarm_has_a_section_in_the_runbook_and_names_it() -> None:
+    alarms = re.findall(r"AlarmName: !Sub \$\{ProjectName\}-(\S+)", SERVICE)
+    assert re.findall(r"^## Alarm `(.+)`$", RUNBOOK, re.MULTILINE) == alarms != []
+    for name in alarms:
+        assert f'See "Alarm {name}" in docs/runbook.md.' in " ".join(SERVICE.split())
+
+
+def test_every_notice_names_a_section_of_the_runbook() -> None:
+    sections = [heading.replace("`", "") for heading in re.findall(r"(?m)^## (.+)$", RUNBOOK)]
+    texts = Texts("bankruptcy")
+    for title, text in (
+        texts.waits("1", {}, None),
+        texts.deployed("1"),
+        texts.rolled_back("1", "why"),
+        texts.given_up("1", "why"),
+        texts.blocked("why"),
+        texts.execution_failed("e", []),
+        texts.alarm_ended("bankruptcy-endpoint-errors"),
+    ):
+        named = re.search(r'Runbook: "(.+)" in docs/runbook.md$', text)
+        assert named is not None
+        assert named[1] in sections
+        # SNS takes a subject of at most 100 characters, and the longest project name has 24.
+        assert len(title) - len("bankruptcy") + 24 <= 100
+
+
+def test_alarms_tell_people_when_they_start_and_end_unless_a_notice_does() -> None:
+    alarms = {
+        name: resource["Properties"]
+        for name, resource in Template(SERVICE).resources.items()
+        if resource["Type"] == "AWS::CloudWatch::Alarm"
+    }
+    told = {name for name, alarm in alarms.items() if "AlarmActions" in alarm}
+    assert set(alarms) - told == {"GivenUpAlarm", "FailedExecutionAlarm"}
+    assert all(alarms[name]["AlarmActions"] == [{"Ref": "AlarmTopic"}] for name in told)
+    rule = Template(SERVICE).resources["EndedAlarmRule"]["Properties"]["EventPattern"]["detail"]
+    named = {name["Fn::Sub"] for name in rule["alarmName"]}
+    assert named == {alarms[name]["AlarmName"]["Fn::Sub"] for name in told}
