@@ -60,7 +60,7 @@ def test_the_usual_duration_is_the_median_of_earlier_executions(
     # THEN the median is that of the steps that ran and succeeded
     slow = [seconds_of(cloud, execution, "Slow") for execution in executed]
     others = [seconds_of(cloud, execution, "Other") for execution in (executed[1], cached, executed[2])]
-    assert seconds_of(cloud, cached, "Slow") < min(slow)
+    assert "CacheHitResult" in cloud.steps(cached)["Slow"]
     assert usual_seconds(aws, f"{first}-another") == {"Slow": median(slow), "Other": median(others)}
     # AND an execution does not count for itself
     assert usual_seconds(aws, executed[2])["Slow"] == median(slow[:2])
