@@ -1,14 +1,14 @@
 """`bankruptcy console`: pages in the browser for people who judge by looking."""
 
-import webbrowser
 from typing import Annotated
 
 import typer
 
+from scripts.terminal.browser import open_page
 from scripts.terminal.console import show
 from scripts.terminal.interrupts import wait_for_interruption
 from scripts.terminal.options import Settings, with_settings
-from scripts.terminal.results import is_json, show_result, with_json
+from scripts.terminal.results import show_result, with_json
 
 DEFAULT_PORT = 4680
 
@@ -41,7 +41,7 @@ def console(
             show("The address works once, and then only in that browser. Ctrl-C stops the console.")
 
         show_result({"url": url, "read_only": read_only}, show_address)
-        if open_ and not is_json() and not webbrowser.open(url):
-            show("No browser could be started. Open the address yourself.")
+        if open_:
+            open_page(url)
         wait_for_interruption()
     show("\nThe console has stopped.")

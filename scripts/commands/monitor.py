@@ -12,7 +12,7 @@ from scripts.errors import UsageError
 from scripts.terminal.browser import open_page
 from scripts.terminal.console import ask, plain, show
 from scripts.terminal.options import Settings, with_settings
-from scripts.terminal.results import is_json, show_result, with_json
+from scripts.terminal.results import show_result, with_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,8 +99,8 @@ def show_(
     show_result(_document(found, result, accepted, path), lambda: _show(found, result, accepted))
     if path is not None:
         show(f"Page: {plain(str(path))}", wrap=False)
-    if open_ and path is not None and not is_json():
-        open_page(path)
+    if open_ and path is not None:
+        open_page(path.resolve().as_uri())
 
 
 @app.command()

@@ -8,7 +8,7 @@ import typer
 from scripts.terminal.browser import open_page
 from scripts.terminal.console import plain, show
 from scripts.terminal.options import Settings, with_settings
-from scripts.terminal.results import is_json, show_result, with_json
+from scripts.terminal.results import show_result, with_json
 
 
 @with_settings
@@ -49,5 +49,5 @@ def report(
         subject, path = f"version {version}", save_version_report(aws, find_version(aws, version), output)
     result = {"execution": None if version else subject, "version": version, "file": path}
     show_result(result, lambda: show(f"Report of {subject}: {plain(str(path))}"))
-    if open_ and not is_json():
-        open_page(path)
+    if open_:
+        open_page(path.resolve().as_uri())

@@ -2,19 +2,21 @@
 
 import os
 import sys
-from pathlib import Path
 
 from scripts.terminal.console import show
+from scripts.terminal.results import is_json
 
 
-def open_page(path: Path) -> None:
-    """Open a page in the browser; say so if there is none."""
+def open_page(url: str) -> None:
+    """Open a page in the browser, or say that there is none; with --json, do nothing."""
     import webbrowser
 
+    if is_json():
+        return
     if not _has_display():
         show("There is no display to open it on.")
-    elif not webbrowser.open(path.resolve().as_uri()):
-        show("No browser could be started. Open the file yourself.")
+    elif not webbrowser.open(url):
+        show("No browser could be started. Open it yourself.")
 
 
 def _has_display() -> bool:
