@@ -36,19 +36,19 @@ class Reads:
         """
         with self._lock:
             if len(self._entries) > _MOST_ENTRIES:
-                self._entries.clear()
-                self._locks.clear()
-            lock = self._locks.setdefault(key, threading.Lock())
+                self._entries, self._locks = {}, {}
+            entries, lock = self._entries, self._locks.setdefault(key, threading.Lock())
         with lock:
-            found = self._entries.get(key)
+            found = entries.get(key)
             if found is not None and self._clock() - found[0] < seconds:
                 result: T = found[1]
                 return result
             result = read()
-            self._entries[key] = (self._clock(), result)
+            entries[key] = (self._clock(), result)
             return result
 
     def forget(self) -> None:
         """Read everything again the next time, because something was changed."""
         with self._lock:
-            self._entries.clear()
+            # A read that is still running keeps its result in the old dictionary.
+            self._entries = {}

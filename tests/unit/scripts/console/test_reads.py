@@ -46,3 +46,23 @@ def test_an_error_is_not_kept() -> None:
     with pytest.raises(ZeroDivisionError):
         reads.get("key", lambda: 1 // 0)
     assert reads.get("key", lambda: 3) == 3
+
+
+def test_a_read_that_began_before_a_change_is_not_kept() -> None:
+    reads, begun, changed = Reads(lambda: 0.0), threading.Event(), threading.Event()
+
+    def old() -> str:
+        begun.set()
+        changed.wait(10)
+        return "old"
+
+    # GIVEN a read that is running
+    thread = threading.Thread(target=lambda: reads.get("key", old))
+    thread.start()
+    assert begun.wait(10)
+    # WHEN something is changed before it ends
+    reads.forget()
+    changed.set()
+    thread.join()
+    # THEN its result is shown to nobody else
+    assert reads.get("key", lambda: "new") == "new"
