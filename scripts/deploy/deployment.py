@@ -36,6 +36,8 @@ _LOG_ACTIONS = (
     "PutLogEvents",
 )
 _ROLE_ATTEMPTS = 15
+# Defaults on local AWS, where people wait for each update and want to see their predictions at once.
+_LOCAL = {"BakeSeconds": "0", "PredictionLogSeconds": "5"}
 
 
 @dataclass(frozen=True)
@@ -103,9 +105,10 @@ def deploy(
         raise UsageError(f"The service has no parameter {', '.join(unknown)}. It has: {known}.")
 
     stack = Stack(aws, project.service_stack, on_event, sleep)
+    deployed = stack.parameters()
     chosen = {
         "InstanceType": default_instance_type(project.region),
-        **stack.parameters(),
+        **deployed,
         **(parameters or {}),
     }["InstanceType"]
     check_instance_type(project.region, chosen)
@@ -122,16 +125,13 @@ def deploy(
         # This release belongs to the code, so that an earlier deployment's value is never kept. Local AWS
         # has the library installed and needs no layer.
         "PowertoolsVersion": "" if aws.is_local else defaults["PowertoolsVersion"],
-        # On local AWS, people want to see their predictions at once.
-        **({"PredictionLogSeconds": "5"} if aws.is_local else {}),
         "InstanceType": chosen,
-        # On a laptop, people wait for each update.
-        **({"BakeSeconds": "0"} if aws.is_local and "BakeSeconds" not in stack.parameters() else {}),
+        **({name: value for name, value in _LOCAL.items() if name not in deployed} if aws.is_local else {}),
         **{name: value for name, value in (parameters or {}).items() if name in names},
     }
     _ensure_log_role(aws, on_event, sleep)
     storage_values = Stack(aws, project.storage_stack).parameters()
-    effective = {**defaults, **storage_values, **stack.parameters(), **values}
+    effective = {**defaults, **storage_values, **deployed, **values}
     _check_bounds(effective)
     service = stack.apply(
         {"TemplateURL": _upload_template(aws, name_deployment(service_template, effective))},

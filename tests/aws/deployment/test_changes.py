@@ -30,7 +30,7 @@ def test_parameters_change_persist_and_need_confirmation(
     """Deploy, change and destroy a second project next to the first."""
     second = connect("second")
     events: list[Event] = []
-    settings = {"ApiRateLimit": "5", "AlarmEmail": "a@example.org"}
+    settings = {"ApiRateLimit": "5", "AlarmEmail": "a@example.org", "PredictionLogSeconds": "60"}
     first = deploy(second, confirm=accept, on_event=events.append, parameters=settings)
     assert Event("second-service", "PredictFunction", "CREATE_COMPLETE") in events
 
@@ -49,6 +49,10 @@ def test_parameters_change_persist_and_need_confirmation(
         for d in (first, changed)
     ]
     assert stages[0]["methodSettings"]["*/*"]["throttlingRateLimit"] == 5
+    # Those that local AWS has defaults of its own for stay, too.
+    (stack,) = cloud.cloudformation.describe_stacks(StackName="second-service")["Stacks"]
+    kept = {each["ParameterKey"]: each["ParameterValue"] for each in stack["Parameters"]}
+    assert (kept["PredictionLogSeconds"], kept["BakeSeconds"]) == ("60", "0")
     deployments = cloud.apigateway.get_deployments(restApiId=changed.outputs.rest_api_id)["items"]
     assert [d["id"] for d in deployments] == [stages[1]["deploymentId"]]
     responses = cloud.apigateway.get_gateway_responses(restApiId=changed.outputs.rest_api_id)["items"]
