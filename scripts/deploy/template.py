@@ -9,22 +9,16 @@ from typing import Any
 
 import yaml
 
+from scripts.deploy.outputs import camel_case
+from scripts.deploy.packaging import FUNCTIONS
+
 TEMPLATES = Path(__file__).resolve().parents[2] / "infra"
 _API_TYPES = {
     f"AWS::ApiGateway::{name}"
     for name in ("GatewayResponse", "Method", "RequestValidator", "Resource", "RestApi")
 }
 # Parameters that `deploy` sets itself.
-_INTERNAL = {
-    "Commit",
-    "DeployModelCodeKey",
-    "ImageAccount",
-    "PredictApiCodeKey",
-    "ProjectName",
-    "SendNoticesCodeKey",
-    "WatchApiCodeKey",
-    "WatchModelCodeKey",
-}
+_INTERNAL = {"Commit", "ImageAccount", "ProjectName", *(f"{camel_case(name)}CodeKey" for name in FUNCTIONS)}
 
 
 class _Loader(yaml.CSafeLoader):
