@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from scripts.aws.registry import metadata_of
+from scripts.model.figures import METRICS
 from scripts.operate.executions import read_evaluation
 
 if TYPE_CHECKING:
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
     from scripts.aws.registry import ModelVersion
     from scripts.aws.session import Aws
     from scripts.operate.status import Status
-
-_METRICS = ("roc_auc", "pr_auc", "brier", "recall_at_5_percent_fpr")
 
 
 def execution_summary(execution: Execution) -> dict[str, Any]:
@@ -56,7 +55,7 @@ def _figures(evaluation: dict[str, Any]) -> dict[str, Any]:
                 "candidate": name,
                 "estimator": figures["estimator"],
                 "out_of_fold_roc_auc": figures["out_of_fold_roc_auc"],
-                **{name: figures["intervals"][name] for name in _METRICS},
+                **{name: figures["intervals"][name] for name, _, _ in METRICS},
             }
             for name, figures in evaluation["candidates"].items()
         ],
