@@ -12,6 +12,7 @@ from scripts.errors import UsageError
 from scripts.terminal.browser import open_page
 from scripts.terminal.console import ask, plain, show
 from scripts.terminal.options import Settings, with_settings
+from scripts.terminal.output_file import check_folder
 from scripts.terminal.results import show_result, with_json
 
 if TYPE_CHECKING:
@@ -90,8 +91,8 @@ def show_(
     """Show the result of a run: alarms, versions, drifting columns, quality and outcomes."""
     from scripts.operate.monitoring import acceptances, find_run, read_result, save_monitoring_page
 
-    if page is not None and not page.parent.is_dir():
-        raise UsageError(f"{page} can't be written: the folder {page.parent} does not exist.")
+    if page is not None:
+        check_folder(page)
     aws = settings.connect()
     found = find_run(aws, run)
     result, accepted = read_result(aws, found), acceptances(aws)

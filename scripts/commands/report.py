@@ -8,6 +8,7 @@ import typer
 from scripts.terminal.browser import open_page
 from scripts.terminal.console import plain, show
 from scripts.terminal.options import Settings, with_settings
+from scripts.terminal.output_file import check_folder
 from scripts.terminal.results import show_result, with_json
 
 
@@ -35,8 +36,8 @@ def report(
     from scripts.model.approval import find_version
     from scripts.operate.reports import find_reported, save_report, save_version_report
 
-    if output is not None and not output.parent.is_dir():
-        raise UsageError(f"{output} can't be written: the folder {output.parent} does not exist.")
+    if output is not None:
+        check_folder(output)
     if execution is not None and version is not None:
         raise UsageError(
             f"Both the execution {execution} and version {version} are given.", "Name only one of them."

@@ -24,6 +24,18 @@ def check_output(output: Path, source: Path | None) -> None:
         raise UsageError(f"{output} would overwrite the companies; name another output.")
 
 
+def check_folder(output: Path) -> None:
+    """Check that the folder of an output exists, before the work starts.
+
+    Raises
+    ------
+    UsageError
+        If it does not.
+    """
+    if not output.parent.is_dir():
+        raise UsageError(f"{output} can't be written: the folder {output.parent} does not exist.")
+
+
 @contextmanager
 def written_file(path: Path) -> Iterator[TextIO]:
     """Open a file that is only replaced at the end, so that a command that fails leaves it as it was.
