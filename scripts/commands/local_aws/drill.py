@@ -35,15 +35,4 @@ def bad_model(settings: Settings) -> None:
             show(f"message: {plain(subject)}")
         show(f"[bold]Version {done.champion} is in service.[/] Version {done.version} is rejected.")
 
-    show_result(
-        {
-            "version": done.version,
-            "champion": done.champion,
-            "reason": done.reason,
-            "seconds": round(done.seconds, 1),
-            "answered": done.answered,
-            "failed": done.failed,
-            "messages": list(done.messages),
-        },
-        show_drill,
-    )
+    show_result({**vars(done), "seconds": round(done.seconds, 1)}, show_drill)
