@@ -89,7 +89,7 @@ def graph_of(definition: dict[str, Any]) -> tuple[Node, ...]:
 
 
 def _dependencies(steps: list[dict[str, Any]], condition: str | None) -> Iterator[tuple[str, set[str]]]:
-    """Yield each step with the steps that it names; those in a branch also depend on the condition."""
+    """Yield each step with the steps it refers to; steps in a branch also depend on the condition."""
     for step in steps:
         arguments = step.get("Arguments", {})
         own = {key: value for key, value in arguments.items() if key not in _BRANCHES}

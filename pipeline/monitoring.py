@@ -73,7 +73,7 @@ def build_monitoring_definition(
         )
         judge = jobs.processing_step(
             "JudgePredictions",
-            description="Compares predictions with training, and with what came true",
+            description="Compares predictions with training, and with outcomes",
             inputs={
                 "summaries": output_uri(summarize, "summaries"),
                 "profiles": f"{root}/monitoring/profiles/",

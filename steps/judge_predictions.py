@@ -1,4 +1,4 @@
-"""JudgePredictions: compares a window's predictions with training, and earlier ones with what came true."""
+"""JudgePredictions: compares a window's companies with training, and earlier predictions with outcomes."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ class Bakes:
         try:
             self._cloudwatch.delete_alarms(AlarmNames=sorted(self._alarms(config).values()))
         except ClientError as error:
-            # Those of the alarms that exist are deleted all the same.
+            # The other alarms are deleted even if one does not exist.
             if error.response.get("Error", {}).get("Code") != "ResourceNotFound":
                 raise
 

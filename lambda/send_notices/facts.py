@@ -20,7 +20,7 @@ ALARM_EVENT = "CloudWatch Alarm State Change"
 
 
 class Facts:
-    """Reads the facts of events. What an event says may be outdated, so the registry decides.
+    """Reads the facts of events. Events can be outdated, so the registry decides.
 
     Parameters
     ----------

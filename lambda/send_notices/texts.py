@@ -67,7 +67,7 @@ class Texts:
         return self._failed(f"version {version} was given up", version, reason)
 
     def blocked(self, reason: str) -> Text:
-        """Return the notice that the endpoint can only be deployed to again by a person."""
+        """Return the notice that deploy_model leaves the endpoint alone until a person acts."""
         return self._notice(
             "the endpoint is blocked",
             [reason],
@@ -77,7 +77,7 @@ class Texts:
         )
 
     def execution_failed(self, execution: str, steps: Iterable[Mapping[str, Any]]) -> Text:
-        """Return the notice that an execution failed, with the steps that did."""
+        """Return the notice that an execution failed, with its failed steps."""
         return self._notice(
             f"execution {execution} failed",
             [_failure(step) for step in steps] or ["No step has failed."],

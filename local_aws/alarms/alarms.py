@@ -1,4 +1,4 @@
-"""Evaluates alarms every minute, and tells of their changes by events and messages."""
+"""Evaluates alarms every minute, and sends an event and messages when one changes its state."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class Alarms:
         return {alarm.name: alarm.state_value for alarm in self._stored() if alarm.name in names}
 
     def change(self, alarm: StoredAlarm, state: str, reason: str, moment: datetime) -> None:
-        """Set the state of an alarm; tell of it if it is another one."""
+        """Set the state of an alarm; send its event and messages if the state differs."""
         with self._changes:
             before = {
                 "value": alarm.state_value,
@@ -134,7 +134,7 @@ class Alarms:
                 for alarm in list(self._stored()):
                     if alarm.condition is not None:
                         self._evaluate(alarm, alarm.condition, moment)
-            # Requests to endpoints are no changes that would be saved at once.
+            # Metrics also come from requests to endpoints, which do not save the state themselves.
             self._changes.mark(PART)
 
     def _evaluate(self, alarm: StoredAlarm, condition: Condition, moment: datetime) -> None:

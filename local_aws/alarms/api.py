@@ -149,7 +149,7 @@ def queue_lengths(metrics: Metrics, region: str) -> Callable[[datetime], None]:
 def install(alarms: Alarms, metrics: Metrics) -> None:
     """Make moto's server use our metrics and alarms; call this before moto's application is created."""
     LocalCloudWatch.alarms, LocalCloudWatch.metrics = alarms, metrics
-    # Those that Application Auto Scaling makes are not evaluated.
+    # Alarms that Application Auto Scaling makes have no condition and are not evaluated.
     Alarm.condition = None
     for path in urls.url_paths:
         urls.url_paths[path] = LocalCloudWatch.dispatch

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from datetime import UTC, datetime, timedelta
 
-# Waiting threads look this often whether they should stop.
+# How often waiting threads check whether they should stop.
 _LOOK_SECONDS = 0.5
 _moved = threading.Condition()
 _ahead = timedelta()

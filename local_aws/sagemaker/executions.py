@@ -20,7 +20,7 @@ from local_aws.pipelines.executions import Change, Execution, Listener
 from local_aws.pipelines.executor import can_be_retried, retry
 from local_aws.sagemaker.plane import Plane, ResourceNotFound, ValidationError, aware, page
 
-# Of the metrics of executions, which is spelled like this.
+# The metrics of executions are in this namespace; AWS spells it like this.
 _NAMESPACE = "AWS/Sagemaker/ModelBuildingPipeline"
 
 

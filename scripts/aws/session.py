@@ -141,7 +141,7 @@ def local_address() -> str:
 
 
 def no_local_aws(url: str, reason: str = "") -> ConnectionFailedError:
-    """Return the error that local AWS does not answer."""
+    """Return the error for a local AWS that does not answer."""
     return ConnectionFailedError(
         f"Local AWS does not answer at {url}{reason}.",
         "Start it with `bankruptcy local start` in another terminal.",

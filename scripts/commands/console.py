@@ -1,4 +1,4 @@
-"""`bankruptcy console`: pages in the browser for people who judge by looking."""
+"""`bankruptcy console`: executions, versions and the service as pages in the browser."""
 
 from typing import Annotated
 

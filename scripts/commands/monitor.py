@@ -1,4 +1,4 @@
-"""`bankruptcy monitor`: what was predicted, what changed, and what came true."""
+"""`bankruptcy monitor`: starts runs of monitoring, shows their results, and accepts windows."""
 
 from __future__ import annotations
 

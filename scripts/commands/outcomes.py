@@ -1,4 +1,4 @@
-"""`bankruptcy outcomes`: which companies went bankrupt, for monitoring."""
+"""`bankruptcy outcomes`: uploads which companies went bankrupt, for monitoring."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ app = typer.Typer(name="outcomes", no_args_is_help=True)
 @app.callback()
 @with_settings
 def outcomes(_settings: Settings) -> None:
-    """Upload what became of the companies, for monitoring."""
+    """Upload which companies went bankrupt, for monitoring."""
 
 
 @app.command()

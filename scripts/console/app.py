@@ -75,7 +75,7 @@ class Console:
         try:
             self.site.guard.check(request)
         except RefusedError as error:
-            # Whoever is refused gets no page of the console.
+            # A refused request gets no page of the console.
             return _text(str(error), error.status)
         except HTTPException as error:  # the form is too long
             return _text(error.description or error.name, error.code or 400)

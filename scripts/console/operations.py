@@ -1,4 +1,4 @@
-"""Runs the long operations that a page starts: one at a time, and each longer than a request may take."""
+"""Runs the operations that a page starts and that take longer than a request: one at a time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Operation:
     name
         What it does, such as ``Pausing the service``.
     outcome
-        What it has done; empty while it runs.
+        Its result, as a sentence; empty while it runs.
     failed
         Whether the outcome is an error.
     """

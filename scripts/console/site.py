@@ -1,4 +1,4 @@
-"""What the pages of the console share: the connection, the templates, and how responses are made."""
+"""Gives the pages of the console the connection, the templates, and their responses."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ _PARALLEL = 8
 
 @dataclass(frozen=True)
 class Commands:
-    """How the command line would be written that does the same as a page.
+    """Writes the command lines that do the same as a page.
 
     Parameters
     ----------
     command
-        Returns the command line of a command's words, with the options that the console was started with.
+        Returns the command line for a command's words, with the options that the console was started with.
     complete
         Adds these options to the commands in a text.
     """
@@ -46,7 +46,7 @@ class Commands:
 
 
 class Site:
-    """What the pages share.
+    """The connection, reads, operations and templates of all pages.
 
     Parameters
     ----------

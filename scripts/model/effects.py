@@ -1,4 +1,4 @@
-"""Says what approving or rejecting a version would do."""
+"""Finds the effects of approving or rejecting a version."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +12,7 @@ from scripts.model.contracts import ContractChange, contract_change
 
 @dataclass(frozen=True)
 class Approval:
-    """What approving a version would do.
+    """The effects of approving a version.
 
     Attributes
     ----------
@@ -31,7 +31,7 @@ class Approval:
 
 @dataclass(frozen=True)
 class Rejection:
-    """What rejecting a version would do.
+    """The effects of rejecting a version.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class Rejection:
 
 
 def effect_of_approving(aws: Aws, package: dict[str, Any]) -> Approval:
-    """Return what approving a version would do; `package` is its description in the registry."""
+    """Return the effects of approving a version; `package` is its description in the registry."""
     number = package["ModelPackageVersion"]
     approved = (each.version for each in list_versions(aws) if each.is_approved)
     newer = next((each for each in approved if each > number), None)
@@ -54,7 +54,7 @@ def effect_of_approving(aws: Aws, package: dict[str, Any]) -> Approval:
 
 
 def effect_of_rejecting(aws: Aws, version: int) -> Rejection:
-    """Return what rejecting a version would do."""
+    """Return the effects of rejecting a version."""
     endpoint, texts = read_endpoint(aws), []
     if endpoint.pending_version == str(version):
         texts.append(f"Version {version} is being deployed; its update will be rolled back.")

@@ -56,7 +56,7 @@ class DrillError(ScriptError):
 
 @dataclass(frozen=True)
 class Drill:
-    """What happened in a drill.
+    """The result of a drill.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def drill_bad_model(
     Parameters
     ----------
     on_event
-        Called with each thing that happens.
+        Called with a sentence about each event.
 
     Raises
     ------
@@ -132,7 +132,7 @@ def drill_bad_model(
 
 
 class _Watch:
-    """Watches an update, and sends requests as a client would."""
+    """Watches an update, and sends requests like a client."""
 
     def __init__(self, aws: Aws, version: int, on_event: Callable[[str], None]) -> None:
         self._aws = aws

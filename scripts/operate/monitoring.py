@@ -37,7 +37,7 @@ class MonitoringError(ScriptError):
 
 @dataclass(frozen=True)
 class Started:
-    """What starting monitoring led to.
+    """A run that was started, or the reason why there is none.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class Started:
     run
         The name of the run; None if nothing was started.
     silent
-        Whether predictions were to be expected, but there are none.
+        Whether there are no predictions although there should be some.
     """
 
     arn: str | None

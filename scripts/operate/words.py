@@ -18,7 +18,7 @@ def endpoint_text(endpoint: EndpointState) -> str:
 
 
 def _pending_text(endpoint: EndpointState) -> str:
-    """Return what an update does, and what waits for it."""
+    """Return the stage of an update, and the operations that wait for its end."""
     if endpoint.pending_version is None:
         return ""
     doing = (

@@ -20,7 +20,7 @@ _FOLDER = "predictions/batch/"
 
 
 def log_mode(aws: Aws) -> str:
-    """Return what the deployed service logs of predictions: full, scores (without numbers) or off."""
+    """Return how much of a prediction the deployed service logs: full, scores (without numbers) or off."""
     return Stack(aws, aws.project.service_stack).parameters().get("PredictionLog", OFF)
 
 
@@ -59,7 +59,7 @@ def write_log(
     inputs = parts.numbers() if mode == FULL else repeat(repeat(None))
     count = 0
     for part, (scores, companies) in enumerate(zip(parts.results(), inputs, strict=False)):
-        # Little is gained by compressing more slowly: digits hardly repeat.
+        # Slower compression gains little, because digits hardly repeat.
         with gzip.open(path, "wt", compresslevel=1, encoding="utf-8", newline="\n") as file:
             for ((line, *kept), cells), numbers in zip(scores, companies, strict=False):
                 record = {

@@ -129,8 +129,8 @@ def _drifting(drifting: Sequence[tuple[str, Mapping[str, Any]]]) -> Table:
 
 
 def _quality(result: Mapping[str, Any]) -> Table:
-    """Return a table of the expected quality beside what came true, with 95 % intervals."""
-    shown = table("version", "quality", ("expected", "right"), ("came true", "right"))
+    """Return a table of the expected and the realised quality, with 95 % intervals."""
+    shown = table("version", "quality", ("expected", "right"), ("realised", "right"))
     for version in dict.fromkeys([*result["versions"], *result["realised"]]):
         expected = result["versions"].get(version, {}).get("expected", {})
         found = result["realised"].get(version)

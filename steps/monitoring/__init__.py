@@ -1,1 +1,1 @@
-"""Monitoring: what was predicted, how it differs from the training data, and what came true."""
+"""Monitoring: counts predictions, compares their companies with training, and judges them by outcomes."""

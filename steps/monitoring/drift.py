@@ -15,7 +15,7 @@ from steps.monitoring.summary import Sample
 FALSE_ALARMS = 0.05
 # In credit scoring, an index below 0.1 counts as stable (Siddiqi 2006, "Credit Risk Scorecards").
 LEAST_INDEX = 0.1
-# Of the training companies, none is outside the range or between two units.
+# No training company is outside the range or between two units.
 LEAST_SHARE = 0.01
 # With fewer, the test of a column with ten bins is not reliable.
 FEWEST_COMPANIES = 100
@@ -31,7 +31,7 @@ class ColumnDrift:
     index
         Population stability index, less what is expected by chance alone; 0 if it is less.
     p_value
-        Of a chi-square test that both are drawn from the same distribution.
+        The p-value of a chi-square test that both are drawn from the same distribution.
     outside, in_gap
         The share of companies outside the training range, and between two units.
     reason
@@ -89,7 +89,7 @@ def column_drifts(profile: Profile, sample: Sample, reference: Reference, runs: 
     Returns
     -------
     list of ColumnDrift
-        Of each feature, and last of the probability; empty with fewer than `FEWEST_COMPANIES`.
+        One for each feature, and the last for the probability; empty with fewer than `FEWEST_COMPANIES`.
     """
     if len(sample.hashes) < FEWEST_COMPANIES:
         return []
@@ -141,8 +141,8 @@ def _compare(old: Floats, new: Floats) -> tuple[float, float]:
     # An empty bin counts as half a company.
     old_share, new_share = np.maximum(old, 0.5) / n_old, np.maximum(new, 0.5) / n_new
     index = float(np.sum((new_share - old_share) * np.log(new_share / old_share)))
-    # Of samples from one distribution, the index has about this mean (Yurdakul 2018, "Statistical properties
-    # of population stability index").
+    # For two samples from one distribution, the mean of the index is about this (Yurdakul 2018,
+    # "Statistical properties of population stability index").
     expected = freedom * (1 / n_old + 1 / n_new)
     return max(index - expected, 0.0), float(chi2.sf(statistic, freedom))
 

@@ -40,8 +40,8 @@ def expected_quality(
 
     Notes
     -----
-    ROC-AUC, recall and precision are ratios of expectations. All values describe the model only as far as it
-    is calibrated for these companies. Without outcomes, nothing can show that it is not.
+    ROC-AUC, recall and precision are ratios of expectations. All values assume
+    that the model is calibrated for these companies, which only outcomes can show.
     """
     if not len(probability):
         return {}

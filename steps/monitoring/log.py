@@ -160,7 +160,7 @@ def _document(line: bytes) -> Any:
 
 
 def _parsed(record: Any) -> dict[str, Any] | None:
-    """Return a line's record with its time as such; None if the line is damaged."""
+    """Return a line's record with its time parsed; None if the line is damaged."""
     try:
         record["timestamp"] = datetime.fromisoformat(record["timestamp"])
         record["version"] = str(record["version"])

@@ -1,4 +1,4 @@
-"""Reads what came true, and joins it to the predictions."""
+"""Reads the outcomes, and joins them to the predictions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COLUMNS = ("prediction_id", "id", "date", "outcome")
 
 
 class Key(NamedTuple):
-    """What an outcome names: a prediction (`prediction_id`) or all predictions of a company (`id`)."""
+    """Identifies a prediction (`prediction_id`), or all predictions of a company (`id`)."""
 
     kind: str
     value: str
@@ -149,7 +149,7 @@ class Judged(NamedTuple):
 
 @dataclass
 class Joined:
-    """Predictions with their outcomes, and how many outcomes say nothing yet or never.
+    """Predictions with their outcomes, and how many outcomes can't be used yet, or at all.
 
     Attributes
     ----------
@@ -182,8 +182,8 @@ class Joined:
 def join(found: Sequence[Match], outcomes: Outcomes, now: datetime, horizon_days: int) -> Joined:
     """Join predictions to their outcomes.
 
-    A prediction is judged by whether the company went bankrupt within the horizon. Not bankrupt is only what
-    was still not bankrupt at the horizon's end, or later.
+    A prediction is judged by whether the company went bankrupt within the horizon. A company only counts as
+    not bankrupt if an outcome says so at the end of the horizon or later.
     """
     contradicting = {key for key, each in outcomes.by_key.items() if _contradicts(each)}
     known = {Key(match.key_kind, match.key) for match in found}
@@ -223,5 +223,5 @@ def _answer(outcomes: Sequence[Outcome], end: date) -> bool | None:
     """Return whether a company went bankrupt by a day; None if its outcomes do not say."""
     if any(each.is_bankrupt and each.day <= end for each in outcomes):
         return True
-    # Whoever goes bankrupt later, or is alive later, was not bankrupt at the end.
+    # A company that went bankrupt later, or was not bankrupt later, was not bankrupt at the end.
     return False if any(each.day >= end for each in outcomes) else None

@@ -128,7 +128,7 @@ class Profile:
         Returns
         -------
         array of shape (n, columns)
-            In all feature columns 0 if they are unknown.
+            The feature columns are 0 if the numbers are unknown.
         """
         binned = np.zeros((len(probability), len(self.columns)), dtype=np.uint8)
         if features is not None:

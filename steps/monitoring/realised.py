@@ -1,4 +1,4 @@
-"""The quality of a model by what came true."""
+"""The realised quality of a model: its predictions against their outcomes."""
 
 from __future__ import annotations
 

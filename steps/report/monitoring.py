@@ -1,4 +1,4 @@
-"""Renders monitoring.html: what was predicted, what changed, and what came true."""
+"""Renders monitoring.html: predictions, drift, expected and realised quality."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def render(facts: Mapping[str, Any]) -> str:
     sections = {
         "What was predicted": _predicted(facts),
         "What changed": _changed(facts),
-        "Quality to expect": _expected(facts),
-        "What came true": _realised(facts),
+        "Expected quality": _expected(facts),
+        "Realised quality": _realised(facts),
         "Earlier runs": _history(facts),
     }
     return document(
