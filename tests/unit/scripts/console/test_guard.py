@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 from support.console import ORIGIN, Visitor, text_of
 from support.repository import ROOT
+from werkzeug.test import Client
 
 from pipeline.project import Project
 from scripts.aws.session import Aws
@@ -38,7 +39,7 @@ def test_the_printed_address_works_once(aws: Aws) -> None:
     assert visitor.guard.session not in entry
     assert visitor.get(STYLE).status_code == 200
     # The same address admits no other browser.
-    assert Visitor.get(SimpleNamespace(client=visitor.client), entry).status_code == 403  # type: ignore[arg-type]
+    assert Client(visitor.client.application).get(entry, ORIGIN).status_code == 403
 
 
 @pytest.mark.parametrize("path", ["/", "/executions", "/executions/start", STYLE, "/nothing"])
