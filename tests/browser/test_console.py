@@ -10,12 +10,12 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from support.console import COMMANDS
 from support.local_aws.cloud import BUCKET, Cloud, processing
-from support.local_aws.environment import point_at
+from support.local_aws.environment import project_with_bucket
 from support.models.evaluations import compared, evaluation
 from support.models.small import register_folder, write_small_model
 
 from local_aws.server import LocalAws
-from scripts.aws.session import Aws, connect
+from scripts.aws.session import Aws
 from scripts.console.server import serving
 
 PROJECT = "console"
@@ -43,10 +43,7 @@ def cloud() -> Iterator[Cloud]:
 @pytest.fixture
 def aws(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Aws:
     """A project with data and a pipeline of one step, which ends when the file `go` exists."""
-    point_at(cloud.aws, monkeypatch)
-    found = connect(PROJECT)
-    place = {"LocationConstraint": cloud.aws.region}
-    cloud.s3.create_bucket(Bucket=found.project.bucket, CreateBucketConfiguration=place)
+    found = project_with_bucket(cloud.aws, monkeypatch, PROJECT)
     cloud.s3.put_object(Bucket=found.project.bucket, Key="data/1/companies.csv", Body=b"x")
     code = cloud.put_script("code", WAITING.format(go=tmp_path / "go"))
     definition = {"Version": "2020-12-01", "Parameters": DECLARED, "Steps": [processing("Wait", code)]}

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from support.console import Visitor, text_of
 from support.local_aws.cloud import BUCKET, OUT, ROLE, WRITE, Cloud, out_uri, processing
-from support.local_aws.environment import point_at
+from support.local_aws.environment import project_with_bucket
 from support.models.evaluations import compared, evaluation
 
-from scripts.aws.session import Aws, connect
+from scripts.aws.session import Aws
 
 PROJECT = "console"
 FAILING = """
@@ -31,12 +31,7 @@ DATA = f"s3://{BUCKET}/data/companies.csv"
 
 @pytest.fixture
 def aws(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Aws:
-    point_at(cloud.aws, monkeypatch)
-    found = connect(PROJECT)
-    cloud.s3.create_bucket(
-        Bucket=found.project.bucket, CreateBucketConfiguration={"LocationConstraint": cloud.aws.region}
-    )
-    return found
+    return project_with_bucket(cloud.aws, monkeypatch, PROJECT)
 
 
 def start(cloud: Cloud, script: str = WRITE, **values: str) -> str:

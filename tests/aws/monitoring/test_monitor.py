@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 from support.local_aws.cloud import OUT, WRITE, Cloud, processing
-from support.local_aws.environment import point_at
+from support.local_aws.environment import project_with_bucket
 from support.local_aws.functions import create
 from support.monitoring import companies, lines, write_log, write_profiles
 from typer.testing import CliRunner
 
 from local_aws.server import LocalAws
-from scripts.aws.session import Aws, connect
+from scripts.aws.session import Aws
 from scripts.cli import app
 from scripts.operate.monitoring import acceptances
 from steps import judge_predictions, summarize_predictions
@@ -29,13 +29,8 @@ FOLDERS = ("predictions", "history", "outcomes", "summaries", "accepted", "previ
 
 @pytest.fixture
 def aws(local_aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> Aws:
-    point_at(local_aws, monkeypatch)
     monkeypatch.setenv("BANKRUPTCY_PROJECT", PROJECT)
-    connected = connect(PROJECT)
-    connected.client("s3").create_bucket(
-        Bucket=connected.project.bucket, CreateBucketConfiguration={"LocationConstraint": local_aws.region}
-    )
-    return connected
+    return project_with_bucket(local_aws, monkeypatch, PROJECT)
 
 
 def bankruptcy(*words: str, code: int = 0) -> str:

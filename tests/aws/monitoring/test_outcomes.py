@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
-from support.local_aws.environment import point_at
+from support.local_aws.environment import project_with_bucket
 from typer.testing import CliRunner
 
 from local_aws.server import LocalAws
-from scripts.aws.session import Aws, connect
+from scripts.aws.session import Aws
 from scripts.cli import app
 from steps.monitoring.outcomes import Key, read_outcomes
 
@@ -19,13 +19,8 @@ PROJECT = "outcomes"
 
 @pytest.fixture
 def aws(local_aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> Aws:
-    point_at(local_aws, monkeypatch)
     monkeypatch.setenv("BANKRUPTCY_PROJECT", PROJECT)
-    connected = connect(PROJECT)
-    connected.client("s3").create_bucket(
-        Bucket=connected.project.bucket, CreateBucketConfiguration={"LocationConstraint": local_aws.region}
-    )
-    return connected
+    return project_with_bucket(local_aws, monkeypatch, PROJECT)
 
 
 def stored(aws: Aws, folder: Path) -> list[str]:

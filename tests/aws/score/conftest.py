@@ -10,11 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.local_aws.environment import point_at
+from support.local_aws.environment import project_with_bucket
 from support.models.small import SERVING
 
 from local_aws.server import LocalAws
-from scripts.aws.session import Aws, connect
+from scripts.aws.session import Aws
 
 # The probability is the second number. A first number of 500 makes the container fail, 300 keeps it busy.
 SERVE = """
@@ -41,11 +41,7 @@ def output_fn(answers, accept):
 
 @pytest.fixture
 def aws(local_aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> Aws:
-    point_at(local_aws, monkeypatch)
-    connected = connect("scoring")
-    connected.client("s3").create_bucket(
-        Bucket=connected.project.bucket, CreateBucketConfiguration={"LocationConstraint": local_aws.region}
-    )
+    connected = project_with_bucket(local_aws, monkeypatch, "scoring")
     # As in the deployed service, deleted objects keep their versions.
     connected.client("s3").put_bucket_versioning(
         Bucket=connected.project.bucket, VersioningConfiguration={"Status": "Enabled"}
