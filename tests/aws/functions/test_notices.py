@@ -94,6 +94,12 @@ class Service:
     def send(self, event: dict[str, Any], request_id: str = "r-1") -> list[str]:
         return [notice.title for notice in self._sender.send(event, request_id)]
 
+    def interrupt(self, event: dict[str, Any], request_id: str) -> None:
+        """Let a call end between the claim of a fact and its message."""
+        self.topic.failures = 1
+        with pytest.raises(ConnectionError):
+            self.send(event, request_id)
+
     def step(self, step: dict[str, Any], at: str = NOW) -> list[str]:
         """Pass on a finished call of deploy_model."""
         return self.send({"responsePayload": {"action": "none", **step}, "timestamp": at})
@@ -183,9 +189,7 @@ def test_an_interrupted_call_is_repeated_by_its_own_retry_only(make: Make) -> No
     service = make()
     event = service.register()
     # GIVEN a call that ends between the claim and the message
-    service.topic.failures = 1
-    with pytest.raises(ConnectionError):
-        service.send(event, "first")
+    service.interrupt(event, "first")
     # WHEN a repeated event comes at once, THEN it waits for the first call
     with pytest.raises(BusyError, match="Another call is publishing version-1-waits"):
         service.send(event, "second")
@@ -197,9 +201,7 @@ def test_an_interrupted_call_is_repeated_by_its_own_retry_only(make: Make) -> No
 def test_a_call_waits_for_another_one_instead_of_failing(make: Make) -> None:
     service = make()
     event = service.register()
-    service.topic.failures = 1
-    with pytest.raises(ConnectionError):
-        service.send(event, "first")
+    service.interrupt(event, "first")
     # WHEN the first call goes on while the second waits
     published: list[str] = []
     service.meanwhile = lambda: published.extend(service.send(event, "first"))
@@ -211,9 +213,7 @@ def test_a_call_waits_for_another_one_instead_of_failing(make: Make) -> None:
 def test_a_call_that_never_ended_is_replaced(make: Make) -> None:
     service = make()
     event = service.register()
-    service.topic.failures = 1
-    with pytest.raises(ConnectionError):
-        service.send(event, "first")
+    service.interrupt(event, "first")
     service.now += timedelta(seconds=ABANDONED_SECONDS + 5)
     assert service.send(event, "second") == ["bankruptcy: version 1 waits for approval"]
 
