@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from benchmarks.common import figures
 from benchmarks.common.pages import put, table
+from benchmarks.common.profiles import training_profile
 from benchmarks.quality.protocols import blocks_apart
 from benchmarks.quality.recipes import firm_numbers, real_data
 from steps.dataset.columns import RATIOS
@@ -28,7 +29,6 @@ from steps.dataset.reader import read_data
 from steps.estimators.recipes import logistic
 from steps.frames import target
 from steps.job import log, one_thread
-from steps.measures.drift import profile as binned
 from steps.measures.metrics import Floats, brier_score, roc_auc
 from steps.monitoring.drift import Reference, column_drifts
 from steps.monitoring.expected import expected_quality
@@ -129,23 +129,10 @@ def make_world(frame: pd.DataFrame, seed: int) -> World:
         found: Floats = model.predict_proba(features)[:, 1]
         return found
 
-    training = X[is_training]
-    columns = binned({name: training[:, index] for index, name in enumerate(names)})
-    document = {
-        "contract": "",
-        "companies": len(training),
-        "roc_auc": 0.0,
-        "risk_levels": [{"level": level, "from": bound} for level, bound in zip(LEVELS, BOUNDS, strict=True)],
-        "features": [
-            {"name": name, "min": column.min(), "max": column.max(), **columns[name]}
-            for name, column in zip(names, training.T, strict=True)
-        ],
-        **binned({"probability": probability(training)}),
-    }
-    sent = ~is_training
-    return World(
-        Profile.from_document(document, "1"), X[sent], probability, y[sent] == 1, blocks_apart(firm, 10)[sent]
-    )
+    training, sent = X[is_training], ~is_training
+    levels = dict(zip(LEVELS, BOUNDS, strict=True))
+    profile = training_profile(names, training, probability(training), levels)
+    return World(profile, X[sent], probability, y[sent] == 1, blocks_apart(firm, 10)[sent])
 
 
 def draw(world: World, kind: str, volume: int, generator: np.random.Generator) -> Rows:

@@ -18,12 +18,11 @@ from typing import Any
 from benchmarks.common import figures
 from benchmarks.common.pages import put, table
 from benchmarks.common.processes import peak_mib
+from benchmarks.common.profiles import training_profile
 from benchmarks.common.sample import sample_rows
 from steps.dataset.columns import RATIOS
 from steps.job import log
-from steps.measures.drift import profile as binned
 from steps.monitoring.log import Left, Window, read_log
-from steps.monitoring.profile import Profile
 from steps.monitoring.summary import Summary
 
 RESULTS = figures.RESULTS / "monitor.json"
@@ -33,7 +32,7 @@ COLUMNS = 50
 TRAINING = 5_000
 # What a core must read in a second, with and without the companies' numbers.
 LEAST = {"full": 20_000, "scores": 100_000}
-LEVELS = [{"level": "low", "from": 0.0}, {"level": "high", "from": 0.2}]
+LEVELS = {"low": 0.0, "high": 0.2}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -64,25 +63,6 @@ def companies(count: int) -> tuple[Any, Any]:
     return rows, (rows[:, 0] % 1.0) ** 3
 
 
-def a_profile() -> Profile:
-    """Return the profile of a version whose training companies are the first ones."""
-    rows, probability = companies(TRAINING)
-    names = RATIOS[:COLUMNS]
-    columns = binned({name: rows[:, index] for index, name in enumerate(names)})
-    document = {
-        "contract": "c" * 16,
-        "companies": TRAINING,
-        "roc_auc": 0.9,
-        "risk_levels": LEVELS,
-        "features": [
-            {"name": name, "min": column.min(), "max": column.max(), **columns[name]}
-            for name, column in zip(names, rows.T, strict=True)
-        ],
-        **binned({"probability": probability}),
-    }
-    return Profile.from_document(document, "3")
-
-
 def write_log(folder: Path, count: int, content: str) -> None:
     """Write a log as Firehose does, in files of 50,000 predictions."""
     folder.mkdir(parents=True)
@@ -94,7 +74,7 @@ def write_log(folder: Path, count: int, content: str) -> None:
                     "prediction_id": f"5e1f0c9a-0000-4000-{number:04}-{index:012}-0",
                     "timestamp": "2026-03-04T12:00:00.123Z",
                     "source": "api",
-                    "version": "3",
+                    "version": "1",
                     "contract": "c" * 16,
                     "prediction": int(p >= 0.2),
                     "probability": p,
@@ -106,10 +86,11 @@ def write_log(folder: Path, count: int, content: str) -> None:
 
 def summarize(folder: Path, content: str, count: int) -> dict[str, Any]:
     """Summarize a log in this process."""
-    profile = a_profile()
+    # The profile of the first companies.
+    profile = training_profile(RATIOS[:COLUMNS], *companies(TRAINING), LEVELS)
     started = time.process_time()
     summary = Summary(profile)
-    for batch in read_log(folder, {"3": profile}, Window(), Left()):
+    for batch in read_log(folder, {profile.version: profile}, Window(), Left()):
         summary.add(batch)
     taken = time.process_time() - started
     return {
