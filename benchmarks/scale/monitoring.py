@@ -30,7 +30,7 @@ PAGE = figures.DOCS / "monitoring.md"
 COMMAND = "make bench-monitor"
 COLUMNS = 50
 TRAINING = 5_000
-# What a core must read in a second, with and without the companies' numbers.
+# The predictions that a core must read in a second, with and without the companies' numbers.
 LEAST = {"full": 20_000, "scores": 100_000}
 LEVELS = {"low": 0.0, "high": 0.2}
 

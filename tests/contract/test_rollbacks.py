@@ -53,14 +53,14 @@ class CloudWatch:
 
 
 class Account:
-    """What an update needs of AWS, without containers."""
+    """The parts of AWS that an update needs, without containers."""
 
     def __init__(self) -> None:
         self.cloudwatch = CloudWatch()
         self.metrics = Metrics()
 
         def ignore(*_: object) -> Any:
-            """Neither sample queues nor tell of changes."""
+            """Sample no queues, and send nothing."""
 
         self.alarms = Alarms(
             self.metrics,
@@ -74,7 +74,7 @@ class Account:
         self.bakes = Bakes(cast("Any", self.cloudwatch), settings(bake_seconds=60 * BAKE_MINUTES))
 
     def deploy(self, config: str, failing: float, chance: random.Random) -> Mapping[str, Any]:
-        """Update from a sound version to one that fails a share of its requests; return what happened."""
+        """Update from a sound version to one that fails a share of its requests; return its outcome."""
         self.cloudwatch.stored.clear()
         self.bakes.make_alarms(config)
         update = planned(config, {}, 2, self.bakes.deployment_config(config, canary=True))

@@ -213,7 +213,7 @@ def test_deployment_to_destruction(service: Service, companies: pd.DataFrame, tm
     # AND the function that watches the API gets the known answer
     watched = aws.client("lambda").invoke(FunctionName=aws.project.watch_function)
     assert json.load(watched["Payload"]) == {"problem": None}
-    # AND people were told each fact once, also that a model did not pass the gate
+    # AND people were notified of each fact once, including a model that did not pass the gate
     service.refused("pipeline", "start", "--wait", "-p", "Estimator=logistic", "-p", "MinRocAuc=1")
     eventually(check_notices)
 

@@ -107,7 +107,7 @@ def test_each_prediction_is_judged_once_and_drift_becomes_an_alarm(registered: A
     page = aws.client("s3").get_object(Bucket=aws.project.bucket, Key="monitoring/latest/monitoring.html")
     assert b"drift alarm" in page["Body"].read()
 
-    # AND the next run reads only what is new
+    # AND the next run reads only new predictions
     assert watch(aws, {"settled": 0}) == {"action": "nothing", "silent": True}
     log(aws, "second", lines(companies(150, seed=2), version="1", start=1000))
     time.sleep(1.1)

@@ -146,7 +146,7 @@ def test_the_form_shows_its_command_line_and_starts(cloud: Cloud, aws: Aws) -> N
     cloud.s3.put_object(Bucket=aws.project.bucket, Key="data/1/my companies.csv", Body=b"x")
     visitor = Visitor(aws)
     assert f"use the newest upload, {uri}" in visitor.page("/executions/start")
-    # GIVEN what a person has typed
+    # GIVEN a form that a person has filled in
     fields = {"InputDataUri": uri, "Estimator": "forest", "MinRocAuc": "0.8"}
     shown = visitor.post("/executions/start", {**fields, "action": "show"})
     assert f"bankruptcy pipeline start --data-uri '{uri}' -p Estimator=forest --local" in text_of(shown)

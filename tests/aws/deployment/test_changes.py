@@ -49,7 +49,7 @@ def test_parameters_change_persist_and_need_confirmation(
         for d in (first, changed)
     ]
     assert stages[0]["methodSettings"]["*/*"]["throttlingRateLimit"] == 5
-    # Those that local AWS has defaults of its own for stay, too.
+    # Parameters with a local default keep their values, too.
     (stack,) = cloud.cloudformation.describe_stacks(StackName="second-service")["Stacks"]
     kept = {each["ParameterKey"]: each["ParameterValue"] for each in stack["Parameters"]}
     assert (kept["PredictionLogSeconds"], kept["BakeSeconds"]) == ("60", "0")

@@ -270,7 +270,7 @@ def test_the_topic_gets_the_start_and_the_end_of_an_alarm(cloud: Cloud) -> None:
     def subjects() -> list[str]:
         return [message["subject"] for message in read_outbox()]
 
-    # Its first evaluation is no news.
+    # The first change to OK sends nothing.
     for state in ("OK", "ALARM", "OK"):
         cloud.cloudwatch.set_alarm_state(
             AlarmName="credit-risk-dead-letters", StateValue=state, StateReason="a test"

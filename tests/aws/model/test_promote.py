@@ -52,7 +52,7 @@ def test_everything_about_a_version_travels(pair: Pair, tmp_path: Path) -> None:
     assert {name: metadata[name] for name in kept} == {name: original[name] for name in kept}
     # What happened to the version in staging stays there.
     assert set(metadata) == {*kept, "PromotedFrom", "ContractUri", "EvaluationUri", "ReportUri"}
-    # It refers to nothing but files of its own project, which are those of staging.
+    # It refers only to files of its own project, which are copies of those in staging.
     folder = f"models/promoted-{metadata['ArchiveSha256']}"
     bucket, staging_bucket = pair.production.project.bucket, pair.staging.project.bucket
     assert metadata["ContractUri"] == f"s3://{bucket}/{folder}/contract.json"
@@ -100,7 +100,7 @@ def test_interrupted_at_any_request_it_ends_right_when_run_again(
             with accounts.faults.where(interrupt_at(number, fault)):
                 pair.promote()
         except (Killed, BotoCoreError, FileError):
-            # What is registered is whole, at every moment.
+            # A registered version is complete at every moment.
             for version in pair.versions():
                 find_version(pair.production, version)
                 assert len(pair.holds()) == 4
@@ -226,7 +226,7 @@ def test_the_command_names_what_comes_next(pair: Pair) -> None:
     assert f"AWS_PROFILE=production bankruptcy model preview 1 --on FILE {options}" in text(shown)
     assert f"AWS_PROFILE=production bankruptcy model approve 1 --wait {options}" in text(shown)
     assert "had already been copied to" in text(pair.to_production("1"))
-    # What is approved needs no approval.
+    # An approved copy needs no approval.
     set_approval(pair.production, find_version(pair.production, 1), "Approved")
     assert "model approve" not in text(pair.to_production("1"))
 

@@ -18,7 +18,7 @@ from scripts.model.approval import find_version
 
 
 def show(registry: Aws, folder: Path, document: dict[str, Any] | None) -> str:
-    """Register a version with an evaluation, and return what is shown of it."""
+    """Register a version with an evaluation, and return the output of `model show`."""
     register(registry, folder / "model", ["assets", "debt"], seed=1)
     uri = f"s3://{registry.project.bucket}/models/e/evaluation"
     if document is not None:

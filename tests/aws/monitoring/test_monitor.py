@@ -34,7 +34,7 @@ def aws(local_aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> Aws:
 
 
 def bankruptcy(*words: str, code: int = 0) -> str:
-    """Run a command, and return what it prints as one line of words."""
+    """Run a command, and return its output as one line of words."""
     result = CliRunner().invoke(app, words)
     assert result.exit_code == code, result.output
     return " ".join(result.output.split())

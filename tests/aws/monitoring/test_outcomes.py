@@ -54,7 +54,7 @@ def test_the_same_outcomes_are_one_object_and_new_ones_are_counted(aws: Aws, tmp
     )
     # THEN it is the same object
     assert again == {**first, "new": 0, "warnings": ["Ignored columns: 'x'."]}
-    # AND only what was not uploaded yet is new
+    # AND only outcomes that had not been uploaded are new
     third = upload(tmp_path / "c.csv", "prediction id,id,date,outcome\n,B,2026-01-02,1\np-1,,2026-01-03,0\n")
     assert (third["outcomes"], third["new"]) == (2, 1)
     keys = stored(aws, tmp_path / "job")

@@ -90,7 +90,7 @@ def test_running_steps_say_what_they_do() -> None:
         "C Succeeded 12.0",
         "D Executing 12.0",
     ]
-    # Nothing is said about durations that are not known.
+    # Unknown durations are not shown.
     without = io.StringIO()
     Console(file=without, width=80).print(steps_table(steps, now=now))
     assert "usually" not in without.getvalue()

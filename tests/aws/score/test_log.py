@@ -129,7 +129,7 @@ def test_a_log_that_can_not_be_written_is_a_warning(
 
     aws.session.events.register("provide-client-params.s3.PutObject", deny)
     summary = run(aws, tmp_path, "scores")
-    # THEN the result is there, and the warning counts what is missing
+    # THEN the result is there, and the warning counts the missing scores
     assert (summary.scored, summary.logged) == (3, 2)
     (warning,) = summary.warnings
     assert warning.startswith("Monitoring does not see 1 score: the log could not be written (s3://")

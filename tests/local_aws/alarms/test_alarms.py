@@ -1,4 +1,4 @@
-"""Alarms are evaluated every minute from the metrics that local AWS records, and tell of their changes."""
+"""Alarms are evaluated every minute from recorded metrics, and send events and messages when they change."""
 
 from __future__ import annotations
 

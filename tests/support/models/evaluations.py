@@ -10,7 +10,7 @@ def interval(value: float, low: float, high: float) -> dict[str, float]:
 
 
 def evaluation(*, champion: dict[str, Any] | None = None, file: str = "data.csv") -> dict[str, Any]:
-    """Return the parts of evaluation.json that people are shown."""
+    """Return the parts of evaluation.json that are shown to people."""
     intervals = {
         "roc_auc": interval(0.9412, 0.9105, 0.9688),
         "pr_auc": interval(0.4387, 0.3012, 0.5721),

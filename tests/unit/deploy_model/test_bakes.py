@@ -149,7 +149,7 @@ def rolled_back(aws: Aws, kind: str = "errors") -> dict[str, Any]:
 
 
 class TestRollback:
-    """What happens after an alarm has gone off."""
+    """After an alarm has gone off, the old version serves and the new one is not tried again."""
 
     @pytest.mark.parametrize(
         ("kind", "description"),

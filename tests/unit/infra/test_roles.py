@@ -50,7 +50,7 @@ def statements() -> Iterator[tuple[str, dict[str, Any]]]:
         if resource["Type"] == "AWS::IAM::Role":
             for policy in resource["Properties"]["Policies"]:
                 for statement in policy["PolicyDocument"]["Statement"]:
-                    # With a key, each role has a statement more.
+                    # With a key, each role has one more statement.
                     yield name, statement["Fn::If"][1] if "Fn::If" in statement else statement
 
 

@@ -1,4 +1,4 @@
-"""The log of predictions: what it holds, and that it never fails or delays a prediction."""
+"""The log of predictions has the documented fields, and never fails or delays a prediction."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def commands_in(text: str) -> Iterator[str]:
 
 
 def problem_of(command: str) -> str:
-    """Return what is wrong with a command; empty if it and its options exist."""
+    """Return the problem of a command; empty if it and its options exist."""
     words = shlex.split(command, comments=True)[1:]
     found: Any = typer.main.get_command(app)
     while hasattr(found, "commands") and words and not words[0].startswith("-"):

@@ -69,7 +69,7 @@ def test_the_commands_exist_with_their_options(job: str, expected: list[str]) ->
 def test_nobody_approves_in_production_but_people() -> None:
     text = str(JOBS["production"])
     assert "approve" not in text
-    # What would be replaced or removed there needs a person, too.
+    # Replacing or removing a resource there needs a person, too.
     assert "--yes" not in text
 
 

@@ -1,4 +1,4 @@
-"""What came true is joined to the right predictions, and every outcome is accounted for."""
+"""Outcomes are joined to the right predictions, and every outcome is counted."""
 
 from __future__ import annotations
 
