@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
-from urllib.request import getproxies
 
 from scripts.errors import ScriptError, UsageError
 
@@ -156,6 +155,8 @@ def use_local_aws(url: str, region: str | None = None) -> None:
 
 def local_environment(url: str, region: str = LOCAL_REGION) -> dict[str, str]:
     """Return the environment variables with which AWS clients use local AWS."""
+    from urllib.request import getproxies
+
     credentials = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
     variables = {"AWS_ENDPOINT_URL": url, **credentials, "AWS_DEFAULT_REGION": region}
     # AWS clients send even requests to this machine through a proxy.
