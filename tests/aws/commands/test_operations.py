@@ -23,6 +23,8 @@ from scripts.cli import app
 from scripts.deploy.deployment import deploy
 from scripts.deploy.teardown import destroy
 from scripts.deploy.waiting import Waiting
+from scripts.model.approval import find_version
+from scripts.model.contracts import champion_version
 from scripts.operate.api_checks import Check, check_api, describe_api
 from scripts.operate.pausing import OperationError, pause, resume
 from scripts.operate.rollback import plan_rollback
@@ -106,6 +108,13 @@ class Service:
         """Approve a model."""
         self.aws.client("sagemaker").update_model_package(ModelPackageArn=arn, ModelApprovalStatus="Approved")
 
+    def note_failure(self, arn: str) -> None:
+        """Note on a version that it could not be deployed once, as deploy_model does."""
+        notes = {"DeploymentFailedAttempts": "1", "DeploymentFailedReason": "No capacity"}
+        self.aws.client("sagemaker").update_model_package(
+            ModelPackageArn=arn, CustomerMetadataProperties=notes
+        )
+
 
 @pytest.fixture(scope="module")
 def service(running_aws: LocalAws) -> Iterator[Service]:
@@ -120,6 +129,15 @@ def service(running_aws: LocalAws) -> Iterator[Service]:
         deploy(made.aws, confirm=lambda _: True, parameters=settings)
         yield made
     running_aws.reset()
+
+
+@pytest.fixture
+def served(service: Service) -> Service:
+    """The service with a version on its endpoint, whichever tests have used it before."""
+    if champion_version(service.aws) is None:
+        service.register(CONTRACT, "Approved")
+    resume(service.aws)
+    return service
 
 
 def failed(service: Service) -> list[Check]:
@@ -208,17 +226,19 @@ def test_the_service_is_paused_resumed_and_checked(service: Service) -> None:
     assert resume(aws) == "2"
     assert first != second
     # AND status shows deploy_model's notes on a version
-    notes = {"DeploymentFailedAttempts": "1", "DeploymentFailedReason": "No capacity"}
-    aws.client("sagemaker").update_model_package(ModelPackageArn=second, CustomerMetadataProperties=notes)
+    service.note_failure(second)
     last = read_status(aws)
     assert last.endpoint.version == "2"
     assert [package.failure for package in last.packages] == ["deployment failed 1 ×: No capacity", None]
 
 
 def test_the_commands_show_the_state(
-    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    served: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # GIVEN the service of the previous test
+    # GIVEN a version in service that could not be deployed at first
+    served.note_failure(find_version(served.aws, None)["ModelPackageArn"])
+    version = champion_version(served.aws)
+
     def run(*arguments: str) -> tuple[int, str]:
         result = CliRunner().invoke(app, [*arguments, "--project", PROJECT])
         return result.exit_code, result.output
@@ -233,14 +253,19 @@ def test_the_commands_show_the_state(
     assert urllib3.request("GET", f"{url}/health").json()["status"] == "ok"
     code, output = run("status", "--json")
     facts = json.loads(output)
-    assert (code, facts["project"], facts["paused"], facts["endpoint"]["version"]) == (0, PROJECT, False, 2)
+    assert (code, facts["project"], facts["paused"], str(facts["endpoint"]["version"])) == (
+        0,
+        PROJECT,
+        False,
+        version,
+    )
     data = tmp_path / "companies.csv"
     data.write_text("Bankrupt?, ROA(A), Debt ratio %\n1,0.1,0.9\n0,0.6,0.1\n")
     code, output = run("test", "--data", str(data))
     assert (code, "All 11 checks passed." in output) == (0, True)
     assert output.index("healthy company") < output.index("bankrupt company")
     # AND a client without AWS credentials can check the API and use it
-    client = client_of(service.aws)
+    client = client_of(served.aws)
     own = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
     for name in own:
         monkeypatch.delenv(name)
@@ -250,7 +275,7 @@ def test_the_commands_show_the_state(
     companies = tmp_path / "clients.csv"
     companies.write_text("firm_id,ROA(A),Debt ratio %\nF1,0.1,0.9\n")
     code, output = run("predict", str(companies), "--format", "csv", *api)
-    assert (code, "2,F1,0,0.25,low,2," in output) == (0, True)
+    assert (code, f"2,F1,0,0.25,low,{version}," in output) == (0, True)
     code, output = run("test", "--url", "http://api.example/prod")
     assert (code, "it must begin with https://" in output) == (2, True)
     for name, value in own.items():
@@ -261,33 +286,33 @@ def test_the_commands_show_the_state(
     assert "deployment failed 1 ×: No capacity" in output
     resumes = f"yes; `bankruptcy resume --project {PROJECT}`"
     assert (code, resumes in output, "none: local AWS" in output) == (0, True, True)
-    assert "version 2  not in service: /predict answers 503" in output
+    assert f"version {version}  not in service: /predict answers 503" in output
 
 
-def test_the_api_key_can_be_replaced(service: Service) -> None:
+def test_the_api_key_can_be_replaced(served: Service) -> None:
     def status(key: str | None) -> int:
         return urllib3.request(
-            "GET", f"{describe_api(service.aws).url}/model", headers={"x-api-key": key}
+            "GET", f"{describe_api(served.aws).url}/model", headers={"x-api-key": key}
         ).status
 
-    # GIVEN the service of the previous tests
-    old = client_of(service.aws).key
+    # GIVEN a key that the API accepts
+    old = client_of(served.aws).key
     assert status(old) == 200
     # WHEN the key is replaced
-    deploy(service.aws, confirm=lambda _: True, parameters={"ApiKeyGeneration": "2"})
+    deploy(served.aws, confirm=lambda _: True, parameters={"ApiKeyGeneration": "2"})
     # THEN only the new key is accepted
-    new = client_of(service.aws).key
+    new = client_of(served.aws).key
     assert new != old
     assert (status(new), status(old)) == (200, 403)
 
 
-def test_an_open_api_needs_no_key(service: Service) -> None:
-    # GIVEN the service of the previous tests
+def test_an_open_api_needs_no_key(served: Service) -> None:
     def run(*arguments: str) -> str:
         result = CliRunner().invoke(app, [*arguments, "--project", PROJECT])
         assert result.exit_code == 0, result.output
         return result.output
 
+    # GIVEN an API that needs a key
     assert re.search("API key +required", run("status"))
     # WHEN it is deployed without API keys
     shown = run("deploy", "--yes", "-p", "ApiKeyRequired=false", "-p", "CorsOrigins=https://app.example")
@@ -296,10 +321,10 @@ def test_an_open_api_needs_no_key(service: Service) -> None:
     assert "x-api-key" not in shown
     assert re.search("API key +none: the API is open", run("status"))
     # AND clients without a key are answered
-    client = client_of(service.aws)
+    client = client_of(served.aws)
     assert client.key is None
-    assert client.get("/model")["version"] == "2"
-    checks = check_api(describe_api(service.aws), COMPANIES)
+    assert client.get("/model")["version"] == champion_version(served.aws)
+    checks = check_api(describe_api(served.aws), COMPANIES)
     assert [check for check in checks if not check.passed] == []
     assert ["no key" in (check.name for check in checks), checks[-1].remark] == [
         False,
@@ -307,12 +332,12 @@ def test_an_open_api_needs_no_key(service: Service) -> None:
     ]
 
 
-def test_the_deployers_policy_allows_what_was_called(service: Service) -> None:
+def test_the_deployers_policy_allows_what_was_called(served: Service) -> None:
     # GIVEN all calls from deployment to destruction
-    destroy(service.aws, delete_data=True)
+    destroy(served.aws, delete_data=True)
     # THEN the policy allows them, except the tests' own calls
     own = {"CreateModelPackage", "DescribeScalableTargets", "DescribeScalingPolicies"}
-    calls = {call for call in service.calls if call[1] not in own}
+    calls = {call for call in served.calls if call[1] not in own}
     assert denied(action for call in calls for action in actions_of(*call)) == []
     # AND the calls were recorded
     names = {name for _, name, _ in calls}
