@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import os
 
+import pytest
+
+# Assertions in shared checks fail with the values, as those in tests do.
+pytest.register_assert_rewrite("support")
+
 # The console of the commands reads its width once, when the first test uses it.
 os.environ["COLUMNS"] = "200"
 
