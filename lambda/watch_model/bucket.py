@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 PREDICTIONS = ("predictions/", "predictions/batch/")
+# The hour in a portfolio's key is that of a client's clock, which S3 allows to be 15 minutes ahead.
+_AHEAD = timedelta(minutes=15)
 
 
 class Bucket:
@@ -34,12 +36,9 @@ class Bucket:
 
     def read_json(self, key: str) -> Any:
         """Return the contents of an object; None if it does not exist."""
-        try:
-            return json.loads(self._s3.get_object(Bucket=self.name, Key=key)["Body"].read())
-        except ClientError as error:
-            if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
-                return None
-            raise
+        if not self._exists(key):
+            return None
+        return json.loads(self._s3.get_object(Bucket=self.name, Key=key)["Body"].read())
 
     def write(self, key: str, contents: Any) -> None:
         """Write JSON."""
@@ -57,15 +56,10 @@ class Bucket:
             return False
         return True
 
-    def copy(self, source: str, key: str) -> bool:
-        """Copy an object of this bucket; return whether it exists."""
-        try:
+    def copy_if_present(self, source: str, key: str) -> None:
+        """Copy an object of this bucket, if it exists."""
+        if self._exists(source):
             self._s3.copy_object(Bucket=self.name, Key=key, CopySource={"Bucket": self.name, "Key": source})
-        except ClientError as error:
-            if error.response["Error"]["Code"] not in ("NoSuchKey", "404"):
-                raise
-            return False
-        return True
 
     def names(self, prefix: str) -> set[str]:
         """Return the names of the objects below a prefix, without it."""
@@ -85,7 +79,7 @@ class Bucket:
         for prefix in PREDICTIONS:
             # Keys are in the order of their hours.
             start = f"{prefix}{after - slack:%Y/%m/%d/%H}"
-            end = f"{prefix}{until:%Y/%m/%d/%H}0"
+            end = f"{prefix}{until + _AHEAD:%Y/%m/%d/%H}0"
             found += [key for key, written in self._objects(prefix, start, end) if after < written <= until]
         return found
 
@@ -96,6 +90,12 @@ class Bucket:
             for prefix in PREDICTIONS
             for key, _ in self._objects(prefix, f"{prefix}{start:%Y/%m/%d}", f"{prefix}{end:%Y/%m/%d}")
         ]
+
+    def _exists(self, key: str) -> bool:
+        # The role can list the bucket only by prefix, and a read sends none, so S3 can return AccessDenied
+        # for a missing key, as for one that the role can't read at the moment. Only a list tells them apart.
+        listed = self._s3.list_objects_v2(Bucket=self.name, Prefix=key, MaxKeys=1)
+        return any(found["Key"] == key for found in listed.get("Contents", []))
 
     def _objects(self, prefix: str, start: str, end: str = "") -> Iterator[tuple[str, datetime]]:
         """Yield the keys after `start` and before `end`, with the time at which they were written."""

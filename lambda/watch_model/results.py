@@ -43,7 +43,7 @@ class Results:
         if parameters["WindowStart"] != "none" or (latest and latest["time"] > document["time"]):
             return {}
         for name in _FILES:
-            self._bucket.copy(f"{folder}/{name}", f"monitoring/latest/{name}")
+            self._bucket.copy_if_present(f"{folder}/{name}", f"monitoring/latest/{name}")
         return metrics(document)
 
     def _parameters(self, execution: str) -> dict[str, str]:

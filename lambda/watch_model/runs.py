@@ -130,6 +130,7 @@ class Runs:
     def _copy_profiles(self) -> None:
         """Copy the profiles of new versions to one folder, where the jobs find them by version."""
         present = self._bucket.names(PROFILES)
+        prefix = self._bucket.uri("")
         pages = self._sagemaker.get_paginator("list_model_packages").paginate(
             ModelPackageGroupName=self._settings.group
         )
@@ -140,11 +141,10 @@ class Runs:
                     arn = summary["ModelPackageArn"]
                     package = self._sagemaker.describe_model_package(ModelPackageName=arn)
                     metadata: Mapping[str, str] = package.get("CustomerMetadataProperties", {})
-                    prefix = self._bucket.uri("")
                     contract = metadata.get("ContractUri", "")
                     if contract.startswith(prefix):
                         source = f"{contract.removeprefix(prefix).rpartition('/')[0]}/profile.json"
-                        self._bucket.copy(source, PROFILES + name)
+                        self._bucket.copy_if_present(source, PROFILES + name)
 
     def _start(self, folder: str, window: Mapping[str, str]) -> Step:
         settings = self._settings
