@@ -50,7 +50,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: 
         step = runs.start_window(datetime.fromisoformat(event["start"]), datetime.fromisoformat(event["end"]))
     else:
         step = runs.start_next(timedelta(seconds=event.get("settled", SETTLED.total_seconds())))
-        # A person can start monitoring minutes after the schedule, when no prediction is to be expected.
+        # A person can start monitoring right after a deployment, before there are clients.
         if event.get("detail-type") == _SCHEDULED:
             _count("SilentWindows", int(step.get("silent", False)))
     logger.info("watched", extra={"step": step, "detail_type": event.get("detail-type")})

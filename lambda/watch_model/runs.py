@@ -28,6 +28,8 @@ _PLACEHOLDERS = (
 SETTLED = timedelta(seconds=60)
 # Firehose tries for a day to deliver, and collects for at most 15 minutes.
 _SLACK = timedelta(hours=26)
+# The schedule calls within a minute of its time, and is called again for an hour if that fails.
+_LATE = timedelta(hours=1)
 _YEAR = timedelta(days=366)
 
 Step = dict[str, Any]
@@ -79,14 +81,18 @@ class Runs:
         -------
         dict
             ``action``: ``started`` with ``execution`` and ``run``, or ``nothing`` if no prediction has
-            arrived; then ``silent`` says whether predictions were to be expected.
+            arrived; then ``silent`` says whether predictions were to be expected: the service is not paused,
+            and about the time between two scheduled runs has passed.
         """
         state = self._bucket.read_json(STATE) or {"cut": datetime(1970, 1, 1, tzinfo=UTC).isoformat()}
         after = datetime.fromisoformat(state["cut"])
         folder = f"monitoring/runs/{after:%Y-%m-%dT%H%M%SZ}"
-        plan = self._plan(folder, after, self._now() - settled)
+        until = self._now() - settled
+        plan = self._plan(folder, after, until)
         if plan is None:
-            return {"action": "nothing", "silent": not self._is_paused()}
+            # A run by hand can have read everything just before.
+            is_long = until - after > timedelta(hours=self._settings.hours) - _LATE
+            return {"action": "nothing", "silent": is_long and not self._is_paused()}
         step = self._start(folder, {})
         self._bucket.write(STATE, {"cut": plan["until"], "folder": folder})
         return step

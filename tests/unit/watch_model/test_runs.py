@@ -140,3 +140,18 @@ def test_an_object_of_a_clock_that_is_ahead_is_read_once(account: Account) -> No
     assert account.read() == [key]
     account.wait(hours=24)
     assert account.read() == []
+
+
+def test_silence_needs_the_time_between_two_scheduled_runs(account: Account) -> None:
+    account.log("first")
+    account.wait(minutes=2)
+    # GIVEN a run by hand that reads everything
+    assert account.runs.start_next()["action"] == "started"
+    # WHEN the schedule comes soon after it, no prediction was to be expected
+    account.wait(hours=2)
+    assert account.runs.start_next() == {"action": "nothing", "silent": False}
+    # THEN a later scheduled run finds the silence, even if it comes a little early
+    account.wait(hours=21, minutes=50)
+    assert account.runs.start_next() == {"action": "nothing", "silent": True}
+    account.ssm.paused = "true"
+    assert account.runs.start_next() == {"action": "nothing", "silent": False}
