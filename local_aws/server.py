@@ -283,6 +283,9 @@ class LocalAws:
 
     def _resume(self) -> None:
         """Continue with what the last stop has interrupted."""
+        # moto prepares a service at its first request. On a busy machine that takes longer than a prediction
+        # waits for its log, and the first one comes when the schedules resume.
+        self._sessions.of().get("firehose").list_delivery_streams()
         self._stacks.resume()
         Deployments(self._plane).resume()
         self._delivery.resume()

@@ -7,6 +7,7 @@ import time
 import zipfile
 from collections.abc import Callable
 
+import pytest
 import urllib3
 from support.local_aws.cloud import (
     BUCKET,
@@ -15,6 +16,8 @@ from support.local_aws.cloud import (
     eventually,
 )
 from support.local_aws.machine import Machine
+
+from local_aws import server
 
 
 def test_objects_are_there_with_bodies_metadata_versions_and_uploads(
@@ -162,3 +165,22 @@ def test_the_outbox_keeps_its_messages(machine: Machine, again: Callable[[], Clo
         "Alarm",
         "The endpoint fails.",
     )
+
+
+def test_the_log_of_predictions_is_ready_after_a_restart(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare, prepared = server.create_backend_app, []
+
+    def record(service: str) -> object:
+        prepared.append(service)
+        return prepare(service)
+
+    machine.start()
+    monkeypatch.setattr(server, "create_backend_app", record)
+    cloud = machine.start()
+    prepared.clear()
+    # A prediction waits 150 ms for its log, so the request must not find the service unprepared.
+    with pytest.raises(cloud.firehose.exceptions.ResourceNotFoundException):
+        cloud.firehose.put_record_batch(DeliveryStreamName="none", Records=[{"Data": b"x"}])
+    assert prepared == []
