@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 
+import pytest
 from send_notices.texts import Texts
 
-from local_aws.cloudformation.template import Template
+from local_aws.cloudformation.template import Scope, Template
 from scripts.deploy.template import TEMPLATES
 
 SERVICE = (TEMPLATES / "service.yaml").read_text(encoding="utf-8")
@@ -51,3 +53,18 @@ def test_alarms_tell_people_when_they_start_and_end_unless_a_notice_does() -> No
     rule = Template(SERVICE).resources["EndedAlarmRule"]["Properties"]["EventPattern"]["detail"]
     named = {name["Fn::Sub"] for name in rule["alarmName"]}
     assert named == {alarms[name]["AlarmName"]["Fn::Sub"] for name in told}
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+def test_the_dashboard_shows_every_alarm_that_is_made(is_on: bool) -> None:
+    template = Template(SERVICE)
+    given = {"PredictionLog": "full" if is_on else "off", "WatchApi": str(is_on).lower(), "ProjectName": "p"}
+    values = {**{name: str(each.get("Default", "x")) for name, each in template.parameters.items()}, **given}
+    scope = Scope(template, values, lambda name, _: name)
+    alarms = {
+        name for name, resource in template.resources.items() if resource["Type"] == "AWS::CloudWatch::Alarm"
+    }
+    body = json.loads(scope.resolve(template.resources["Dashboard"]["Properties"])["DashboardBody"])
+    [shown] = [each["properties"]["alarms"] for each in body["widgets"] if each["type"] == "alarm"]
+    assert set(shown) == alarms - (set() if is_on else {"LostPredictionsAlarm", "WatchAlarm"})
+    assert len(set(shown)) == len(shown)
