@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,7 +22,8 @@ from scripts.operate.reports import save_page
 
 _RUNS = "monitoring/runs/"
 _ACCEPTED = "monitoring/accepted/"
-_RESULT = "/monitoring.json"
+# A name without slashes, because it becomes part of a file's name.
+_RESULT = re.compile(rf"{_RUNS}([^/]+)/monitoring\.json")
 _LISTED = 5
 # The function can run for 300 s, and a second call would start a second execution.
 _LAMBDA_CONFIG = Config(read_timeout=310, retries={"total_max_attempts": 1})
@@ -114,9 +116,7 @@ def find_run(aws: Aws, name: str | None) -> str:
     """
     objects = list(list_objects(aws, _RUNS))
     finished = sorted(
-        (item["LastModified"], item["Key"].removeprefix(_RUNS).removesuffix(_RESULT))
-        for item in objects
-        if item["Key"].endswith(_RESULT)
+        (item["LastModified"], found[1]) for item in objects if (found := _RESULT.fullmatch(item["Key"]))
     )
     known: list[str] = [run for _, run in reversed(finished)]
     if not known:
@@ -142,7 +142,7 @@ def read_result(aws: Aws, run: str) -> dict[str, Any]:
     MonitoringError
         If it has none.
     """
-    content = read_if_present(aws, _uri(aws, f"{_RUNS}{run}{_RESULT}"))
+    content = read_if_present(aws, _uri(aws, f"{_RUNS}{run}/monitoring.json"))
     if content is None:
         raise MonitoringError(f"Run {run} has no result.")
     document: dict[str, Any] = json.loads(content)

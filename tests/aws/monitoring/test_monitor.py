@@ -107,6 +107,9 @@ def test_the_run_that_finished_last_is_shown_by_default(
     assert f"There is no run 2026; the newest runs with a result: {OLD}, {NEW}." in bankruptcy(
         "monitor", "show", "2026", code=1
     )
+    # A key of another form is no result.
+    aws.client("s3").put_object(Bucket=aws.project.bucket, Key="monitoring/runs/a/../b/monitoring.json")
+    assert f"run {OLD}," in bankruptcy("monitor", "show")
     page = tmp_path / "page.html"
     assert f"Page: {page}" in bankruptcy("monitor", "show", OLD, "--page", str(page))
     assert "debt: its distribution differs" in page.read_text(encoding="utf-8")
