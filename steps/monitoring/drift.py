@@ -65,8 +65,14 @@ class Reference:
 
     @classmethod
     def accepted(cls, profile: Profile, sample: Sample) -> Reference:
-        """Return the companies of an accepted window."""
-        return cls(tuple(_counts(profile, sample)))
+        """Return the companies of an accepted window; of training, in columns of which it has too few."""
+        trained = cls.training(profile).counts
+        return cls(
+            tuple(
+                window if window.sum() >= FEWEST_COMPANIES else training
+                for window, training in zip(_counts(profile, sample), trained, strict=True)
+            )
+        )
 
 
 def column_drifts(profile: Profile, sample: Sample, reference: Reference, runs: float) -> list[ColumnDrift]:

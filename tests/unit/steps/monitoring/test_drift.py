@@ -104,6 +104,21 @@ def test_an_accepted_window_becomes_the_reference() -> None:
     assert drifts(companies(2000, seed=16), accepted)["debt"].reason
 
 
+def test_columns_of_which_an_accepted_window_has_too_few_companies_are_compared_with_training() -> None:
+    # GIVEN an accepted window of which only the scores were logged
+    scores = probabilities(companies(2000, seed=14))
+    accepted = Reference.accepted(
+        PROFILE, Sample.of(Batch(PROFILE, [], scores, None, np.arange(2000, dtype=np.uint64)))
+    )
+    shifted = companies(2000, seed=15)
+    shifted[:, 1] *= 1.5
+    found, trained = drifts(shifted, accepted), drifts(shifted)
+    assert [found[name] for name in PROFILE.names] == [trained[name] for name in PROFILE.names]
+    # AND a small window replaces no column
+    few = Reference.accepted(PROFILE, sample(companies(99, seed=16)))
+    assert drifts(shifted, few) == trained
+
+
 def test_without_numbers_only_the_probability_is_compared() -> None:
     features = companies(500, seed=17)
     hashes = np.arange(500, dtype=np.uint64)
