@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
 from steps.job import Arguments, ParameterError, base_dir, log, processing_input, processing_output, run
-from steps.monitoring.log import Batch, Left, Window, read_log
+from steps.monitoring.log import Left, Window, read_log
 from steps.monitoring.outcomes import Match, matches, read_outcomes
 from steps.monitoring.profile import read_profiles
 from steps.monitoring.shards import Shard, write_shard
@@ -34,13 +34,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     summaries: dict[str, Summary] = {}
     found: list[Match] = []
 
-    def summarized() -> Iterator[Batch]:
-        for batch in read_log(args.predictions, profiles, window, left):
-            version = batch.profile.version
-            summaries.setdefault(version, Summary(batch.profile)).add(batch)
-            yield batch
-
-    for batch in summarized():
+    for batch in read_log(args.predictions, profiles, window, left):
+        summaries.setdefault(batch.profile.version, Summary(batch.profile)).add(batch)
         found += matches(batch, outcomes)
     for batch in read_log(args.history, profiles, Window(), Left()):
         found += matches(batch, outcomes)
