@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from scripts.errors import UsageError
 from scripts.terminal.console import ask, console, plain, show, show_endpoint, show_facts, show_warning
 from scripts.terminal.options import IdOption, Settings, with_settings
 from scripts.terminal.output_file import check_output, written_file
@@ -162,6 +163,11 @@ def approve(
     aws = settings.connect()
     package = find_version(aws, version)
     number = package["ModelPackageVersion"]
+    if version is None and package["ModelApprovalStatus"] == "Rejected":
+        raise UsageError(
+            f"The newest version, {number}, is rejected.",
+            f"To approve it all the same, name it: `bankruptcy model approve {number}`.",
+        )
     change = contract_change(aws, package)
     if change is not None:
         _show_change(number, change)

@@ -1,4 +1,4 @@
-"""`bankruptcy model reject` asks before it rejects the version in service; `model list` shows figures."""
+"""`bankruptcy model`: rejecting the version in service, approving a rejected one, and the list."""
 
 from __future__ import annotations
 
@@ -13,22 +13,24 @@ from scripts.cli import app
 
 
 class Registry(Client):
-    """Versions with their metadata, and those that were rejected."""
+    """Versions with their metadata, and those whose approval was changed."""
 
     def __init__(self) -> None:
         super().__init__()
         self.metadata: dict[str, dict[str, str]] = {}
-        self.rejected: list[str] = []
+        self.updated: list[str] = []
+        self.status = "Approved"
 
     def describe_model_package(self, *, ModelPackageName: str) -> dict[str, Any]:
         return {
             "ModelPackageArn": ModelPackageName,
             "ModelPackageVersion": int(ModelPackageName.rpartition(":")[2]),
+            "ModelApprovalStatus": self.status,
             "CustomerMetadataProperties": self.metadata.get(ModelPackageName, {}),
         }
 
     def update_model_package(self, *, ModelPackageArn: str, **_: Any) -> None:
-        self.rejected.append(ModelPackageArn)
+        self.updated.append(ModelPackageArn)
 
 
 @pytest.fixture
@@ -53,12 +55,12 @@ def test_rejecting_the_version_in_service_must_be_confirmed(registry: Registry) 
     # WHEN nobody answers, or the answer is no, THEN it is not rejected
     for answer, status in ((None, 2), ("n\n", 1)):
         code, output = run("reject", answer=answer)
-        assert (code, registry.rejected) == (status, [])
+        assert (code, registry.updated) == (status, [])
         assert "Version 3 is in service; version 1 will replace it." in output
     # WHEN it is confirmed, either way, THEN it is rejected
     assert run("reject", answer="y\n")[0] == 0
     assert run("reject", "--yes")[0] == 0
-    assert registry.rejected == ["arn:of:3", "arn:of:3"]
+    assert registry.updated == ["arn:of:3", "arn:of:3"]
 
 
 def test_list_shows_each_versions_figures(registry: Registry) -> None:
@@ -86,3 +88,14 @@ def test_rejecting_a_version_that_is_not_in_service_needs_no_confirmation(
     registry.approved = [2, 1]
     registry.endpoint = endpoint("InService", in_service) if in_service else None
     assert run("reject", "2") == (0, "Version 2 is rejected.")
+
+
+def test_a_rejected_version_is_only_approved_by_its_number(registry: Registry) -> None:
+    # GIVEN a newest version that is rejected, for example after a drill
+    registry.approved = [3, 2]
+    registry.status = "Rejected"
+    code, output = run("approve", "--yes")
+    assert code == 2
+    assert "The newest version, 3, is rejected. To approve it all the same, name it:" in output
+    assert "bankruptcy model approve 3" in output
+    assert registry.updated == []
