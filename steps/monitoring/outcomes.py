@@ -86,7 +86,8 @@ def read_outcomes(folder: Path) -> Outcomes:
             for line in csv.DictReader(lines):
                 try:
                     kind = "prediction_id" if line["prediction_id"] else "id"
-                    key = Key(kind, line[kind])
+                    # An empty id would be that of every prediction without one.
+                    key = Key(kind, _given(line[kind]))
                     outcome = Outcome(
                         date.fromisoformat(line["date"]), {"0": False, "1": True}[line["outcome"]]
                     )
@@ -100,6 +101,13 @@ def read_outcomes(folder: Path) -> Outcomes:
                 found[key].add(outcome)
     outcomes.by_key = {key: sorted(each) for key, each in found.items()}
     return outcomes
+
+
+def _given(value: str | None) -> str:
+    """Return a value; raise a ValueError if there is none."""
+    if not value:
+        raise ValueError("a line has neither a prediction_id nor an id")
+    return value
 
 
 def matches(batch: Batch, outcomes: Outcomes) -> Iterator[Match]:

@@ -105,8 +105,11 @@ def test_repeated_and_contradicting_outcomes_are_counted(tmp_path: Path) -> None
     assert len(outcomes.by_key[Key("id", "A")]) == 2
 
 
-def test_a_damaged_file_of_outcomes_is_an_error_that_names_it(tmp_path: Path) -> None:
-    write_outcomes(tmp_path, ("", "A", "soon", 1), name="bad")
+@pytest.mark.parametrize("line", [("", "A", "soon", 1), ("", "", "2026-01-01", 1)])
+def test_a_damaged_file_of_outcomes_is_an_error_that_names_it(
+    tmp_path: Path, line: tuple[str, str, str, int]
+) -> None:
+    write_outcomes(tmp_path, line, name="bad")
     with pytest.raises(DataError, match=r"bad\.csv are damaged") as error:
         read_outcomes(tmp_path)
     assert "outcomes upload" in error.value.hint
