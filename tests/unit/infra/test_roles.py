@@ -202,6 +202,7 @@ def test_no_job_endpoint_or_function_can_write_code() -> None:
                     "/monitoring/runs/*",
                     "/outcomes/none.txt",
                     "/predictions/*",
+                    "/runs/*/SummarizePredictions/*",
                     "/runs/undelivered/*",
                 }, role
 
@@ -226,3 +227,15 @@ def test_roles_are_named_by_cloudformation() -> None:
 
     assert len(roles) == 11
     assert not any("RoleName" in role["Properties"] for role in roles)
+
+
+def test_monitoring_reaches_none_of_the_files_between_the_jobs_of_training() -> None:
+    reached = {
+        resource["Fn::Sub"].rpartition("${AWS::Region}/")[2]
+        for role, statement in statements()
+        if role == "MonitoringJobRole" and {"s3:GetObject", "s3:PutObject"} & set(listed(statement["Action"]))
+        for resource in listed(statement["Resource"])
+    }
+    assert {each for each in reached if each.startswith(("champion", "data", "models", "runs"))} == {
+        "runs/*/SummarizePredictions/*"
+    }
