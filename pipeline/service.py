@@ -135,7 +135,7 @@ def retry(sagemaker: "SageMakerClient", arn: str) -> None:
 
 def describe(sagemaker: "SageMakerClient", arn: str) -> Execution:
     """Return an execution with its steps and the reason of each failed step."""
-    return _describe(sagemaker, arn, _parameters(sagemaker, arn))
+    return _describe(sagemaker, arn, read_values(sagemaker, arn))
 
 
 def watch(
@@ -152,7 +152,7 @@ def watch(
     interval
         Seconds between two requests.
     """
-    parameters = _parameters(sagemaker, arn)
+    parameters = read_values(sagemaker, arn)
     last = None
     while last is None or not last.ended:
         if last is not None:
@@ -192,6 +192,14 @@ def read_steps(sagemaker: "SageMakerClient", arn: str) -> tuple[StepState, ...]:
     return tuple(sorted(steps, key=lambda step: step.start or datetime.max.replace(tzinfo=UTC)))
 
 
+def read_values(sagemaker: "SageMakerClient", arn: str) -> dict[str, str]:
+    """Return the values of an execution's parameters, which never change."""
+    pages = sagemaker.get_paginator("list_pipeline_parameters_for_execution").paginate(
+        PipelineExecutionArn=arn
+    )
+    return {item["Name"]: item["Value"] for page in pages for item in page["PipelineParameters"]}
+
+
 def evaluation_uri(sagemaker: "SageMakerClient", execution: Execution) -> str | None:
     """Return the URI of an execution's evaluation.json; None unless its Evaluate step has succeeded."""
     evaluated = (
@@ -211,14 +219,6 @@ def evaluation_uri(sagemaker: "SageMakerClient", execution: Execution) -> str | 
 def _exists(sagemaker: "SageMakerClient", pipeline: str) -> bool:
     pages = sagemaker.get_paginator("list_pipelines").paginate(PipelineNamePrefix=pipeline)
     return any(summary["PipelineName"] == pipeline for page in pages for summary in page["PipelineSummaries"])
-
-
-def _parameters(sagemaker: "SageMakerClient", arn: str) -> dict[str, str]:
-    """Return the parameters of an execution, which never change."""
-    pages = sagemaker.get_paginator("list_pipeline_parameters_for_execution").paginate(
-        PipelineExecutionArn=arn
-    )
-    return {item["Name"]: item["Value"] for page in pages for item in page["PipelineParameters"]}
 
 
 def _describe(sagemaker: "SageMakerClient", arn: str, parameters: Mapping[str, str]) -> Execution:

@@ -12,7 +12,7 @@ from werkzeug.utils import redirect
 from werkzeug.wrappers import Request, Response
 
 from scripts.aws.failures import AwsError, explain
-from scripts.console import executions, service, versions
+from scripts.console import comparing, executions, service, versions
 from scripts.console.guard import ENTRY, RefusedError
 from scripts.console.site import FOLDER, Route, Site
 from scripts.errors import ScriptError
@@ -55,6 +55,7 @@ class Console:
             ("GET", "/static/<name>", self._file),
             *executions.ROUTES,
             *versions.ROUTES,
+            *comparing.ROUTES,
             *service.ROUTES,
         )
         rules = [Rule(path, methods=[method], endpoint=view) for method, path, view in routes]

@@ -1,4 +1,4 @@
-"""The pages about versions: the list, one version with the decision about it, and two side by side."""
+"""The pages about versions: the list, and one version with the decision about it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from scripts.console.site import Route, Site, report_response
 from scripts.deploy.endpoint import FAILED_REASON
 from scripts.model.approval import set_approval
 from scripts.model.archives import archive_uri
-from scripts.model.contracts import champion_version, feature_names, read_contract
+from scripts.model.contracts import champion_version
 from scripts.model.effects import effect_of_approving, effect_of_rejecting
 from scripts.model.figures import evaluation_of, figure_texts, metric_texts
 from scripts.model.promotion import PROMOTED_FROM
@@ -67,34 +67,9 @@ def version_page(site: Site, request: Request, number: int) -> Response:
     return _version_page(site, request, number)
 
 
-def compare_page(site: Site, request: Request) -> Response:
-    """Show two versions side by side."""
-    numbers = [request.args.get(name, type=int) for name in ("left", "right")]
-    left, right = (_find(site, number) for number in numbers)
-    old, new = (_columns(site, each) for each in (left, right))
-    labels = dict.fromkeys((*left.metrics, *right.metrics))
-    facts = sorted(left.metadata.keys() | right.metadata.keys())
-    return site.page(
-        request,
-        "compare.html",
-        every=all_versions(site),
-        sides=(left, right),
-        metrics=[(label, left.metrics.get(label, "–"), right.metrics.get(label, "–")) for label in labels],
-        only_left=[name for name in old if name not in new],
-        only_right=[name for name in new if name not in old],
-        same_order=old == new,
-        known=bool(old and new),
-        facts=[
-            (name, left.metadata.get(name, "–"), right.metadata.get(name, "–"))
-            for name in facts
-            if left.metadata.get(name) != right.metadata.get(name)
-        ],
-    )
-
-
 def report(site: Site, _request: Request, number: int) -> Response:
     """Return the report that a version was registered with."""
-    return report_response(read_version_report(site.aws, _find(site, number).package))
+    return report_response(read_version_report(site.aws, find(site, number).package))
 
 
 def decide(site: Site, request: Request, number: int, decision: str) -> Response:
@@ -104,13 +79,12 @@ def decide(site: Site, request: Request, number: int, decision: str) -> Response
     note = request.form.get("note", "").strip()
     if not note:
         return _version_page(site, request, number, "Write a note: the reason for the decision is kept.")
-    set_approval(site.aws, _find(site, number).package, _DECISIONS[decision], note)
+    set_approval(site.aws, find(site, number).package, _DECISIONS[decision], note)
     return site.changed(f"/versions/{number}")
 
 
 ROUTES: tuple[Route, ...] = (
     ("GET", "/versions", list_page),
-    ("GET", "/versions/compare", compare_page),
     ("GET", "/versions/<int:number>", version_page),
     ("GET", "/versions/<int:number>/report.html", report),
     ("POST", "/versions/<int:number>/<decision>", decide),
@@ -118,7 +92,7 @@ ROUTES: tuple[Route, ...] = (
 
 
 def _version_page(site: Site, request: Request, number: int, problem: str = "") -> Response:
-    found = _find(site, number)
+    found = find(site, number)
     champion = _champion(site)
     note = quote(request.form.get("note", "").strip() or "REASON")
     return site.page(
@@ -146,15 +120,22 @@ def all_versions(site: Site) -> tuple[ModelVersion, ...]:
     return site.reads.get("versions", lambda: list_versions(site.aws))
 
 
-def _champion(site: Site) -> str | None:
-    return site.reads.get("champion", lambda: champion_version(site.aws))
+def find(site: Site, number: int | None) -> Found:
+    """Return a version.
 
-
-def _find(site: Site, number: int | None) -> Found:
+    Raises
+    ------
+    NotFound
+        If there is no such version.
+    """
     for each in all_versions(site):
         if each.version == number:
             return _found(site, each)
     raise NotFound(f"There is no version {number}." if number is not None else "Choose two versions.")
+
+
+def _champion(site: Site) -> str | None:
+    return site.reads.get("champion", lambda: champion_version(site.aws))
 
 
 def _found(site: Site, version: ModelVersion, seconds: float = FRESH_SECONDS) -> Found:
@@ -163,11 +144,3 @@ def _found(site: Site, version: ModelVersion, seconds: float = FRESH_SECONDS) ->
         return Found(version, package, evaluation_of(site.aws, package))
 
     return site.reads.get(("version", version.arn, version.approval), read, seconds)
-
-
-def _columns(site: Site, found: Found) -> list[str]:
-    uri = found.metadata.get("ContractUri")
-    if uri is None:
-        return []
-    contract = site.reads.get(("contract", uri), lambda: read_contract(site.aws, uri), _SECONDS)
-    return feature_names(contract) if contract else []

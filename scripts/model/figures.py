@@ -1,6 +1,7 @@
 """Reads the evaluation of a version, and puts its figures into words."""
 
 import json
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -39,9 +40,47 @@ def figure_texts(evaluation: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 def metric_texts(evaluation: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield labels and values of the selected candidate's metrics, with their 95 % intervals."""
-    intervals = evaluation["candidates"][evaluation["selected"]["candidate"]]["intervals"]
     for name, label, digits in METRICS:
-        yield label, _interval(intervals[name], f".{digits}f")
+        yield label, _interval(_metrics_of(evaluation)[name], f".{digits}f")
+
+
+def difference_texts(left: dict[str, Any], right: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield labels and differences of two evaluations' metrics, right minus left, with 95 % intervals.
+
+    The intervals combine those of both metrics as for independent samples (G. Y. Zou and A. Donner,
+    "Construction of confidence limits about effect measures", Statistics in Medicine 27, 2008). They are too
+    wide if both versions were judged on the same companies.
+    """
+    for name, label, digits in METRICS:
+        old, new = (_metrics_of(each)[name] for each in (left, right))
+        value = new["value"] - old["value"]
+        difference = {
+            "value": value,
+            "low": value - math.hypot(new["value"] - new["low"], old["high"] - old["value"]),
+            "high": value + math.hypot(new["high"] - new["value"], old["value"] - old["low"]),
+        }
+        yield label, _interval(difference, f"+.{digits}f")
+
+
+def same_companies(left: dict[str, Any], right: dict[str, Any]) -> bool:
+    """Return whether two versions were certainly judged on the same companies."""
+    splits = [
+        (
+            each["data"].get("sha256"),
+            each.get("split_rule"),
+            each["test"],
+            each.get("provenance", {}).get("parameters", {}).get("RandomSeed"),
+        )
+        for each in (left, right)
+    ]
+    return splits[0] == splits[1] and None not in splits[0]
+
+
+def _metrics_of(evaluation: dict[str, Any]) -> dict[str, dict[str, float]]:
+    found: dict[str, dict[str, float]] = evaluation["candidates"][evaluation["selected"]["candidate"]][
+        "intervals"
+    ]
+    return found
 
 
 def _comparison(champion: dict[str, Any] | None) -> str:

@@ -17,6 +17,7 @@ from steps.judging.gate import Comparison, compare, gate
 from steps.judging.judged_model import JudgedModel
 from steps.judging.model_quality import model_quality
 from steps.measures.drift import drift
+from steps.measures.groups import calibration_groups
 from steps.measures.importance import Importance
 from steps.measures.metrics import Floats, Labels, confusion
 from steps.provenance import code_sha256, versions
@@ -112,6 +113,7 @@ class Evaluation:
             },
             "candidates": {name: self._candidate(name) for name in self.candidates},
             "champion": self._champion(),
+            "calibration": [asdict(group) for group in calibration_groups(y, selected.probability)],
             "risk_levels": [_observed(level, y, selected.probability) for level in facts["risk_levels"]],
             "test": {
                 "companies": len(y),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from steps.measures.groups import CalibrationGroup
 from steps.measures.metrics import Confusion, Floats, Labels, curve
 from steps.report.markup import Markup, element, percent
 from steps.report.plot import Axis, Plot, log_odds
@@ -19,7 +20,9 @@ _ODDS_TICKS = [
     *((value, percent(value, 0)) for value in (0.01, 0.05, 0.25, 0.75, 0.95)),
 ]
 _BINS = 40
-_CALIBRATION_BOUNDS = (0.0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+
+# The horizontal and vertical positions of a curve's points, in order.
+Points = tuple[Floats, Floats]
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,29 @@ class OperatingPoint:
     counts: Confusion
 
 
-def roc(y: Labels, curves: Mapping[str, Floats], points: Sequence[OperatingPoint]) -> Markup:
+def roc_points(y: Labels, probability: Floats) -> Points:
+    """Return the false positive rates and recalls of all thresholds, the highest threshold first."""
+    _, found, wrong = curve(y, probability)
+    x = np.concatenate([[0.0], wrong / wrong[-1]])
+    return _corners(x, np.concatenate([[0.0], found / found[-1]]))
+
+
+def precision_recall_points(y: Labels, probability: Floats) -> Points:
+    """Return the recalls and precisions of the thresholds that find another bankruptcy."""
+    _, found, wrong = curve(y, probability)
+    return rising(found / found[-1], found / (found + wrong))
+
+
+def rising(recall: Floats, precision: Floats) -> Points:
+    """Return the points of a precision-recall curve that find another bankruptcy.
+
+    Between two of them the precision only falls.
+    """
+    finds = np.diff(recall, prepend=0.0) > 0
+    return recall[finds], precision[finds]
+
+
+def roc(curves: Mapping[str, Points], points: Sequence[OperatingPoint] = ()) -> Markup:
     """Draw ROC curves, with the first one and its operating points on top."""
     plot = Plot(
         "ROC curves: share of bankrupt companies found, by share of others flagged",
@@ -39,10 +64,8 @@ def roc(y: Labels, curves: Mapping[str, Floats], points: Sequence[OperatingPoint
         Axis("recall: bankrupt companies found", 0, 1, _SHARES),
     )
     plot.rule((0, 1), (0, 1), "chance")
-    for name, probability in reversed(list(curves.items())):
-        _, found, wrong = curve(y, probability)
-        x = np.concatenate([[0.0], wrong / wrong[-1]])
-        plot.line(*_corners(x, np.concatenate([[0.0], found / found[-1]])), f"of-{name}")
+    for name, (x, y) in reversed(list(curves.items())):
+        plot.line(x, y, f"of-{name}")
     for point in points:
         recall, wrong_rate = point.counts.recall, point.counts.false_positive_rate
         hint = f"{point.level} risk: finds {percent(recall)} at {percent(wrong_rate)} false positives"
@@ -50,20 +73,25 @@ def roc(y: Labels, curves: Mapping[str, Floats], points: Sequence[OperatingPoint
     return plot.render()
 
 
-def precision_recall(y: Labels, curves: Mapping[str, Floats], points: Sequence[OperatingPoint]) -> Markup:
-    """Draw precision-recall curves, with the first one and its operating points on top."""
+def precision_recall(
+    curves: Mapping[str, Points], rates: Sequence[float], points: Sequence[OperatingPoint] = ()
+) -> Markup:
+    """Draw precision-recall curves, with the first one and its operating points on top.
+
+    Parameters
+    ----------
+    rates
+        The shares of bankrupt companies, which are the precision of chance.
+    """
     plot = Plot(
         "Precision-recall curves: share of flagged companies that went bankrupt, by share found",
         Axis("recall: bankrupt companies found", 0, 1, _SHARES),
         Axis("precision: bankrupt if flagged", 0, 1, _SHARES),
     )
-    rate = float(np.mean(y))
-    plot.rule((0, 1), (rate, rate), "chance")
-    for name, probability in reversed(list(curves.items())):
-        _, found, wrong = curve(y, probability)
-        # Between two bankruptcies the precision only falls, so only the points of bankruptcies are drawn.
-        finds = np.diff(found, prepend=0.0) > 0
-        plot.line(found[finds] / found[-1], found[finds] / (found + wrong)[finds], f"of-{name}")
+    for rate in rates:
+        plot.rule((0, 1), (rate, rate), "chance")
+    for name, (x, y) in reversed(list(curves.items())):
+        plot.line(x, y, f"of-{name}")
     for point in points:
         recall, precision = point.counts.recall, point.counts.precision
         if not math.isnan(precision):
@@ -72,8 +100,11 @@ def precision_recall(y: Labels, curves: Mapping[str, Floats], points: Sequence[O
     return plot.render()
 
 
-def calibration(y: Labels, probability: Floats) -> Markup:
-    """Draw the observed rate of bankruptcy by predicted probability, with each group's 95 % interval."""
+def calibration(models: Mapping[str, Sequence[CalibrationGroup]]) -> Markup:
+    """Draw the observed rate of bankruptcy by predicted probability, with each group's 95 % interval.
+
+    The first model is on top.
+    """
     ticks = [(value, percent(value, 0)) for value in (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 1.0)]
     plot = Plot(
         "Calibration: observed share of bankruptcies, by predicted probability",
@@ -81,19 +112,17 @@ def calibration(y: Labels, probability: Floats) -> Markup:
         Axis("went bankrupt", 0, 1, ticks, math.sqrt),
     )
     plot.rule((0, 1), (0, 1), "chance")
-    # A probability of exactly 1 belongs to the last group.
-    group = np.minimum(np.digitize(probability, _CALIBRATION_BOUNDS), len(_CALIBRATION_BOUNDS) - 1)
-    for number in np.unique(group):
-        members = group == number
-        count, bankrupt = int(np.sum(members)), int(np.sum(y[members]))
-        predicted = float(np.mean(probability[members]))
-        low, high = wilson(bankrupt, count)
-        plot.rule((predicted, predicted), (low, high), "interval")
-        hint = (
-            f"{count:,} companies, predicted {percent(predicted)} on average: {bankrupt} "
-            f"({percent(bankrupt / count)}) went bankrupt, 95 % interval {percent(low)} to {percent(high)}"
-        )
-        plot.dot(predicted, bankrupt / count, "of-selected", hint, 3.5 + min(4.0, math.log10(count)))
+    for name, groups in reversed(list(models.items())):
+        for group in groups:
+            count, bankrupt, predicted = group.companies, group.bankruptcies, group.predicted
+            low, high = wilson(bankrupt, count)
+            plot.rule((predicted, predicted), (low, high), f"interval of-{name}")
+            hint = (
+                f"{count:,} companies, predicted {percent(predicted)} on average: {bankrupt} "
+                f"({percent(bankrupt / count)}) went bankrupt, "
+                f"95 % interval {percent(low)} to {percent(high)}"
+            )
+            plot.dot(predicted, bankrupt / count, f"of-{name}", hint, 3.5 + min(4.0, math.log10(count)))
     return plot.render()
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from steps.measures.groups import calibration_groups
 from steps.measures.metrics import Floats, confusion
 from steps.report import charts
 from steps.report.markup import Child, Markup, element, join, lead, note, pair, panel, percent
@@ -173,8 +174,18 @@ def curves(subject: Subject) -> Markup:
         [
             element("ul", legend, class_="legend"),
             pair(
-                panel("ROC curve", charts.roc(subject.y, named, points)),
-                panel("Precision-recall curve", charts.precision_recall(subject.y, named, points)),
+                panel(
+                    "ROC curve",
+                    charts.roc({name: charts.roc_points(subject.y, p) for name, p in named.items()}, points),
+                ),
+                panel(
+                    "Precision-recall curve",
+                    charts.precision_recall(
+                        {name: charts.precision_recall_points(subject.y, p) for name, p in named.items()},
+                        [float(np.mean(subject.y))],
+                        points,
+                    ),
+                ),
             ),
         ]
     )
@@ -185,7 +196,7 @@ def probabilities(subject: Subject) -> Markup:
     mean, rate = float(np.mean(subject.probability)), float(np.mean(subject.y))
     calibration = panel(
         "Calibration",
-        charts.calibration(subject.y, subject.probability),
+        charts.calibration({SELECTED: calibration_groups(subject.y, subject.probability)}),
         note(
             "Each point is a group of companies, with a 95 % interval. On the diagonal, predicted and "
             f"observed rates are equal. The mean prediction is {percent(mean, 2)}; {percent(rate, 2)} went "

@@ -15,6 +15,10 @@ class Markup(str):
 
     __slots__ = ()
 
+    def __html__(self) -> str:
+        """Return the markup, which templates then insert unchanged."""
+        return self
+
 
 Child = Any  # Markup, str, a number, None, or an iterable of them
 

@@ -77,6 +77,7 @@ svg.squares { max-width: 440px; margin: 6px 0 8px; }
 .rule.chance { stroke: var(--muted); stroke-dasharray: 3 4; opacity: 0.6; }
 .rule.zero { stroke: var(--muted); }
 .rule.interval { stroke: var(--selected); stroke-width: 2; opacity: 0.55; }
+.rule.of-champion { stroke: var(--champion); }
 .rule.threshold { stroke-width: 1.6; stroke-dasharray: 4 3; }
 .rule.level-medium { stroke: var(--medium); }
 .rule.level-high { stroke: var(--high); }
@@ -85,6 +86,7 @@ svg.squares { max-width: 440px; margin: 6px 0 8px; }
 .words.label-1 { fill: var(--bankrupt); }
 .words.label-0 { fill: var(--healthy); }
 .dot { stroke: var(--card); stroke-width: 1.6; fill: var(--selected); }
+.dot.of-champion { fill: var(--champion); }
 .dot.level-medium { fill: var(--medium); }
 .dot.level-high { fill: var(--high); }
 .area.label-1 { fill: var(--bankrupt); opacity: 0.85; }

@@ -101,12 +101,59 @@ def test_an_older_version_is_not_deployed(versions: Aws) -> None:
 def test_two_versions_are_side_by_side(versions: Aws) -> None:
     visitor = Visitor(versions)
     shown = visitor.page("/versions/compare?left=1&right=2")
-    assert "ROC-AUC 0.941 (0.910 to 0.969) 0.941 (0.910 to 0.969)" in shown
-    assert "Only in version 1 debt Only in version 2 sales" in shown
+    # The interval of the difference: 0.0412 = sqrt(0.0307² + 0.0276²), from the distances of both intervals.
+    assert "ROC-AUC 0.941 (0.910 to 0.969) 0.941 (0.910 to 0.969) +0.000 (-0.041 to +0.041)" in shown
+    assert "Both were judged on the same companies" in shown
+    assert "Version 2 against the champion of its time: not significantly different" in shown
+    assert "1 column in both. Only in version 1 debt Only in version 2 sales" in shown
+    assert "Estimator blend blend RandomSeed 42 42" in shown  # as the evaluations record them
     assert "ArchiveSha256" in shown
     assert visitor.get("/versions/compare?left=1&right=2").text.count("<iframe") == 2
     assert "same columns in the same order" in visitor.page("/versions/compare?left=1&right=1")
     assert visitor.get("/versions/compare?left=1").status_code == 404
+
+
+def test_two_versions_have_their_curves_in_one_drawing(versions: Aws) -> None:
+    page = Visitor(versions).get("/versions/compare?left=1&right=2").text
+    for title in ("ROC curve", "Precision-recall curve", "Calibration"):
+        drawing = page.partition(f"<h3>{title}</h3>")[2].partition("</svg>")[0]
+        assert drawing.startswith("<svg")
+        # One curve, or one point for each group, of both versions
+        marks = [
+            drawing.count(f'="{kind} of-{side}"')
+            for side in ("champion", "selected")
+            for kind in ("line", "dot")
+        ]
+        assert marks == ([0, 2, 0, 2] if title == "Calibration" else [1, 0, 1, 0])
+    assert len(page) < 60_000
+
+
+def test_a_difference_names_other_companies_and_the_parameters_of_the_execution(
+    registry: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN versions that were judged on different data, one of an earlier release without curves
+    old = evaluation(file="old.csv")
+    for name in ("binary_classification_metrics", "calibration", "provenance", "split_rule"):
+        del old[name]
+    new = evaluation()
+    new["candidates"]["recommended"]["intervals"]["roc_auc"] = {"value": 0.96, "low": 0.93, "high": 0.98}
+    for number, document in ((1, old), (2, new)):
+        write_small_model(tmp_path / str(number), NAMES, seed=number)
+        files = {"evaluation.json": json.dumps(document), "report.html": ""}
+        register_folder(registry, tmp_path / str(number), evaluation=files)
+    monkeypatch.setattr("scripts.console.comparing.read_values", lambda _, arn: {"MinRocAuc": arn[-3:]})
+    package = find_version(registry, 2)
+    registry.client("sagemaker").update_model_package(
+        ModelPackageArn=package["ModelPackageArn"], CustomerMetadataProperties={"ExecutionId": "abc123"}
+    )
+    # WHEN they are compared
+    visitor = Visitor(registry)
+    shown = visitor.page("/versions/compare?left=1&right=2")
+    # THEN the page says so, and shows what there is
+    assert "They were judged on different companies." in shown
+    assert "ROC-AUC 0.941 (0.910 to 0.969) 0.960 (0.930 to 0.980) +0.019 (-0.022 to +0.055)" in shown
+    assert "MinRocAuc – 123" in shown
+    assert "<svg" not in visitor.get("/versions/compare?left=1&right=2").text.partition("<h2>Columns")[0]
 
 
 def test_a_report_may_do_nothing(versions: Aws) -> None:

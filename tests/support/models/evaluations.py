@@ -24,7 +24,20 @@ def evaluation(*, champion: dict[str, Any] | None = None, file: str = "data.csv"
         },
         "champion": champion,
         "test": {"companies": 1364, "bankruptcies": 44},
-        "data": {"file": file},
+        "data": {"file": file, "sha256": "0" * 64},
+        "split_rule": "by firm",
+        "provenance": {"parameters": {"Estimator": "blend", "RandomSeed": 42}},
+        "binary_classification_metrics": {
+            "receiver_operating_characteristic_curve": {
+                "false_positive_rates": [0.0, 0.0, 0.1, 1.0],
+                "true_positive_rates": [0.0, 0.5, 0.9, 1.0],
+            },
+            "precision_recall_curve": {"precisions": [1.0, 0.6, 0.2], "recalls": [0.3, 0.5, 1.0]},
+        },
+        "calibration": [
+            {"companies": 1300, "bankruptcies": 13, "predicted": 0.011},
+            {"companies": 64, "bankruptcies": 31, "predicted": 0.45},
+        ],
         "gate": {"passed": True, "reason": "ROC-AUC 0.941 on unseen companies reaches MinRocAuc 0.8."},
     }
 

@@ -117,6 +117,14 @@ def test_metrics_are_those_of_the_served_model(execution: Execution, tmp_path: P
     assert medium["observed"]["recall"] == matrix["1"]["1"] / int(test[TARGET].sum())
     assert high["observed"]["false_positive_rate"] <= medium["observed"]["false_positive_rate"]
     assert set(medium["expected"]) == set(medium["observed"])
+    groups = evaluation["calibration"]
+    assert sum(group["companies"] for group in groups) == len(test)
+    assert sum(group["bankruptcies"] for group in groups) == int(test[TARGET].sum())
+    predicted = [group["predicted"] for group in groups]
+    assert predicted == sorted(predicted)
+    assert np.average(predicted, weights=[group["companies"] for group in groups]) == pytest.approx(
+        probability.mean()
+    )
 
 
 @pytest.mark.parametrize(
