@@ -68,6 +68,11 @@ class Project:
         return f"{self.name}-monitoring"
 
     @property
+    def new_data_rule(self) -> str:
+        """The EventBridge rule that starts executions on uploads; there is none if RetrainOn is nothing."""
+        return f"{self.name}-new-data"
+
+    @property
     def endpoint(self) -> str:
         """The SageMaker endpoint."""
         return self.name

@@ -1,1 +1,1 @@
-"""Lambda function that starts monitoring, and turns its results into metrics."""
+"""Lambda function that starts monitoring and retraining, and turns results into metrics."""

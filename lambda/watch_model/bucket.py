@@ -36,7 +36,7 @@ class Bucket:
 
     def read_json(self, key: str) -> Any:
         """Return the contents of an object; None if it does not exist."""
-        if not self._exists(key):
+        if not self.exists(key):
             return None
         return json.loads(self._s3.get_object(Bucket=self.name, Key=key)["Body"].read())
 
@@ -58,7 +58,7 @@ class Bucket:
 
     def copy_if_present(self, source: str, key: str) -> None:
         """Copy an object of this bucket, if it exists."""
-        if self._exists(source):
+        if self.exists(source):
             self._s3.copy_object(Bucket=self.name, Key=key, CopySource={"Bucket": self.name, "Key": source})
 
     def names(self, prefix: str) -> set[str]:
@@ -91,7 +91,8 @@ class Bucket:
             for key, _ in self._objects(prefix, f"{prefix}{start:%Y/%m/%d}", f"{prefix}{end:%Y/%m/%d}")
         ]
 
-    def _exists(self, key: str) -> bool:
+    def exists(self, key: str) -> bool:
+        """Return whether an object exists."""
         # The role can list the bucket only by prefix, and a read sends none, so S3 can return AccessDenied
         # for a missing key, as for one that the role can't read at the moment. Only a list tells them apart.
         listed = self._s3.list_objects_v2(Bucket=self.name, Prefix=key, MaxKeys=1)

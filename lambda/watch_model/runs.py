@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 STATE = "monitoring/state.json"
 PROFILES = "monitoring/profiles/"
+# deploy_model writes it when the first version is in service.
+CHAMPION = "champion/contract.json"
 # Jobs need at least one object in each input.
 EMPTY = "monitoring/none.txt"
 _PLACEHOLDERS = (
@@ -81,8 +83,8 @@ class Runs:
         -------
         dict
             ``action``: ``started`` with ``execution`` and ``run``, or ``nothing`` if no prediction has
-            arrived; then ``silent`` says whether predictions were to be expected: the service is not paused,
-            and about the time between two scheduled runs has passed.
+            arrived; then ``silent`` says whether predictions were to be expected: there is a champion, the
+            service is not paused, and about the time between two scheduled runs has passed.
         """
         state = self._bucket.read_json(STATE) or {"cut": datetime(1970, 1, 1, tzinfo=UTC).isoformat()}
         after = datetime.fromisoformat(state["cut"])
@@ -92,7 +94,8 @@ class Runs:
         if plan is None:
             # A run by hand can have read everything just before.
             is_long = until - after > timedelta(hours=self._settings.hours) - _LATE
-            return {"action": "nothing", "silent": is_long and not self._is_paused()}
+            silent = is_long and self._bucket.exists(CHAMPION) and not self._is_paused()
+            return {"action": "nothing", "silent": silent}
         step = self._start(folder, {})
         self._bucket.write(STATE, {"cut": plan["until"], "folder": folder})
         return step

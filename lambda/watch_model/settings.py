@@ -20,6 +20,7 @@ class Settings:
 
     bucket: str
     pipeline: str
+    training_pipeline: str
     group: str
     paused_parameter: str
     instance_count: int
@@ -32,6 +33,7 @@ class Settings:
         return cls(
             bucket=environment["BUCKET"],
             pipeline=environment["MONITORING_PIPELINE"],
+            training_pipeline=environment["TRAINING_PIPELINE"],
             group=environment["MODEL_PACKAGE_GROUP"],
             paused_parameter=environment["PAUSED_PARAMETER"],
             instance_count=int(environment["INSTANCE_COUNT"]),

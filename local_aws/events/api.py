@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import time
+import uuid
 from collections.abc import Callable
 from typing import Any
 
 from moto.events.models import EventsBackend, Rule, events_backends
+from moto.s3 import notifications
 
 from local_aws.base.clients import ACCOUNT
 from local_aws.events.delivery import Delivery
 
 _MOTO_SENDS = Rule.send_to_targets
 _MOTO_PUTS = EventsBackend.put_events
+# How S3 names the operations that create an object, by moto's names of them.
+_REASONS = {
+    "s3:ObjectCreated:CompleteMultipartUpload": "CompleteMultipartUpload",
+    "s3:ObjectCreated:Copy": "CopyObject",
+    "s3:ObjectCreated:Post": "POST Object",
+    "s3:ObjectCreated:Put": "PutObject",
+}
 
 
 def rules_of(region: str) -> Callable[[], list[Any]]:
@@ -34,8 +44,36 @@ def install(delivery: Delivery) -> None:
             return
         delivery.offer(rule, event)
 
+    def send_object_event(_account: str, bucket: Any, event_name: str, key: Any) -> None:
+        # Of a bucket's events, local AWS only sends those of new objects.
+        if event_name in _REASONS:
+            arn, detail = f"arn:aws:s3:::{bucket.name}", _created(bucket, key, _REASONS[event_name])
+            delivery.emit("aws.s3", "Object Created", [arn], detail)
+
     Rule.send_to_targets = send_to_targets
     EventsBackend.put_events = _put_events
+    # moto calls this for buckets that send their events to EventBridge.
+    notifications._send_event_bridge_message = send_object_event
+
+
+def _created(bucket: Any, key: Any, reason: str) -> dict[str, Any]:
+    """Return the detail of the event for a new object."""
+    version = {"version-id": key.version_id} if bucket.is_versioned else {}
+    return {
+        "version": "0",
+        "bucket": {"name": bucket.name},
+        "object": {
+            "key": key.name,
+            "size": key.size,
+            "etag": key.etag.strip('"'),
+            **version,
+            "sequencer": f"{time.time_ns():018X}",
+        },
+        "request-id": uuid.uuid4().hex[:16].upper(),
+        "requester": ACCOUNT,
+        "source-ip-address": "127.0.0.1",
+        "reason": reason,
+    }
 
 
 def _put_events(backend: Any, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -65,8 +65,9 @@ RESOURCES: Mapping[str, Mapping[str, str]] = {
     },
     "s3": {
         "{Bucket}": "CreateBucket DeleteBucket DeleteBucketPolicy HeadBucket ListObjectVersions"
-        " ListObjectsV2 PutBucketEncryption PutBucketLifecycleConfiguration PutBucketOwnershipControls"
-        " PutBucketPolicy PutBucketTagging PutBucketVersioning PutPublicAccessBlock",
+        " ListObjectsV2 PutBucketEncryption PutBucketLifecycleConfiguration"
+        " PutBucketNotificationConfiguration PutBucketOwnershipControls PutBucketPolicy PutBucketTagging"
+        " PutBucketVersioning PutPublicAccessBlock",
         "{Bucket}/{Key}": "AbortMultipartUpload CompleteMultipartUpload CopyObject CreateMultipartUpload"
         " DeleteObject GetObject HeadObject PutObject UploadPart",
         "*": "ListBuckets",
@@ -119,6 +120,7 @@ ACTIONS = {
         "ListObjectsV2": "ListBucket",
         "PutBucketEncryption": "PutEncryptionConfiguration",
         "PutBucketLifecycleConfiguration": "PutLifecycleConfiguration",
+        "PutBucketNotificationConfiguration": "PutBucketNotification",
         "PutPublicAccessBlock": "PutBucketPublicAccessBlock",
         "UploadPart": "PutObject",
     },

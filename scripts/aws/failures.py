@@ -41,7 +41,7 @@ def explain(error: Exception) -> AwsError | None:
 def _explain_response(error: ClientError) -> AwsError:
     operation = error.operation_name
     code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
-    if code in _DENIED:
+    if is_denied(error):
         reason = f"it requires {_SILENT[operation]}" if operation in _SILENT else message
         return AwsError(
             f"AWS denied {operation}: {reason}.",
@@ -68,6 +68,11 @@ def _explain_response(error: ClientError) -> AwsError:
     if operation in _DEPLOYED_OPERATIONS and is_gone(error):
         return AwsError(f"{message.rstrip('.')}.", "Run `bankruptcy deploy` first.")
     return AwsError(f"AWS rejected {operation} ({code}): {message}")
+
+
+def is_denied(error: ClientError) -> bool:
+    """Return whether an error says that the caller lacks a permission."""
+    return error.response["Error"]["Code"] in _DENIED
 
 
 def is_gone(error: ClientError) -> bool:

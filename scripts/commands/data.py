@@ -55,7 +55,7 @@ def describe(source: DataArgument = None, data: DataOption = None) -> None:
 def upload(settings: Settings, source: DataArgument = None, data: DataOption = None) -> None:
     """Check a data file, upload it, and print its URI."""
     from scripts.data.source import resolve
-    from scripts.data.upload import check
+    from scripts.data.upload import check, starts_execution
     from scripts.data.upload import upload as upload_file
 
     path = chosen_data(source, data)
@@ -71,11 +71,20 @@ def upload(settings: Settings, source: DataArgument = None, data: DataOption = N
             f"No column {FIRM_ID}: rows of one firm can be both in training and among the unseen companies.",
             stderr=True,
         )
+    is_started = starts_execution(aws)
+    if is_started:
+        status = settings.command("pipeline status --wait")
+        show(
+            "RetrainOn is new-data: an execution starts, unless one has started on this file before. "
+            f"`{status}` follows the newest one; a person approves its model.",
+            stderr=True,
+        )
     document = {
         "uri": uri,
         "sha256": file.sha256,
         "is_sample": file.is_sample,
         "has_firms": file.names_firms,
         "warnings": warnings,
+        "starts_execution": is_started,
     }
     show_result(document, lambda: print(uri))  # noqa: T201 - the only line on stdout, for scripts

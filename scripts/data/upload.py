@@ -5,6 +5,7 @@ from pathlib import Path
 
 from botocore.exceptions import ClientError
 
+from scripts.aws.failures import is_denied, is_gone
 from scripts.aws.files import SCHEME, list_objects, read_if_present, split_uri
 from scripts.aws.session import Aws
 from scripts.data.data_file import DataError, DataFile, plain_file
@@ -62,6 +63,20 @@ def upload(aws: Aws, file: DataFile) -> str:
         Metadata={"sample": "true"} if file.is_sample else {},
     )
     return f"{SCHEME}{aws.project.bucket}/{key}"
+
+
+def starts_execution(aws: Aws) -> bool:
+    """Return whether an upload starts an execution: the service has the rule of RetrainOn=new-data.
+
+    A caller who may not look at the rule gets False, because the upload works without it.
+    """
+    try:
+        rule = aws.client("events").describe_rule(Name=aws.project.new_data_rule)
+    except ClientError as error:
+        if is_gone(error) or is_denied(error):
+            return False
+        raise
+    return bool(rule["State"] == "ENABLED")
 
 
 def newest_upload(aws: Aws) -> str | None:

@@ -1,4 +1,4 @@
-"""Monitoring on local AWS with enforced permissions, from the log of predictions to the results."""
+"""Monitoring and retraining on local AWS with enforced permissions."""
 
 from __future__ import annotations
 
@@ -6,16 +6,22 @@ import gzip
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from support.deployment.project import REGION
+from support.local_aws.cloud import eventually
 from support.local_aws.environment import point_at
 from support.monitoring import companies, lines, profile_document
 from support.pipeline.executions import ended
+from typer.testing import CliRunner
 
 from local_aws.server import LocalAws
+from pipeline.service import describe, stop
 from scripts.aws.session import Aws, connect
+from scripts.cli import app
 from scripts.deploy.deployment import deploy
 
 CONTRACT_FOLDER = "models/execution"
@@ -69,7 +75,7 @@ def aws() -> Iterator[Aws]:
     with pytest.MonkeyPatch.context() as patch, LocalAws(region=REGION, enforce_iam=True) as server:
         point_at(server, patch)
         deployed = connect("bankruptcy-e2e")
-        deploy(deployed, confirm=lambda _: True)
+        deploy(deployed, confirm=lambda _: True, parameters={"RetrainOn": "new-data"})
         yield deployed
 
 
@@ -87,7 +93,8 @@ def registered(aws: Aws) -> Aws:
 
 def test_each_prediction_is_judged_once_and_drift_becomes_an_alarm(registered: Aws) -> None:
     aws = registered
-    # GIVEN no predictions, watch_model reports silence and starts nothing
+    # GIVEN a champion without predictions, watch_model reports silence and starts nothing
+    put(aws, "champion/contract.json", b"{}")
     assert watch(aws) == {"action": "nothing", "silent": True}
     # WHEN predictions arrive with one shifted column
     shifted = companies(400, seed=1)
@@ -132,3 +139,42 @@ def test_a_chosen_period_changes_neither_the_schedule_nor_the_newest_results(reg
     # The other predictions have another day as their own time.
     assert (document["predictions"], document["left_out"]["other_time"]) == (5, 550)
     assert read(aws, "monitoring/latest/monitoring.json") == before
+
+
+def executions(aws: Aws) -> list[str]:
+    """Return the ARNs of the executions of the training pipeline."""
+    listed = aws.client("sagemaker").list_pipeline_executions(PipelineName=aws.project.pipeline)
+    return [each["PipelineExecutionArn"] for each in listed["PipelineExecutionSummaries"]]
+
+
+def uploads_seen(aws: Aws) -> list[dict[str, Any]]:
+    """Return what watch_model did with new objects, from its log."""
+    group = f"/aws/lambda/{aws.project.monitor_function}"
+    pages = aws.client("logs").get_paginator("filter_log_events").paginate(logGroupName=group)
+    texts = [each["message"] for page in pages for each in page["events"] if '"watched"' in each["message"]]
+    found = map(json.loads, texts)
+    return [each["step"] for each in found if each.get("detail_type") == "Object Created"]
+
+
+def test_new_data_starts_one_execution(aws: Aws, companies: pd.DataFrame, tmp_path: Path) -> None:
+    # GIVEN RetrainOn=new-data
+    data = tmp_path / "companies.csv"
+    companies.to_csv(data, index=False)
+    # WHEN data is uploaded, an execution starts on it, and its model waits for a person
+    uploaded = CliRunner().invoke(app, ["data", "upload", str(data), "--project", aws.project.name])
+    uri = uploaded.stdout.strip()
+    assert "RetrainOn is new-data: an execution starts" in " ".join(uploaded.stderr.split())
+    [started] = eventually(lambda: executions(aws))
+    parameters = describe(aws.client("sagemaker"), started).parameters
+    assert (parameters["InputDataUri"], parameters["ModelApprovalStatus"]) == (uri, "PendingManualApproval")
+    # AND when it is uploaded again, a file is put beside it, and a job writes one elsewhere, none starts
+    again = CliRunner().invoke(app, ["data", "upload", str(data), "--project", aws.project.name, "--json"])
+    assert json.loads(again.stdout)["starts_execution"] is True
+    put(aws, "data/companies.csv", data.read_bytes())
+    put(aws, uri.replace(f"s3://{aws.project.bucket}/data", "runs/x"), data.read_bytes())
+    steps = eventually(lambda: len(uploads_seen(aws)) >= 3 and uploads_seen(aws), 30)
+    assert sorted(each["action"] for each in steps) == ["ignored", "retraining", "retraining"]
+    assert {each["execution"] for each in steps if each["action"] == "retraining"} == {started}
+    assert executions(aws) == [started]
+    stop(aws.client("sagemaker"), started)
+    assert ended(aws, started).status == "Stopped"

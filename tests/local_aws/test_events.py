@@ -123,6 +123,44 @@ def test_an_execution_and_its_steps_are_events(cloud: Cloud) -> None:
     assert ":processing-job/pipelines-" in failed["metadata"]["processingJob"]["arn"]
 
 
+def test_a_new_object_is_an_event_if_its_bucket_sends_events(cloud: Cloud) -> None:
+    # GIVEN a bucket without events, whose objects send none
+    queue = Queue(cloud, "events")
+    detail = {"bucket": {"name": [BUCKET]}, "object": {"key": [{"prefix": "data/"}]}}
+    pattern = {"source": ["aws.s3"], "detail-type": ["Object Created"], "detail": detail}
+    put_rule(cloud, pattern, {"Arn": queue.arn})
+    cloud.put("data/silent.csv", "x")
+    # WHEN its events are switched on, and objects are created in all ways, under the rule's prefix and beside
+    cloud.s3.put_bucket_notification_configuration(
+        Bucket=BUCKET, NotificationConfiguration={"EventBridgeConfiguration": {}}
+    )
+    cloud.put("runs/other.csv", "x")
+    cloud.put("data/put.csv", "hello")
+    cloud.s3.copy_object(
+        Bucket=BUCKET, Key="data/copied.csv", CopySource={"Bucket": BUCKET, "Key": "data/put.csv"}
+    )
+    place = {"Bucket": BUCKET, "Key": "data/parts.csv"}
+    upload = cloud.s3.create_multipart_upload(**place)["UploadId"]
+    part = cloud.s3.upload_part(**place, UploadId=upload, PartNumber=1, Body=b"x")
+    parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+    cloud.s3.complete_multipart_upload(**place, UploadId=upload, MultipartUpload=parts)
+    cloud.s3.delete_object(Bucket=BUCKET, Key="data/copied.csv")
+    # THEN those under the prefix are events of AWS's structure
+    events = eventually(lambda: len(queue.events()) >= 3 and queue.events())
+    found = {each["detail"]["object"]["key"]: each for each in events}
+    assert {key: each["detail"]["reason"] for key, each in found.items()} == {
+        "data/put.csv": "PutObject",
+        "data/copied.csv": "CopyObject",
+        "data/parts.csv": "CompleteMultipartUpload",
+    }
+    event = found["data/put.csv"]
+    assert event["resources"] == [f"arn:aws:s3:::{BUCKET}"]
+    assert event["detail"]["bucket"] == {"name": BUCKET}
+    assert event["detail"]["object"]["size"] == 5
+    assert event["detail"]["object"]["etag"] == "5d41402abc4b2a76b9719d911017c592"
+    assert "version-id" not in event["detail"]["object"]
+
+
 HANDLER = f"""
 import boto3, json
 

@@ -69,6 +69,16 @@ class _Bucket(ResourceType):
         if versioning != before.get("VersioningConfiguration"):
             wanted = versioning or {"Status": "Suspended"}
             context.call("s3", "put_bucket_versioning", **bucket, VersioningConfiguration=wanted)
+        notified = properties.get("NotificationConfiguration")
+        if notified != before.get("NotificationConfiguration"):
+            # The API has no call that deletes the configuration.
+            configuration = _notification(notified or {})
+            context.call(
+                "s3",
+                "put_bucket_notification_configuration",
+                **bucket,
+                NotificationConfiguration=configuration,
+            )
         return resource
 
 
@@ -82,6 +92,16 @@ def _encryption(configuration: Properties) -> dict[str, Any]:
         for rule in configuration["ServerSideEncryptionConfiguration"]
     ]
     return {"Rules": rules}
+
+
+def _notification(configuration: Properties) -> dict[str, Any]:
+    """Return where the bucket sends its events; in the API, an empty member switches EventBridge on."""
+    unknown = sorted(set(configuration) - {"EventBridgeConfiguration"})
+    if unknown:
+        raise ResourceError(f"Encountered unsupported property {unknown[0]} of a NotificationConfiguration")
+    bridge = configuration.get("EventBridgeConfiguration")
+    is_on = bridge is not None and str(bridge.get("EventBridgeEnabled", True)).lower() == "true"
+    return {"EventBridgeConfiguration": {}} if is_on else {}
 
 
 def _lifecycle(configuration: Properties) -> dict[str, Any]:
@@ -224,8 +244,8 @@ def _topic_exists(context: Context, name: str) -> bool:
 TYPES: tuple[ResourceType, ...] = (
     _Bucket(
         name="AWS::S3::Bucket",
-        schema="BucketName! BucketEncryption LifecycleConfiguration OwnershipControls"
-        " PublicAccessBlockConfiguration VersioningConfiguration",
+        schema="BucketName! BucketEncryption LifecycleConfiguration NotificationConfiguration"
+        " OwnershipControls PublicAccessBlockConfiguration VersioningConfiguration",
         calls="create_bucket delete_bucket",
         name_property="BucketName",
         is_taken=_bucket_exists,

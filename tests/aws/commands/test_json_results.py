@@ -105,6 +105,7 @@ def test_a_new_deployment_has_nothing_to_list(run: Commands, data: Path) -> None
     uploaded = run("data upload", str(data))
     assert uploaded["uri"].endswith("/companies.csv")
     assert uploaded["warnings"][0] == "Ignored columns: 'Name'."
+    assert uploaded["starts_execution"] is False
     described = run("data describe", str(data))
     assert (described["companies"], described["bankrupt"], described["firms"]) == (ROWS, ROWS // 2, ROWS)
     # Without --json, the lists suggest the next command.

@@ -13,6 +13,7 @@ from scripts.aws.session import Aws
 from scripts.deploy.deployment import Deployment, deploy
 
 PROJECT = "credit-risk"
+PARAMETERS = {"AlarmEmail": "alarms@example.org", "RetrainOn": "new-data"}
 
 
 @pytest.fixture(scope="module")
@@ -33,4 +34,4 @@ def cloud(running_aws: LocalAws) -> Iterator[Cloud]:
 @pytest.fixture(scope="module")
 def deployed(aws: Aws) -> Deployment:
     """A deployment that tests do not change."""
-    return deploy(aws, confirm=accept, parameters={"AlarmEmail": "alarms@example.org"})
+    return deploy(aws, confirm=accept, parameters=PARAMETERS)

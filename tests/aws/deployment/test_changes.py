@@ -30,7 +30,12 @@ def test_parameters_change_persist_and_need_confirmation(
     """Deploy, change and destroy a second project next to the first."""
     second = connect("second")
     events: list[Event] = []
-    settings = {"ApiRateLimit": "5", "AlarmEmail": "a@example.org", "PredictionLogSeconds": "60"}
+    settings = {
+        "ApiRateLimit": "5",
+        "AlarmEmail": "a@example.org",
+        "PredictionLogSeconds": "60",
+        "Monitoring": "off",
+    }
     first = deploy(second, confirm=accept, on_event=events.append, parameters=settings)
     assert Event("second-service", "PredictFunction", "CREATE_COMPLETE") in events
 
@@ -53,6 +58,10 @@ def test_parameters_change_persist_and_need_confirmation(
     (stack,) = cloud.cloudformation.describe_stacks(StackName="second-service")["Stacks"]
     kept = {each["ParameterKey"]: each["ParameterValue"] for each in stack["Parameters"]}
     assert (kept["PredictionLogSeconds"], kept["BakeSeconds"]) == ("60", "0")
+    # Monitoring stays off, and without RetrainOn nothing starts executions.
+    rules = {rule["Name"] for rule in cloud.events.list_rules(NamePrefix="second-")["Rules"]}
+    assert "second-monitored" in rules
+    assert not rules & {"second-monitoring", "second-new-data"}
     deployments = cloud.apigateway.get_deployments(restApiId=changed.outputs.rest_api_id)["items"]
     assert [d["id"] for d in deployments] == [stages[1]["deploymentId"]]
     responses = cloud.apigateway.get_gateway_responses(restApiId=changed.outputs.rest_api_id)["items"]

@@ -100,15 +100,9 @@ def test_failed_calls_of_deploy_model_end_in_the_dead_letter_queue(
     # Only our rules may send messages, and nobody over plain HTTP.
     rules, plain = json.loads(queue["Policy"])["Statement"]
     assert rules["Principal"] == {"Service": "events.amazonaws.com"}
-    assert [arn.rpartition("/")[2] for arn in rules["Condition"]["ArnEquals"]["aws:SourceArn"]] == [
-        "credit-risk-model-package",
-        "credit-risk-endpoint",
-        "credit-risk-reconcile",
-        "credit-risk-waiting-version",
-        "credit-risk-failed-execution",
-        "credit-risk-ended-alarm",
-        "credit-risk-watch",
-    ]
+    assert set(rules["Condition"]["ArnEquals"]["aws:SourceArn"]) == {
+        rule["Arn"] for rule in cloud.events.list_rules()["Rules"]
+    }
     assert (plain["Effect"], plain["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
 
 
@@ -139,6 +133,14 @@ def test_rules_call_functions_with_a_dead_letter_queue(deployed: Deployment, clo
         "pipelineArn": [f"{arn}-monitoring"],
         "currentPipelineExecutionStatus": ["Succeeded"],
     }
+    assert json.loads(rules["credit-risk-new-data"]["EventPattern"]) == {
+        "source": ["aws.s3"],
+        "detail-type": ["Object Created"],
+        "detail": {
+            "bucket": {"name": [deployed.outputs.bucket_name]},
+            "object": {"key": [{"prefix": "data/"}]},
+        },
+    }
     functions = {
         "credit-risk-model-package": "credit-risk-deploy-model",
         "credit-risk-endpoint": "credit-risk-deploy-model",
@@ -149,6 +151,7 @@ def test_rules_call_functions_with_a_dead_letter_queue(deployed: Deployment, clo
         "credit-risk-monitoring": "credit-risk-watch-model",
         "credit-risk-ended-alarm": "credit-risk-send-notices",
         "credit-risk-watch": "credit-risk-watch-api",
+        "credit-risk-new-data": "credit-risk-watch-model",
     }
     assert set(rules) == set(functions)
     for name, rule in rules.items():

@@ -84,7 +84,6 @@ NOT_USED = {
         "s3:*Logging",
         "s3:*Metadata*",
         "s3:*Metrics*",
-        "s3:*Notification",
         "s3:*ObjectLock*",
         "s3:*Replication*",
         "s3:*Website",

@@ -9,7 +9,7 @@ from typing import Any
 from support.permissions.service_authorization import obstacles
 
 from local_aws.cloudformation.template import Template
-from local_aws.iam.policy import listed
+from local_aws.iam.policy import listed, matches
 from scripts.deploy.template import TEMPLATES
 
 SERVICE = (TEMPLATES / "service.yaml").read_text(encoding="utf-8")
@@ -183,7 +183,7 @@ def test_the_key_is_only_used_through_s3_and_the_topic_and_only_those_who_write_
 
 def test_buckets_of_other_accounts_cannot_be_reached_by_name() -> None:
     reading = [s for _, s in statements() if str(listed(s["Action"])[0]).startswith("s3:")]
-    assert len(reading) == 23
+    assert len(reading) == 24
     own = {"s3:ResourceAccount": {"Ref": "AWS::AccountId"}}
     assert all(s["Condition"]["StringEquals"] == own for s in reading)
 
@@ -205,6 +205,18 @@ def test_no_job_endpoint_or_function_can_write_code() -> None:
                     "/runs/*/SummarizePredictions/*",
                     "/runs/undelivered/*",
                 }, role
+
+
+def test_no_role_can_write_data() -> None:
+    # An object under data/ starts an execution if RetrainOn is new-data.
+    data = "data/0a1b/companies.csv"
+    for role, statement in statements():
+        for resource in listed(statement["Resource"]):
+            if any(
+                action.startswith("s3:") and "Get" not in action for action in listed(statement["Action"])
+            ):
+                key = resource["Fn::Sub"].rpartition("${AWS::Region}")[2].lstrip("/")
+                assert not matches(key, data), f"{role}/{statement['Sid']} can write {key}"
 
 
 def test_only_batch_transform_reads_portfolios_and_the_endpoint_only_reads_models() -> None:

@@ -17,6 +17,7 @@ NAME = "watched-123456789012-eu-west-1"
 SETTINGS = Settings(
     bucket=NAME,
     pipeline="watched-monitoring",
+    training_pipeline="watched",
     group="watched",
     paused_parameter="/watched/paused",
     instance_count=1,
@@ -142,7 +143,15 @@ def test_an_object_of_a_clock_that_is_ahead_is_read_once(account: Account) -> No
     assert account.read() == []
 
 
+def test_silence_needs_a_champion(account: Account) -> None:
+    # GIVEN a service that never had a version to predict with
+    assert account.runs.start_next() == {"action": "nothing", "silent": False}
+    account.s3.put_object(Key="champion/contract.json", Body=b"{}")
+    assert account.runs.start_next() == {"action": "nothing", "silent": True}
+
+
 def test_silence_needs_the_time_between_two_scheduled_runs(account: Account) -> None:
+    account.s3.put_object(Key="champion/contract.json", Body=b"{}")
     account.log("first")
     account.wait(minutes=2)
     # GIVEN a run by hand that reads everything
