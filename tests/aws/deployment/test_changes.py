@@ -121,7 +121,7 @@ def test_deploying_after_an_interrupted_destroy_undoes_it(
     assert (again.service, again.pipeline) == ("unchanged", "created")
     assert cloud.ssm.get_parameter(Name="/credit-risk/paused")["Parameter"]["Value"] == "false"
     rules = cloud.events.list_rules(NamePrefix="credit-risk-")["Rules"]
-    assert [rule["State"] for rule in rules] == ["ENABLED"] * 9
+    assert [rule["State"] for rule in rules] == ["ENABLED"] * 10
     assert Event("service", "rule credit-risk-endpoint", "enabled again") in events
 
 

@@ -15,11 +15,18 @@ ALARMS_SHOWN = [
     "endpoint-errors",
     "endpoint-latency",
     "predict-api-errors",
+    "drift",
+    "quality",
+    "silence",
+    "watch-model-errors",
+    "failed-monitoring",
     "deploy-model-errors",
     "send-notices-errors",
     "versions-given-up",
     "dead-letters",
     "failed-executions",
+    "predictions-lost",
+    "watch-api",
 ]
 
 
