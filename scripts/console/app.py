@@ -12,7 +12,7 @@ from werkzeug.utils import redirect
 from werkzeug.wrappers import Request, Response
 
 from scripts.aws.failures import AwsError, explain
-from scripts.console import comparing, executions, service, versions
+from scripts.console import comparing, executions, service, trying, versions
 from scripts.console.guard import ENTRY, RefusedError
 from scripts.console.site import FOLDER, Route, Site
 from scripts.errors import ScriptError
@@ -44,6 +44,10 @@ class Console:
         self.site = site
         style = f"{STYLE}\n{(FOLDER / 'static' / 'console.css').read_text(encoding='utf-8')}"
         self._files = {
+            "console.js": (
+                (FOLDER / "static" / "console.js").read_bytes(),
+                "text/javascript; charset=utf-8",
+            ),
             "style.css": (style.encode(), "text/css; charset=utf-8"),
             "htmx.min.js": (
                 (FOLDER / "static" / "htmx.min.js").read_bytes(),
@@ -56,6 +60,7 @@ class Console:
             *executions.ROUTES,
             *versions.ROUTES,
             *comparing.ROUTES,
+            *trying.ROUTES,
             *service.ROUTES,
         )
         rules = [Rule(path, methods=[method], endpoint=view) for method, path, view in routes]

@@ -89,10 +89,13 @@ def newest_upload(aws: Aws) -> str | None:
 def read_newest_upload(aws: Aws) -> DataFile | None:
     """Return the data file that was uploaded last; None if there is none."""
     uri = newest_upload(aws)
-    content = read_if_present(aws, uri) if uri else None
-    if not uri or content is None:
-        return None
-    return replace(plain_file(Path(uri), content, uri), uri=uri)
+    return read_upload(aws, uri) if uri else None
+
+
+def read_upload(aws: Aws, uri: str) -> DataFile | None:
+    """Return an uploaded data file; None if there is none with this URI."""
+    content = read_if_present(aws, uri)
+    return None if content is None else replace(plain_file(Path(uri), content, uri), uri=uri)
 
 
 def exists(aws: Aws, uri: str) -> bool:
