@@ -6,13 +6,13 @@ import logging
 from collections.abc import Iterable
 from typing import Any
 
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.routing import Map, Rule
 from werkzeug.utils import redirect
 from werkzeug.wrappers import Request, Response
 
 from scripts.aws.failures import AwsError, explain
-from scripts.console import comparing, executions, service, trying, versions
+from scripts.console import comparing, executions, previews, service, trying, versions
 from scripts.console.guard import ENTRY, RefusedError
 from scripts.console.site import FOLDER, Route, Site
 from scripts.errors import ScriptError
@@ -20,7 +20,10 @@ from steps.report.style import STYLE
 
 logger = logging.getLogger(__name__)
 
-_MOST_BYTES = 64 * 1024  # of a form
+# The largest form, and the largest with a file.
+_MOST_BYTES, _MOST_FILE_BYTES = 64 * 1024, 10_000_000
+# A larger form is still read to its end up to here, because browsers show no answer before that.
+_MOST_DISCARDED = 200_000_000
 # No script or style in a page, nothing from elsewhere, and no page of another origin around it.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
@@ -60,6 +63,7 @@ class Console:
             *executions.ROUTES,
             *versions.ROUTES,
             *comparing.ROUTES,
+            *previews.ROUTES,
             *trying.ROUTES,
             *service.ROUTES,
         )
@@ -70,8 +74,11 @@ class Console:
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Answer a request."""
         request = Request(environ)
-        request.max_content_length = request.max_form_memory_size = _MOST_BYTES
-        response = self._answer(request)
+        has_file = request.mimetype == "multipart/form-data"
+        request.max_content_length = _MOST_FILE_BYTES if has_file else _MOST_BYTES
+        request.max_form_memory_size = _MOST_BYTES
+        with request:  # closes a sent file
+            response = self._answer(request)
         for name, value in _HEADERS.items():
             response.headers.setdefault(name, value)
         answer: Iterable[bytes] = response(environ, start_response)
@@ -83,8 +90,11 @@ class Console:
         except RefusedError as error:
             # A refused request gets no page of the console.
             return _text(str(error), error.status)
-        except HTTPException as error:  # the form is too long
-            return _text(error.description or error.name, error.code or 400)
+        except RequestEntityTooLarge:
+            _discard(request)
+            problem = f"Forms can have {_MOST_BYTES:,} bytes, and with a file {_MOST_FILE_BYTES:,}."
+            hint = "For larger files, use `bankruptcy model preview --on FILE`."
+            return self._error(request, 413, problem, self.site.commands.complete(hint))
         try:
             return self._page(request)
         except HTTPException as error:
@@ -128,6 +138,13 @@ class Console:
 
 def _home(_site: Site, _request: Request) -> Response:
     return redirect("/executions")
+
+
+def _discard(request: Request) -> None:
+    """Read what is left of a request, up to a limit."""
+    stream, left = request.environ["wsgi.input"], min(request.content_length or 0, _MOST_DISCARDED)
+    while left > 0 and (read := stream.read(min(left, 1 << 20))):
+        left -= len(read)
 
 
 def _text(text: str, status: int) -> Response:

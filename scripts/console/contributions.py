@@ -54,7 +54,7 @@ def bars(prediction: Mapping[str, Any], features: int) -> list[Bar]:
     others = features - len(effects)
     if others:
         steps.append((f"the other {others} columns", None, None, score["other_effects"]))
-    positions = [score["median_log_odds"]]
+    positions: list[float] = [score["median_log_odds"]]
     for *_, effect in steps:
         positions.append(positions[-1] + effect)
     low, high = min(positions), max(positions)

@@ -14,6 +14,7 @@ from werkzeug.utils import redirect
 from werkzeug.wrappers import Request, Response
 
 from scripts.aws.session import Aws
+from scripts.console.background import Background
 from scripts.console.guard import FORM_TOKEN, Guard
 from scripts.console.operations import Operations
 from scripts.console.reads import Reads
@@ -60,6 +61,7 @@ class Site:
         self.commands = commands
         self.reads = Reads()
         self.operations = Operations()
+        self.background = Background()
         self._templates = Environment(
             loader=FileSystemLoader(FOLDER / "templates"),
             autoescape=True,

@@ -192,7 +192,7 @@ def _from_data(site: Site, request: Request, model: _Model) -> _Tried:
         return replace(empty, problems=[f"The data has no column {', '.join(missing)}."])
     values = {name: _text(company.ratios[name]) for name in model.names}
     ids = "".join(f", {name} {value}" for name, value in company.ids.items())
-    return _Tried(values, f"row {row}{ids} of {file.description}", rows=rows, sought=sought)
+    return _Tried(values, f"row {row}{ids} of {file.name} ({file.origin})", rows=rows, sought=sought)
 
 
 def _row(file: DataFile, sought: Mapping[str, str]) -> tuple[int, list[int]]:

@@ -6,7 +6,7 @@ from scripts.preview.comparison import Change, Preview
 from scripts.preview.words import common_reason, reason_text, summary
 from scripts.text import counted
 from steps.report.document import document
-from steps.report.markup import Markup, element, lead, percent, section
+from steps.report.markup import Markup, element, join, lead, percent, section
 from steps.report.tables import Row, table
 
 MOST_ERRORS = 100
@@ -27,7 +27,12 @@ def render(preview: Preview, file: str) -> str:
         element("div", element("h1", title), class_="title"),
         element("p", summary(preview)),
     )
-    return document(title, header, _levels(preview), _changes(preview), _errors(preview))
+    return document(title, header, sections(preview))
+
+
+def sections(preview: Preview) -> Markup:
+    """Return the sections of the page: risk levels, changes, and companies without an answer."""
+    return join([_levels(preview), _changes(preview), _errors(preview)])
 
 
 def _levels(preview: Preview) -> Markup:

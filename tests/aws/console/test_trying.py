@@ -111,7 +111,7 @@ def test_a_typed_company_gets_the_answer_of_the_api(visitor: Visitor, aws: Aws) 
 
 def test_a_company_is_chosen_by_row_or_by_id(visitor: Visitor, aws: Aws) -> None:
     by_row = visitor.post("/try", {"row": "1"})
-    assert f"From row 1, firm_id 40 of s3://{aws.project.bucket}/data/1/firms.csv." in text_of(by_row)
+    assert "From row 1, firm_id 40 of firms.csv (not the UCI file)." in text_of(by_row)
     assert f'name="value {NAMES[0]}" value="0.3"' in by_row.text
     assert f"{100 * expected(aws, 1)['probability']['bankrupt']:.1f} %" in text_of(by_row)
     # A firm with several rows: the last one, and the page lists them.
