@@ -67,6 +67,10 @@ class Project:
         """The SageMaker pipeline that monitors predictions."""
         return f"{self.name}-monitoring"
 
+    def evaluation_uri(self, execution_id: str) -> str:
+        """Return where an execution writes its evaluation.json; its report.html is in the same folder."""
+        return f"s3://{self.bucket}/models/{execution_id}/evaluation/evaluation.json"
+
     @property
     def new_data_rule(self) -> str:
         """The EventBridge rule that starts executions on uploads; there is none if RetrainOn is nothing."""

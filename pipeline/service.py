@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -135,6 +135,11 @@ def retry(sagemaker: "SageMakerClient", arn: str) -> None:
 
 def describe(sagemaker: "SageMakerClient", arn: str) -> Execution:
     """Return an execution with its steps and the reason of each failed step."""
+    return _with_steps(sagemaker, describe_briefly(sagemaker, arn))
+
+
+def describe_briefly(sagemaker: "SageMakerClient", arn: str) -> Execution:
+    """Return an execution without its steps, which take most of the requests."""
     return _describe(sagemaker, arn, read_values(sagemaker, arn))
 
 
@@ -157,7 +162,7 @@ def watch(
     while last is None or not last.ended:
         if last is not None:
             sleep(interval)
-        execution = _describe(sagemaker, arn, parameters)
+        execution = _with_steps(sagemaker, _describe(sagemaker, arn, parameters))
         if execution != last:
             yield execution
         last = execution
@@ -200,22 +205,6 @@ def read_values(sagemaker: "SageMakerClient", arn: str) -> dict[str, str]:
     return {item["Name"]: item["Value"] for page in pages for item in page["PipelineParameters"]}
 
 
-def evaluation_uri(sagemaker: "SageMakerClient", execution: Execution) -> str | None:
-    """Return the URI of an execution's evaluation.json; None unless its Evaluate step has succeeded."""
-    evaluated = (
-        step.arn for step in execution.steps if step.name == "Evaluate" and step.status == "Succeeded"
-    )
-    arn = next(evaluated, None)
-    if arn is None:
-        return None
-    job = sagemaker.describe_processing_job(ProcessingJobName=arn.rpartition("/")[2])
-    outputs = {
-        output["OutputName"]: output["S3Output"]["S3Uri"]
-        for output in job["ProcessingOutputConfig"]["Outputs"]
-    }
-    return f"{outputs['evaluation']}/evaluation.json"
-
-
 def _exists(sagemaker: "SageMakerClient", pipeline: str) -> bool:
     pages = sagemaker.get_paginator("list_pipelines").paginate(PipelineNamePrefix=pipeline)
     return any(summary["PipelineName"] == pipeline for page in pages for summary in page["PipelineSummaries"])
@@ -232,8 +221,11 @@ def _describe(sagemaker: "SageMakerClient", arn: str, parameters: Mapping[str, s
         end=execution.get("LastModifiedTime") if ended else None,
         failure_reason=execution.get("FailureReason"),
         parameters=parameters,
-        steps=read_steps(sagemaker, arn),
     )
+
+
+def _with_steps(sagemaker: "SageMakerClient", execution: Execution) -> Execution:
+    return replace(execution, steps=read_steps(sagemaker, execution.arn))
 
 
 _TYPES = {"ProcessingJob": "Processing", "TrainingJob": "Training"}

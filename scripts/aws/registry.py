@@ -6,6 +6,9 @@ from typing import Any
 
 from scripts.aws.session import Aws
 
+# In one answer of SageMaker.
+_MOST_PER_PAGE = 100
+
 
 @dataclass(frozen=True)
 class ModelVersion:
@@ -38,7 +41,7 @@ def list_versions(aws: Aws, limit: int | None = None) -> tuple[ModelVersion, ...
         ModelPackageGroupName=aws.project.model_package_group,
         SortBy="CreationTime",
         SortOrder="Descending",
-        PaginationConfig={"MaxItems": limit} if limit else {},
+        PaginationConfig={"MaxItems": limit, "PageSize": min(limit or _MOST_PER_PAGE, _MOST_PER_PAGE)},
     )
     versions = [
         ModelVersion(

@@ -10,9 +10,9 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Request, Response
 
 from pipeline.graph import Parameter, read_graph, read_parameters
-from pipeline.service import describe, list_executions
+from pipeline.service import describe, describe_briefly, list_executions
 from scripts.console.graph import BOX_HEIGHT, BOX_WIDTH, WIDTH, draw
-from scripts.console.reads import FRESH_SECONDS
+from scripts.console.reads import FOREVER, FRESH_SECONDS
 from scripts.console.site import Route, Site, report_response
 from scripts.data.upload import newest_upload
 from scripts.errors import ScriptError
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 STATUSES = ("Executing", "Stopping", "Stopped", "Failed", "Succeeded")
 DATA = "InputDataUri"
 _SEARCHED = 200
-_PER_PAGE = 20
-# In the list. An execution that has ended only changes if someone retries it.
+_PER_PAGE = 15
+# An execution that has failed or was stopped only changes if someone retries it.
 _ENDED_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
 class Listed:
-    """An execution in the list, with its evaluation if it has one."""
+    """An execution, with its evaluation if it has one."""
 
     execution: Execution
     evaluation: dict[str, Any] | None
@@ -46,9 +46,7 @@ def list_page(site: Site, request: Request) -> Response:
     every = _summaries(site)
     chosen = [each for each in every if status in ("", each.status)]
     shown = chosen[(page - 1) * _PER_PAGE : page * _PER_PAGE]
-    listed = site.read_all(
-        lambda each: _read(site, each, _ENDED_SECONDS if each.ended else FRESH_SECONDS), shown
-    )
+    listed = site.read_all(lambda each: _read_briefly(site, each), shown)
     return site.page(
         request,
         "executions.html",
@@ -59,7 +57,7 @@ def list_page(site: Site, request: Request) -> Response:
         pages=-(-len(chosen) // _PER_PAGE),
         total=len(every),
         is_cut=len(every) == _SEARCHED,
-        defaults={each.name: each.default for each in _parameters(site)} if listed else {},
+        defaults=_defaults(site) if listed else {},
     )
 
 
@@ -70,7 +68,7 @@ def execution_page(site: Site, request: Request, name: str) -> Response:
     nodes = site.reads.get(
         ("graph", execution.arn),
         lambda: read_graph(site.aws.client("sagemaker"), execution.arn),
-        _ENDED_SECONDS,
+        FOREVER,
     )
     steps = {step.name: step for step in execution.steps}
     return site.page(
@@ -84,7 +82,7 @@ def execution_page(site: Site, request: Request, name: str) -> Response:
         box=(BOX_WIDTH, BOX_HEIGHT, WIDTH),
         evaluation=found.evaluation,
         figures=list(figure_texts(found.evaluation)) if found.evaluation else [],
-        defaults={each.name: each.default for each in _parameters(site)},
+        defaults=_defaults(site),
     )
 
 
@@ -172,20 +170,50 @@ def _summary(site: Site, name: str) -> Execution:
     raise NotFound(f"None of the newest {_SEARCHED} executions is called {name}.")
 
 
-def _read(site: Site, summary: Execution, seconds: float = FRESH_SECONDS) -> Listed:
-    """Read an execution whole, unless that was done in the last `seconds`."""
-
-    def read() -> Listed:
-        execution = describe(site.aws.client("sagemaker"), summary.arn)
-        return Listed(execution, read_evaluation(site.aws, execution))
-
-    return site.reads.get(("execution", summary.arn, summary.status), read, seconds)
-
-
-def _parameters(site: Site) -> tuple[Parameter, ...]:
-    return site.reads.get(
-        "parameters", lambda: read_parameters(site.aws.client("sagemaker"), site.aws.project)
+def _read(site: Site, summary: Execution) -> Listed:
+    """Read an execution with its steps."""
+    execution = site.reads.get(
+        ("execution", summary.arn, summary.status),
+        lambda: describe(site.aws.client("sagemaker"), summary.arn),
+        _seconds(summary),
     )
+    return Listed(execution, _evaluation(site, summary))
+
+
+def _read_briefly(site: Site, summary: Execution) -> Listed:
+    """Read an execution without its steps."""
+    execution = site.reads.get(
+        ("brief", summary.arn, summary.status),
+        lambda: describe_briefly(site.aws.client("sagemaker"), summary.arn),
+        _seconds(summary),
+    )
+    return Listed(execution, _evaluation(site, summary))
+
+
+def _evaluation(site: Site, summary: Execution) -> dict[str, Any] | None:
+    return site.reads.get(
+        ("evaluation", summary.arn, summary.status),
+        lambda: read_evaluation(site.aws, summary),
+        _seconds(summary),
+    )
+
+
+def _seconds(execution: Execution) -> float:
+    """Return how long what was read about an execution is kept."""
+    if execution.status == "Succeeded":
+        return FOREVER
+    return _ENDED_SECONDS if execution.ended else FRESH_SECONDS
+
+
+def _parameters(site: Site, seconds: float = FRESH_SECONDS) -> tuple[Parameter, ...]:
+    return site.reads.get(
+        "parameters", lambda: read_parameters(site.aws.client("sagemaker"), site.aws.project), seconds
+    )
+
+
+def _defaults(site: Site) -> dict[str, str | None]:
+    """Return the defaults of the parameters; the next deployment can change them."""
+    return {each.name: each.default for each in _parameters(site, _ENDED_SECONDS)}
 
 
 def _form(site: Site, request: Request, values: dict[str, str], error: ScriptError | None = None) -> Response:

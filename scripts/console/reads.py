@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Hashable
@@ -11,6 +12,8 @@ T = TypeVar("T")
 
 # Shorter than the 3 s between two polls of a page.
 FRESH_SECONDS = 2.0
+# For facts that never change, such as an execution that has succeeded.
+FOREVER = math.inf
 _MOST_ENTRIES = 1000
 
 
@@ -25,7 +28,7 @@ class Reads:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._entries: dict[Hashable, tuple[float, Any]] = {}
+        self._entries: dict[Hashable, tuple[float, float, Any]] = {}
         self._locks: dict[Hashable, threading.Lock] = {}
         self._lock = threading.Lock()
 
@@ -41,14 +44,15 @@ class Reads:
         with lock:
             found = entries.get(key)
             if found is not None and self._clock() - found[0] < seconds:
-                result: T = found[1]
+                result: T = found[2]
                 return result
             result = read()
-            entries[key] = (self._clock(), result)
+            entries[key] = (self._clock(), seconds, result)
             return result
 
     def forget(self) -> None:
-        """Read everything again the next time, because something was changed."""
+        """Read everything that can change again the next time, because something was changed."""
         with self._lock:
             # A read that is still running keeps its result in the old dictionary.
-            self._entries = {}
+            kept = self._entries.copy()
+            self._entries = {key: entry for key, entry in kept.items() if entry[1] == FOREVER}

@@ -16,6 +16,8 @@ from scripts.console.guard import Guard
 from scripts.console.site import Commands, Site
 
 ADDRESS = "127.0.0.1"
+# What the pages ask. A client takes longer to make than a page, so all are made at the start.
+_SERVICES = ("cloudformation", "cloudwatch", "logs", "s3", "sagemaker", "sqs", "ssm")
 
 
 class _Server(ThreadedWSGIServer):  # type: ignore[misc]
@@ -50,7 +52,10 @@ def serving(aws: Aws, port: int, commands: Commands, *, read_only: bool) -> Iter
             "The option --port N uses another port.",
         ) from error
     guard = Guard(server.server_port, read_only=read_only)
-    server.app = Console(Site(shared(aws), guard, commands, read_only=read_only))
+    connection = shared(aws)
+    for service in _SERVICES:
+        connection.client(service)
+    server.app = Console(Site(connection, guard, commands, read_only=read_only))
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

@@ -10,7 +10,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Request, Response
 
 from scripts.aws.registry import ModelVersion, describe_version, list_versions, metadata_of
-from scripts.console.reads import FRESH_SECONDS
+from scripts.console.reads import FOREVER, FRESH_SECONDS
 from scripts.console.site import Route, Site, report_response
 from scripts.deploy.endpoint import FAILED_REASON
 from scripts.model.approval import set_approval
@@ -21,8 +21,8 @@ from scripts.model.figures import evaluation_of, figure_texts, metric_texts
 from scripts.model.promotion import PROMOTED_FROM
 from scripts.operate.reports import read_version_report
 
-_PER_PAGE = 20
-# In the list. A decision changes the key of a version, a failed deployment does not. Contracts never change.
+_PER_PAGE = 15
+# In the list. A decision changes the key of a version, a failed deployment does not.
 _SECONDS = 60.0
 _DECISIONS = {"approve": "Approved", "reject": "Rejected"}
 
@@ -141,6 +141,9 @@ def _champion(site: Site) -> str | None:
 def _found(site: Site, version: ModelVersion, seconds: float = FRESH_SECONDS) -> Found:
     def read() -> Found:
         package = describe_version(site.aws, version.arn)
-        return Found(version, package, evaluation_of(site.aws, package))
+        evaluation = site.reads.get(
+            ("evaluation", version.arn), lambda: evaluation_of(site.aws, package), FOREVER
+        )
+        return Found(version, package, evaluation)
 
     return site.reads.get(("version", version.arn, version.approval), read, seconds)

@@ -155,8 +155,5 @@ def uses_sample(execution: Execution) -> bool:
 
 def read_evaluation(aws: Aws, execution: Execution) -> dict[str, Any] | None:
     """Return the evaluation.json of an execution; None if it has none yet."""
-    from pipeline.service import evaluation_uri
-
-    uri = evaluation_uri(aws.client("sagemaker"), execution)
-    content = uri and read_if_present(aws, uri)
+    content = read_if_present(aws, aws.project.evaluation_uri(execution.id))
     return json.loads(content) if content else None

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scripts.aws.files import FileError, open_stream
+from scripts.aws.files import FileError, open_stream, read_if_present
 from scripts.aws.registry import metadata_of
 from scripts.aws.session import Aws
 from scripts.data.source import cache_folder
+from scripts.data.upload import exists
 from scripts.operate.executions import ExecutionError, resolve_execution
 from scripts.scratch import written_whole
 
@@ -28,16 +29,15 @@ def find_reported(aws: Aws, arn_or_id: str | None) -> Execution:
     ExecutionError
         If there is no such execution.
     """
-    from pipeline.service import describe, evaluation_uri, list_executions
+    from pipeline.service import describe, list_executions
 
     sagemaker = aws.client("sagemaker")
     if arn_or_id is not None:
         return describe(sagemaker, resolve_execution(aws, arn_or_id))
     known = list_executions(sagemaker, aws.project.pipeline, _SEARCHED)
     for item in known:
-        execution = describe(sagemaker, item.arn)
-        if evaluation_uri(sagemaker, execution) is not None:
-            return execution
+        if exists(aws, _report_uri(aws, item)):
+            return describe(sagemaker, item.arn)
     if known and known[0].status == "Executing":
         raise ExecutionError(
             f"There is no report yet: execution {known[0].id} is still running.",
@@ -69,18 +69,14 @@ def read_report(aws: Aws, execution: Execution) -> bytes:
     ------
     ExecutionError
         If the execution has no report.
-    FileError
-        If the report can't be read.
     """
-    from pipeline.service import evaluation_uri
-
-    uri = evaluation_uri(aws.client("sagemaker"), execution)
-    if uri is None:
+    page = read_if_present(aws, _report_uri(aws, execution))
+    if page is None:
         raise ExecutionError(
             f"Execution {execution.id} ({execution.status}) has no report: "
             "its Evaluate step has not succeeded."
         )
-    return _read(aws, f"{uri.rpartition('/')[0]}/report.html")
+    return page
 
 
 def save_version_report(aws: Aws, package: dict[str, Any], path: Path | None = None) -> Path:
@@ -117,6 +113,10 @@ def read_version_report(aws: Aws, package: dict[str, Any]) -> bytes:
             "Name its execution: `bankruptcy pipeline list` shows the newest ones.",
         )
     return _read(aws, uri)
+
+
+def _report_uri(aws: Aws, execution: Execution) -> str:
+    return f"{aws.project.evaluation_uri(execution.id).rpartition('/')[0]}/report.html"
 
 
 def _read(aws: Aws, uri: str) -> bytes:

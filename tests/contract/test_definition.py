@@ -318,6 +318,6 @@ class TestGate:
         outputs = steps["Evaluate"]["Arguments"]["ProcessingOutputConfig"]["Outputs"]
         places = {item["OutputName"]: resolve(item["S3Output"]["S3Uri"]) for item in outputs}
         assert places == {
-            "evaluation": f"s3://{PROJECT.bucket}/models/PipelineExecutionId/evaluation",
+            "evaluation": PROJECT.evaluation_uri("PipelineExecutionId").removesuffix("/evaluation.json"),
             "model": f"s3://{PROJECT.bucket}/models/PipelineExecutionId",
         }

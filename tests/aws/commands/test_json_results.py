@@ -134,12 +134,14 @@ def test_executions(run: Commands, tmp_path: Path) -> None:
     # GIVEN an evaluation
     aws = connect("bankruptcy")
     s3, bucket = aws.client("s3"), aws.project.bucket
+    folder = f"models/{started['id']}/evaluation"
     s3.put_object(
-        Bucket=bucket, Key="e/evaluation.json", Body=json.dumps(evaluation(champion=compared())).encode()
+        Bucket=bucket,
+        Key=f"{folder}/evaluation.json",
+        Body=json.dumps(evaluation(champion=compared())).encode(),
     )
-    s3.put_object(Bucket=bucket, Key="e/report.html", Body=b"<p>A report</p>")
+    s3.put_object(Bucket=bucket, Key=f"{folder}/report.html", Body=b"<p>A report</p>")
     with pytest.MonkeyPatch.context() as inner:
-        inner.setattr("pipeline.service.evaluation_uri", lambda *_: f"s3://{bucket}/e/evaluation.json")
         figures = run("pipeline status")["evaluation"]
         # A script opens no browser.
         inner.setenv("DISPLAY", ":0")

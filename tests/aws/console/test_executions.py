@@ -50,6 +50,18 @@ def finish(cloud: Cloud, aws: Aws, name: str) -> None:
     cloud.finish(f"arn:aws:sagemaker:{place}:pipeline/{PROJECT}/execution/{name}")
 
 
+def put_evaluation(aws: Aws, name: str) -> None:
+    """Write what the Evaluate step of an execution writes."""
+    files = {
+        "evaluation.json": json.dumps(evaluation(champion=compared())),
+        "report.html": "<h1>A report</h1>",
+    }
+    for file, text in files.items():
+        uri = aws.project.evaluation_uri(name).replace("evaluation.json", file)
+        key = uri.removeprefix(f"s3://{aws.project.bucket}/")
+        aws.client("s3").put_object(Bucket=aws.project.bucket, Key=key, Body=text.encode())
+
+
 def test_without_a_pipeline_the_page_says_what_to_do(aws: Aws) -> None:
     answer = Visitor(aws).get("/executions")
     assert answer.status_code == 400
@@ -68,12 +80,9 @@ def test_an_empty_list_says_what_to_do(cloud: Cloud, aws: Aws) -> None:
     assert "There is no data yet." in Visitor(aws).page("/executions/start")
 
 
-def test_the_list_has_parameters_times_and_figures(
-    cloud: Cloud, aws: Aws, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    cloud.put("e/evaluation.json", json.dumps(evaluation()))
-    monkeypatch.setattr("pipeline.service.evaluation_uri", lambda *_: f"s3://{BUCKET}/e/evaluation.json")
+def test_the_list_has_parameters_times_and_figures(cloud: Cloud, aws: Aws) -> None:
     name = start(cloud, Estimator="forest")
+    put_evaluation(aws, name)
     finish(cloud, aws, name)
     shown = Visitor(aws).page("/executions")
     (known,) = cloud.sagemaker.list_pipeline_executions(PipelineName=PROJECT)["PipelineExecutionSummaries"]
@@ -170,17 +179,12 @@ def test_a_wrong_value_is_explained_beside_the_form(cloud: Cloud, aws: Aws) -> N
     assert "<forest>" not in answer.text  # escaped
 
 
-def test_a_report_is_framed_and_may_do_nothing(
-    cloud: Cloud, aws: Aws, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_report_is_framed_and_may_do_nothing(cloud: Cloud, aws: Aws) -> None:
     name = start(cloud)
     finish(cloud, aws, name)
+    assert "Read the report" not in Visitor(aws).page(f"/executions/{name}")
+    put_evaluation(aws, name)
     visitor = Visitor(aws)
-    assert "Read the report" not in visitor.page(f"/executions/{name}")
-    cloud.put("e/evaluation.json", json.dumps(evaluation(champion=compared())))
-    cloud.put("e/report.html", "<h1>A report</h1>")
-    monkeypatch.setattr("pipeline.service.evaluation_uri", lambda *_: f"s3://{BUCKET}/e/evaluation.json")
-    visitor.site.reads.forget()
     page = visitor.page(f"/executions/{name}")
     assert "Read the report" in page
     assert "against the champion not significantly different: ROC-AUC +0.012 (-0.010 to +0.035)" in page

@@ -280,27 +280,6 @@ class TestWatch:
         assert {execution.parameters["InputDataUri"] for execution in seen} == {"s3://b/data.csv"}
 
 
-class TestEvaluationUri:
-    def test_is_the_evaluate_jobs_own_output(self, fake: FakeSageMaker) -> None:
-        output = {"LocalPath": "/x", "S3UploadMode": "EndOfJob", "S3Uri": "s3://b/runs/1/Evaluate/evaluation"}
-        outputs = {"Outputs": [{"OutputName": "evaluation", "S3Output": output}]}
-        fake.parameters()
-        fake.execution("Executing", [_step("Evaluate", "Succeeded", 1, Metadata=_job("ProcessingJob", "e"))])
-        fake.stubber.add_response(
-            "describe_processing_job",
-            _processing_job(ProcessingOutputConfig=outputs),
-            {"ProcessingJobName": "e"},
-        )
-        execution = service.describe(fake.client, EXECUTION)
-        uri = service.evaluation_uri(fake.client, execution)
-        assert uri == "s3://b/runs/1/Evaluate/evaluation/evaluation.json"
-
-    def test_is_none_before_the_step_has_succeeded(self, fake: FakeSageMaker) -> None:
-        fake.parameters()
-        fake.execution("Executing", [_step("Evaluate", "Executing", 1, Metadata=_job("ProcessingJob", "e"))])
-        assert service.evaluation_uri(fake.client, service.describe(fake.client, EXECUTION)) is None
-
-
 def test_an_execution_is_stopped_by_its_arn(fake: FakeSageMaker) -> None:
     fake.stubber.add_response("stop_pipeline_execution", {"PipelineExecutionArn": EXECUTION})
     service.stop(fake.client, EXECUTION)

@@ -31,7 +31,7 @@ def _started(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "scripts.operate.executions.start_execution", lambda *_: (ARN, "s3://bucket/data/x.csv")
     )
-    monkeypatch.setattr("pipeline.service.evaluation_uri", lambda *_: None)
+    monkeypatch.setattr("scripts.terminal.progress.read_evaluation", lambda *_: None)
 
 
 @pytest.mark.usefixtures("_started")

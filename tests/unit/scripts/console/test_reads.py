@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from scripts.console.reads import Reads
+from scripts.console.reads import FOREVER, Reads
 
 
 def test_a_read_is_repeated_when_it_is_old_or_forgotten() -> None:
@@ -23,6 +23,15 @@ def test_a_read_is_repeated_when_it_is_old_or_forgotten() -> None:
     reads.forget()
     assert get() == 2
     assert reads.get("other", lambda: "another") == "another"
+
+
+def test_what_never_changes_is_read_once() -> None:
+    now = [0.0]
+    reads = Reads(lambda: now[0])
+    assert reads.get("key", lambda: "first", FOREVER) == "first"
+    now[0] = 1e9
+    reads.forget()
+    assert reads.get("key", lambda: "second", FOREVER) == "first"
 
 
 def test_tabs_that_ask_at_the_same_time_wait_for_one_read() -> None:

@@ -10,7 +10,10 @@ import pytest
 from scripts.operate.executions import ExecutionError
 from scripts.operate.reports import find_reported
 
-AWS: Any = SimpleNamespace(client=lambda _: None, project=SimpleNamespace(pipeline="p"))
+PROJECT = SimpleNamespace(
+    pipeline="p", evaluation_uri=lambda name: f"s3://b/models/{name}/evaluation/evaluation.json"
+)
+AWS: Any = SimpleNamespace(client=lambda _: None, project=PROJECT)
 
 
 def executions(monkeypatch: pytest.MonkeyPatch, *statuses: str, reported: tuple[int, ...] = ()) -> None:
@@ -18,10 +21,8 @@ def executions(monkeypatch: pytest.MonkeyPatch, *statuses: str, reported: tuple[
     known = [SimpleNamespace(arn=str(i), id=f"id{i}", status=status) for i, status in enumerate(statuses)]
     monkeypatch.setattr("pipeline.service.list_executions", lambda *_: known)
     monkeypatch.setattr("pipeline.service.describe", lambda _, arn: known[int(arn)])
-    monkeypatch.setattr(
-        "pipeline.service.evaluation_uri",
-        lambda _, execution: "s3://b/evaluation.json" if int(execution.arn) in reported else None,
-    )
+    found = {f"s3://b/models/id{number}/evaluation/report.html" for number in reported}
+    monkeypatch.setattr("scripts.operate.reports.exists", lambda _, uri: uri in found)
 
 
 def test_the_newest_execution_with_a_report_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
