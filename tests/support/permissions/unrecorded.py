@@ -38,8 +38,8 @@ REASONS: Mapping[str, Mapping[str, str]] = {
         "PredictRole": "s3:ListBucket",
         "approver": "s3:ListBucket",
     },
-    "only if a training job has failed": dict.fromkeys(
-        ("approver", "trainer"), "sagemaker:DescribeTrainingJob"
+    "only if a job has failed": dict.fromkeys(
+        ("approver", "trainer"), "sagemaker:DescribeProcessingJob sagemaker:DescribeTrainingJob"
     ),
     "Firehose needs it for large files, and the test predicts few companies": {
         "StreamRole": "kms:Decrypt s3:AbortMultipartUpload"
@@ -63,6 +63,7 @@ REASONS: Mapping[str, Mapping[str, str]] = {
         "logs:DescribeLogStreams logs:GetLogEvents sagemaker:DescribePipeline"
         " sagemaker:DescribePipelineDefinitionForExecution",
     ),
+    "only `bankruptcy console` shows what happened to the endpoint": {"deployer": "logs:FilterLogEvents"},
     "only `bankruptcy promote` registers versions, and its test uses two accounts": {
         "deployer": "sagemaker:CreateModelPackage"
     },
