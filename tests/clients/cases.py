@@ -29,7 +29,7 @@ def check_client(driver: Driver, aws: Aws, uri: str, folder: Path) -> None:
         found = sagemaker.describe_pipeline_execution(PipelineExecutionArn=execution)
         return bool(found["PipelineExecutionStatus"] == "Stopped")
 
-    eventually(is_stopped, 60)
+    eventually(is_stopped)
 
     # WHEN a version is approved, THEN the endpoint answers with it
     version, model = register(aws, folder, FEATURES, seed=0)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import time
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
+import psutil
 import pytest
+from support.local_aws.cloud import eventually
 from support.pipeline.executions import ended, run, upload_frame
 
 from pipeline import bundles
@@ -139,10 +141,7 @@ def test_invalid_data_fails_the_first_step_with_its_location(
 def test_a_stopped_execution_stops_its_jobs(aws: Aws, data_uri: str) -> None:
     sagemaker = aws.client("sagemaker")
     arn = start(sagemaker, aws.project, {"InputDataUri": data_uri, "RandomSeed": 12})
-    deadline = time.monotonic() + 30
-    while not any(step.status == "Executing" for step in describe(sagemaker, arn).steps):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    eventually(lambda: any(step.status == "Executing" for step in describe(sagemaker, arn).steps))
     stop(sagemaker, arn)
     execution = ended(aws, arn)
     assert execution.status == "Stopped"
@@ -162,15 +161,12 @@ def packages(aws: Aws) -> int:
 
 def wait_for_process(name: str) -> int:
     """Wait for a child process that runs this file, and return its id."""
-    import psutil
 
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
+    def found() -> int | None:
         for child in psutil.Process().children(recursive=True):
-            try:
+            with suppress(psutil.NoSuchProcess):
                 if any(part.endswith(name) for part in child.cmdline()):
                     return child.pid
-            except psutil.NoSuchProcess:
-                continue
-        time.sleep(0.02)
-    raise AssertionError(f"no process ran {name}")
+        return None
+
+    return eventually(found)

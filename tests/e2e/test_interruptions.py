@@ -38,7 +38,7 @@ def test_an_ended_score_leaves_nothing(aws: Aws, portfolio: Path, tmp_path: Path
     earlier = len(sagemaker.list_transform_jobs()["TransformJobSummaries"])
 
     def job_runs() -> None:
-        eventually(lambda: len(sagemaker.list_transform_jobs()["TransformJobSummaries"]) > earlier, 60)
+        eventually(lambda: len(sagemaker.list_transform_jobs()["TransformJobSummaries"]) > earlier)
 
     code = command.end(number, job_runs, **project)
 

@@ -142,7 +142,7 @@ def test_deployment_to_destruction(service: Service, companies: pd.DataFrame, tm
             eventually(lambda: "Executing" in run("pipeline", "status"))
             run("pipeline", "stop")
             # AND when they are retried, they continue
-            eventually(lambda: "Stopped" in run("pipeline", "list").splitlines()[1], 60)
+            eventually(lambda: "Stopped" in run("pipeline", "list").splitlines()[1])
             run("pipeline", "retry")
             eventually(lambda: "Executing" in run("pipeline", "status"))
             run("pipeline", "stop")

@@ -6,6 +6,7 @@ import gzip
 import json
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -57,16 +58,15 @@ def watch(aws: Aws, event: dict[str, Any] | None = None) -> dict[str, Any]:
 def published(aws: Aws, run: str) -> dict[str, Any]:
     """Wait until the results of a run are the newest, and return them."""
     expected = read(aws, f"{run}/monitoring.json")
-    deadline = time.monotonic() + 30
-    while True:
-        try:
+
+    def newest() -> dict[str, Any] | None:
+        with suppress(aws.client("s3").exceptions.NoSuchKey):
             found: dict[str, Any] = read(aws, "monitoring/latest/monitoring.json")
-        except aws.client("s3").exceptions.NoSuchKey:
-            found = {}
-        if found == expected:
-            return found
-        assert time.monotonic() < deadline, found
-        time.sleep(0.1)
+            if found == expected:
+                return found
+        return None
+
+    return eventually(newest)
 
 
 @pytest.fixture(scope="module")

@@ -82,7 +82,7 @@ def bakes(cloud: Cloud, text: str) -> bool:
         (status,) = pending(cloud).get("VariantStatus", [{"Status": "", "StatusMessage": ""}])
         return status["Status"] == "Baking" and text in status["StatusMessage"]
 
-    return eventually(look, 30)
+    return eventually(look)
 
 
 def answers(cloud: Cloud, count: int) -> Counter[str]:

@@ -125,10 +125,10 @@ def test_executions(run: Commands, tmp_path: Path) -> None:
     def stopped() -> bool:
         return bool(run("pipeline list")["executions"][0]["status"] == "Stopped")
 
-    eventually(stopped, 30)
+    eventually(stopped)
     assert run("pipeline retry", started["id"])["status"] == "Executing"
     run("pipeline stop")
-    eventually(stopped, 30)
+    eventually(stopped)
     # An execution that did not succeed is a result and a failure.
     assert run("pipeline status", "--wait", code=1)["status"] == "Stopped"
     # GIVEN an evaluation

@@ -58,13 +58,13 @@ def test_the_service_is_approved_paused_and_resumed(aws: Aws) -> None:
         visitor.site.reads.forget()
         return text in visitor.page("/service")
 
-    eventually(lambda: says("The service is paused; its endpoint is deleted."), 30)
+    eventually(lambda: says("The service is paused; its endpoint is deleted."))
     assert says("Service paused Resume")
     assert "hx-trigger" not in visitor.get("/service").text
     assert "<form" not in Visitor(aws, read_only=True).get("/service").text
     # THEN it can be resumed
     assert visitor.post("/service/resume").status_code == 303
-    eventually(lambda: says("Version 1 is in service."), 30)
+    eventually(lambda: says("Version 1 is in service."))
     assert says("Service in service Pause")
 
 

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import time
 from pathlib import Path
 from typing import Any
 
@@ -69,13 +68,8 @@ def test_invalid_invocations_are_rejected(url: str, functions: Any, invoker: Fun
 
 def received(url: str, queue_url: str) -> Any:
     sqs = client(url, "sqs")
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        messages = sqs.receive_message(QueueUrl=queue_url).get("Messages")
-        if messages:
-            return json.loads(messages[0]["Body"])
-        time.sleep(0.05)
-    raise AssertionError("no record arrived")
+    [message] = eventually(lambda: sqs.receive_message(QueueUrl=queue_url).get("Messages"))
+    return json.loads(message["Body"])
 
 
 @pytest.mark.parametrize(

@@ -69,14 +69,15 @@ def test_the_log_has_lambdas_start_and_report_lines_and_is_shipped_to_cloudwatch
     assert "Init Duration" not in runtime.invoke(spec(name="logs"), b"{}").log
 
     logs = client(url, "logs")
-    events: list[str] = []
-    deadline = time.monotonic() + 5
-    while sum(line.startswith("REPORT") for line in events) < 2 and time.monotonic() < deadline:
-        time.sleep(0.05)
-        if logs.describe_log_groups(logGroupNamePrefix="/aws/lambda/logs")["logGroups"]:
-            found = logs.filter_log_events(logGroupName="/aws/lambda/logs")["events"]
-            events = [event["message"] for event in found]
-    assert events[: len(lines)] == lines
+
+    def both() -> list[str] | None:
+        if not logs.describe_log_groups(logGroupNamePrefix="/aws/lambda/logs")["logGroups"]:
+            return None
+        events = logs.filter_log_events(logGroupName="/aws/lambda/logs")["events"]
+        messages = [event["message"] for event in events]
+        return messages if sum(line.startswith("REPORT") for line in messages) == 2 else None
+
+    assert eventually(both)[: len(lines)] == lines
 
 
 def test_a_function_that_times_out_is_killed(runtime: LambdaRuntime) -> None:

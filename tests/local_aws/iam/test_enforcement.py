@@ -174,7 +174,7 @@ def ended(cloud: Cloud) -> dict[str, Any]:
         found: dict[str, Any] = cloud.sagemaker.describe_processing_job(ProcessingJobName="j")
         return found if found["ProcessingJobStatus"] in {"Completed", "Failed"} else None
 
-    return eventually(description, 30)
+    return eventually(description)
 
 
 @pytest.mark.parametrize("can_write", [True, False])

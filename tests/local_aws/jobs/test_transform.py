@@ -96,7 +96,7 @@ def ended(cloud: Cloud, name: str = "job") -> dict[str, Any]:
         found: dict[str, Any] = cloud.sagemaker.describe_transform_job(TransformJobName=name)
         return found if found["TransformJobStatus"] in ENDED else None
 
-    return eventually(look, 20)
+    return eventually(look)
 
 
 def run(cloud: Cloud, **changes: Any) -> dict[str, Any]:

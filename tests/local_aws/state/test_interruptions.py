@@ -36,7 +36,7 @@ def test_a_running_execution_is_failed_and_can_be_retried(
     quick, slow = cloud.put_script("quick", WRITE), cloud.put_script("slow", SLEEP)
     steps = [processing("A", quick, [OUT, "1"]), processing("B", slow, [OUT, "2"], DependsOn=["A"])]
     execution = cloud.start(steps)
-    eventually(lambda: cloud.steps(execution).get("B", {}).get("Metadata"), 30)
+    eventually(lambda: cloud.steps(execution).get("B", {}).get("Metadata"))
     first = cloud.steps(execution)
     job = first["B"]["Metadata"]["ProcessingJob"]["Arn"].rpartition("/")[2]
 

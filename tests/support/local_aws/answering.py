@@ -62,7 +62,7 @@ def settled(cloud: Cloud) -> dict[str, Any]:
         found: dict[str, Any] = cloud.sagemaker.describe_endpoint(EndpointName="e")
         return found if found["EndpointStatus"] not in {"Creating", "Updating"} else None
 
-    return eventually(look, 30)
+    return eventually(look)
 
 
 def invoke(cloud: Cloud, body: bytes = b"{}") -> dict[str, Any]:

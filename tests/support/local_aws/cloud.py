@@ -84,14 +84,14 @@ class Cloud:
         started = self.sagemaker.start_pipeline_execution(PipelineName=name, PipelineParameters=parameters)
         return str(started["PipelineExecutionArn"])
 
-    def finish(self, execution: str, seconds: float = 30) -> dict[str, Any]:
+    def finish(self, execution: str) -> dict[str, Any]:
         """Wait for an execution to end and return its description."""
 
         def ended() -> dict[str, Any] | None:
             found: dict[str, Any] = self.sagemaker.describe_pipeline_execution(PipelineExecutionArn=execution)
             return found if found["PipelineExecutionStatus"] in {"Succeeded", "Failed", "Stopped"} else None
 
-        return eventually(ended, seconds)
+        return eventually(ended)
 
     def steps(self, execution: str) -> dict[str, dict[str, Any]]:
         """Return an execution's steps by name."""
@@ -99,8 +99,11 @@ class Cloud:
         return {each["StepName"]: each for each in listed["PipelineExecutionSteps"]}
 
 
-def eventually(look: Callable[[], T | None], seconds: float = 10) -> T:
-    """Call `look` until its result is truthy, and return the result."""
+def eventually(look: Callable[[], T | None], seconds: float = 60) -> T:
+    """Call `look` until its result is truthy, and return the result.
+
+    The limit only ends a test that fails, so it is long enough for a busy machine.
+    """
     deadline = time.monotonic() + seconds
     while True:
         found = look()

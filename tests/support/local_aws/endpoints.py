@@ -4,13 +4,13 @@ import io
 import json
 import tarfile
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import boto3
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from support.local_aws.cloud import eventually
 from support.local_aws.sessions import root_sessions
 from support.models.small import SERVING
 from werkzeug.serving import WSGIRequestHandler, make_server
@@ -107,16 +107,17 @@ class Cloud:
 
     def log_lines(self, endpoint: str, wanted: str) -> list[str]:
         """Return the endpoint's log as soon as it contains `wanted`."""
-        lines: list[str] = []
         logs = self.client("logs")
-        deadline = time.monotonic() + 5
-        while not any(wanted in line for line in lines) and time.monotonic() < deadline:
-            time.sleep(0.05)
+
+        def found() -> list[str] | None:
             groups = logs.describe_log_groups(logGroupNamePrefix=f"/aws/sagemaker/Endpoints/{endpoint}")
-            if groups["logGroups"]:
-                events = logs.filter_log_events(logGroupName=f"/aws/sagemaker/Endpoints/{endpoint}")["events"]
-                lines = [event["message"] for event in events]
-        return lines
+            if not groups["logGroups"]:
+                return None
+            events = logs.filter_log_events(logGroupName=f"/aws/sagemaker/Endpoints/{endpoint}")["events"]
+            lines = [event["message"] for event in events]
+            return lines if any(wanted in line for line in lines) else None
+
+        return eventually(found)
 
 
 def invoke(cloud: Cloud, endpoint: str, body: str | bytes, **arguments: str) -> dict[str, Any]:

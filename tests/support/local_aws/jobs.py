@@ -22,7 +22,7 @@ def ended_processing(cloud: Cloud, name: str = "job") -> dict[str, Any]:
         found: dict[str, Any] = cloud.sagemaker.describe_processing_job(ProcessingJobName=name)
         return found if found["ProcessingJobStatus"] in ENDED else None
 
-    return eventually(look, 20)
+    return eventually(look)
 
 
 def ended_training(cloud: Cloud, name: str = "job") -> dict[str, Any]:
@@ -30,7 +30,7 @@ def ended_training(cloud: Cloud, name: str = "job") -> dict[str, Any]:
         found: dict[str, Any] = cloud.sagemaker.describe_training_job(TrainingJobName=name)
         return found if found["TrainingJobStatus"] in ENDED else None
 
-    return eventually(look, 20)
+    return eventually(look)
 
 
 def wait_for_object(cloud: Cloud, key: str) -> bytes:
