@@ -38,6 +38,7 @@ NO_CHANGES = (
     "The submitted information didn't contain changes. Submit different information to create a change set."
 )
 BUSY = "_IN_PROGRESS"
+EVENTS_PER_PAGE = 100
 UPDATABLE = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}
 COMMON = {"ClientRequestToken", "DeploymentMode"}
 CREATE = {"Capabilities", "Parameters", "StackName", "Tags", "TemplateBody", "TemplateURL"} | COMMON
@@ -115,11 +116,20 @@ class LocalCloudFormation(BaseResponse):  # type: ignore[misc]
         return ActionResult({"StackSummaries": [stack_view(stack) for stack in reversed(stacks)]})
 
     def describe_stack_events(self) -> ActionResult:
-        """Return a stack's events, newest first, in one page."""
-        stack = self._stack(self._request({"NextToken", "StackName"})["StackName"])
+        """Return a page of a stack's events, newest first."""
+        request = self._request({"NextToken", "StackName"})
+        stack = self._stack(request["StackName"])
         with self.engine.lock:
-            events = [event_view(stack, event) for event in reversed(stack.events)]
-        return ActionResult({"StackEvents": events})
+            # The token names an event, so that later events do not move the next page.
+            token = request.get("NextToken")
+            end = len(stack.events) if token is None else _position(stack, token) + 1
+            start = max(0, end - EVENTS_PER_PAGE)
+            page: dict[str, Any] = {
+                "StackEvents": [event_view(stack, each) for each in reversed(stack.events[start:end])]
+            }
+            if start > 0:
+                page["NextToken"] = stack.events[start - 1].id
+        return ActionResult(page)
 
     def describe_stack_resources(self) -> ActionResult:
         """Describe one resource of a stack, or all of them."""
@@ -314,6 +324,13 @@ class LocalCloudFormation(BaseResponse):  # type: ignore[misc]
             raise _invalid(str(error)) from error
         except PermissionError as error:
             raise CloudFormationError("InsufficientCapabilitiesException", str(error)) from error
+
+
+def _position(stack: Stack, event_id: str) -> int:
+    for position, event in enumerate(stack.events):
+        if event.id == event_id:
+            return position
+    raise _invalid(f"Invalid NextToken: {event_id}")
 
 
 def _invalid(message: str) -> CloudFormationError:

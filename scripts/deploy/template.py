@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,7 @@ def name_deployment(text: str, parameters: Mapping[str, str]) -> str:
     return re.sub(r"\bApiDeployment\b", f"ApiDeployment{digest}", text)
 
 
+@lru_cache
 def _load(text: str) -> dict[str, Any]:
     template: dict[str, Any] = yaml.load(text, Loader=_Loader)  # noqa: S506 - a subclass of the safe loader
     return template

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from botocore.exceptions import ClientError
-from support.local_aws.stacks import PARAMETER, QUEUE, Stacks
+from support.local_aws.stacks import PARAMETER, QUEUE, Stacks, refusal
 
 
 def test_resources_are_created_in_order_and_outputs_refer_to_them(stacks: Stacks) -> None:
@@ -142,3 +142,27 @@ def test_a_malformed_property_fails_its_resource_and_the_stack(stacks: Stacks) -
     assert stacks.wait()["StackStatus"] == "ROLLBACK_COMPLETE"
     reason = "A property is malformed: KeyError('PolicyName')"
     assert ("Role", "CREATE_FAILED", reason) in stacks.events()
+
+
+def test_events_come_in_pages_of_one_hundred_newest_first(stacks: Stacks) -> None:
+    parameters = {
+        f"P{number}": {
+            "Type": "AWS::SSM::Parameter",
+            "Properties": {"Name": f"/p/{number}", "Type": "String", "Value": "x"},
+        }
+        for number in range(60)
+    }
+    stacks.create(parameters)
+    pages = [*stacks.api.get_paginator("describe_stack_events").paginate(StackName="s")]
+    events = [event for page in pages for event in page["StackEvents"]]
+
+    assert [len(page["StackEvents"]) for page in pages] == [100, len(events) - 100]
+    assert len({event["EventId"] for event in events}) == len(events)
+    completed = [event for event in events if event["ResourceStatus"] == "CREATE_COMPLETE"]
+    assert {event["LogicalResourceId"] for event in completed} == {*parameters, "s"}
+    assert [event["Timestamp"] for event in events] == sorted(
+        (event["Timestamp"] for event in events), reverse=True
+    )
+    with pytest.raises(ClientError) as error:
+        stacks.api.describe_stack_events(StackName="s", NextToken="absent")
+    assert refusal(error) == ("ValidationError", "Invalid NextToken: absent")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from support.local_aws.cloud import Cloud
+from support.local_aws.cloud import Cloud, eventually
 
 QUEUE = {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": {"Ref": "Name"}}}
 PARAMETER = {
@@ -45,12 +44,11 @@ class Stacks:
         return self.wait()
 
     def wait(self, name: str = "s") -> dict[str, Any]:
-        for _ in range(400):
+        def idle() -> dict[str, Any] | None:
             stack: dict[str, Any] = self.api.describe_stacks(StackName=name)["Stacks"][0]
-            if not stack["StackStatus"].endswith("_IN_PROGRESS"):
-                return stack
-            time.sleep(0.02)
-        raise TimeoutError(name)
+            return None if stack["StackStatus"].endswith("_IN_PROGRESS") else stack
+
+        return eventually(idle)
 
     def events(self, name: str = "s") -> list[tuple[str, str, str]]:
         found = self.api.describe_stack_events(StackName=name)["StackEvents"][::-1]
