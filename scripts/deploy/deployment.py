@@ -143,9 +143,6 @@ def deploy(
     outputs = read_outputs(aws)
     _undo_destroy(aws, stack, outputs, on_event)
     _seed_champion(aws, on_event)
-    if effective["WatchApi"] == "true":
-        # So that the alarm has a count before the first scheduled call, in 15 minutes.
-        aws.client("lambda").invoke(FunctionName=project.watch_function, InvocationType="Event")
     on_event(Event("pipeline", project.pipeline, "building"))
     pipeline = upsert_pipeline(aws, outputs)
     on_event(Event("pipeline", project.pipeline, pipeline))

@@ -172,7 +172,7 @@ TYPES: tuple[ResourceType, ...] = (
         name="AWS::CloudWatch::Alarm",
         schema="AlarmName! ComparisonOperator* EvaluationPeriods* ActionsEnabled AlarmActions"
         " AlarmDescription DatapointsToAlarm Dimensions ExtendedStatistic MetricName Namespace"
-        " OKActions Period Statistic Threshold TreatMissingData",
+        " InsufficientDataActions OKActions Period Statistic Threshold TreatMissingData",
         calls="put_metric_alarm put_metric_alarm delete_alarms",
         name_property="AlarmName",
         longest_name=255,

@@ -213,9 +213,10 @@ def test_alarms_notify_the_topic_and_the_topic_sends_mail(deployed: Deployment, 
     assert given_up["TreatMissingData"] == "ignore"
     assert given_up["Namespace"] == "credit-risk"
     assert given_up["Dimensions"] == [{"Name": "service", "Value": "credit-risk-deploy-model"}]
-    # An alarm of the watch also goes off if it does not run.
+    # The watch also notifies people if it stops, but not before its first call.
     watch = alarms.pop("credit-risk-watch-api")
-    assert (watch["TreatMissingData"], watch["Period"], watch["EvaluationPeriods"]) == ("breaching", 900, 2)
+    assert (watch["TreatMissingData"], watch["Statistic"], watch["Period"]) == ("missing", "Minimum", 1800)
+    assert (watch["EvaluationPeriods"], watch["InsufficientDataActions"]) == (1, [topic])
     assert watch["Dimensions"] == [{"Name": "service", "Value": "credit-risk-watch-api"}]
     # The same holds between two runs of monitoring.
     for name in ("drift", "quality", "silence"):

@@ -168,3 +168,27 @@ def test_states_filter_alarms(cloud: Cloud) -> None:
     assert [each["AlarmName"] for each in found] == ["b"]
     with pytest.raises(ClientError, match="There is no alarm c"):
         cloud.cloudwatch.set_alarm_state(AlarmName="c", StateValue="ALARM", StateReason="x")
+
+
+def test_missing_data_is_a_message_only_after_data(cloud: Cloud) -> None:
+    topic = cloud.sns.create_topic(Name="missing")["TopicArn"]
+    queue = cloud.sqs.create_queue(QueueName="missing")["QueueUrl"]
+    arn = cloud.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"][
+        "QueueArn"
+    ]
+    cloud.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    # GIVEN an alarm that has had no data for two minutes
+    cloud.cloudwatch.put_metric_alarm(
+        **{**ALARM, "TreatMissingData": "missing"}, InsufficientDataActions=[topic]
+    )
+    clock.advance(60)
+    clock.advance(60)
+    # WHEN data arrive, and then no more
+    put(cloud, 0.0)
+    clock.advance(60)
+    assert becomes(cloud, "OK")
+    clock.advance(60)
+    assert becomes(cloud, "INSUFFICIENT_DATA")
+    # THEN only the second time without data is a message
+    [message] = eventually(lambda: cloud.sqs.receive_message(QueueUrl=queue).get("Messages"))
+    assert json.loads(json.loads(message["Body"])["Message"])["OldStateValue"] == "OK"
