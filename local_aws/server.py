@@ -39,6 +39,7 @@ from local_aws.firehose.streams import Streams
 from local_aws.front import Front
 from local_aws.functions import api as functions_api
 from local_aws.functions.runtime import FunctionNotFoundError, Invocation, LambdaRuntime
+from local_aws.gateway.access_log import AccessLog
 from local_aws.gateway.gateway import Gateway
 from local_aws.guard import Guard
 from local_aws.http_server import Server
@@ -238,7 +239,8 @@ class LocalAws:
             alarm_states=self._alarms.states,
         )
         self._invoker = functions_api.install(self._functions, sessions, changes)
-        self._gateway = Gateway(url, region, self._invoke_for_gateway)
+        self._access_log = AccessLog(sessions, metrics)
+        self._gateway = Gateway(url, region, self._invoke_for_gateway, self._access_log.record)
         self._outbox = Outbox()
         untracked.install()
         sagemaker_api.install(self._plane)
@@ -246,7 +248,7 @@ class LocalAws:
         alarms_api.install(self._alarms, metrics)
         cloudformation_api.install(self._stacks, sessions)
         firehose_api.install(self._streams)
-        logs_api.install()
+        logs_api.install(metrics)
         outbox_api.install(self._outbox)
         autoscaling.install()
         if self._state is not None:
@@ -300,6 +302,7 @@ class LocalAws:
         self._delivery.close()
         self._alarms.close()
         self._gateway.close()
+        self._access_log.close()
         self._invoker.close()
         self._functions.close()
         self._plane.endpoints.close()

@@ -72,19 +72,27 @@ class LogShipper:
         client = stream.clients.get("logs")
         name = {"logGroupName": stream.group, "logStreamName": stream.name}
         if (stream.group, stream.name) not in self._known:
-            with suppress(client.exceptions.ResourceAlreadyExistsException):
-                try:
-                    client.create_log_stream(**name)
-                except client.exceptions.ResourceNotFoundException:
-                    with suppress(client.exceptions.ResourceAlreadyExistsException):
-                        client.create_log_group(logGroupName=stream.group)
-                    client.create_log_stream(**name)
+            self._create(stream)
             self._known.add((stream.group, stream.name))
         for start in range(0, len(events), LARGEST_BATCH):
-            client.put_log_events(
-                **name,
-                logEvents=[{"timestamp": t, "message": m} for t, m in events[start : start + LARGEST_BATCH]],
-            )
+            batch = [{"timestamp": t, "message": m} for t, m in events[start : start + LARGEST_BATCH]]
+            try:
+                client.put_log_events(**name, logEvents=batch)
+            except client.exceptions.ResourceNotFoundException:
+                # The group has been deleted since, and may have been created again.
+                self._create(stream)
+                client.put_log_events(**name, logEvents=batch)
+
+    def _create(self, stream: LogStream) -> None:
+        client = stream.clients.get("logs")
+        name = {"logGroupName": stream.group, "logStreamName": stream.name}
+        with suppress(client.exceptions.ResourceAlreadyExistsException):
+            try:
+                client.create_log_stream(**name)
+            except client.exceptions.ResourceNotFoundException:
+                with suppress(client.exceptions.ResourceAlreadyExistsException):
+                    client.create_log_group(logGroupName=stream.group)
+                client.create_log_stream(**name)
 
 
 @dataclass(frozen=True)

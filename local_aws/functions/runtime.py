@@ -151,7 +151,7 @@ class LambdaRuntime:
 
     def _record(self, function: FunctionSpec, lines: Sequence[str], *, failed: bool, seconds: float) -> None:
         """Record the metrics of an invocation, and those that the function has logged."""
-        values = {"Invocations": 1.0, "Errors": float(failed), "Duration": seconds * 1000}
+        values = {"Invocations": 1.0, "Errors": float(failed), "Duration": seconds * 1000, "Throttles": 0.0}
         self._metrics.record("AWS/Lambda", values, [("FunctionName", function.name)])
         for found in logged_metrics(lines):
             self._metrics.record(*found)

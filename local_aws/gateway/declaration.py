@@ -28,9 +28,18 @@ class Route:
 
 @dataclass(frozen=True)
 class Stage:
-    """The declaration of one stage."""
+    """The declaration of one stage.
+
+    Attributes
+    ----------
+    log_group, log_format
+        Where the stage logs its requests, and each line with its variables; empty if it does not.
+    log_role
+        ARN of the role with which API Gateway writes logs in this account; empty if there is none.
+    """
 
     api_id: str
+    api_name: str
     name: str
     variables: Mapping[str, str]
     deployment_id: str
@@ -40,6 +49,9 @@ class Stage:
     keys: Mapping[str, str]
     """Ids of the enabled API keys in the stage's usage plans, by key value."""
     binary_media_types: list[str]
+    log_group: str
+    log_format: str
+    log_role: str
 
     def route(self, path: str) -> Route | None:
         """Find the most specific resource that has methods and matches a path."""
@@ -74,8 +86,10 @@ def read_stage(clients: Clients, api_id: str, name: str) -> Stage | None:
     resources = client.get_resources(restApiId=api_id, embed=["methods"], limit=PAGE)["items"]
     validators = client.get_request_validators(restApiId=api_id, limit=PAGE)["items"]
     responses = client.get_gateway_responses(restApiId=api_id, limit=PAGE)["items"]
+    log = stage.get("accessLogSettings") or {}
     return Stage(
         api_id=api_id,
+        api_name=api["name"],
         name=name,
         variables=stage.get("variables") or {},
         deployment_id=stage.get("deploymentId", ""),
@@ -84,6 +98,9 @@ def read_stage(clients: Clients, api_id: str, name: str) -> Stage | None:
         gateway_responses={response["responseType"]: response for response in responses},
         keys=_keys(client, api_id, name),
         binary_media_types=[kind.lower() for kind in api.get("binaryMediaTypes") or []],
+        log_group=log.get("destinationArn", "").partition(":log-group:")[2].removesuffix(":*"),
+        log_format=log.get("format", ""),
+        log_role=client.get_account().get("cloudwatchRoleArn") or "",
     )
 
 

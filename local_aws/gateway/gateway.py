@@ -61,12 +61,21 @@ class Gateway:
     invoke : callable
         Takes the ARNs of a function and of the called method, and an event, and returns the answer; raises
         FunctionNotFoundError.
+    record : callable
+        Called with each request to a stage, its answer and the seconds between them.
     """
 
-    def __init__(self, url: str, region: str, invoke: Callable[[str, str, bytes], Invocation]) -> None:
+    def __init__(
+        self,
+        url: str,
+        region: str,
+        invoke: Callable[[str, str, bytes], Invocation],
+        record: Callable[[Exchange, Response, float], None],
+    ) -> None:
         self._region = region
         self._clients = Clients(url, region)
         self._invoke = invoke
+        self._record = record
         self._stages: dict[tuple[str, str], Stage] = {}
         self._version = 0
         self._lock = threading.Lock()
@@ -100,6 +109,7 @@ class Gateway:
         return found
 
     def _answer(self, request: Request) -> Response:
+        started = time.monotonic()
         api_id, stage_name, path = _target(request)
         request_id = str(uuid.uuid4())
         trace_id = f"Root=1-{int(time.time()):08x}-{uuid.uuid4().hex[:24]}"
@@ -117,7 +127,9 @@ class Gateway:
                 request=request,
             )
             context["deploymentId"] = stage.deployment_id
-            response = self._serve(Exchange(request, stage, path, context))
+            exchange = Exchange(request, stage, path, context)
+            response = self._serve(exchange)
+            self._record(exchange, response, time.monotonic() - started)
         response.headers["x-amzn-RequestId"] = request_id
         response.headers["X-Amzn-Trace-Id"] = trace_id
         return response

@@ -58,8 +58,9 @@ RESOURCES: Mapping[str, Mapping[str, str]] = {
         " PutFunctionEventInvokeConfig RemovePermission UpdateFunctionCode UpdateFunctionConfiguration",
     },
     "logs": {
-        "log-group:{logGroupName}": "AssociateKmsKey CreateLogGroup DeleteLogGroup DeleteRetentionPolicy"
-        " DescribeLogStreams DisassociateKmsKey FilterLogEvents PutRetentionPolicy",
+        "log-group:{logGroupName}": "AssociateKmsKey CreateLogGroup DeleteLogGroup DeleteMetricFilter"
+        " DeleteRetentionPolicy DescribeLogStreams DisassociateKmsKey FilterLogEvents PutMetricFilter"
+        " PutRetentionPolicy",
         "log-group:{logGroupName}:log-stream:{logStreamName}": "CreateLogStream GetLogEvents PutLogEvents",
         "*": "DescribeLogGroups",
     },
@@ -284,6 +285,15 @@ def _described_alarms(operation: Operation) -> Iterator[Need]:
         yield Need("cloudwatch:DescribeAlarms", resource)
 
 
+def _budget(operation: Operation) -> Iterator[Need]:
+    """Yield the permission to create or delete a budget, which has another name than the operation."""
+    name = operation.request.get("BudgetName") or operation.request["Budget"]["BudgetName"]
+    resource = f"arn:aws:budgets::{ACCOUNT}:budget/{name}"
+    yield Need("budgets:ModifyBudget", resource)
+    if operation.request.get("ResourceTags"):
+        yield Need("budgets:TagResource", resource)
+
+
 def _function_code(operation: Operation) -> Iterator[Need]:
     code = operation.request.get("Code", operation.request)
     if "S3Key" in code:
@@ -342,6 +352,8 @@ _OTHER = {
     ("application-autoscaling", "DeregisterScalableTarget"): _scaled_endpoint,
     ("application-autoscaling", "PutScalingPolicy"): _scaled_endpoint,
     ("application-autoscaling", "RegisterScalableTarget"): _scaled_endpoint,
+    ("budgets", "CreateBudget"): _budget,
+    ("budgets", "DeleteBudget"): _budget,
     ("cloudwatch", "DescribeAlarms"): _described_alarms,
     ("firehose", "CreateDeliveryStream"): _stream_destination,
     ("firehose", "UpdateDestination"): _stream_destination,

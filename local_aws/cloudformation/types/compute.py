@@ -169,6 +169,15 @@ TYPES: tuple[ResourceType, ...] = (
         ids={"logGroupName": "{physical_id}"},
     ),
     ResourceType(
+        name="AWS::Logs::MetricFilter",
+        schema="FilterName! LogGroupName*! FilterPattern* MetricTransformations*",
+        calls="put_metric_filter put_metric_filter delete_metric_filter",
+        name_property="FilterName",
+        longest_name=512,
+        physical_id="{FilterName}",
+        ids={"logGroupName": "{LogGroupName}", "filterName": "{physical_id}"},
+    ),
+    ResourceType(
         name="AWS::CloudWatch::Alarm",
         schema="AlarmName! ComparisonOperator* EvaluationPeriods* ActionsEnabled AlarmActions"
         " AlarmDescription DatapointsToAlarm Dimensions ExtendedStatistic MetricName Namespace"

@@ -1,4 +1,4 @@
-"""Resource types of S3, Firehose, SageMaker, Systems Manager, SQS and SNS."""
+"""Resource types of S3, Firehose, SageMaker, Systems Manager, SQS, SNS and AWS Budgets."""
 # ruff: noqa: ARG002 - all types have the same methods, and some do not need every argument
 
 from __future__ import annotations
@@ -218,6 +218,35 @@ class _DeliveryStream(ResourceType):
         return resource
 
 
+class _Budget(ResourceType):
+    def request(self, context: Context, properties: Properties) -> dict[str, Any]:
+        """Return the arguments of create_budget."""
+        tags = [{"Key": key, "Value": value} for key, value in context.tags.items()]
+        return {"AccountId": context.account, **properties, "ResourceTags": tags or None}
+
+    def check(self, properties: Properties) -> None:
+        """Raise ResourceError for an unsupported property, or a budget without a name."""
+        super().check(properties)
+        if "BudgetName" not in properties["Budget"]:
+            raise ResourceError("Property BudgetName of AWS::Budgets::Budget cannot be empty on local AWS.")
+
+    def describe(self, context: Context, values: Properties) -> PhysicalResource:
+        """Return the budget's name."""
+        return PhysicalResource(values["Budget"]["BudgetName"])
+
+    def update(
+        self, context: Context, resource: PhysicalResource, properties: Properties, before: Properties
+    ) -> PhysicalResource:
+        """Replace the budget; moto cannot update one."""
+        self.delete(context, resource, before)
+        return self.create(context, properties)
+
+    def delete(self, context: Context, resource: PhysicalResource, properties: Properties) -> None:
+        """Delete the budget."""
+        name = {"AccountId": context.account, "BudgetName": resource.physical_id}
+        context.call("budgets", "delete_budget", **name)
+
+
 def _topic_attribute(name: str, value: Any) -> dict[str, Any]:
     return {"AttributeName": name, "AttributeValue": value}
 
@@ -315,6 +344,11 @@ TYPES: tuple[ResourceType, ...] = (
         physical_id="{DeliveryStreamName}",
         attributes={"Arn": "{DeliveryStreamARN}"},
         ids={"DeliveryStreamName": "{physical_id}"},
+    ),
+    _Budget(
+        name="AWS::Budgets::Budget",
+        schema="Budget* NotificationsWithSubscribers!",
+        calls="create_budget delete_budget",
     ),
     _Topic(
         name="AWS::SNS::Topic",

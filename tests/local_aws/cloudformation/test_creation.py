@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from botocore.exceptions import ClientError
 from support.local_aws.stacks import PARAMETER, QUEUE, Stacks, refusal
@@ -54,6 +56,22 @@ def test_a_new_alarm_has_insufficient_data(stacks: Stacks) -> None:
     stacks.create({"Alarm": alarm})
     (found,) = stacks.cloud.cloudwatch.describe_alarms(AlarmNames=["errors"])["MetricAlarms"]
     assert found["StateValue"] == "INSUFFICIENT_DATA"
+
+
+def test_a_budget_is_made_changed_and_deleted(stacks: Stacks) -> None:
+    budgets = stacks.cloud.budgets
+
+    def resource(amount: str) -> dict[str, Any]:
+        limit = {"Amount": amount, "Unit": "USD"}
+        budget = {"BudgetName": "b", "BudgetType": "COST", "TimeUnit": "MONTHLY", "BudgetLimit": limit}
+        return {"Budget": {"Type": "AWS::Budgets::Budget", "Properties": {"Budget": budget}}}
+
+    stacks.create({**resource("10"), "Queue": QUEUE}, Outputs={"Name": {"Value": {"Ref": "Budget"}}})
+    assert stacks.update({**resource("25.5"), "Queue": QUEUE})["StackStatus"] == "UPDATE_COMPLETE"
+    [found] = budgets.describe_budgets(AccountId="123456789012")["Budgets"]
+    assert (found["BudgetName"], found["BudgetLimit"]) == ("b", {"Amount": "25.5", "Unit": "USD"})
+    stacks.update({"Queue": QUEUE})
+    assert budgets.describe_budgets(AccountId="123456789012")["Budgets"] == []
 
 
 def test_conditions_omit_resources_and_properties(stacks: Stacks) -> None:

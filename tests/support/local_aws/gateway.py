@@ -53,7 +53,7 @@ class Cloud:
         self.server = make_server("127.0.0.1", 0, front, threaded=True, request_handler=Quiet)
         self.port = self.server.server_port
         url = f"http://127.0.0.1:{self.port}"
-        self.gateway = Gateway(url, REGION, self.invoke)
+        self.gateway = Gateway(url, REGION, self.invoke, lambda *_: None)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         self.client = boto3.client(
             "apigateway",
