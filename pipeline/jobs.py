@@ -125,7 +125,7 @@ class Jobs:
             max_runtime_in_seconds=_MAX_SECONDS,
             env=self._environment(name),
             network_config=NetworkConfig(enable_network_isolation=True),
-            tags=[{"Key": "project", "Value": self.project.name}],
+            tags=[{"Key": "Project", "Value": self.project.name}],
             sagemaker_session=self.session,
         )
         step_args = processor.run(
@@ -181,7 +181,7 @@ class Jobs:
             hyperparameters={**script, **hyperparameters},
             environment=self._environment(name),
             networking=Networking(enable_network_isolation=True),
-            tags=[Tag(key="project", value=self.project.name)],
+            tags=[Tag(key="Project", value=self.project.name)],
             sagemaker_session=self.session,
         )
         return TrainingStep(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -35,6 +36,8 @@ _SECURITY_HEADERS = {
     "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
     "X-Content-Type-Options": "nosniff",
 }
+# tests/contract/test_copies.py compares them with the levels that training names.
+RISK_LEVELS = ("low", "medium", "high")
 _VERBS = {"/predict": "POST", "/model": "GET", "/health": "GET", "/openapi.json": "GET", "/docs": "GET"}
 # The documentation page has inline scripts and styles.
 _DOCS_POLICY = (
@@ -228,6 +231,12 @@ class _Observation:
             }
             self._metrics.add_metric("Rows", MetricUnit.Count, prediction.companies.count)
             self._metrics.add_metric("EndpointLatency", MetricUnit.Milliseconds, prediction.endpoint_ms)
+            levels = Counter(each["risk_level"] for each in prediction.predictions)
+            for level in RISK_LEVELS:
+                self._metrics.add_metric(f"{level.title()}Risk", MetricUnit.Count, levels[level])
+            if prediction.version is not None and prediction.version.isdecimal():
+                # As a value and not as a dimension: each dimension would be another metric to pay for.
+                self._metrics.add_metric("Version", MetricUnit.NoUnit, int(prediction.version))
         self._metrics.flush_metrics()
         if code != "ok":
             with single_metric(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from watch_model.bucket import Bucket
@@ -54,11 +55,25 @@ class Results:
 
 
 def metrics(document: dict[str, Any]) -> dict[str, float]:
-    """Return the metrics of monitoring.json."""
+    """Return the metrics of monitoring.json; those of quality are missing if no version has the figure."""
     alarms = document["alarms"]
+    expected = {version: facts["expected"] for version, facts in document["versions"].items()}
+    realised = {version: facts["metrics"] for version, facts in document["realised"].items()}
     return {
+        **_newest("ExpectedRocAuc", expected),
+        **_newest("RealisedRocAuc", realised),
         "MonitoredPredictions": document["predictions"],
         "DriftingColumns": len(alarms["drift"]),
         "VersionsOfLowQuality": len(alarms["quality"]),
         "UnreadablePredictions": document["left_out"]["unreadable"],
     }
+
+
+def _newest(name: str, quality: Mapping[str, Mapping[str, Any] | None]) -> dict[str, float]:
+    """Return the ROC-AUC of the newest version that has one, as a metric of this name; else nothing."""
+    known = {
+        int(version): figures["roc_auc"]["value"]
+        for version, figures in quality.items()
+        if figures is not None and figures["roc_auc"]["value"] is not None
+    }
+    return {name: known[max(known)]} if known else {}

@@ -249,7 +249,9 @@ class _Scoring:
             EnableNetworkIsolation=True,
         )
         try:
-            sagemaker.create_transform_job(TransformJobName=name, ModelName=name, **self._job())
+            # AWS Budgets finds the cost of the project by this tag.
+            tags = [{"Key": "Project", "Value": self._aws.project.name}]
+            sagemaker.create_transform_job(TransformJobName=name, ModelName=name, Tags=tags, **self._job())
             self._wait()
         except BaseException:
             stop(self._aws, name)

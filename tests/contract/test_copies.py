@@ -10,12 +10,13 @@ import pytest
 from deploy_model import publication, registry, serving
 from hypothesis import given
 from hypothesis import strategies as st
-from predict_api import body, schemas, validation
+from predict_api import app, body, schemas, validation
 from predict_api import contract as api_contract
 from predict_api import numbers as api_numbers
 from send_notices import texts as notice_texts
 from support.repository import ROOT
 from watch_api import watch
+from watch_model import runs
 
 from inference import explain, handlers, numbers, request
 from inference.forward import FAMILIES
@@ -26,13 +27,14 @@ from scripts.aws.session import local_environment
 from scripts.data import outcomes
 from scripts.deploy import deployment, endpoint
 from scripts.model import contracts
-from scripts.predict import predictions
+from scripts.predict import output, predictions
 from scripts.terminal import options
 from steps import evaluate, resample, select_features
 from steps.dataset import columns, known_files
 from steps.estimators import recipes
 from steps.export import serve, served
 from steps.judging import champion
+from steps.measures import operating_points
 from steps.monitoring import outcomes as monitored_outcomes
 
 SERVICE = ROOT / "infra" / "service.yaml"
@@ -44,6 +46,12 @@ COPIES: dict[str, list[Any]] = {
         publication.CONTRACT_KEY,
         api_contract.KEY,
         watch.CONTRACT_KEY,
+        runs.CHAMPION,
+    ],
+    "risk levels": [
+        list(app.RISK_LEVELS),
+        list(output.LEVELS),
+        re.findall(r'"level": "(\w+)"', inspect.getsource(operating_points.OperatingPoints)),
     ],
     "prefix of the champion": [
         publication.CONTRACT_KEY.rpartition("/")[0],

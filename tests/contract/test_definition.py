@@ -224,7 +224,7 @@ class TestSteps:
 
     def test_jobs_have_the_projects_tag(self, steps: dict[str, Any]) -> None:
         assert {str(steps[name]["Arguments"]["Tags"]) for name in JOB_STEPS} == {
-            "[{'Key': 'project', 'Value': 'bankruptcy'}]"
+            "[{'Key': 'Project', 'Value': 'bankruptcy'}]"
         }
 
 

@@ -13,7 +13,7 @@ from scripts.aws.session import Aws
 from scripts.deploy.deployment import Deployment, deploy
 
 PROJECT = "credit-risk"
-PARAMETERS = {"AlarmEmail": "alarms@example.org", "RetrainOn": "new-data"}
+PARAMETERS = {"AlarmEmail": "alarms@example.org", "RetrainOn": "new-data", "MonthlyBudget": "80"}
 
 
 @pytest.fixture(scope="module")

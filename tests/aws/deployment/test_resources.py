@@ -201,6 +201,9 @@ def test_alarms_notify_the_topic_and_the_topic_sends_mail(deployed: Deployment, 
         "credit-risk-predictions-lost": "PredictionsLost",
         "credit-risk-failed-executions": "ExecutionFailed",
         "credit-risk-predict-api-errors": "Errors",
+        "credit-risk-api-errors": "FailedRequests",
+        "credit-risk-api-throttled": "ThrottledRequests",
+        "credit-risk-predict-api-throttles": "Throttles",
         "credit-risk-send-notices-errors": "Errors",
         "credit-risk-versions-given-up": "VersionsGivenUp",
         "credit-risk-watch-api": "KnownAnswerFailed",
@@ -224,6 +227,15 @@ def test_alarms_notify_the_topic_and_the_topic_sends_mail(deployed: Deployment, 
         assert (judged["TreatMissingData"], judged["Statistic"]) == ("ignore", "Maximum")
         assert judged["Dimensions"] == [{"Name": "service", "Value": "credit-risk-watch-model"}]
     assert all(alarm["TreatMissingData"] == "notBreaching" for alarm in alarms.values())
+    # The two alarms on what metric filters count; clients may be throttled for a moment.
+    filters = cloud.logs.describe_metric_filters(logGroupName="/aws/apigateway/credit-risk")["metricFilters"]
+    counted = [each["metricTransformations"][0] for each in filters]
+    for name, periods in (("api-errors", 1), ("api-throttled", 3)):
+        alarm = alarms.pop(f"credit-risk-{name}")
+        assert (alarm["Statistic"], alarm["Threshold"], alarm["EvaluationPeriods"]) == ("Sum", 1, periods)
+        assert alarm["Dimensions"] == []
+        place = (alarm["Namespace"], alarm["MetricName"])
+        assert place in [(each["metricNamespace"], each["metricName"]) for each in counted]
     assert {
         name: (alarm["Namespace"], alarm["Statistic"], alarm["Threshold"], alarm["Dimensions"][0]["Value"])
         for name, alarm in alarms.items()
@@ -241,6 +253,7 @@ def test_alarms_notify_the_topic_and_the_topic_sends_mail(deployed: Deployment, 
         ),
         "credit-risk-watch-model-errors": ("AWS/Lambda", "Sum", 1, "credit-risk-watch-model"),
         "credit-risk-predict-api-errors": ("AWS/Lambda", "Sum", 1, "credit-risk-predict-api"),
+        "credit-risk-predict-api-throttles": ("AWS/Lambda", "Sum", 1, "credit-risk-predict-api"),
         "credit-risk-predictions-lost": ("credit-risk", "Sum", 1, "credit-risk-predict-api"),
         "credit-risk-send-notices-errors": ("AWS/Lambda", "Sum", 1, "credit-risk-send-notices"),
     }
@@ -255,6 +268,30 @@ def test_alarms_notify_the_topic_and_the_topic_sends_mail(deployed: Deployment, 
     assert by_sid["DenyPlainHttp"]["Effect"] == "Deny"
     body = json.loads(cloud.cloudwatch.get_dashboard(DashboardName="credit-risk")["DashboardBody"])
     assert sorted(body["widgets"][0]["properties"]["alarms"]) == arns
+
+
+def test_the_budget_counts_what_has_the_projects_tag_and_tells_the_topic(
+    deployed: Deployment, cloud: Cloud
+) -> None:
+    [budget] = cloud.budgets.describe_budgets(AccountId="123456789012")["Budgets"]
+    assert (budget["BudgetName"], budget["TimeUnit"]) == ("credit-risk-eu-west-1", "MONTHLY")
+    assert budget["BudgetLimit"] == {"Amount": "80", "Unit": "USD"}
+    assert budget["CostFilters"] == {"TagKeyValue": ["user:Project$credit-risk"]}
+    notified = cloud.budgets.describe_notifications_for_budget(
+        AccountId="123456789012", BudgetName="credit-risk-eu-west-1"
+    )["Notifications"]
+    assert [(each["NotificationType"], each["Threshold"]) for each in notified] == [
+        ("ACTUAL", 80.0),
+        ("FORECASTED", 100.0),
+    ]
+    topic = deployed.outputs.alarm_topic_arn
+    policy = json.loads(cloud.sns.get_topic_attributes(TopicArn=topic)["Attributes"]["Policy"])
+    [allowed] = [each for each in policy["Statement"] if each["Sid"] == "Budget"]
+    assert allowed["Principal"] == {"Service": "budgets.amazonaws.com"}
+    assert allowed["Condition"] == {
+        "StringEquals": {"aws:SourceAccount": "123456789012"},
+        "ArnLike": {"aws:SourceArn": "arn:aws:budgets::123456789012:*"},
+    }
 
 
 @pytest.mark.usefixtures("deployed")

@@ -65,7 +65,7 @@ def test_policies_only_deny_plain_http() -> None:
         (SERVICE, "AlarmTopicPolicy"),
     ):
         document = Template(text).resources[name]["Properties"]["PolicyDocument"]
-        denied = [s for s in document["Statement"] if s["Effect"] == "Deny"]
+        denied = [s for s in document["Statement"] if s.get("Effect") == "Deny"]
         assert [s["Condition"] for s in denied] == [{"Bool": {"aws:SecureTransport": "false"}}], name
 
 

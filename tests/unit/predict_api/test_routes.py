@@ -267,6 +267,10 @@ def test_a_response_has_a_log_line_and_metrics(
     assert metrics["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "Bankruptcy"
     assert (metrics["Requests"], metrics["Rows"], metrics["EndpointLatency"]) == ([1.0], [2.0], [0.0])
     assert metrics["service"] == "predict_api"
+    assert metrics["Version"] == [3.0]
+    levels = [metrics[name] for name in ("LowRisk", "MediumRisk", "HighRisk")]
+    # The levels that were not predicted count 0, so that shares have a denominator.
+    assert sum(value for [value] in levels) == 2.0
 
 
 def test_errors_are_counted_by_code(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
