@@ -238,7 +238,7 @@ def _ensure_log_role(aws: Aws, on_event: OnEvent, sleep: Callable[[float], None]
     iam = aws.client("iam")
     principal = {"Service": "apigateway.amazonaws.com"}
     trust = _policy(Action="sts:AssumeRole", Principal=principal)
-    logs = _policy(Action=[f"logs:{action}" for action in _LOG_ACTIONS], Resource="*")
+    logs = _policy(Sid="Logs", Action=[f"logs:{action}" for action in _LOG_ACTIONS], Resource="*")
     try:
         role = iam.create_role(RoleName=LOG_ROLE, AssumeRolePolicyDocument=trust)["Role"]
     except iam.exceptions.EntityAlreadyExistsException:

@@ -45,6 +45,7 @@ STEPS = {
     "RegisterModel",
 }
 ROLES = {
+    "ApiGatewayLogs",
     "DeployRole",
     "EndpointRole",
     "JobRole",

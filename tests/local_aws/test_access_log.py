@@ -12,6 +12,8 @@ from support.local_aws.cloud import Cloud, eventually
 
 from local_aws.base import clock
 from local_aws.base.clock import now
+from local_aws.cloudformation.template import Template
+from scripts.deploy.template import read_template
 
 NOWHERE = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/{}/invocations".format(
     "arn:aws:lambda:eu-west-1:123456789012:function:nobody"
@@ -110,7 +112,9 @@ def test_failures_of_the_gateway_raise_an_alarm(cloud: Cloud, address: str) -> N
     cloud.logs.put_metric_filter(
         logGroupName="/access",
         filterName="failed",
-        filterPattern='{ $.status = "500" || ($.status = "5*" && $.error != "-") }',
+        filterPattern=Template(read_template("service.yaml")).resources["FailedRequests"]["Properties"][
+            "FilterPattern"
+        ],
         metricTransformations=[{"metricNamespace": "n", "metricName": "failed", "metricValue": "1"}],
     )
     cloud.cloudwatch.put_metric_alarm(

@@ -24,6 +24,7 @@ Removing a statement makes the test fail, unless all its actions have a reason i
 permissions` writes this page.
 """
 CALLERS = {
+    "ApiGatewayLogs": "ApiGatewayLogs: the account's role with which API Gateway writes access logs",
     "approver": "The approver: whoever only approves and rejects versions",
     "deployer": "The deployer: whoever runs `bankruptcy`",
     "trainer": "The trainer: whoever only uploads data and runs the pipeline",

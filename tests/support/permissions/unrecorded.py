@@ -26,6 +26,10 @@ REASONS: Mapping[str, Mapping[str, str]] = {
     "SageMaker's log agent looks for an existing log stream": dict.fromkeys(
         ("EndpointRole", "JobRole", "MonitoringJobRole", "TransformRole"), "logs:DescribeLogStreams"
     ),
+    "the managed policy that AWS has for this role allows it": {
+        "ApiGatewayLogs": "logs:CreateLogGroup logs:DescribeLogGroups logs:DescribeLogStreams"
+        " logs:FilterLogEvents logs:GetLogEvents"
+    },
     "the endpoint's container logs problems only, and the test causes none": {
         "EndpointRole": "logs:CreateLogGroup logs:CreateLogStream logs:PutLogEvents"
     },

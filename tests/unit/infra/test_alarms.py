@@ -9,6 +9,7 @@ import pytest
 from send_notices.texts import Texts
 
 from local_aws.cloudformation.template import Scope, Template
+from local_aws.logs.filters import parse
 from scripts.deploy.template import TEMPLATES
 
 SERVICE = (TEMPLATES / "service.yaml").read_text(encoding="utf-8")
@@ -20,6 +21,42 @@ def test_every_alarm_has_a_section_in_the_runbook_and_names_it() -> None:
     assert re.findall(r"^## Alarm `(.+)`$", RUNBOOK, re.MULTILINE) == alarms != []
     for name in alarms:
         assert f'See "Alarm {name}" in docs/runbook.md.' in " ".join(SERVICE.split())
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "counted"),
+    [
+        ("200", "-", None),
+        ("403", "INVALID_API_KEY", None),
+        # The function met an unexpected error.
+        ("500", "-", "FailedRequests"),
+        # The gateway could not call it, or it crashed, or did not answer in time.
+        ("500", "API_CONFIGURATION_ERROR", "FailedRequests"),
+        ("502", "INTEGRATION_FAILURE", "FailedRequests"),
+        ("504", "INTEGRATION_TIMEOUT", "FailedRequests"),
+        # The function answers these on purpose: the model failed, is paused or slow.
+        ("502", "-", None),
+        ("503", "-", None),
+        ("504", "-", None),
+        ("429", "-", "ThrottledRequests"),
+        ("429", "THROTTLED", "ThrottledRequests"),
+        ("429", "QUOTA_EXCEEDED", "ThrottledRequests"),
+    ],
+)
+def test_the_access_log_tells_failed_and_throttled_requests_from_others(
+    status: str, error: str, counted: str | None
+) -> None:
+    line = json.dumps({"status": status, "error": error, "path": "/prod/predict"})
+    filters = {
+        resource["Properties"]["MetricTransformations"][0]["MetricName"]: resource["Properties"][
+            "FilterPattern"
+        ]
+        for resource in Template(SERVICE).resources.values()
+        if resource["Type"] == "AWS::Logs::MetricFilter"
+    }
+    assert set(filters) == {"FailedRequests", "ThrottledRequests"}
+    matching = [name for name, pattern in filters.items() if parse(pattern)(line)]
+    assert matching == ([] if counted is None else [counted])
 
 
 def test_every_notice_names_a_section_of_the_runbook() -> None:
