@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
 import uuid
 
 from werkzeug.wrappers import Response
@@ -33,7 +32,6 @@ class AccessLog:
         self._metrics = metrics
         self._shipper = LogShipper()
         self._stream = uuid.uuid4().hex
-        self._lock = threading.Lock()
 
     def close(self) -> None:
         """Deliver the lines that wait."""
