@@ -94,7 +94,7 @@ class Runs:
         if plan is None:
             # A run by hand can have read everything just before.
             is_long = until - after > timedelta(hours=self._settings.hours) - _LATE
-            silent = is_long and self._bucket.exists(CHAMPION) and not self._is_paused()
+            silent = is_long and not self._is_paused() and self._bucket.exists(CHAMPION)
             return {"action": "nothing", "silent": silent}
         step = self._start(folder, {})
         self._bucket.write(STATE, {"cut": plan["until"], "folder": folder})
