@@ -10,6 +10,7 @@ export SEED SIZE
 TOOLKIT := .venv-toolkit
 AWS_CLI := .venv-aws-cli
 SDK_V2 := .venv-sdk-v2
+AXE := tests/browser/axe/node_modules
 CYCLONEDX := 7.5.0
 # The licences that a dependency may have, and the packages that state theirs only in a file: Apache-2.0.
 LICENCES := Apache;BSD;ISC;MIT;Mozilla Public License;MPL;LGPL;PSF;Python Software Foundation
@@ -64,7 +65,7 @@ test: $(DEV)  ## run the test suite; it needs no network
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 clean:  ## remove everything that these targets have made
-	rm -rf $(VENV) $(TOOLKIT) $(AWS_CLI) $(SDK_V2) build dist mutants *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(TOOLKIT) $(AWS_CLI) $(SDK_V2) $(AXE) build dist mutants *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 ## Checks
 
@@ -83,8 +84,13 @@ audit: $(DEV)  ## look dependencies up in the database of vulnerabilities (netwo
 	$(BIN)/pip-licenses --from=mixed --partial-match --allow-only="$(LICENCES)" --ignore-packages $(UNSTATED) > /dev/null
 	PYTHONPATH=tests $(BIN)/python -m support.audit
 
-test-browser: $(DEV)  ## attack local AWS from a web page in a real browser (Chromium or Chrome)
+test-browser: $(DEV) $(AXE)/.ready  ## use the console in a real browser (Chromium or Chrome; npm), and attack it and local AWS
 	$(BIN)/python -m pytest tests/browser
+
+# The lock pins the package by its hash.
+$(AXE)/.ready: tests/browser/axe/package-lock.json
+	npm ci --prefix tests/browser/axe --silent --ignore-scripts --no-audit --no-fund
+	@touch $@
 
 golden: $(DEV)  ## write the golden pipeline definition and the error table of docs/api.md; review the difference
 	PYTHONPATH=.:lambda:tests $(BIN)/python -m support.golden > /dev/null

@@ -57,17 +57,8 @@ class Console:
                 "text/javascript; charset=utf-8",
             ),
         }
-        routes: tuple[Route, ...] = (
-            ("GET", "/", _home),
-            ("GET", "/static/<name>", self._file),
-            *executions.ROUTES,
-            *versions.ROUTES,
-            *comparing.ROUTES,
-            *previews.ROUTES,
-            *trying.ROUTES,
-            *service.ROUTES,
-        )
-        rules = [Rule(path, methods=[method], endpoint=view) for method, path, view in routes]
+        rules = [Rule(path, methods=[method], endpoint=view) for method, path, view in ROUTES]
+        rules.append(Rule("/static/<name>", methods=["GET"], endpoint=self._file))
         # No redirections: an address is written in one way.
         self._routes = Map(rules, merge_slashes=False)
 
@@ -149,3 +140,15 @@ def _discard(request: Request) -> None:
 
 def _text(text: str, status: int) -> Response:
     return Response(f"{text}\n", status, content_type="text/plain; charset=utf-8")
+
+
+# The pages and the changes that they offer.
+ROUTES: tuple[Route, ...] = (
+    ("GET", "/", _home),
+    *executions.ROUTES,
+    *versions.ROUTES,
+    *comparing.ROUTES,
+    *previews.ROUTES,
+    *trying.ROUTES,
+    *service.ROUTES,
+)
