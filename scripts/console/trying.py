@@ -201,10 +201,10 @@ def _row(file: DataFile, sought: Mapping[str, str]) -> tuple[int, list[int]]:
     if row:
         if not (row.isascii() and row.isdecimal()):
             raise DataError(f"The row must be a whole number, from 0; given {row!r}.")
-        return int(row), file.rows_of(identity) if identity else []
+        return int(row), file.rows_by_id.get(identity, [])
     if not identity:
         raise DataError("Give a row or an id.")
-    rows = file.rows_of(identity)
+    rows = file.rows_by_id.get(identity)
     if not rows:
         raise DataError(f"No company of {file.place} has the id {identity!r}.")
     return rows[-1], rows

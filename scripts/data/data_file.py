@@ -142,18 +142,17 @@ class DataFile:
                     return self._company(table, record, row, keep)
         raise DataError(f"{self.place} has rows 0 to {count - 1}; given {row}.")
 
-    def rows_of(self, identity: str) -> list[int]:
-        """Return the rows of the companies with an id, in the order of the file.
-
-        The id is the value of the column in `default_ids`; the list is empty if the file has no such column.
-        """
+    @cached_property
+    def rows_by_id(self) -> dict[str, list[int]]:
+        """The rows of the companies by their id, which is the value of the column in `default_ids`."""
+        found: dict[str, list[int]] = {}
         with self.open() as table:
-            columns = [table.header.index(name) for name in default_ids(table.header)]
-            return [
-                row
-                for row, record in enumerate(table.rows())
-                if isinstance(record, Record) and identity in [record.cells[column] for column in columns]
-            ]
+            for name in default_ids(table.header):
+                column = table.header.index(name)
+                for row, record in enumerate(table.rows()):
+                    if isinstance(record, Record):
+                        found.setdefault(record.cells[column], []).append(row)
+        return found
 
     def first_company(self, *, bankrupt: bool) -> DataCompany:
         """Return the first company that went bankrupt, or that did not.
