@@ -189,3 +189,18 @@ def test_a_foreign_page_can_do_nothing(cloud: Cloud, url: str, browser: Browser)
     summaries = cloud.sagemaker.list_pipeline_executions(PipelineName=PROJECT)
     assert summaries["PipelineExecutionSummaries"] == []
     assert cloud.s3.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 1
+
+
+def test_pages_run_no_scripts_of_their_own(url: str, browser: Browser) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(url)
+    page.evaluate(
+        """() => {
+            document.body.append(Object.assign(document.createElement('script'), {text: 'attacked = 1'}));
+            document.body.insertAdjacentHTML('beforeend', '<img src="data:," onerror="attacked = 1">');
+        }"""
+    )
+    page.wait_for_timeout(300)
+    assert page.evaluate("typeof attacked") == "undefined"
+    context.close()
