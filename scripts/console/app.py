@@ -86,6 +86,8 @@ class Console:
             problem = f"Forms can have {_MOST_BYTES:,} bytes, and with a file {_MOST_FILE_BYTES:,}."
             hint = "For larger files, use `bankruptcy model preview --on FILE`."
             return self._error(request, 413, problem, self.site.commands.complete(hint))
+        except HTTPException as error:  # such as a form that ends too early
+            return _text(error.description or error.name, error.code or 400)
         try:
             return self._page(request)
         except HTTPException as error:

@@ -38,6 +38,7 @@ def test_the_service_is_approved_paused_and_resumed(aws: Aws) -> None:
     assert "Service not in service" in shown
     assert "champion none yet endpoint none" in shown
     assert "approval Version 1 , created" in shown
+    assert "No version is in service yet Approve a version" in visitor.page("/try")
     # WHEN the version is approved
     visitor.post("/versions/1/approve", {"note": "The first"})
     # The page polls until the version is in service.
@@ -68,8 +69,9 @@ def test_the_service_is_approved_paused_and_resumed(aws: Aws) -> None:
     assert says("Service in service Pause")
 
 
-def test_without_a_service_the_page_says_what_to_do(registry: Aws) -> None:
-    answer = Visitor(registry).get("/service")
+@pytest.mark.parametrize("path", ["/service", "/try"])
+def test_without_a_service_the_page_says_what_to_do(registry: Aws, path: str) -> None:
+    answer = Visitor(registry).get(path)
     assert answer.status_code == 400
     assert "Run `bankruptcy deploy --local` first." in text_of(answer)
 

@@ -183,6 +183,15 @@ def test_the_key_is_only_shown_on_demand(visitor: Visitor, aws: Aws) -> None:
     assert key not in visitor.get("/try").text
 
 
+def test_an_open_api_needs_no_key(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scripts.console.trying.needs_api_key", lambda _: False)
+    shown = visitor.page("/try")
+    assert "This API is open: it needs no key." in shown
+    assert "Show the API key" not in shown
+    assert "x-api-key" not in shown
+    assert "KEY" not in shown
+
+
 def test_read_only_sends_nothing(aws: Aws) -> None:
     visitor = Visitor(aws, read_only=True)
     page = visitor.get("/try")
