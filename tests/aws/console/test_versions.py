@@ -59,6 +59,7 @@ def test_a_version_shows_its_figures_and_the_effects_of_a_decision(versions: Aws
     shown = visitor.page("/versions/2")
     assert "against the champion not significantly different: ROC-AUC +0.012 (-0.010 to +0.035)" in shown
     assert "Version 2 is deployed and replaces version 1, unless the service is paused." in shown
+    assert "if one goes off, version 1 stays. To take the approval back later, reject version 2." in shown
     assert "removed: debt added: sales" in shown
     assert "Requests with numbers by name are rejected with 422." in shown
     assert "It is not in service, so nothing changes for clients." in shown
