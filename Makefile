@@ -10,7 +10,7 @@ export SEED SIZE
 TOOLKIT := .venv-toolkit
 AWS_CLI := .venv-aws-cli
 SDK_V2 := .venv-sdk-v2
-AXE := tests/browser/axe/node_modules
+AXE := .venv-axe
 CYCLONEDX := 7.5.0
 # The licences that a dependency may have, and the packages that state theirs only in a file: Apache-2.0.
 LICENCES := Apache;BSD;ISC;MIT;Mozilla Public License;MPL;LGPL;PSF;Python Software Foundation
@@ -89,7 +89,9 @@ test-browser: $(DEV) $(AXE)/.ready  ## use the console in a real browser (Chromi
 
 # The lock pins the package by its hash.
 $(AXE)/.ready: tests/browser/axe/package-lock.json
-	npm ci --prefix tests/browser/axe --silent --ignore-scripts --no-audit --no-fund
+	mkdir -p $(@D)
+	cp tests/browser/axe/package.json tests/browser/axe/package-lock.json $(@D)
+	npm ci --prefix $(@D) --silent --ignore-scripts --no-audit --no-fund
 	@touch $@
 
 golden: $(DEV)  ## write the golden pipeline definition and the error table of docs/api.md; review the difference

@@ -17,6 +17,7 @@ from support.local_aws.environment import point_at
 from support.models.evaluations import evaluation
 from support.models.small import register_folder, write_small_model
 from support.pipeline.executions import upload_frame
+from support.repository import ROOT
 
 from local_aws.server import LocalAws
 from pipeline.jobs import sklearn_image
@@ -28,7 +29,7 @@ from scripts.deploy.endpoint import read_endpoint
 from scripts.model.approval import find_version, set_approval, wait_until_served
 from steps.dataset.columns import RATIOS
 
-AXE = Path(__file__).parent / "axe" / "node_modules" / "axe-core" / "axe.min.js"
+AXE = ROOT / ".venv-axe" / "node_modules" / "axe-core" / "axe.min.js"
 LOOKS: tuple[tuple[int, Any], ...] = ((390, "light"), (1280, "dark"), (1280, "light"), (390, "dark"))
 NOTE = "Finds more, and was judged on the same companies"
 # A page of another port sends every form of the console in every way that needs no consent.
