@@ -162,19 +162,19 @@ def test_a_malformed_property_fails_its_resource_and_the_stack(stacks: Stacks) -
     assert ("Role", "CREATE_FAILED", reason) in stacks.events()
 
 
-def test_events_come_in_pages_of_one_hundred_newest_first(stacks: Stacks) -> None:
+def test_events_come_in_pages_newest_first(stacks: Stacks) -> None:
     parameters = {
         f"P{number}": {
             "Type": "AWS::SSM::Parameter",
             "Properties": {"Name": f"/p/{number}", "Type": "String", "Value": "x"},
         }
-        for number in range(60)
+        for number in range(20)
     }
     stacks.create(parameters)
     pages = [*stacks.api.get_paginator("describe_stack_events").paginate(StackName="s")]
     events = [event for page in pages for event in page["StackEvents"]]
 
-    assert [len(page["StackEvents"]) for page in pages] == [100, len(events) - 100]
+    assert [len(page["StackEvents"]) for page in pages] == [25, len(events) - 25]
     assert len({event["EventId"] for event in events}) == len(events)
     completed = [event for event in events if event["ResourceStatus"] == "CREATE_COMPLETE"]
     assert {event["LogicalResourceId"] for event in completed} == {*parameters, "s"}
