@@ -1,4 +1,4 @@
-"""Estimates the cost of the endpoint from one dated table of prices."""
+"""Estimates the cost of the endpoint, from the price that AWS lists or else from one dated table."""
 
 from dataclasses import dataclass
 
@@ -11,6 +11,7 @@ SOURCE = (
     "Benchmarking Toolkit and MLOps workshops; eu-west-1: bill in aws-samples/sagemaker-ssh-helper); "
     f"today's prices: {PAGE}"
 )
+LISTED = "AWS's Price List, read just now"
 NOT_COUNTED = (
     "requests, jobs of executions, storage, logs and data transfer; "
     "alarms and dashboard are within CloudWatch's free tier in an account without others"
@@ -55,7 +56,9 @@ def without_endpoint() -> Estimate:
     return Estimate(0.0, 0.0, "There is no endpoint, and nothing else is billed by the hour.")
 
 
-def of_instances(region: str, instance_type: str, count: int, pending: int = 0) -> Estimate:
+def of_instances(
+    region: str, instance_type: str, count: int, pending: int = 0, listed: float | None = None
+) -> Estimate:
     """Return the cost of an endpoint on instances.
 
     Parameters
@@ -64,8 +67,10 @@ def of_instances(region: str, instance_type: str, count: int, pending: int = 0) 
         Instances of the version in service.
     pending
         Instances of the version that is being deployed, which cost the same until the update ends.
+    listed
+        The price of an instance in AWS's Price List, in US dollars per hour; None to use the table.
     """
-    price = _INSTANCE_HOUR.get(region, {}).get(instance_type)
+    price = _INSTANCE_HOUR.get(region, {}).get(instance_type) if listed is None else listed
     until = f" ({pending} of them until the update ends)" if pending else ""
     count += pending
     instances = f"{count} × {instance_type} in {region}{until}"
@@ -73,7 +78,10 @@ def of_instances(region: str, instance_type: str, count: int, pending: int = 0) 
         return Estimate(None, None, f"no price known for {instances}; see {PAGE}{_elsewhere(instance_type)}")
     hour = price * count
     return Estimate(
-        round(hour, 4), round(hour * HOURS_PER_MONTH, 2), f"{instances} at ${price:g} an hour each"
+        round(hour, 4),
+        round(hour * HOURS_PER_MONTH, 2),
+        f"{instances} at ${price:g} an hour each",
+        SOURCE if listed is None else LISTED,
     )
 
 

@@ -10,6 +10,7 @@ from scripts.deploy.endpoint import FAILED_ATTEMPTS, FAILED_REASON, EndpointStat
 from scripts.deploy.outputs import Outputs, needs_api_key, read_outputs
 from scripts.model.contracts import champion_version
 from scripts.operate import prices
+from scripts.operate.price_list import hosting_price
 
 SHOWN_VERSIONS = 5
 
@@ -83,7 +84,7 @@ def read_status(aws: Aws) -> Status:
         commit=outputs.commit,
         alarms=_alarms(aws),
         dead_letters=_dead_letters(aws, outputs),
-        cost=None if aws.is_local else _estimate(project.region, endpoint),
+        cost=None if aws.is_local else _estimate(aws, endpoint),
     )
 
 
@@ -121,10 +122,12 @@ def _dead_letters(aws: Aws, outputs: Outputs) -> int:
     return int(answer["Attributes"]["ApproximateNumberOfMessages"])
 
 
-def _estimate(region: str, endpoint: EndpointState) -> prices.Estimate:
+def _estimate(aws: Aws, endpoint: EndpointState) -> prices.Estimate:
+    region = aws.project.region
     if endpoint.status is None:
         return prices.without_endpoint()
     if endpoint.memory_mb is not None:
         return prices.of_serverless(region, endpoint.memory_mb)
-    count = endpoint.instance_count or 1
-    return prices.of_instances(region, endpoint.instance_type or "unknown", count, endpoint.pending_instances)
+    kind, count = endpoint.instance_type or "unknown", endpoint.instance_count or 1
+    listed = hosting_price(aws, kind)
+    return prices.of_instances(region, kind, count, endpoint.pending_instances, listed)

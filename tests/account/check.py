@@ -20,6 +20,7 @@ from support.repository import ROOT
 from local_aws.server import LocalAws
 from scripts.aws.session import Aws, connect, use_local_aws
 from scripts.errors import ScriptError
+from scripts.operate.price_list import hosting_price
 from scripts.operate.prices import PAGE, of_instances
 
 RECORDED = ROOT / "tests" / "account" / "recorded.json"
@@ -102,7 +103,7 @@ def _record(aws: Aws, file: Path, *, asks: bool) -> int:
     _show(f"Creates resources named {NAME} in account {aws.project.account}, {region}, and removes them:")
     _show("a bucket, three roles, a queue, a rule, an alarm, a model package group, a pipeline that is not")
     _show("started, two serverless endpoints, and one endpoint on an instance. It takes about an hour.")
-    _show(f"Cost: {_cost(region)} Other runs of this command must have ended.")
+    _show(f"Cost: {_cost(aws)} Other runs of this command must have ended.")
     if asks and input("Continue? [y/N] ").strip().lower() != "y":
         return 2
     probes = run(aws)
@@ -115,9 +116,9 @@ def _record(aws: Aws, file: Path, *, asks: bool) -> int:
     return 0
 
 
-def _cost(region: str) -> str:
-    kind = str(INSTANCE["InstanceType"])
-    estimate = of_instances(region, kind, INSTANCES)
+def _cost(aws: Aws) -> str:
+    kind, region = str(INSTANCE["InstanceType"]), aws.project.region
+    estimate = of_instances(region, kind, INSTANCES, listed=hosting_price(aws, kind))
     if estimate.usd_per_hour is None:
         estimate, region = of_instances("us-east-1", kind, INSTANCES), "us-east-1"
     instances = (estimate.usd_per_hour or 0.0) * HOURS

@@ -71,6 +71,7 @@ REASONS: Mapping[str, Mapping[str, str]] = {
     "only `bankruptcy promote` registers versions, and its test uses two accounts": {
         "deployer": "sagemaker:CreateModelPackage"
     },
+    "local AWS costs nothing, so no price is looked up": {"deployer": "pricing:GetProducts"},
     "CloudFormation removes tags that a stack no longer has": {"deployer": "cloudformation:UntagResource"},
     "only if the pipeline or the code has changed": {
         "deployer": "sagemaker:UpdatePipeline lambda:UpdateFunctionCode"

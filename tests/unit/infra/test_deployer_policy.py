@@ -158,6 +158,7 @@ def test_only_known_statements_allow_all_resources() -> None:
         "logs:DescribeIndexPolicies",
         "logs:DescribeLogGroups",
         "logs:DescribeResourcePolicies",
+        "pricing:GetProducts",
         "sagemaker:ListEndpointConfigs",
         "sagemaker:ListModelPackages",
         "sagemaker:ListModels",
