@@ -75,8 +75,15 @@ class Acceptance:
     time: datetime
 
 
-def start_monitoring(aws: Aws, window: tuple[datetime, datetime] | None) -> Started:
+def start_monitoring(
+    aws: Aws, window: tuple[datetime, datetime] | None, settled_seconds: int | None = None
+) -> Started:
     """Start monitoring on the predictions since the last scheduled run, or on those of a window.
+
+    Parameters
+    ----------
+    settled_seconds
+        How old an object of the log must be to be read. By default, watch_model decides.
 
     Raises
     ------
@@ -84,7 +91,11 @@ def start_monitoring(aws: Aws, window: tuple[datetime, datetime] | None) -> Star
         If the service is not deployed, or the function fails.
     """
     name = aws.project.monitor_function
-    event = {} if window is None else {"start": window[0].isoformat(), "end": window[1].isoformat()}
+    event: dict[str, Any] = {}
+    if window is not None:
+        event = {"start": window[0].isoformat(), "end": window[1].isoformat()}
+    elif settled_seconds is not None:
+        event = {"settled": settled_seconds}
     try:
         answer = aws.client("lambda", config=_LAMBDA_CONFIG).invoke(
             FunctionName=name, Payload=json.dumps(event).encode()

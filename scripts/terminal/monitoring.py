@@ -13,6 +13,7 @@ from scripts.text import counted
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from scripts.operate.drills.outcomes import Quality
     from scripts.operate.monitoring import Acceptance
 
 LISTED = 10
@@ -64,15 +65,34 @@ def _facts(run: str, result: Mapping[str, Any], accepted: Sequence[Acceptance]) 
         yield "", plain(reason)
     if left := list(_left_out(result["left_out"])):
         yield "left out", ", ".join(left)
-    given = result["outcomes"]["given"]
-    counts = [
-        f"{result['outcomes'][name]:,} {words}"
-        for name, words in _OUTCOMES.items()
-        if result["outcomes"][name]
-    ]
-    yield "outcomes", f"{given:,} uploaded: {', '.join(counts)}" if counts else f"{given:,} uploaded"
+    yield "outcomes", outcome_counts(result["outcomes"])
     for each in accepted:
         yield "accepted", plain(f"version {each.version}, by {each.by}: run {each.run}, {each.note!r}")
+
+
+def outcome_counts(outcomes: Mapping[str, int]) -> str:
+    """Return how many outcomes were uploaded, and what became of them."""
+    counts = [f"{outcomes[name]:,} {words}" for name, words in _OUTCOMES.items() if outcomes[name]]
+    uploaded = f"{outcomes['given']:,} uploaded"
+    return f"{uploaded}: {', '.join(counts)}" if counts else uploaded
+
+
+def show_realised(versions: Mapping[str, Quality], outcomes: Mapping[str, int]) -> None:
+    """Print the realised quality of each version of a drill, and what became of the outcomes."""
+    shown = table(
+        "version", ("companies", "right"), ("bankrupt", "right"), ("expected", "right"), "ROC-AUC", ""
+    )
+    for version, found in versions.items():
+        shown.add_row(
+            plain(version),
+            f"{found.companies:,}",
+            f"{found.bankruptcies:,}",
+            f"{found.expected_bankruptcies:.1f}",
+            f"{found.roc_auc:.3f} ({found.low:.3f} to {found.high:.3f})",
+            "[red]too low[/]" if found.reason else "[green]as in training[/]",
+        )
+    _print(shown)
+    show(f"\nOutcomes: {outcome_counts(outcomes)}")
 
 
 def _left_out(left: Mapping[str, Any]) -> Iterator[str]:

@@ -5,9 +5,6 @@ CHAOS_REQUESTS sets the least number of requests (default: 2,000).
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
 import sys
 import threading
 import time
@@ -21,6 +18,7 @@ import numpy as np
 import pytest
 import urllib3
 from support.campaign import SEED, size
+from support.local_aws.kills import CONTAINER, DEPLOY_MODEL, PREDICT_API, kill
 from support.models.small import register
 
 from inference.artifact import Model
@@ -163,23 +161,6 @@ def models(aws: Aws, tmp_path_factory: pytest.TempPathFactory) -> Models:
     return dict(registered.values())
 
 
-def children(program: str) -> list[int]:
-    """Return the process ids of this process's children that run a program."""
-    listed = subprocess.run(
-        ["ps", "-A", "-o", "pid=,ppid=,command="], capture_output=True, text=True, check=True
-    )
-    lines = [line.split(None, 2) for line in listed.stdout.splitlines()]
-    return [int(pid) for pid, parent, command in lines if int(parent) == os.getpid() and program in command]
-
-
-def kill(program: str, count: int | None = None) -> int:
-    """Kill up to `count` children that run a program, or all; return how many were killed."""
-    found = children(program)[:count]
-    for pid in found:
-        os.kill(pid, signal.SIGKILL)
-    return len(found)
-
-
 def approve(aws: Aws, version: str) -> None:
     set_approval(aws, find_version(aws, int(version)), "Approved")
 
@@ -194,14 +175,13 @@ def disturb(aws: Aws) -> int:
     def served(version: str) -> None:
         wait_until_served(aws, int(version), Waiting(timeout=60))
 
-    container, function = "model_server.py", "awslambdaric predict_api"
     approve(aws, "2")
     served("2")
-    kill(container)
-    killed = kill(function, 2)
+    kill(CONTAINER)
+    killed = kill(PREDICT_API, 2)
     approve(aws, "3")
     served("3")
-    killed += kill(function)
+    killed += kill(PREDICT_API)
     pause(aws)
     approve(aws, "4")
     time.sleep(0.5)
@@ -210,15 +190,15 @@ def disturb(aws: Aws) -> int:
     reject(aws, "4")
     # In the middle of a deployment, kill both the deployer and the container that it starts.
     time.sleep(0.3)
-    kill("awslambdaric deploy_model")
-    kill(container)
+    kill(DEPLOY_MODEL)
+    kill(CONTAINER)
     served("3")
     pause(aws)
     resume(aws)
-    kill(container)
+    kill(CONTAINER)
     reject(aws, "3")
     served("2")
-    killed += kill(function, 1)
+    killed += kill(PREDICT_API, 1)
     reject(aws, "2")
     served("1")
     return killed

@@ -17,7 +17,7 @@ from scripts.deploy.endpoint import read_endpoint, rollback_alarms
 from scripts.errors import UsageError
 from scripts.model.approval import find_version, set_approval, wait_until_served
 from scripts.model.contracts import champion_version
-from scripts.operate.drill import drill_bad_model
+from scripts.operate.drills.bad_model import drill_bad_model
 from scripts.operate.pausing import pause, resume
 from scripts.predict.client import client_of
 

@@ -17,10 +17,11 @@ from scripts.aws.registry import describe_version, metadata_of
 from scripts.aws.session import Aws
 from scripts.deploy.endpoint import FAILED_REASON, is_paused, read_endpoint, rollback_alarms
 from scripts.deploy.outputs import read_outputs
-from scripts.errors import ScriptError, UsageError
+from scripts.errors import UsageError
 from scripts.model.approval import find_version, set_approval
 from scripts.model.archives import ARCHIVE, ARCHIVE_SHA256, archive_uri, download_archive
 from scripts.model.contracts import read_champion
+from scripts.operate.drills.errors import DrillError
 from scripts.operate.pausing import OperationError
 from scripts.predict.client import ApiClient, ApiError, client_of
 
@@ -46,12 +47,6 @@ def predict_fn(request, model):
         raise RuntimeError("This request fails, because it belongs to a drill.")
     return sound_predict_fn(request, model)
 """
-
-
-class DrillError(ScriptError):
-    """The bad version was not rolled back."""
-
-    code = "drill_failed"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Drills: rehearsals of incidents on local AWS."""
