@@ -117,6 +117,36 @@ def start_monitoring(
     return Started(body.get("execution"), run and run.rpartition("/")[2], body.get("silent", False))
 
 
+def run_at_once(aws: Aws) -> tuple[str, dict[str, Any]] | None:
+    """Monitor every prediction that is in the log now, and wait for the result.
+
+    A scheduled run leaves the objects of the last minute to the next run.
+
+    Returns
+    -------
+    tuple of str and dict, or None
+        The name of the run and its monitoring.json; None without new predictions.
+
+    Raises
+    ------
+    MonitoringError
+        If the function or the execution fails.
+    """
+    from pipeline.service import describe, watch
+
+    started = start_monitoring(aws, None, settled_seconds=0)
+    if started.arn is None or started.run is None:
+        return None
+    sagemaker = aws.client("sagemaker")
+    for _ in watch(sagemaker, started.arn, interval=aws.poll_seconds):
+        pass
+    if (status := describe(sagemaker, started.arn).status) != "Succeeded":
+        raise MonitoringError(
+            f"Run {started.run} ended as {status}.", "`bankruptcy pipeline status` shows the failed step."
+        )
+    return started.run, read_result(aws, started.run)
+
+
 def find_run(aws: Aws, name: str | None) -> str:
     """Return the name of a run that has a result, by default of the one that finished last.
 

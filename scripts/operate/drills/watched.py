@@ -23,7 +23,7 @@ from scripts.model.approval import find_version, set_approval, wait_until_served
 from scripts.model.contracts import champion_version
 from scripts.operate.drills.errors import DrillError
 from scripts.operate.executions import start_execution
-from scripts.operate.monitoring import read_result, start_monitoring
+from scripts.operate.monitoring import run_at_once
 from scripts.predict.client import ApiClient, client_of
 from steps.dataset.columns import TARGET
 from steps.dataset.known_files import SAMPLE_FILE_NAME
@@ -33,8 +33,14 @@ if TYPE_CHECKING:
 
 PROJECT = "bankruptcy-drill"
 NOTE = "A drill on sample data."
-# Few, so that training takes seconds.
+# Few companies and fast settings, so that training takes seconds: the drills are about monitoring.
 _TRAINING = 2000
+_FAST = {
+    "Estimator": "logistic",
+    "FeatureCount": "20",
+    "RegisterCandidate": "recommended",
+    "Resampler": "none",
+}
 _AT_ONCE = 100  # companies in a request
 _ROUNDS = 10
 _DELIVERY_SECONDS = 3.0
@@ -87,8 +93,7 @@ class Watched:
         from pipeline.service import describe, watch
 
         uri = upload(self.aws, DataFile(Path(SAMPLE_FILE_NAME), SAMPLE_FILE_NAME, csv_bytes(_TRAINING)))
-        # A fast estimator: the drill is about monitoring.
-        chosen = {"InputDataUri": uri, "Estimator": "logistic", "RegisterCandidate": "recommended"}
+        chosen = {"InputDataUri": uri, **_FAST}
         arn, _ = start_execution(self.aws, chosen)
         self.on_event("Training version 1 on sample data (invented companies).")
         sagemaker = self.aws.client("sagemaker")
@@ -166,21 +171,13 @@ class Watched:
         Raises
         ------
         DrillError
-            If nothing was started, or the execution fails.
+            If there are no predictions.
         """
-        from pipeline.service import describe, watch
-
-        # The predictions are all there, so none of them need be left to the next run.
-        started = start_monitoring(self.aws, None, settled_seconds=0)
-        if started.arn is None or started.run is None:
+        found = run_at_once(self.aws)
+        if found is None:
             raise DrillError("Monitoring found no predictions.")
-        sagemaker = self.aws.client("sagemaker")
-        for _ in watch(sagemaker, started.arn, interval=self.aws.poll_seconds):
-            pass
-        if (status := describe(sagemaker, started.arn).status) != "Succeeded":
-            raise DrillError(f"Monitoring ended as {status}.")
-        result = read_result(self.aws, started.run)
-        run = Run(started.run, result["predictions"], tuple(result["alarms"]["drift"]))
+        name, result = found
+        run = Run(name, result["predictions"], tuple(result["alarms"]["drift"]))
         self.on_event(f"Run {run.run}: {run.predictions:,} predictions, {_reasons(run.drift)}.")
         return run, result
 
