@@ -50,6 +50,7 @@ def _prediction_log(session: Any, logger: Logger, metrics: Metrics) -> Predictio
         with_inputs=content == "full",
         logger=logger,
         metrics=metrics,
+        clock=time.monotonic,
     )
 
 

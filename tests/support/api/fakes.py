@@ -134,8 +134,13 @@ class Runtime:
 
 @dataclass
 class Firehose:
-    """The stream of predictions; `fails` has, for each call, an error or the error codes of its records."""
+    """The stream of predictions; `fails` has, for each call, an error or the error codes of its records.
 
+    Each call moves the clock by the seconds that it `takes`.
+    """
+
+    clock: Clock
+    takes: float = 0.0
     fails: list[Exception | list[str | None]] = field(default_factory=list)
     records: list[bytes] = field(default_factory=list)
     calls: int = 0
@@ -143,6 +148,7 @@ class Firehose:
     def put_record_batch(self, DeliveryStreamName: str, Records: list[dict[str, bytes]]) -> dict[str, Any]:
         assert DeliveryStreamName == "bankruptcy-predictions"
         self.calls += 1
+        self.clock.seconds += self.takes
         failure = self.fails.pop(0) if self.fails else []
         if isinstance(failure, Exception):
             raise failure
@@ -207,7 +213,7 @@ class Api:
         self.clock = Clock()
         s3: Any = self.s3
         runtime: Any = self.runtime
-        self.firehose = Firehose()
+        self.firehose = Firehose(self.clock)
         firehose: Any = self.firehose
         self.milliseconds_left = 20_000
         logger = Logger(service="predict_api")
@@ -218,6 +224,7 @@ class Api:
             with_inputs=prediction_log == "full",
             logger=logger,
             metrics=metrics,
+            clock=self.clock,
         )
         self._handler = create_handler(
             Dependencies(
