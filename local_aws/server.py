@@ -35,6 +35,7 @@ from local_aws.events import api as events_api
 from local_aws.events import delivery
 from local_aws.events.delivery import Delivery
 from local_aws.firehose import api as firehose_api
+from local_aws.firehose import streams
 from local_aws.firehose.streams import Streams
 from local_aws.front import Front
 from local_aws.functions import api as functions_api
@@ -281,6 +282,7 @@ class LocalAws:
                 lambda: dict(self._invoker.pending.items), self._invoker.pending.restore
             ),
             outbox_api.PART: Part(self._outbox.messages, self._outbox.restore),
+            streams.PART: Part(self._streams.read, self._streams.restore),
         }
 
     def _resume(self) -> None:

@@ -19,6 +19,9 @@ from local_aws.iam.sessions import AssumeRoleError, Sessions
 
 logger = logging.getLogger(__name__)
 
+# The name of the buffers in the saved state.
+PART = "firehose buffers"
+
 SERVICE = "firehose.amazonaws.com"
 # What a stream accepts in a second, in the regions with the higher quota.
 BYTES_PER_SECOND = 5 * 1024 * 1024
@@ -40,6 +43,10 @@ class _Buffer:
     records: list[bytes] = field(default_factory=list)
     size: int = 0
     not_before: float = 0.0
+
+
+# The destination of a stream, when its oldest record arrived, and its records.
+Saved = tuple[Mapping[str, Any], datetime, tuple[bytes, ...]]
 
 
 class Streams:
@@ -122,6 +129,22 @@ class Streams:
         with self._lock:
             self._buffers.clear()
             self._accepted.clear()
+
+    def read(self) -> dict[str, Saved]:
+        """Return the buffers, to save them."""
+        with self._lock:
+            return {
+                name: (each.destination, each.arrived, tuple(each.records))
+                for name, each in self._buffers.items()
+            }
+
+    def restore(self, saved: Mapping[str, Saved]) -> None:
+        """Replace the buffers by those that were saved; their time starts again."""
+        with self._lock:
+            self._buffers = {
+                name: _Buffer(destination, self._clock(), arrived, list(records), sum(map(len, records)))
+                for name, (destination, arrived, records) in saved.items()
+            }
 
     def close(self) -> None:
         """Deliver all buffers and stop."""

@@ -167,6 +167,22 @@ def test_the_outbox_keeps_its_messages(machine: Machine, again: Callable[[], Clo
     )
 
 
+def test_firehose_keeps_what_it_has_not_delivered(machine: Machine, again: Callable[[], Cloud]) -> None:
+    cloud = machine.start()
+    cloud.make_bucket()
+    destination = {"RoleARN": ROLE, "BucketARN": f"arn:aws:s3:::{BUCKET}", "Prefix": "log/"}
+    cloud.firehose.create_delivery_stream(
+        DeliveryStreamName="s", ExtendedS3DestinationConfiguration=destination
+    )
+    cloud.firehose.put_record(DeliveryStreamName="s", Record={"Data": b"one\n"})
+    time.sleep(1.5)  # a crash can lose the last second
+    cloud = again()
+    # A stop delivers everything; after a crash, the stream still holds it.
+    cloud.firehose.delete_delivery_stream(DeliveryStreamName="s")
+    [item] = cloud.s3.list_objects_v2(Bucket=BUCKET)["Contents"]
+    assert cloud.get(item["Key"]) == b"one\n"
+
+
 def test_the_log_of_predictions_is_ready_after_a_restart(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
