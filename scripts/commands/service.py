@@ -83,6 +83,8 @@ def destroy(
     def show_kept() -> None:
         for kept in teardown.kept:
             show(f"kept: {kept}")
+        for lost in teardown.lost:
+            show(f"lost: {lost}")
 
     show_result(vars(teardown), show_kept)
 

@@ -23,10 +23,11 @@ _JOB_LOGS = tuple(f"/aws/sagemaker/{kind}Jobs" for kind in ("Processing", "Train
 
 @dataclass
 class Teardown:
-    """What was removed and what is kept, as text."""
+    """What was removed, what is kept, and what is lost although it belongs to the kept data, as text."""
 
     removed: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
 
 
 def destroy(
@@ -56,6 +57,8 @@ def destroy(
     work.delete_models()
     work.delete_rollback_alarms()
     work.delete_pipelines()
+    if not delete_data:
+        work.list_lost()
     work.delete_stack(aws.project.service_stack)
     # A deploy_model call that was still running may have created them again.
     work.delete_endpoint()
@@ -169,6 +172,18 @@ class _Work:
             unless_gone(self._sagemaker.delete_pipeline, PipelineName=name)
             self._removed("pipeline", name)
 
+    def list_lost(self) -> None:
+        """List what is lost with the service: AWS deletes a stream together with what it still collects."""
+        # Local AWS delivers them first.
+        if self._aws.is_local:
+            return
+        parameters = Stack(self._aws, self._project.service_stack).parameters()
+        if parameters.get("PredictionLog", "off") != "off":
+            seconds = parameters["PredictionLogSeconds"]
+            self.teardown.lost.append(
+                f"predictions of the last {seconds} s that Firehose had not written yet"
+            )
+
     def delete_stack(self, name: str) -> None:
         """Delete a stack."""
         if Stack(self._aws, name, self._on_event, self._sleep).delete():
@@ -213,7 +228,7 @@ class _Work:
         """List what remains in the account."""
         project, kept = self._project, self.teardown.kept
         if unless_gone(self._aws.client("s3").head_bucket, Bucket=project.bucket):
-            kept.append(f"s3://{project.bucket} (data, code, models and runs)")
+            kept.append(f"s3://{project.bucket} (data, code, models, predictions and runs)")
         if versions := self._versions():
             kept.append(f"{len(versions)} model package(s) in the group {project.model_package_group}")
         if Stack(self._aws, project.storage_stack).describe():

@@ -89,7 +89,7 @@ def test_parameters_change_persist_and_need_confirmation(
     gone = destroy(second, delete_data=True)
 
     # THEN nothing of it remains
-    assert gone.kept == [LOG_ROLE]
+    assert (gone.kept, gone.lost) == ([LOG_ROLE], [])
     assert "stack second-service" in gone.removed
     assert "stack second-storage" in gone.removed
     assert leftovers(cloud, "second") == []
@@ -125,7 +125,9 @@ def test_deploying_after_an_interrupted_destroy_undoes_it(
     assert Event("service", "rule credit-risk-endpoint", "enabled again") in events
 
 
-def test_destroying_keeps_the_data_and_lists_it(deployed: Deployment, aws: Aws, cloud: Cloud) -> None:
+def test_destroying_keeps_the_data_and_lists_it(
+    deployed: Deployment, aws: Aws, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # GIVEN an endpoint as deploy_model would make it
     cloud.events.disable_rule(Name="credit-risk-endpoint")
     make_endpoint(cloud, deployed, "credit-risk-v1-0a1b2c3d")
@@ -133,8 +135,11 @@ def test_destroying_keeps_the_data_and_lists_it(deployed: Deployment, aws: Aws, 
     for name in ("credit-risk-score-20261123-101500-0a1b", "credit-risk-too-v1-0a1b2c3d"):
         make_model(cloud, deployed, name)
 
+    # Local AWS loses nothing.
+    monkeypatch.setattr(Aws, "is_local", False)
     gone = destroy(aws)
 
+    assert gone.lost == ["predictions of the last 5 s that Firehose had not written yet"]
     assert gone.removed == [
         "endpoint credit-risk",
         "endpoint configuration credit-risk-v1-0a1b2c3d",
@@ -145,7 +150,7 @@ def test_destroying_keeps_the_data_and_lists_it(deployed: Deployment, aws: Aws, 
         "stack credit-risk-service",
     ]
     assert gone.kept == [
-        "s3://credit-risk-123456789012-eu-west-1 (data, code, models and runs)",
+        "s3://credit-risk-123456789012-eu-west-1 (data, code, models, predictions and runs)",
         "stack credit-risk-storage, which contains the bucket and the group",
         LOG_ROLE,
     ]
