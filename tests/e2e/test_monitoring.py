@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 from support.deployment.project import REGION
 from support.local_aws.cloud import eventually
 from support.local_aws.environment import point_at
-from support.monitoring import companies, lines, profile_document
+from support.monitoring import companies, level_of, lines, profile_document
 from support.pipeline.executions import ended
 from typer.testing import CliRunner
 
@@ -178,3 +179,119 @@ def test_new_data_starts_one_execution(aws: Aws, companies: pd.DataFrame, tmp_pa
     assert executions(aws) == [started]
     stop(aws.client("sagemaker"), started)
     assert ended(aws, started).status == "Stopped"
+
+
+def bankruptcy(aws: Aws, *words: str) -> dict[str, Any]:
+    """Run a command, and return its result."""
+    result = CliRunner().invoke(app, [*words, "--project", aws.project.name, "--json"])
+    assert result.exit_code == 0, result.output
+    document: dict[str, Any] = json.loads(result.stdout)
+    return document
+
+
+def predicted(
+    day: date, version: str, ids: list[str], scores: list[float], seed: int
+) -> list[dict[str, Any]]:
+    """Return logged predictions with chosen probabilities."""
+    logged = lines(companies(len(ids), seed), version=version, day=f"{day}", start=seed * 1000, ids=ids)
+    return [
+        {**line, "probability": score, "risk_level": level_of(score)}
+        for line, score in zip(logged, scores, strict=True)
+    ]
+
+
+def test_outcomes_of_three_versions_are_counted_to_the_row(registered: Aws, tmp_path: Path) -> None:
+    aws = registered
+    # GIVEN three versions that predicted companies 400 days ago
+    for _ in range(2):
+        aws.client("sagemaker").create_model_package(
+            ModelPackageGroupName=aws.project.model_package_group,
+            CustomerMetadataProperties={
+                "ContractUri": f"s3://{aws.project.bucket}/{CONTRACT_FOLDER}/contract.json"
+            },
+        )
+    today = datetime.now(UTC).date()
+    then = today - timedelta(days=400)
+    first = predicted(then, "1", [f"A{each}" for each in range(10)], [0.05] * 6 + [0.2] * 2 + [0.5] * 2, 11)
+    # A0 comes again, one day later and with another version
+    second = predicted(then + timedelta(1), "2", ["B0", "B1", "A0"], [0.05, 0.5, 0.05], 12)
+    third = predicted(then, "3", [f"C{each}" for each in range(40)], [0.9] * 20 + [0.01] * 20, 13)
+    # The first prediction of version 3 is in the log twice.
+    old = "".join(json.dumps(line) + "\n" for line in [*first, *second, *third, third[0]])
+    put(aws, f"predictions/{then:%Y/%m/%d}/12/old.gz", gzip.compress(old.encode()))
+    # AND a company of yesterday
+    log(aws, "new", predicted(today - timedelta(1), "2", ["B2"], [0.2], 14))
+
+    def after(days: int) -> str:
+        return f"{then + timedelta(days)}"
+
+    # WHEN outcomes are uploaded, in two files
+    known = [
+        *((f"A{each}", f"{today}", 0) for each in range(4)),
+        ("A4", after(100), 1),
+        ("A5", after(50), 0),  # says nothing about the end of the horizon
+        ("A6", after(200), 1),
+        ("A7", after(390), 1),  # after the horizon, so it does not count
+        ("A8", after(10), 1),
+        ("B0", f"{today}", 0),
+        ("B1", after(30), 1),
+        ("B2", f"{today}", 1),  # its horizon has not passed
+        *((f"C{each}", after(60), 1) for each in range(20)),
+        *((f"C{each}", f"{today}", 0) for each in range(20, 40)),
+    ]
+    again = [
+        ("A0", f"{today}", 0),  # repeats
+        ("A8", after(100), 0),  # contradicts its bankruptcy
+        ("Z1", f"{today}", 0),  # was never predicted
+        ("Z2", f"{today}", 1),
+    ]
+    rows = [f",{id_},{day},{outcome}" for id_, day, outcome in known]
+    rows.append(f"{first[9]['prediction_id']},,{after(20)},1")
+    uploads = []
+    for name, content in (
+        ("first.csv", rows),
+        ("second.csv", [f",{id_},{day},{outcome}" for id_, day, outcome in again]),
+    ):
+        path = tmp_path / name
+        path.write_text("\n".join(["prediction_id,id,date,outcome", *content, ""]), encoding="utf-8")
+        uploads.append(bankruptcy(aws, "outcomes", "upload", str(path)))
+    assert [(each["outcomes"], each["bankruptcies"], each["new"]) for each in uploads] == [
+        (53, 27, 53),
+        (4, 1, 3),
+    ]
+    time.sleep(1.1)
+    started = watch(aws, {"settled": 0})
+    assert ended(aws, started["execution"]).status == "Succeeded"
+
+    # THEN each outcome and each prediction is counted once
+    result = bankruptcy(aws, "monitor", "show", started["run"].rpartition("/")[2])
+    assert result["outcomes"] == {
+        "given": 57,
+        "repeated": 1,
+        "judged": 50,
+        "waiting": 1,
+        "again": 1,
+        "late": 1,
+        "contradicting": 1,
+        "open": 1,
+        "unknown": 2,
+    }
+    table = {
+        version: (
+            facts["companies"],
+            facts["bankruptcies"],
+            facts["expected_bankruptcies"],
+            [(level["companies"], level["bankruptcies"]) for level in facts["levels"].values()],
+        )
+        for version, facts in result["realised"].items()
+    }
+    assert table == {
+        # A0 to A4, A6, A7 and A9; not A5, which is open, and A8, which is contradicted
+        "1": (8, 3, 1.15, [(5, 1), (2, 1), (1, 1)]),
+        "2": (2, 1, 0.55, [(1, 0), (0, 0), (1, 1)]),
+        "3": (40, 20, 18.2, [(20, 0), (0, 0), (20, 20)]),
+    }
+    # AND only version 3 has enough bankruptcies for metrics; it ranks perfectly
+    assert [facts["metrics"] is None for facts in result["realised"].values()] == [True, True, False]
+    assert result["realised"]["3"]["metrics"]["roc_auc"]["value"] == 1.0
+    assert result["alarms"]["quality"] == []
