@@ -20,9 +20,9 @@ COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11.4 --genera
 	--no-emit-find-links --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check format pages bench-monitor bench-monitoring golden audit lock sbom clean test-browser test-toolkit test-clients test-sdk-v2 test-mutants test-chaos test-faults test-signals \
+.PHONY: help demo up test check format pages bench-monitor bench-drift golden audit lock sbom clean test-browser test-toolkit test-clients test-sdk-v2 test-mutants test-chaos test-log test-faults test-signals \
 	test-soak test-state check-aws permissions test-executions test-api-schema test-api-inputs test-company-files bench-quality bench-judge firms model-card bench-serving \
-	bench-explain bench-api bench-functions bench-batch bench-scale
+	bench-explain bench-api bench-log bench-functions bench-batch bench-scale
 
 help:  ## show this list; `make TARGET PYTHON=python3.12` chooses the interpreter
 	@awk -F ':.*## ' '/^## /{printf "\n%s\n", substr($$0, 4)} /^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' \
@@ -138,6 +138,9 @@ test-mutants: $(DEV)  ## change gate, split and thresholds in 300 ways; list the
 test-chaos: $(DEV)  ## send 2,000 requests while models change, the endpoint comes and goes, and processes die
 	$(BIN)/python -m pytest -s tests/campaigns/chaos.py
 
+test-log: $(DEV)  ## send 100,000 predictions while functions are killed: each is in the log or counted as lost
+	SIZE=$(or $(SIZE),100000) $(BIN)/python -m pytest -s tests/e2e/test_prediction_log.py -k killed
+
 test-faults: $(DEV)  ## interrupt deploy and destroy at each of their requests and run them again (15 minutes)
 	$(BIN)/python -m pytest tests/campaigns/every_fault.py
 
@@ -184,8 +187,8 @@ $(TOOLKIT)/.ready: tests/toolkit/requirements.lock | $(UV)
 bench-quality: $(RUN)  ## judge every recipe in three ways, and the leak (DATA=path unless UCI can be reached; an hour)
 	$(BIN)/python -m benchmarks.quality.recipes $(if $(DATA),"$(DATA)") --write
 
-bench-monitoring: $(RUN)  ## measure false alarms, detection and expected quality of monitoring (DATA=path)
-	$(BIN)/python -m benchmarks.quality.monitoring $(if $(DATA),"$(DATA)")
+bench-drift: $(RUN)  ## measure false alarms, detection and expected quality of monitoring (DATA=path)
+	$(BIN)/python -m benchmarks.quality.drift $(if $(DATA),"$(DATA)")
 
 bench-judge: $(RUN)  ## compare served with audited probabilities, and try the gate on worse models (DATA=path)
 	$(BIN)/python -m benchmarks.quality.judge $(if $(DATA),"$(DATA)")
@@ -204,6 +207,9 @@ bench-explain: $(RUN)  ## measure the cost of explaining a company
 
 bench-api: $(RUN)  ## measure the REST API on local AWS against its targets, layer by layer
 	$(BIN)/python -m benchmarks.api.latency
+
+bench-log: $(RUN)  ## measure what the log of predictions costs a request
+	$(BIN)/python -m benchmarks.api.prediction_log
 
 bench-functions: $(RUN)  ## measure the Lambda functions' cold imports and zip sizes
 	$(BIN)/python -m benchmarks.api.functions

@@ -6,12 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.api import functions, latency
+from benchmarks.api import functions, latency, prediction_log
 from benchmarks.api import tables as api_tables
 from benchmarks.common.figures import Document, load
 from benchmarks.common.pages import put
-from benchmarks.quality import firms, judge, model_card, plot, recipes
-from benchmarks.quality import monitoring as quality_monitoring
+from benchmarks.quality import drift, firms, judge, model_card, plot, recipes
 from benchmarks.quality import table as quality_table
 from benchmarks.scale import batch, learning_curve, tomek_links, workflow
 from benchmarks.scale import monitoring as scale_monitoring
@@ -43,12 +42,13 @@ CHAPTERS = (
     Chapter(explain.RESULTS, explain.PAGE, "make bench-explain", explain.chapter),
     Chapter(latency.RESULTS, latency.PAGE, "make bench-api", api_tables.chapter),
     Chapter(
-        quality_monitoring.RESULTS,
-        quality_monitoring.PAGE,
-        "make bench-monitoring",
-        quality_monitoring.chapter,
+        drift.RESULTS,
+        drift.PAGE,
+        "make bench-drift",
+        drift.chapter,
     ),
     Chapter(scale_monitoring.RESULTS, scale_monitoring.PAGE, "make bench-monitor", scale_monitoring.chapter),
+    Chapter(prediction_log.RESULTS, prediction_log.PAGE, prediction_log.COMMAND, prediction_log.chapter),
     Chapter(functions.RESULTS, functions.PAGE, "make bench-functions", functions.chapter),
 )
 DRAWINGS = (

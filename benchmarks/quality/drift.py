@@ -1,4 +1,4 @@
-"""Measures monitoring on the real file: `make bench-monitoring`.
+"""Measures monitoring on the real file: `make bench-drift`.
 
 Half of the firms are training companies, the other half is sent to the service. Measures
 
@@ -35,9 +35,9 @@ from steps.monitoring.expected import expected_quality
 from steps.monitoring.profile import Profile
 from steps.monitoring.summary import Sample
 
-RESULTS = figures.RESULTS / "monitoring.json"
+RESULTS = figures.RESULTS / "drift.json"
 PAGE = figures.DOCS / "monitoring.md"
-COMMAND = "make bench-monitoring"
+COMMAND = "make bench-drift"
 DAYS = 30
 VOLUMES = (100, 1_000, 100_000)
 # Numbers of blocks with the shift of their borders, for expected against real quality.
@@ -81,7 +81,7 @@ class World:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Measure, store the figures, and update docs/monitoring.md."""
-    parser = argparse.ArgumentParser(prog="benchmarks.quality.monitoring", description=__doc__)
+    parser = argparse.ArgumentParser(prog="benchmarks.quality.drift", description=__doc__)
     parser.add_argument("data", type=Path, nargs="?", help="the data file (default: UCI 572, downloaded)")
     parser.add_argument("--months", type=int, default=20, help="months of each kind of traffic")
     parser.add_argument("--seed", type=int, default=42)
