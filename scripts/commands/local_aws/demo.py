@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,11 +13,14 @@ from scripts.terminal.console import console, show, show_warning
 from scripts.terminal.interrupts import wait_for_interruption
 from scripts.terminal.options import DataOption
 from scripts.terminal.results import show_result, with_json
+from scripts.text import counted
 
 if TYPE_CHECKING:
     from scripts.data.data_file import DataFile
 
 PROJECT = "bankruptcy-demo"
+# How long the demo waits for its prediction to reach the log.
+LOG_SECONDS = 3.0
 
 
 @with_json
@@ -83,7 +86,8 @@ def _run(aws: Aws, file: DataFile) -> None:
 
     began = time.monotonic()
     with console().status("Deploying infra/storage.yaml and infra/service.yaml …"):
-        deploy(aws, confirm=lambda _: True)
+        # The prediction is in the log as soon as possible, so that monitoring sees it.
+        deploy(aws, confirm=lambda _: True, parameters={"PredictionLogSeconds": "0"})
     show(f"[bold]Deployed[/]   both templates, in {time.monotonic() - began:.1f} s\n")
 
     uri = upload(aws, file)
@@ -107,10 +111,14 @@ def _run(aws: Aws, file: DataFile) -> None:
     answer = client.predict({"data": [company[name] for name in names]})
     seconds = time.monotonic() - began
 
+    with console().status("Monitoring the prediction …"):
+        monitored = _monitor(aws)
+
     def show_answer() -> None:
         show(f"\n[bold]POST[/] {client.url}/predict  ({_described(file)}; {len(names)} numbers)")
         console().print_json(json.dumps(answer))
         show(f"\nFrom the start of the execution to this answer: [bold]{seconds:.1f} s[/]")
+        show(f"[bold]Monitoring[/] {_seen(monitored)}")
 
     document = {
         "is_sample": file.is_sample,
@@ -119,5 +127,33 @@ def _run(aws: Aws, file: DataFile) -> None:
         "version": version,
         "answer": answer,
         "seconds": round(seconds, 1),
+        "monitoring": monitored,
     }
     show_result(document, show_answer)
+
+
+def _monitor(aws: Aws) -> dict[str, Any] | None:
+    """Monitor the demo's prediction; return None if it is not in the log."""
+    from scripts.aws.files import list_objects
+    from scripts.operate.monitoring import run_at_once
+
+    end = time.monotonic() + LOG_SECONDS
+    while not (is_logged := any(list_objects(aws, "predictions/"))) and time.monotonic() < end:
+        time.sleep(0.1)
+    found = run_at_once(aws) if is_logged else None
+    if found is None:
+        return None
+    run, result = found
+    return {
+        "run": run,
+        "predictions": result["predictions"],
+        "alarms": sum(map(len, result["alarms"].values())),
+    }
+
+
+def _seen(monitored: dict[str, Any] | None) -> str:
+    """Return what monitoring saw of the demo's prediction."""
+    if monitored is None:
+        return "the prediction is not in the log; a busy machine can lose some, as no answer waits for it"
+    count, alarms = counted(monitored["predictions"], "prediction"), counted(monitored["alarms"], "alarm")
+    return f"{count}, {alarms if monitored['alarms'] else 'no alarm'}; drift is judged from 100 companies on"

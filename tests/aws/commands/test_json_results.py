@@ -6,7 +6,7 @@ import json
 import random
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -28,6 +28,9 @@ from pipeline.project import Project
 from scripts.aws.session import Aws, connect
 from scripts.cli import app
 from scripts.data.data_file import read_data_file
+from scripts.operate.drills.drift import DriftDrill
+from scripts.operate.drills.outcomes import OutcomesDrill, Quality
+from scripts.operate.drills.watched import PROJECT, Run, Watched
 from steps.dataset.columns import RATIOS, TARGET
 
 DOCUMENTED = documented_results()
@@ -288,6 +291,35 @@ def test_a_drill(run: Commands) -> None:
         drilled = run("drill bad-model")
     assert (drilled["version"], drilled["champion"]) == (3, champion)
     assert "bankruptcy: version 3 was rolled back" in drilled["messages"]
+
+
+def test_the_drills_of_monitoring_have_a_local_aws_of_their_own(run: Commands, running_aws: LocalAws) -> None:
+    # GIVEN results; tests/e2e/test_monitoring_drills.py runs the drills themselves
+    watched: list[Watched] = []
+    usual = Run("2026-11-30T105755Z", 600, ())
+    shifted = Run("2026-11-30T105800Z", 600, ("version 1, a: its distribution differs (index 1.76)",))
+    quality = Quality(892, 26, 20.3, 0.966, 0.934, 0.991, "")
+    counts = dict.fromkeys(DOCUMENTED["drill outcomes"]["outcomes"], 0)
+
+    def drift(given: Watched) -> DriftDrill:
+        watched.append(given)
+        return DriftDrill("a", usual, shifted, usual, "ALARM", 27.25)
+
+    def outcomes(given: Watched) -> OutcomesDrill:
+        watched.append(given)
+        return OutcomesDrill("2026-11-30T105816Z", {"1": quality}, counts, "ALARM", 27.25)
+
+    with pytest.MonkeyPatch.context() as inner:
+        inner.setattr("local_aws.server.LocalAws", lambda **_: nullcontext(running_aws))
+        inner.setattr(Watched, "deploy", lambda _: None)
+        inner.setattr(Watched, "train", lambda _: None)
+        inner.setattr("scripts.operate.drills.drift.drill_drift", drift)
+        inner.setattr("scripts.operate.drills.outcomes.drill_outcomes", outcomes)
+        assert run("drill drift")["seconds"] == 27.2
+        run("drill outcomes")
+        shown = CliRunner().invoke(app, ["drill", "outcomes"]).output
+    assert [each.aws.project.name for each in watched] == [PROJECT] * 3
+    assert "0.966 (0.934 to 0.991)  as in training" in shown
 
 
 def test_local_files(run: Commands, data: Path, tmp_path: Path) -> None:
