@@ -40,7 +40,7 @@ from scripts.predict.client import ApiClient, ApiError, client_of
 PREDICTIONS = size(1000)
 MOST_COMPANIES = 40  # in a request
 CLIENTS = 8
-BETWEEN_KILLS = 200  # answered predictions
+BETWEEN_KILLS = max(200, PREDICTIONS // 200)  # answered predictions
 NAMES = [f"ratio {number}" for number in range(10)]
 COMPANIES = [[0.1] * len(NAMES), [0.5] * len(NAMES), [0.9] * len(NAMES)]
 # What differs between two answers to the same request.
