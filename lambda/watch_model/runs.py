@@ -30,8 +30,9 @@ _PLACEHOLDERS = (
 SETTLED = timedelta(seconds=60)
 # Firehose tries for a day to deliver, and collects for at most 15 minutes.
 _SLACK = timedelta(hours=26)
-# The schedule calls within a minute of its time, and is called again for an hour if that fails.
-_LATE = timedelta(hours=1)
+# The share of the time between two scheduled runs that must be silent: the schedule calls within a minute of
+# its time, and later if a call fails.
+_ALMOST = 23 / 24
 _YEAR = timedelta(days=366)
 
 Step = dict[str, Any]
@@ -93,7 +94,7 @@ class Runs:
         plan = self._plan(folder, after, until)
         if plan is None:
             # A run by hand can have read everything just before.
-            is_long = until - after > timedelta(hours=self._settings.hours) - _LATE
+            is_long = until - after > timedelta(hours=self._settings.hours) * _ALMOST
             silent = is_long and not self._is_paused() and self._bucket.exists(CHAMPION)
             return {"action": "nothing", "silent": silent}
         step = self._start(folder, {})

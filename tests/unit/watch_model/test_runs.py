@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -89,13 +90,14 @@ def refusal(code: str, operation: str) -> ClientError:
 class Account:
     """The bucket with the log, and a clock that can be moved."""
 
-    def __init__(self) -> None:
+    def __init__(self, hours: float = 24) -> None:
         self.s3, self.ssm = S3(), Ssm()
         s3: Any = self.s3
         sagemaker: Any = SageMaker()
         ssm: Any = self.ssm
         self.bucket = Bucket(s3, NAME)
-        self.runs = Runs(SETTINGS, self.bucket, sagemaker=sagemaker, ssm=ssm, now=lambda: self.s3.now)
+        settings = replace(SETTINGS, hours=hours)
+        self.runs = Runs(settings, self.bucket, sagemaker=sagemaker, ssm=ssm, now=lambda: self.s3.now)
 
     def wait(self, **time: float) -> None:
         self.s3.now += timedelta(**time)
@@ -147,6 +149,20 @@ def test_silence_needs_a_champion(account: Account) -> None:
     # GIVEN a service that never had a version to predict with
     assert account.runs.start_next() == {"action": "nothing", "silent": False}
     account.s3.put_object(Key="champion/contract.json", Body=b"{}")
+    assert account.runs.start_next() == {"action": "nothing", "silent": True}
+
+
+def test_a_run_by_hand_between_two_frequent_runs_makes_no_silence() -> None:
+    account = Account(hours=2)
+    account.s3.put_object(Key="champion/contract.json", Body=b"{}")
+    account.log("first")
+    # GIVEN a run by hand ten minutes after the schedule
+    account.wait(minutes=10)
+    assert account.runs.start_next()["action"] == "started"
+    # WHEN the next scheduled run finds nothing, the log has not been silent for two hours
+    account.wait(minutes=110)
+    assert account.runs.start_next() == {"action": "nothing", "silent": False}
+    account.wait(minutes=120)
     assert account.runs.start_next() == {"action": "nothing", "silent": True}
 
 
