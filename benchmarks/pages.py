@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.api import functions, latency
+from benchmarks.api import functions, latency, prediction_log
 from benchmarks.api import tables as api_tables
 from benchmarks.common.figures import Document, load
 from benchmarks.common.pages import put
@@ -48,6 +48,7 @@ CHAPTERS = (
         drift.chapter,
     ),
     Chapter(scale_monitoring.RESULTS, scale_monitoring.PAGE, "make bench-monitor", scale_monitoring.chapter),
+    Chapter(prediction_log.RESULTS, prediction_log.PAGE, prediction_log.COMMAND, prediction_log.chapter),
     Chapter(functions.RESULTS, functions.PAGE, "make bench-functions", functions.chapter),
 )
 DRAWINGS = (

@@ -141,9 +141,14 @@ def chapter(document: figures.Document) -> str:
         ]
         for each in document["requests"]
     ]
+    busy = (
+        f" The machine was busy (load {document['load_before']:g}), which makes all times longer."
+        if document["load_before"] > 1
+        else ""
+    )
     return (
-        f"{figures.source_line(document, COMMAND)} The same requests with `PredictionLog=full` and `off` in "
-        f"turn, {document['rounds']} times; medians.\n\n{table(rows, '---:')}\n\n"
+        f"{figures.source_line(document, COMMAND)}{busy} The same requests with `PredictionLog=full` and "
+        f"`off` in turn, {document['rounds']} times; medians.\n\n{table(rows, '---:')}\n\n"
         "*Own work*: the computing time that the function needs more with the log than without. "
         "*Later answer*: how much later the client gets its answer on local AWS, which includes waiting for "
         "Firehose."
