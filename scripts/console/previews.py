@@ -31,7 +31,7 @@ ENDINGS = (".csv", ".json", ".jsonl")
 
 @dataclass(frozen=True)
 class _Shown:
-    """A preview, and what its companies come from."""
+    """A preview, and where its companies come from."""
 
     preview: Preview
     source: str
@@ -46,8 +46,12 @@ def start(site: Site, request: Request, number: int) -> Response:
 
 
 def page(site: Site, request: Request, number: int, name: str) -> Response:
-    """Show a comparison, or that it still runs."""
+    """Show a comparison, or that it is still running."""
     found, piece = find(site, number), site.background.get(name)
+    has_failed = piece is None or (piece.done() and piece.exception() is not None)
+    if has_failed and "HX-Request" in request.headers:
+        # htmx ignores an answer with an error's status. So the browser loads the page again, and shows it.
+        return Response(headers={"HX-Refresh": "true"})
     if piece is None:
         raise NotFound(f"This preview is gone: the console keeps the newest {KEPT}. Start it again.")
     shown = piece.result() if piece.done() else None

@@ -108,7 +108,6 @@ def test_an_execution_is_started_watched_and_read(
     page.go_back()
     # and ends with a report
     report = "<h1>Of the model</h1><script>parent.document.title = 'attacked'</script>"
-    cloud.put("e/report.html", report)
     monkeypatch.setattr("scripts.console.executions.read_report", lambda *_: report.encode())
     (tmp_path / "go").touch()
     # THEN the page shows its end without being loaded again, and then polls no more
@@ -118,6 +117,35 @@ def test_an_execution_is_started_watched_and_read(
     page.goto(f"{page.url}/report")
     expect(page.frame_locator("iframe").get_by_role("heading", name="Of the model")).to_be_visible()
     assert page.title().startswith("Report of execution")
+
+
+def test_a_page_that_cannot_be_updated_says_why(aws: Aws, url: str, browser: Browser, tmp_path: Any) -> None:
+    started = aws.client("sagemaker").start_pipeline_execution(
+        PipelineName=PROJECT, PipelineParameters=[{"Name": "InputDataUri", "Value": "s3://a/b.csv"}]
+    )
+    name = started["PipelineExecutionArn"].rpartition("/")[2]
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(url)
+    page.goto(f"{page.url}/{name}")
+    trouble = page.locator("#trouble")
+    expect(trouble).to_be_hidden()
+    # WHEN a poll gets an error, as from AWS
+    problem = '<div class="problem"><p>AWS denied <b>it</b>.</p><p>Ask for the permission.</p></div>'
+    page.route("**/executions/*", lambda route: route.fulfill(status=400, body=problem))
+    expect(trouble).to_have_text(
+        "This page could not be updated. AWS denied it. Ask for the permission.", timeout=15_000
+    )
+    # or none at all
+    page.unroute("**/executions/*")
+    page.route("**/executions/*", lambda route: route.abort())
+    expect(trouble).to_contain_text("the console does not answer", timeout=15_000)
+    # THEN the page says so until it is updated again
+    page.unroute("**/executions/*")
+    expect(trouble).to_be_hidden(timeout=15_000)
+    (tmp_path / "go").touch()
+    expect(page.locator(".pill", has_text="Succeeded")).to_be_visible(timeout=15_000)
+    context.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -1,5 +1,5 @@
-// Moves each number with its slider, and drops announcements that were already made. Without scripts, the
-// pages have the numbers alone, and a button.
+// Moves each number with its slider, skips repeated announcements, and shows why a page could not be updated.
+// Without scripts, the form has only the numbers and a button.
 "use strict";
 
 // The points of a slider are pairs of a share and a value: that share of the training companies has at most
@@ -12,9 +12,9 @@ function valueAt(points, share, gap) {
   if (next === 0 || to === share) return high;
   const [from, low] = points[next - 1];
   const part = (share - from) / (to - from);
-  const value = low + (high - low) * part;
+  const value = Number((low + (high - low) * part).toPrecision(4));
   if (gap && value > gap[0] && value < gap[1]) return part < 0.5 ? low : high;
-  return Number(value.toPrecision(4));
+  return Math.min(Math.max(value, low), high);
 }
 
 function shareOf(points, value) {
@@ -53,6 +53,27 @@ document.addEventListener("htmx:oobBeforeSwap", event => {
   if (target.id === "said" && target.textContent.trim() === fragment.textContent.trim()) {
     event.detail.shouldSwap = false;
   }
+});
+
+// htmx ignores an answer with an error's status, and a page that polls would silently be out of date.
+function showTrouble(text) {
+  const trouble = document.getElementById("trouble");
+  if (trouble.textContent !== text) trouble.textContent = text;
+  trouble.hidden = !text;
+}
+
+document.addEventListener("htmx:responseError", event => {
+  const answer = new DOMParser().parseFromString(event.detail.xhr.responseText, "text/html");
+  const lines = [...answer.querySelectorAll(".problem p")].map(each => each.textContent);
+  showTrouble(["This page could not be updated.", ...lines].join(" "));
+});
+
+document.addEventListener("htmx:sendError", () => {
+  showTrouble("This page could not be updated: the console does not answer. Is it still running?");
+});
+
+document.addEventListener("htmx:afterRequest", event => {
+  if (event.detail.successful) showTrouble("");
 });
 
 for (const slider of document.querySelectorAll("[data-points]")) {

@@ -120,6 +120,9 @@ def test_an_unusable_file_is_explained_by_its_own_name(aws: Aws) -> None:
     shown = text_of(visitor.get(sent.location))
     assert "mine.csv lacks" in shown
     assert "bankruptcy-preview" not in shown  # the temporary folder
+    # htmx ignores errors, so a page that polls is loaded again.
+    polled = visitor.get(sent.location, headers={"HX-Request": "true"})
+    assert (polled.status_code, polled.headers["HX-Refresh"], polled.text) == (200, "true", "")
 
 
 def test_a_large_file_is_refused_and_names_the_command(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
