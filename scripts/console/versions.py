@@ -141,9 +141,9 @@ def _champion(site: Site) -> str | None:
 def _found(site: Site, version: ModelVersion, seconds: float = FRESH_SECONDS) -> Found:
     def read() -> Found:
         package = describe_version(site.aws, version.arn)
-        evaluation = site.reads.get(
-            ("evaluation", version.arn), lambda: evaluation_of(site.aws, package), FOREVER
-        )
+        # After the service was destroyed and deployed again, another version can have the same ARN.
+        key = ("evaluation", version.arn, version.created)
+        evaluation = site.reads.get(key, lambda: evaluation_of(site.aws, package), FOREVER)
         return Found(version, package, evaluation)
 
     return site.reads.get(("version", version.arn, version.approval), read, seconds)

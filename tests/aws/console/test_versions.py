@@ -169,3 +169,23 @@ def test_read_only_shows_the_commands_instead(versions: Aws) -> None:
     assert "Approve version 2" not in page.text
     assert "bankruptcy model approve 2 --note REASON --local" in text_of(page)
     assert visitor.post("/versions/2/approve", {"note": "x"}).status_code == 403
+
+
+def test_a_version_of_a_new_registry_has_its_own_figures(versions: Aws, tmp_path: Path) -> None:
+    visitor = Visitor(versions)
+    assert "0.941 (0.910 to 0.969)" in visitor.page("/versions/1")
+    # WHEN the registry is deleted and created again, as by `destroy --delete-data` and `deploy`
+    sagemaker, group = versions.client("sagemaker"), versions.project.model_package_group
+    for number in (1, 2):
+        arn = find_version(versions, number)["ModelPackageArn"]
+        sagemaker.delete_model_package(ModelPackageName=arn)
+    sagemaker.delete_model_package_group(ModelPackageGroupName=group)
+    sagemaker.create_model_package_group(ModelPackageGroupName=group)
+    document = evaluation()
+    document["candidates"]["recommended"]["intervals"]["roc_auc"] = {"value": 0.8, "low": 0.7, "high": 0.9}
+    write_small_model(tmp_path / "new", NAMES, seed=3)
+    files = {"evaluation.json": json.dumps(document), "report.html": ""}
+    register_folder(versions, tmp_path / "new", evaluation=files)
+    assert find_version(versions, 1)["ModelPackageArn"].endswith("/1")
+    visitor.site.reads.forget()
+    assert "0.800 (0.700 to 0.900)" in visitor.page("/versions/1")
