@@ -15,6 +15,8 @@ FRESH_SECONDS = 2.0
 # For facts that never change, such as an execution that has succeeded.
 FOREVER = math.inf
 _MOST_ENTRIES = 1000
+# Older results are dropped. No read is kept longer, except those of facts that never change.
+_OLDEST_SECONDS = 600.0
 
 
 class Reads:
@@ -48,7 +50,15 @@ class Reads:
                 return result
             result = read()
             entries[key] = (self._clock(), seconds, result)
+            self._drop_old(entries)
             return result
+
+    def _drop_old(self, entries: dict[Hashable, tuple[float, float, Any]]) -> None:
+        """Remove what is too old to be used again, such as a whole data file."""
+        now = self._clock()
+        for key, (time_read, seconds, _) in entries.copy().items():
+            if seconds != FOREVER and now - time_read >= _OLDEST_SECONDS:
+                entries.pop(key, None)
 
     def forget(self) -> None:
         """Read everything that can change again the next time, because something was changed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 
 import pytest
 
@@ -32,6 +33,26 @@ def test_what_never_changes_is_read_once() -> None:
     now[0] = 1e9
     reads.forget()
     assert reads.get("key", lambda: "second", FOREVER) == "first"
+
+
+def test_what_is_too_old_to_be_used_is_dropped() -> None:
+    class File:
+        pass
+
+    now = [0.0]
+    reads = Reads(lambda: now[0])
+    file, fact = File(), File()
+    seen = weakref.ref(file), weakref.ref(fact)
+    reads.get("file", lambda file=file: file, 600.0)
+    reads.get("fact", lambda fact=fact: fact, FOREVER)
+    del file, fact
+    now[0] = 599.0
+    reads.get("other", lambda: "other")
+    assert None not in [each() for each in seen]
+    now[0] = 600.0
+    reads.get("another", lambda: "another")
+    assert seen[0]() is None
+    assert seen[1]() is not None
 
 
 def test_tabs_that_ask_at_the_same_time_wait_for_one_read() -> None:
