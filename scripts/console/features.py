@@ -1,4 +1,4 @@
-"""Reads the features of a model for a form: their training range, quantiles and units."""
+"""Reads the features of a model for a form: their training ranges, quantiles and units."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Feature:
     quantiles
         Pairs of a share and a value: that share of the training companies has at most the value.
     gap
-        The largest value of its smaller unit and the smallest one of its larger unit; None if it has one
-        unit.
+        The largest value in its smaller unit and the smallest one in its larger unit; None if it has only
+        one unit.
     """
 
     name: str
@@ -33,8 +33,8 @@ class Feature:
 
     @property
     def points(self) -> str:
-        """The quantiles as JSON."""
-        return json.dumps([(share, float(f"{value:.4g}")) for share, value in self.quantiles])
+        """The quantiles as JSON; rounded ones could lie in the gap between two units."""
+        return json.dumps(self.quantiles)
 
 
 def features_of(

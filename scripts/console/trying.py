@@ -27,6 +27,7 @@ _DATA_SECONDS = 600.0
 _SECONDS = 60.0
 # Features before those that are folded away.
 SHOWN = 12
+_MOST_DIGITS = 18
 _VALUE = "value "  # before the name of a feature, in the names of the form's fields
 
 
@@ -199,8 +200,9 @@ def _row(file: DataFile, sought: Mapping[str, str]) -> tuple[int, list[int]]:
     """Return the row that is sought, and all rows with the same id if an id is."""
     row, identity = sought["row"], sought["id"]
     if row:
-        if not (row.isascii() and row.isdecimal()):
-            raise DataError(f"The row must be a whole number, from 0; given {row!r}.")
+        # int() raises a ValueError for thousands of digits.
+        if not (row.isascii() and row.isdecimal() and len(row) <= _MOST_DIGITS):
+            raise DataError(f"The row must be a whole number, from 0; given {row[:40]!r}.")
         return int(row), file.rows_by_id.get(identity, [])
     if not identity:
         raise DataError("Give a row or an id.")

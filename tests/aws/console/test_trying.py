@@ -126,6 +126,7 @@ def test_a_company_is_chosen_by_row_or_by_id(visitor: Visitor, aws: Aws) -> None
     [
         ({"row": "3"}, "has rows 0 to 2; given 3."),
         ({"row": "-1"}, "The row must be a whole number, from 0; given '-1'."),
+        ({"row": "9" * 5000}, "The row must be a whole number, from 0; given '9999"),
         ({"id": "99"}, "has the id '99'."),
         ({"row": "", "id": ""}, "Give a row or an id."),
         (form(**{f"value {NAMES[0]}": "<b>many</b>"}), f"{NAMES[0]} is not a number"),

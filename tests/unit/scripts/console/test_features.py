@@ -25,7 +25,7 @@ def test_the_most_important_features_come_first_and_the_others_in_order() -> Non
 
 def test_a_slider_goes_through_the_quantiles_of_the_profile() -> None:
     debt, quick, cash = features_of(CONTRACT, PROFILE, ())
-    assert json.loads(debt.points) == [[0.0, 0.0], [0.3, 0.0], [0.5, 1.235], [0.6, 5.0], [1.0, 9.0]]
+    assert json.loads(debt.points) == [[0.0, 0.0], [0.3, 0.0], [0.5, 1.23456], [0.6, 5.0], [1.0, 9.0]]
     # Without a profile, it only knows lowest, median and highest.
     assert json.loads(quick.points) == [[0.0, 0.0], [0.5, 0.5], [1.0, 1e9]]
     assert (debt.gap, quick.gap) == (None, (1.0, 1e5))
