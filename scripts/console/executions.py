@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from shlex import quote
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,8 @@ from scripts.operate.logs import MOST_LINES, has_log, step_log
 from scripts.operate.reports import read_report
 
 if TYPE_CHECKING:
+    from mypy_boto3_sagemaker import SageMakerClient
+
     from pipeline.service import Execution
 
 STATUSES = ("Executing", "Stopping", "Stopped", "Failed", "Succeeded")
@@ -46,7 +49,7 @@ def list_page(site: Site, request: Request) -> Response:
     every = _summaries(site)
     chosen = [each for each in every if status in ("", each.status)]
     shown = chosen[(page - 1) * _PER_PAGE : page * _PER_PAGE]
-    listed = site.read_all(lambda each: _read_briefly(site, each), shown)
+    listed = site.read_all(lambda each: _read(site, each, describe_briefly), shown)
     return site.page(
         request,
         "executions.html",
@@ -63,7 +66,7 @@ def list_page(site: Site, request: Request) -> Response:
 
 def execution_page(site: Site, request: Request, name: str) -> Response:
     """Show one execution as a graph of its steps, with what it found."""
-    found = _read(site, _summary(site, name))
+    found = _read(site, _summary(site, name), describe)
     execution = found.execution
     nodes = site.reads.get(
         ("graph", execution.arn),
@@ -88,7 +91,7 @@ def execution_page(site: Site, request: Request, name: str) -> Response:
 
 def log_page(site: Site, request: Request, name: str, step: str) -> Response:
     """Show the log of a step's job."""
-    execution = _read(site, _summary(site, name)).execution
+    execution = _read(site, _summary(site, name), describe).execution
     found = next((each for each in execution.steps if each.name == step and has_log(each)), None)
     if found is None:
         raise NotFound(f"Execution {name} has no step {step} with a log.")
@@ -109,7 +112,7 @@ def report_page(site: Site, request: Request, name: str) -> Response:
 
 def report(site: Site, _request: Request, name: str) -> Response:
     """Return the report itself."""
-    execution = _read(site, _summary(site, name)).execution
+    execution = _read(site, _summary(site, name), describe).execution
     return report_response(read_report(site.aws, execution))
 
 
@@ -170,21 +173,11 @@ def _summary(site: Site, name: str) -> Execution:
     raise NotFound(f"None of the newest {_SEARCHED} executions is called {name}.")
 
 
-def _read(site: Site, summary: Execution) -> Listed:
-    """Read an execution with its steps."""
+def _read(site: Site, summary: Execution, read: Callable[[SageMakerClient, str], Execution]) -> Listed:
+    """Read an execution, with its steps or without them, and its evaluation."""
     execution = site.reads.get(
-        ("execution", summary.arn, summary.status),
-        lambda: describe(site.aws.client("sagemaker"), summary.arn),
-        _seconds(summary),
-    )
-    return Listed(execution, _evaluation(site, summary))
-
-
-def _read_briefly(site: Site, summary: Execution) -> Listed:
-    """Read an execution without its steps."""
-    execution = site.reads.get(
-        ("brief", summary.arn, summary.status),
-        lambda: describe_briefly(site.aws.client("sagemaker"), summary.arn),
+        (read, summary.arn, summary.status),
+        lambda: read(site.aws.client("sagemaker"), summary.arn),
         _seconds(summary),
     )
     return Listed(execution, _evaluation(site, summary))
