@@ -65,15 +65,20 @@ def upload(aws: Aws, file: DataFile) -> str:
     return f"{SCHEME}{aws.project.bucket}/{key}"
 
 
-def starts_execution(aws: Aws) -> bool:
+def starts_execution(aws: Aws) -> bool | None:
     """Return whether an upload starts an execution: the service has the rule of RetrainOn=new-data.
 
-    A caller who may not look at the rule gets False, because the upload works without it.
+    Returns
+    -------
+    bool or None
+        None if the caller may not read the rule; the upload works without it.
     """
     try:
         rule = aws.client("events").describe_rule(Name=aws.project.new_data_rule)
     except ClientError as error:
-        if is_gone(error) or is_denied(error):
+        if is_denied(error):
+            return None
+        if is_gone(error):
             return False
         raise
     return bool(rule["State"] == "ENABLED")

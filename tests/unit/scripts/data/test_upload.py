@@ -14,7 +14,7 @@ from moto import mock_aws
 from pipeline.project import Project
 from scripts.aws.session import Aws
 from scripts.data.data_file import DataFile, read_data_file
-from scripts.data.upload import newest_upload, upload
+from scripts.data.upload import newest_upload, starts_execution, upload
 
 CSV = b"Bankrupt?, Ratio A\n1,0.25\n0,0.5\n"
 PROJECT = Project("bankruptcy", "123456789012", "us-east-1")
@@ -79,3 +79,21 @@ def test_the_newest_upload_is_found(aws: Aws, tmp_path: Path) -> None:
     uri = upload(aws, write(tmp_path / "companies.csv"))
 
     assert newest_upload(aws) == uri
+
+
+def test_whether_an_upload_starts_an_execution_is_unknown_without_permission(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert starts_execution(aws) is False
+    events = aws.client("events")
+    events.put_rule(Name="bankruptcy-new-data", EventPattern="{}")
+    assert starts_execution(aws) is True
+    events.disable_rule(Name="bankruptcy-new-data")
+    assert starts_execution(aws) is False
+
+    def deny(**_: str) -> None:
+        raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "DescribeRule")
+
+    monkeypatch.setattr(events, "describe_rule", deny)
+    monkeypatch.setattr(aws.session, "client", lambda *_: events)
+    assert starts_execution(aws) is None
