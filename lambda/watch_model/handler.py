@@ -41,7 +41,7 @@ def _parts() -> tuple[Runs, Results, Retraining]:
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
-    """Start monitoring, publish the results of the execution that an event names, or retrain on its object.
+    """Start monitoring, publish the results of an execution that ended, or retrain on an uploaded object.
 
     A person's event has ``start`` and ``end`` for the predictions of a period, or neither for those since the
     last execution. Then ``settled`` can say how many seconds old an object must be.

@@ -83,7 +83,7 @@ class Console:
             return _text(str(error), error.status)
         except RequestEntityTooLarge:
             _discard(request)
-            problem = f"Forms can have {_MOST_BYTES:,} bytes, and with a file {_MOST_FILE_BYTES:,}."
+            problem = f"A form can have at most {_MOST_BYTES:,} bytes, or with a file {_MOST_FILE_BYTES:,}."
             hint = "For larger files, use `bankruptcy model preview --on FILE`."
             return self._error(request, 413, problem, self.site.commands.complete(hint))
         except HTTPException as error:  # such as a form that ends too early

@@ -23,7 +23,7 @@ from scripts.predict.snippets import curl_line, python_lines
 
 # An upload lies under its hash, so it never changes.
 _DATA_SECONDS = 600.0
-# Of the connection to the API, and of what an execution has found out about a version.
+# How long the connection to the API and the facts about a version are kept.
 _SECONDS = 60.0
 # Features before those that are folded away.
 SHOWN = 12
@@ -46,16 +46,16 @@ class _Model:
 
 @dataclass(frozen=True)
 class _Tried:
-    """What the form holds, and what came of it.
+    """The contents of the form, and the answer.
 
     Attributes
     ----------
     values
-        What a person typed, by feature.
+        The typed texts by feature.
     source
         Where the numbers come from.
     problems
-        What has to be changed before there can be an answer.
+        Why there is no answer, as sentences.
     answer
         The API's answer.
     rows

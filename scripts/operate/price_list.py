@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from scripts.aws.session import Aws
 
-# The Price List covers all regions, but only few of them answer.
+# The Price List covers all regions, but only a few regions have its API.
 _REGION = "us-east-1"
 
 

@@ -154,6 +154,6 @@ def _monitor(aws: Aws) -> dict[str, Any] | None:
 def _seen(monitored: dict[str, Any] | None) -> str:
     """Return what monitoring saw of the demo's prediction."""
     if monitored is None:
-        return "the prediction is not in the log; a busy machine can lose some, as no answer waits for it"
+        return "the prediction is not in the log: no answer waits for it, and a busy machine can lose some"
     count, alarms = counted(monitored["predictions"], "prediction"), counted(monitored["alarms"], "alarm")
-    return f"{count}, {alarms if monitored['alarms'] else 'no alarm'}; drift is judged from 100 companies on"
+    return f"{count}, {alarms if monitored['alarms'] else 'no alarm'}; drift needs at least 100 companies"

@@ -155,7 +155,7 @@ def _copy(watched: Watched, version: str) -> str:
 
 
 def _set_back(watched: Watched, ids: set[str]) -> None:
-    """Make the log say that companies were predicted earlier: their objects move to the day of then."""
+    """Move the predictions of companies to an earlier day, in the log's lines and in its keys."""
     s3, bucket = watched.aws.client("s3"), watched.aws.project.bucket
     for number, (key, lines) in enumerate(watched.logged().items()):
         if not ids & {line["id"] for line in lines}:
@@ -188,7 +188,7 @@ def _outcomes(
     ]
     failed = [row for row in rows if row[2]]
     healthy = [row for row in rows if not row[2]]
-    # Bankrupt after the horizon, and known to be healthy before its end only.
+    # Bankrupt after the horizon, and known to be healthy only before its end.
     late = {row[0]: (row[0], predicted + _LATE_AFTER, 1) for row in healthy[:_LATE]}
     early = {row[0]: (row[0], predicted + _BANKRUPT_AFTER, 0) for row in healthy[_LATE:][:_OPEN]}
     first = [{**late, **early}.get(row[0], row) for row in rows]
