@@ -22,7 +22,7 @@ COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11.4 --genera
 .DEFAULT_GOAL := help
 .PHONY: help demo up test check format pages bench-monitor bench-drift golden audit lock sbom clean test-browser test-toolkit test-clients test-sdk-v2 test-mutants test-chaos test-log test-faults test-signals \
 	test-soak test-state check-aws permissions test-executions test-api-schema test-api-inputs test-company-files bench-quality bench-judge firms model-card bench-serving \
-	bench-explain bench-api bench-log bench-functions bench-batch bench-scale
+	bench-explain bench-api bench-log bench-functions bench-batch bench-scale bench-console pictures
 
 help:  ## show this list; `make TARGET PYTHON=python3.12` chooses the interpreter
 	@awk -F ':.*## ' '/^## /{printf "\n%s\n", substr($$0, 4)} /^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' \
@@ -105,6 +105,9 @@ check-aws: $(DEV)  ## ask AWS what only AWS can tell, and record it (an account,
 
 pages: $(DEV)  ## write the stored figures into the docs
 	$(BIN)/python -m benchmarks.pages
+
+pictures: $(DEV)  ## take the pictures of console and report again, on local AWS with sample data (Chromium or Chrome)
+	$(BIN)/python -m benchmarks.console.pictures
 
 lock: $(UV)  ## pin the dependencies again, after a change in setup.cfg
 	$(COMPILE) --extra build --excludes requirements-excluded.txt setup.cfg -o requirements.lock
@@ -213,6 +216,9 @@ bench-log: $(RUN)  ## measure what the log of predictions costs a request
 
 bench-functions: $(RUN)  ## measure the Lambda functions' cold imports and zip sizes
 	$(BIN)/python -m benchmarks.api.functions
+
+bench-console: $(RUN)  ## measure the pages of the console with 200 executions and 50 versions on local AWS
+	$(BIN)/python -m benchmarks.console.latency
 
 bench-batch: $(RUN)  ## measure scoring a portfolio on local AWS, from CSV to CSV
 	$(BIN)/python -m benchmarks.scale.batch

@@ -12,7 +12,7 @@ from werkzeug.utils import redirect
 from werkzeug.wrappers import Request, Response
 
 from scripts.aws.failures import AwsError, explain
-from scripts.console import comparing, executions, previews, service, trying, versions
+from scripts.console import comparing, executions, monitoring, previews, service, trying, versions
 from scripts.console.guard import ENTRY, RefusedError
 from scripts.console.site import FOLDER, Route, Site
 from scripts.errors import ScriptError
@@ -84,7 +84,8 @@ class Console:
         except RequestEntityTooLarge:
             _discard(request)
             problem = f"A form can have at most {_MOST_BYTES:,} bytes, or with a file {_MOST_FILE_BYTES:,}."
-            hint = "For larger files, use `bankruptcy model preview --on FILE`."
+            commands = "`bankruptcy model preview --on FILE` or `bankruptcy outcomes upload FILE`"
+            hint = f"For larger files, use {commands}."
             return self._error(request, 413, problem, self.site.commands.complete(hint))
         except HTTPException as error:  # such as a form that ends too early
             return _text(error.description or error.name, error.code or 400)
@@ -153,4 +154,5 @@ ROUTES: tuple[Route, ...] = (
     *previews.ROUTES,
     *trying.ROUTES,
     *service.ROUTES,
+    *monitoring.ROUTES,
 )

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 STATUSES = ("Executing", "Stopping", "Stopped", "Failed", "Succeeded")
 DATA = "InputDataUri"
 _SEARCHED = 200
-_PER_PAGE = 15
+_PER_PAGE = 10
 # An execution that has failed or was stopped only changes if someone retries it.
 _ENDED_SECONDS = 60.0
 

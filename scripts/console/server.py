@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,6 +34,12 @@ class _Handler(WSGIRequestHandler):  # type: ignore[misc]
     def version_string(self) -> str:
         """Return the name of the server without versions."""
         return "bankruptcy"
+
+
+def is_free(port: int) -> bool:
+    """Return whether no program listens on a port of this machine."""
+    with socket.socket() as probe:
+        return probe.connect_ex((ADDRESS, port)) != 0
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The page about the service: endpoint, champion, alarms, cost; pause and resume."""
+"""The pages about the service: endpoint, champion, alarms, cost, deployments; pause and resume."""
 
 from __future__ import annotations
 
@@ -7,16 +7,19 @@ from werkzeug.wrappers import Request, Response
 from pipeline.parameters import WAITING
 from scripts.console.site import Route, Site
 from scripts.console.versions import all_versions
-from scripts.deploy.endpoint import MOVING
+from scripts.deploy.endpoint import MOVING, read_endpoint
+from scripts.operate.deployments import DAYS, read_deployments
 from scripts.operate.pausing import pause as pause_service
 from scripts.operate.pausing import resume as resume_service
-from scripts.operate.status import Status, read_status
+from scripts.operate.status import Alarm, Status, read_alarms, read_status
 from scripts.operate.words import cost_texts, endpoint_text
+
+_EVENTS = 50  # on a page
 
 
 def page(site: Site, request: Request) -> Response:
     """Show the state of the service."""
-    status = site.reads.get("status", lambda: read_status(site.aws))
+    status = _status(site)
     operation = site.operations.last
     return site.page(
         request,
@@ -27,7 +30,21 @@ def page(site: Site, request: Request) -> Response:
         waiting=[each for each in all_versions(site) if each.approval == WAITING],
         failures=[each for each in status.packages if each.failure],
         operation=operation,
+        alarms=_alarms(site),
         changes=_changes(status) or (operation is not None and operation.runs),
+    )
+
+
+def deployments_page(site: Site, request: Request) -> Response:
+    """Show what happened to the endpoint, newest first."""
+    events = site.reads.get("deployments", lambda: read_deployments(site.aws))
+    return site.page(
+        request,
+        "deployments.html",
+        events=events[:_EVENTS],
+        total=len(events),
+        days=DAYS,
+        changes=site.reads.get("endpoint", lambda: read_endpoint(site.aws)).status in MOVING,
     )
 
 
@@ -57,9 +74,18 @@ def resume(site: Site, _request: Request) -> Response:
 
 ROUTES: tuple[Route, ...] = (
     ("GET", "/service", page),
+    ("GET", "/service/deployments", deployments_page),
     ("POST", "/service/pause", pause),
     ("POST", "/service/resume", resume),
 )
+
+
+def _status(site: Site) -> Status:
+    return site.reads.get("status", lambda: read_status(site.aws, _alarms(site)))
+
+
+def _alarms(site: Site) -> tuple[Alarm, ...]:
+    return site.reads.get("alarms", lambda: read_alarms(site.aws))
 
 
 def _changes(status: Status) -> bool:

@@ -21,7 +21,7 @@ from scripts.model.figures import evaluation_of, figure_texts, metric_texts
 from scripts.model.promotion import PROMOTED_FROM
 from scripts.operate.reports import read_version_report
 
-_PER_PAGE = 15
+_PER_PAGE = 10
 # In the list. A decision changes the key of a version, a failed deployment does not.
 _SECONDS = 60.0
 _DECISIONS = {"approve": "Approved", "reject": "Rejected"}

@@ -8,7 +8,7 @@ import io
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -111,16 +111,22 @@ def read_outcomes(path: Path, today: date) -> OutcomesFile:
     OutcomesError
         If a line is wrong; the message lists the lines.
     """
-    form = find_form(path.name)
-    if form is Form.JSON:
-        raise OutcomesError(
-            f"{path} is JSON.", "Write CSV, or JSON Lines with one object in each line (.jsonl)."
-        )
     with file_errors(str(path), "read"):
         raw = path.open("rb")
-    with raw, table_errors(OutcomesError):
-        lines, ignored = (_json if form is Form.LINES else _csv)(raw, str(path))
-        return OutcomesFile(_checked(lines, str(path), today), ignored)
+    with raw:
+        return parse_outcomes(raw, str(path), today)
+
+
+def parse_outcomes(raw: IO[bytes], name: str, today: date) -> OutcomesFile:
+    """Read and check an open file of outcomes; its name decides about its form, as in `read_outcomes`."""
+    form = find_form(name)
+    if form is Form.JSON:
+        raise OutcomesError(
+            f"{name} is JSON.", "Write CSV, or JSON Lines with one object in each line (.jsonl)."
+        )
+    with table_errors(OutcomesError):
+        lines, ignored = (_json if form is Form.LINES else _csv)(raw, name)
+        return OutcomesFile(_checked(lines, name, today), ignored)
 
 
 def upload_outcomes(aws: Aws, outcomes: Sequence[Outcome]) -> Uploaded:
@@ -132,9 +138,8 @@ def upload_outcomes(aws: Aws, outcomes: Sequence[Outcome]) -> Uploaded:
     content = text.getvalue().encode()
     uri = f"{SCHEME}{aws.project.bucket}/{_FOLDER}{hashlib.sha256(content).hexdigest()}.csv"
     new = set(outcomes)
-    for item in list_objects(aws, _FOLDER):
-        if item["Key"].endswith(".csv"):
-            new.difference_update(_uploaded(aws, item["Key"]))
+    for key, _ in uploads(aws):
+        new.difference_update(uploaded(aws, key))
     with file_errors(uri, "written"):
         aws.client("s3").put_object(
             Bucket=aws.project.bucket,
@@ -145,7 +150,18 @@ def upload_outcomes(aws: Aws, outcomes: Sequence[Outcome]) -> Uploaded:
     return Uploaded(uri, len(new))
 
 
-def _uploaded(aws: Aws, key: str) -> Iterator[Outcome]:
+def uploads(aws: Aws) -> list[tuple[str, datetime]]:
+    """Return the keys of the uploaded files, with the times of their last uploads; the last one first."""
+    found = [
+        (item["Key"], item["LastModified"])
+        for item in list_objects(aws, _FOLDER)
+        if item["Key"].endswith(".csv")
+    ]
+    return sorted(found, key=lambda upload: upload[1], reverse=True)
+
+
+def uploaded(aws: Aws, key: str) -> Iterator[Outcome]:
+    """Yield the outcomes of an uploaded file."""
     with open_stream(aws, f"{SCHEME}{aws.project.bucket}/{key}") as stream:
         # Cells can contain line breaks.
         for row in csv.DictReader(io.StringIO(stream.read().decode(), newline="")):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -156,10 +156,7 @@ def find_run(aws: Aws, name: str | None) -> str:
         If there is no such run, or it has no result.
     """
     objects = list(list_objects(aws, _RUNS))
-    finished = sorted(
-        (item["LastModified"], found[1]) for item in objects if (found := _RESULT.fullmatch(item["Key"]))
-    )
-    known: list[str] = [run for _, run in reversed(finished)]
+    known = [run for run, _ in _finished(objects)]
     if not known:
         raise MonitoringError(
             "Monitoring has no result yet.", "`bankruptcy monitor run --wait` starts it and shows its result."
@@ -173,6 +170,16 @@ def find_run(aws: Aws, name: str | None) -> str:
         )
         raise MonitoringError(f"{problem}; the newest runs with a result: {', '.join(known[:_LISTED])}.")
     return name
+
+
+def finished_runs(aws: Aws) -> list[tuple[str, datetime]]:
+    """Return the runs that have a result, with the times of their ends; the last one first."""
+    return _finished(list_objects(aws, _RUNS))
+
+
+def _finished(objects: Iterable[Mapping[str, Any]]) -> list[tuple[str, datetime]]:
+    ends = [(item["LastModified"], found[1]) for item in objects if (found := _RESULT.fullmatch(item["Key"]))]
+    return [(run, end) for end, run in sorted(ends, reverse=True)]
 
 
 def read_result(aws: Aws, run: str) -> dict[str, Any]:
@@ -198,8 +205,19 @@ def save_monitoring_page(aws: Aws, run: str, path: Path | None) -> Path:
     FileError
         If the page can't be read, or the file can't be written.
     """
+    return save_page(read_monitoring_page(aws, run), f"monitoring-{run}", path)
+
+
+def read_monitoring_page(aws: Aws, run: str) -> bytes:
+    """Return the page of a run, in HTML.
+
+    Raises
+    ------
+    FileError
+        If it can't be read.
+    """
     with open_stream(aws, _uri(aws, f"{_RUNS}{run}/monitoring.html")) as stream:
-        return save_page(stream.read(), f"monitoring-{run}", path)
+        return stream.read()
 
 
 def check_acceptable(result: dict[str, Any], run: str, version: str) -> None:

@@ -1,5 +1,6 @@
 """Reads the state of the service: executions, versions, endpoint, alarms and cost."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -22,6 +23,26 @@ class LastExecution:
     id: str
     status: str
     start: datetime | None
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """An alarm of the project.
+
+    Attributes
+    ----------
+    state
+        ``OK``, ``ALARM`` or ``INSUFFICIENT_DATA``.
+    since
+        When it got into this state.
+    description
+        What it means, and which section of the runbook helps.
+    """
+
+    name: str
+    state: str
+    since: datetime
+    description: str
 
 
 @dataclass(frozen=True)
@@ -56,8 +77,13 @@ class Status:
     cost: prices.Estimate | None
 
 
-def read_status(aws: Aws) -> Status:
+def read_status(aws: Aws, alarms: Sequence[Alarm] | None = None) -> Status:
     """Read the state of the service without changing anything.
+
+    Parameters
+    ----------
+    alarms
+        The project's alarms, if they have just been read.
 
     Raises
     ------
@@ -82,7 +108,9 @@ def read_status(aws: Aws) -> Status:
         api_url=outputs.api_url,
         key_required=needs_api_key(aws),
         commit=outputs.commit,
-        alarms=_alarms(aws),
+        alarms=tuple(
+            each.name for each in (read_alarms(aws) if alarms is None else alarms) if each.state == "ALARM"
+        ),
         dead_letters=_dead_letters(aws, outputs),
         cost=None if aws.is_local else _estimate(aws, endpoint),
     )
@@ -105,14 +133,21 @@ def _last_execution(aws: Aws) -> LastExecution | None:
     return None
 
 
-def _alarms(aws: Aws) -> tuple[str, ...]:
-    """Return the names of the project's alarms that are in ALARM."""
+def read_alarms(aws: Aws) -> tuple[Alarm, ...]:
+    """Return the project's alarms by name."""
     # The stack lists the names. A prefix could also match another project's alarms.
     names = Stack(aws, aws.project.service_stack).resources("AWS::CloudWatch::Alarm")
-    answer = aws.client("cloudwatch").describe_alarms(AlarmNames=names, StateValue="ALARM")
-    # Local AWS does not filter by state.
-    alarms = (alarm["AlarmName"] for alarm in answer["MetricAlarms"] if alarm["StateValue"] == "ALARM")
-    return tuple(sorted(alarms))
+    answer = aws.client("cloudwatch").describe_alarms(AlarmNames=names, MaxRecords=100) if names else {}
+    alarms = (
+        Alarm(
+            each["AlarmName"],
+            each["StateValue"],
+            each["StateUpdatedTimestamp"],
+            each.get("AlarmDescription", ""),
+        )
+        for each in answer.get("MetricAlarms", [])
+    )
+    return tuple(sorted(alarms, key=lambda each: each.name))
 
 
 def _dead_letters(aws: Aws, outputs: Outputs) -> int:

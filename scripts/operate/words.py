@@ -1,7 +1,24 @@
-"""Puts the endpoint's state and cost into words, for the terminal and the console."""
+"""Puts the endpoint's state, its cost and the results of monitoring into words, for terminal and console."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from scripts.deploy.endpoint import EndpointState
 from scripts.operate.prices import Estimate
+from scripts.text import counted
+
+_METRICS = {"bankruptcies": "bankruptcies", "roc_auc": "ROC-AUC", "pr_auc": "PR-AUC", "brier": "Brier score"}
+# The counts of outcomes with their words, in the order of their use.
+_OUTCOMES = {
+    "judged": "judged",
+    "waiting": "waiting for the horizon",
+    "again": "again of a judged company",
+    "late": "late",
+    "open": "open",
+    "repeated": "repeated",
+    "contradicting": "contradicting",
+    "unknown": "unknown",
+}
 
 
 def endpoint_text(endpoint: EndpointState) -> str:
@@ -41,3 +58,42 @@ def cost_texts(cost: Estimate) -> tuple[str, str, str]:
         else f"estimate: ${cost.usd_per_hour:.3f} an hour, ${cost.usd_per_month:.2f} a month: "
     )
     return f"{figures}{cost.basis}", cost.source, f"not included: {cost.not_counted}"
+
+
+def outcome_counts(outcomes: Mapping[str, int]) -> list[str]:
+    """Return how the outcomes in a monitoring.json were used, without those that are 0."""
+    return [f"{outcomes[name]:,} {words}" for name, words in _OUTCOMES.items() if outcomes[name]]
+
+
+def outcomes_text(outcomes: Mapping[str, int]) -> str:
+    """Return how many outcomes were uploaded, and how they were used."""
+    counts, uploaded = outcome_counts(outcomes), f"{outcomes['given']:,} uploaded"
+    return f"{uploaded}: {', '.join(counts)}" if counts else uploaded
+
+
+def quality_rows(result: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str]]:
+    """Yield version, metric, expected and realised value with 95 % intervals, from a monitoring.json."""
+    for version in dict.fromkeys([*result["versions"], *result["realised"]]):
+        expected = result["versions"].get(version, {}).get("expected", {})
+        found = result["realised"].get(version)
+        realised = (found and found["metrics"]) or {}
+        if found:
+            # The realised companies are earlier ones, so their bankruptcies have an expectation of their own.
+            words = f"{found['bankruptcies']} of {counted(found['companies'], 'company')}"
+            note = f"{words} ({found['expected_bankruptcies']:.1f} expected)"
+            yield version, "bankrupt so far", "", note
+        for name in dict.fromkeys([*expected, *realised]):
+            label = _METRICS.get(name, name.replace("_", " "))
+            yield version, label, _interval(expected.get(name)), _interval(realised.get(name))
+
+
+def _interval(figure: Mapping[str, float | None] | None) -> str:
+    if figure is None or figure["value"] is None:
+        return ""
+    return f"{_number(figure['value'])} ({_number(figure['low'])} to {_number(figure['high'])})"
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:,.1f}" if abs(value) >= 10 else f"{value:.3f}"

@@ -13,13 +13,14 @@ def open_page(url: str) -> None:
 
     if is_json():
         return
-    if not _has_display():
+    if not has_display():
         show("There is no display to open it on.")
     elif not webbrowser.open(url):
         show("No browser could be started. Open it yourself.")
 
 
-def _has_display() -> bool:
+def has_display() -> bool:
+    """Return whether a browser could be seen."""
     # Without a display, Python might start a text browser and wait until it is closed.
     return sys.platform in ("darwin", "win32") or any(
         os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")

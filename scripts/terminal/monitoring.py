@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from scripts.operate.words import outcomes_text, quality_rows
 from scripts.terminal.console import console, plain, show, show_facts
 from scripts.terminal.tables import TIME_FORMAT, table
 from scripts.text import counted
@@ -17,18 +18,6 @@ if TYPE_CHECKING:
     from scripts.operate.monitoring import Acceptance
 
 LISTED = 10
-_METRICS = {"bankruptcies": "bankruptcies", "roc_auc": "ROC-AUC", "pr_auc": "PR-AUC", "brier": "Brier score"}
-# The counts of outcomes with their words, in the order of their use.
-_OUTCOMES = {
-    "judged": "judged",
-    "waiting": "waiting for the horizon",
-    "again": "again of a judged company",
-    "late": "late",
-    "open": "open",
-    "repeated": "repeated",
-    "contradicting": "contradicting",
-    "unknown": "unknown",
-}
 
 
 def show_monitoring(run: str, result: Mapping[str, Any], accepted: Sequence[Acceptance]) -> None:
@@ -65,16 +54,9 @@ def _facts(run: str, result: Mapping[str, Any], accepted: Sequence[Acceptance]) 
         yield "", plain(reason)
     if left := list(_left_out(result["left_out"])):
         yield "left out", ", ".join(left)
-    yield "outcomes", outcome_counts(result["outcomes"])
+    yield "outcomes", outcomes_text(result["outcomes"])
     for each in accepted:
         yield "accepted", plain(f"version {each.version}, by {each.by}: run {each.run}, {each.note!r}")
-
-
-def outcome_counts(outcomes: Mapping[str, int]) -> str:
-    """Return how many outcomes were uploaded, and what became of them."""
-    counts = [f"{outcomes[name]:,} {words}" for name, words in _OUTCOMES.items() if outcomes[name]]
-    uploaded = f"{outcomes['given']:,} uploaded"
-    return f"{uploaded}: {', '.join(counts)}" if counts else uploaded
 
 
 def show_realised(versions: Mapping[str, Quality], outcomes: Mapping[str, int]) -> None:
@@ -92,7 +74,7 @@ def show_realised(versions: Mapping[str, Quality], outcomes: Mapping[str, int]) 
             "[red]too low[/]" if found.reason else "[green]as in training[/]",
         )
     _print(shown)
-    show(f"\nOutcomes: {outcome_counts(outcomes)}")
+    show(f"\nOutcomes: {outcomes_text(outcomes)}")
 
 
 def _left_out(left: Mapping[str, Any]) -> Iterator[str]:
@@ -151,33 +133,6 @@ def _drifting(drifting: Sequence[tuple[str, Mapping[str, Any]]]) -> Table:
 def _quality(result: Mapping[str, Any]) -> Table:
     """Return a table of the expected and the realised quality, with 95 % intervals."""
     shown = table("version", "quality", ("expected", "right"), ("realised", "right"))
-    for version in dict.fromkeys([*result["versions"], *result["realised"]]):
-        expected = result["versions"].get(version, {}).get("expected", {})
-        found = result["realised"].get(version)
-        realised = (found and found["metrics"]) or {}
-        if found:
-            # The realised companies are earlier ones, so their bankruptcies have an expectation of their own.
-            words = f"{found['bankruptcies']} of {counted(found['companies'], 'company')}"
-            note = f"{words} ({found['expected_bankruptcies']:.1f} expected)"
-            shown.add_row(plain(version), "bankrupt so far", "", note)
-        for name in dict.fromkeys([*expected, *realised]):
-            shown.add_row(
-                plain(version), _metric(name), _interval(expected.get(name)), _interval(realised.get(name))
-            )
+    for row in quality_rows(result):
+        shown.add_row(*map(plain, row))
     return shown
-
-
-def _metric(name: str) -> str:
-    return _METRICS.get(name, plain(name.replace("_", " ")))
-
-
-def _interval(figure: Mapping[str, float | None] | None) -> str:
-    if figure is None or figure["value"] is None:
-        return ""
-    return f"{_number(figure['value'])} ({_number(figure['low'])} to {_number(figure['high'])})"
-
-
-def _number(value: float | None) -> str:
-    if value is None:
-        return "–"
-    return f"{value:,.1f}" if abs(value) >= 10 else f"{value:.3f}"

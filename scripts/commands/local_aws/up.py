@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from scripts.aws.session import LOCAL_PORT, LOCAL_REGION, Aws, connect, use_local_aws
+from scripts.commands.console import DEFAULT_PORT as CONSOLE_PORT
 from scripts.commands.local_aws.local import running, settings_document, show_settings
+from scripts.terminal.browser import has_display, open_page
 from scripts.terminal.console import console, show, show_warning
 from scripts.terminal.interrupts import wait_for_interruption
-from scripts.terminal.options import DEFAULT_PROJECT, DataOption
+from scripts.terminal.options import DEFAULT_PROJECT, DataOption, Settings
 from scripts.terminal.results import show_result, with_json
 
 if TYPE_CHECKING:
@@ -31,8 +34,11 @@ def up(
         typer.Option("--state", help="Folder of the state. Default: ~/.cache/bankruptcy/local-aws."),
     ] = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = LOCAL_PORT,
+    no_open: Annotated[
+        bool, typer.Option("--no-open", help="Only print the console's address; --json never opens it.")
+    ] = False,
 ) -> None:
-    """Run local AWS until Ctrl-C, with the service and a model; the next `up` finds everything there."""
+    """Run local AWS until Ctrl-C, with the service and a model, and open the console; all is kept."""
     from scripts.data.source import cache_folder
     from scripts.model.contracts import champion_version
     from scripts.predict.client import client_of
@@ -40,16 +46,17 @@ def up(
 
     folder = state or cache_folder() / "local-aws"
     began = time.monotonic()
-    with running(port, LOCAL_REGION, folder) as server:
+    with running(port, LOCAL_REGION, folder) as server, ExitStack() as stack:
         use_local_aws(server.url, LOCAL_REGION)
         aws = connect(DEFAULT_PROJECT)
         _deploy(aws)
         _make_model(aws, data)
         champion, client = champion_version(aws), client_of(aws)
+        console_url = stack.enter_context(_console(aws))
         seconds = time.monotonic() - began
 
         def show_all() -> None:
-            _show_service(champion, client, seconds)
+            _show_service(champion, client, console_url, seconds)
             show_settings(server.url, LOCAL_REGION, folder, EXAMPLES, is_default=port == LOCAL_PORT)
 
         document = {
@@ -57,8 +64,11 @@ def up(
             "champion": as_version(champion),
             "api_url": client.url,
             "api_key": client.key,
+            "console": console_url,
         }
         show_result(document, show_all)
+        if has_display() and not no_open:
+            open_page(console_url)
         wait_for_interruption()
 
 
@@ -106,8 +116,19 @@ def _train(aws: Aws, data: Path | None) -> None:
     show(f"[bold]Report[/]     {save_report(aws, follow_to_success(aws, arn))}")
 
 
-def _show_service(champion: str | None, client: ApiClient, seconds: float) -> None:
+def _console(aws: Aws) -> AbstractContextManager[str]:
+    """Return the running console, on its usual port if that is free."""
+    from scripts.console.server import is_free, serving
+    from scripts.console.site import Commands
+
+    settings = Settings(local=True)
+    port = CONSOLE_PORT if is_free(CONSOLE_PORT) else 0
+    return serving(aws, port, Commands(settings.command, settings.complete), read_only=False)
+
+
+def _show_service(champion: str | None, client: ApiClient, console_url: str, seconds: float) -> None:
     show(f"[bold]Champion[/]   {f'version {champion}' if champion else 'none yet'}")
     show(f"[bold]API[/]        URL={client.url}", wrap=False)
     show(f"[bold]API key[/]    {f'KEY={client.key}' if client.key else 'none: the API is open'}", wrap=False)
+    show(f"[bold]Console[/]    {console_url}  (works once)", wrap=False)
     show(f"Ready in {seconds:.1f} s. `bankruptcy test --local` checks it.\n")

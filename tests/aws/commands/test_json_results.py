@@ -271,6 +271,7 @@ def test_commands_that_keep_running_print_their_result_first(
         ready = run("up", "--state", str(tmp_path))
         assert ready["api_url"].startswith(running_aws.url)
         assert ready["api_key"]
+        assert re.fullmatch(r"http://127\.0\.0\.1:\d+/enter\?token=\S+", ready["console"])
         inner.setattr("local_aws.server.LocalAws", serving)
         inner.setattr("scripts.commands.local_aws.demo.PROJECT", "bankruptcy")
         inner.setattr("scripts.operate.executions.start_execution", lambda *_: ("arn/abc", "s3://x"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from pathlib import Path
 from typing import Any
@@ -37,12 +38,21 @@ def test_the_second_up_finds_version_address_and_key(tmp_path: Path, monkeypatch
         versions = [(each.version, each.approval) for each in list_versions(aws)]
         seen.append((versions, client.url, client.key, answer["probability"]))
 
+    opened: list[str] = []
+    addresses: list[str] = []
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.setattr("webbrowser.open", opened.append)
     monkeypatch.setattr(up, "_train", train)
     monkeypatch.setattr(up, "wait_for_interruption", look)
-    for _ in range(2):
-        result = CliRunner().invoke(app, ["up", "--state", str(tmp_path / "state"), "--port", port])
+    for options in ([], ["--no-open"]):
+        command = ["up", "--state", str(tmp_path / "state"), "--port", port, *options]
+        result = CliRunner().invoke(app, command)
         assert result.exit_code == 0, result.output
         assert "Champion   version 1" in result.output
+        # Both print the console's address, and only the first one opens it.
+        (address,) = re.findall(r"Console    (http://127\.0\.0\.1:\d+/enter\?token=\S+)", result.output)
+        addresses.append(address)
+    assert opened == addresses[:1]
     assert trainings == ["1"]
     assert seen[0] == seen[1]
     assert seen[0][0] == [(1, "Approved")]

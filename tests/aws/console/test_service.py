@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from pathlib import Path
 
@@ -14,25 +15,39 @@ from support.models.small import register_folder, write_small_model
 from local_aws.server import LocalAws
 from pipeline.jobs import sklearn_image
 from scripts.aws.session import Aws, connect
+from scripts.aws.shared import SharedAws
 from scripts.console.operations import Operations
 from scripts.deploy.deployment import deploy
 from scripts.errors import ScriptError
 from scripts.model.approval import wait_until_served
 from steps.dataset.columns import RATIOS
 
+PROJECT = "console"
+PATHS = (
+    "/executions",
+    "/executions/start",
+    "/versions",
+    "/versions/1",
+    "/service",
+    "/service/deployments",
+    "/service/monitoring",
+    "/service/outcomes",
+)
+
 
 @pytest.fixture
 def aws(local_aws: LocalAws, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Aws:
     """A deployed service with version 1, which waits for approval."""
     point_at(local_aws, monkeypatch)
-    found = connect("console")
+    found = connect(PROJECT)
     deploy(found, confirm=lambda _: True)
     write_small_model(tmp_path / "model", RATIOS[:20], seed=1)
     register_folder(found, tmp_path / "model", image=sklearn_image(found.project.region))
     return found
 
 
-def test_the_service_is_approved_paused_and_resumed(aws: Aws) -> None:
+@pytest.mark.parametrize("place", ["an account"], indirect=True)
+def test_the_service_is_approved_paused_and_resumed(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
     visitor = Visitor(aws)
     shown = visitor.page("/service")
     assert "Service not in service" in shown
@@ -49,9 +64,12 @@ def test_the_service_is_approved_paused_and_resumed(aws: Aws) -> None:
     assert "hx-trigger" not in visitor.get("/service").text
     assert "not the champion yet" not in visitor.page("/versions/1")
     shown = visitor.page("/service")
-    assert "Service in service Pause" in shown
+    assert "Service in service Now Deployments Monitoring Outcomes Pause" in shown
     assert "champion Version 1 endpoint InService, version 1, " in shown
     assert "wait for approval None." in shown
+    assert re.search(r"Cost .*\. Not included: ", shown)
+    check_alarms(aws, visitor)
+    check_places(aws, monkeypatch)
     # and the service paused from the page
     assert visitor.post("/service/pause").location == "/service"
 
@@ -60,13 +78,53 @@ def test_the_service_is_approved_paused_and_resumed(aws: Aws) -> None:
         return text in visitor.page("/service")
 
     eventually(lambda: says("The service is paused; its endpoint is deleted."))
-    assert says("Service paused Resume")
+    assert says("Service paused Now Deployments Monitoring Outcomes Resume")
     assert "hx-trigger" not in visitor.get("/service").text
+    # and the deployments tell what happened, newest first
+    happened = visitor.page("/service/deployments")
+    assert re.search(
+        r"ended The endpoint is being deleted. The endpoint is paused. .*"
+        r"in service Version 1 is in service and the champion. .*"
+        r"started An endpoint with version 1 is being created.",
+        happened,
+    )
     assert "<form" not in Visitor(aws, read_only=True).get("/service").text
     # THEN it can be resumed
     assert visitor.post("/service/resume").status_code == 303
     eventually(lambda: says("Version 1 is in service."))
-    assert says("Service in service Pause")
+    assert says("Service in service Now")
+
+
+def check_alarms(aws: Aws, visitor: Visitor) -> None:
+    """Check that an alarm is shown with its section of the runbook."""
+    name = f"{PROJECT}-endpoint-errors"
+    assert f"Alarm {name}" not in visitor.page("/service")
+    set_state = aws.client("cloudwatch").set_alarm_state
+    set_state(AlarmName=name, StateValue="ALARM", StateReason="a test")
+    visitor.site.reads.forget()
+    shown = visitor.page("/service")
+    assert f"Alarm {name} The model's container failed on a request." in shown
+    assert 'See "Alarm endpoint-errors" in docs/runbook.md.' in shown
+    set_state(AlarmName=name, StateValue="OK", StateReason="a test")
+
+
+def check_places(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Check that pages of local AWS and of an account differ in nothing but place and cost."""
+    pages: dict[bool, list[str]] = {}
+    for is_local in (True, False):
+        monkeypatch.setattr(SharedAws, "is_local", is_local, raising=False)
+        visitor = Visitor(aws)
+        pages[is_local] = [visitor.page(path) for path in PATHS]
+    for local, account in zip(pages[True], pages[False], strict=True):
+        assert "local AWS, eu-west-1" in local
+        assert "account 123456789012, eu-west-1" in account
+        assert common(local) == common(account)
+
+
+def common(page: str) -> str:
+    """Return the text of a page without the place and the cost."""
+    page = re.sub(r"(local AWS|account \d{12}), ", "", page)
+    return re.sub(r" Cost .*? Versions that wait", "", page)
 
 
 @pytest.mark.parametrize("path", ["/service", "/try"])

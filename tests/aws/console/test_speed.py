@@ -15,7 +15,7 @@ from pipeline.service import list_executions
 from scripts.aws.session import Aws
 
 PROJECT = "console"
-COUNT, SHOWN = 18, 15
+COUNT, SHOWN = 12, 10
 MOST_BYTES = 60_000
 DECLARED = [{"Name": f"Parameter{number}", "Type": "String", "DefaultValue": "x" * 40} for number in range(9)]
 # Runs no job.

@@ -12,19 +12,17 @@ from rich.console import Console
 from support.local_aws.cloud import OUT, WRITE, Cloud, processing
 from support.local_aws.environment import project_with_bucket
 from support.local_aws.functions import create
-from support.monitoring import companies, lines, write_log, write_profiles
+from support.monitoring_results import store_result
 from typer.testing import CliRunner
 
 from local_aws.server import LocalAws
 from scripts.aws.session import Aws
 from scripts.cli import app
 from scripts.operate.monitoring import acceptances
-from steps import judge_predictions, summarize_predictions
 
 PROJECT = "watched"
 # The later one is that of a chosen period.
 OLD, NEW = "2026-11-01T000000Z", "2026-10-01T000000Z-2026-10-02T000000Z-101112"
-FOLDERS = ("predictions", "history", "outcomes", "summaries", "accepted", "previous")
 
 
 @pytest.fixture
@@ -43,31 +41,7 @@ def bankruptcy(*words: str, code: int = 0) -> str:
 @pytest.fixture
 def results(aws: Aws, tmp_path: Path) -> Callable[[str, float], None]:
     """Return a function that stores the result of a run, in which debts are multiplied by a factor."""
-
-    def store(run: str, factor: float) -> None:
-        base = tmp_path / run
-        for name in FOLDERS:
-            (base / name).mkdir(parents=True)
-        write_profiles(base / "profiles", "3")
-        features = companies(600, seed=5)
-        features[:, 1] *= factor
-        write_log(base / "predictions" / "a.gz", [*lines(features), "damaged"])
-        given = {name: f"--{name}={base / name}" for name in (*FOLDERS, "profiles")}
-        summarized = ("predictions", "history", "profiles", "outcomes", "summaries")
-        summarize_predictions.main([*map(given.__getitem__, summarized), "--host=algo-1"])
-        judged = ("summaries", "profiles", "outcomes", "accepted", "previous")
-        judge_predictions.main(
-            [
-                *map(given.__getitem__, judged),
-                f"--monitoring={base / 'monitoring'}",
-                "--now=2026-11-01T05:00:00+00:00",
-            ]
-        )
-        for path in (base / "monitoring").iterdir():
-            key = f"monitoring/runs/{run}/{path.name}"
-            aws.client("s3").put_object(Bucket=aws.project.bucket, Key=key, Body=path.read_bytes())
-
-    return store
+    return lambda run, factor: store_result(aws, tmp_path / run, run, factor)
 
 
 def test_a_result_is_shown_in_eighty_columns(

@@ -1,0 +1,1 @@
+"""Measures the console, and takes its pictures."""
