@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 from weakref import WeakValueDictionary
 
 import moto.s3.models
+import moto.s3.responses  # it keeps the class FakeKey, so it must be imported before `install`
 from moto.awslambda.models import LambdaStorage
 from moto.core.base_backend import BackendDict
 from moto.s3.models import FakeKey, s3_backends
