@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,8 +14,11 @@ if TYPE_CHECKING:
 _REGION = "us-east-1"
 
 
+@lru_cache
 def hosting_price(aws: Aws, instance_type: str) -> float | None:
     """Return the price of an instance of an endpoint in the project's region, in US dollars per hour.
+
+    It is read once in a process, because a page of the console asks every few seconds.
 
     Returns
     -------

@@ -11,7 +11,7 @@ SOURCE = (
     "Benchmarking Toolkit and MLOps workshops; eu-west-1: bill in aws-samples/sagemaker-ssh-helper); "
     f"today's prices: {PAGE}"
 )
-LISTED = "AWS's Price List, read just now"
+LISTED = "AWS's Price List"
 NOT_COUNTED = (
     "requests, jobs of executions, storage, logs and data transfer; "
     "alarms and dashboard are within CloudWatch's free tier in an account without others"

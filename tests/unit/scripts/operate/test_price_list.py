@@ -68,6 +68,11 @@ def test_the_price_is_the_only_hourly_one(
     assert hosting_price(aws, "ml.m5.large") == price
 
 
+def test_the_price_is_read_once(aws: Aws, stubber: Stubber) -> None:
+    stubber.add_response("get_products", {"PriceList": [product("0.138")]}, REQUEST)
+    assert [hosting_price(aws, "ml.m5.large") for _ in range(2)] == [0.138, 0.138]
+
+
 def test_without_permission_there_is_no_listed_price(aws: Aws, stubber: Stubber) -> None:
     stubber.add_client_error("get_products", "AccessDeniedException")
     assert hosting_price(aws, "ml.m5.large") is None
@@ -75,5 +80,5 @@ def test_without_permission_there_is_no_listed_price(aws: Aws, stubber: Stubber)
 
 def test_a_listed_price_replaces_that_of_the_table() -> None:
     listed = prices.of_instances("us-east-1", "ml.t2.medium", 2, listed=0.06)
-    assert (listed.usd_per_hour, listed.source) == (0.12, "AWS's Price List, read just now")
+    assert (listed.usd_per_hour, listed.source) == (0.12, "AWS's Price List")
     assert prices.of_instances("us-east-1", "ml.t2.medium", 2).usd_per_hour == 0.112
