@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
+from support.browser import silent_page
 from support.console import COMMANDS
 from support.local_aws.cloud import BUCKET, Cloud, processing
 from support.local_aws.environment import project_with_bucket
@@ -61,14 +62,11 @@ def url(aws: Aws) -> Iterator[str]:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A page whose console only names the report's script that was blocked, at the width of a phone."""
+    """A page at the width of a phone."""
     context = browser.new_context(viewport={"width": WIDTHS[0], "height": 800})
-    made, messages = context.new_page(), []
-    made.on("console", lambda message: messages.append(message.text))
-    made.on("pageerror", lambda error: messages.append(str(error)))
-    yield made
+    with silent_page(context) as made:
+        yield made
     context.close()
-    assert [each for each in messages if "frame is sandboxed" not in each] == []
 
 
 def check_layout(page: Page) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
+from support.browser import silent_page
 from support.console import COMMANDS
 from support.lifecycle.data import sample_companies
 from support.local_aws.environment import point_at
@@ -89,12 +90,8 @@ def context(browser: Browser, url: str) -> Iterator[BrowserContext]:
 
 @pytest.fixture
 def page(context: BrowserContext) -> Iterator[Page]:
-    """A page whose browser has nothing to report, except that the report's frame runs no scripts."""
-    made, messages = context.new_page(), []
-    made.on("console", lambda message: messages.append(message.text))
-    made.on("pageerror", lambda error: messages.append(str(error)))
-    yield made
-    assert [each for each in messages if "frame is sandboxed" not in each] == []
+    with silent_page(context) as made:
+        yield made
 
 
 class Reviewer:

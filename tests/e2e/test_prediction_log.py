@@ -130,8 +130,10 @@ def settings(service: Service, **changes: str) -> Iterator[None]:
     present = functions.get_function_configuration(FunctionName=name)["Environment"]
     changed = {"Variables": {**present["Variables"], **changes}}
     functions.update_function_configuration(FunctionName=name, Environment=changed)
-    yield
-    functions.update_function_configuration(FunctionName=name, Environment=present)
+    try:
+        yield
+    finally:
+        functions.update_function_configuration(FunctionName=name, Environment=present)
 
 
 def off(service: Service) -> AbstractContextManager[None]:
@@ -178,12 +180,14 @@ def deleted(service: Service) -> Iterator[None]:
     [destination] = found["DeliveryStreamDescription"]["Destinations"]
     described = destination["ExtendedS3DestinationDescription"]
     firehose.delete_delivery_stream(DeliveryStreamName=service.stream)
-    yield
-    names = ("RoleARN", "BucketARN", "Prefix", "CompressionFormat", "BufferingHints")
-    firehose.create_delivery_stream(
-        DeliveryStreamName=service.stream,
-        ExtendedS3DestinationConfiguration={name: described[name] for name in names},
-    )
+    try:
+        yield
+    finally:
+        names = ("RoleARN", "BucketARN", "Prefix", "CompressionFormat", "BufferingHints")
+        firehose.create_delivery_stream(
+            DeliveryStreamName=service.stream,
+            ExtendedS3DestinationConfiguration={name: described[name] for name in names},
+        )
 
 
 @pytest.mark.parametrize(
