@@ -6,6 +6,7 @@ import importlib.util
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -142,7 +143,7 @@ def _imports(source: Path, path: Path) -> Iterator[str]:
     """Yield the full name of every module that a file imports, including imports inside functions."""
     parts = path.relative_to(source).with_suffix("").parts
     package = parts[:-1]
-    for node in ast.walk(ast.parse(path.read_bytes(), filename=str(path))):
+    for node in _import_statements(path.read_bytes(), str(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -153,6 +154,13 @@ def _imports(source: Path, path: Path) -> Iterator[str]:
             for alias in node.names:
                 if _file_of(source, [*base, alias.name]):
                     yield ".".join([*base, alias.name])
+
+
+@cache
+def _import_statements(text: bytes, filename: str) -> tuple[ast.Import | ast.ImportFrom, ...]:
+    """Return a module's import statements; the steps have most of their modules in common."""
+    nodes = ast.walk(ast.parse(text, filename=filename))
+    return tuple(node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom))
 
 
 def _package_files(folder: Path) -> dict[str, bytes]:

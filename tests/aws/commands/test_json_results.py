@@ -13,7 +13,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from support.local_aws.cloud import eventually
 from support.local_aws.environment import point_at
 from support.local_aws.hurry import hurried
 from support.models.evaluations import compared, evaluation
@@ -124,15 +123,11 @@ def test_executions(run: Commands, tmp_path: Path) -> None:
     started = run("pipeline start")
     assert started["parameters"]["FeatureCount"] == "50"
     run("pipeline stop", started["id"])
-
-    def stopped() -> bool:
-        return bool(run("pipeline list")["executions"][0]["status"] == "Stopped")
-
-    eventually(stopped)
+    # An execution that did not succeed is a result and a failure.
+    assert run("pipeline status", "--wait", code=1)["status"] == "Stopped"
+    assert run("pipeline list")["executions"][0]["status"] == "Stopped"
     assert run("pipeline retry", started["id"])["status"] == "Executing"
     run("pipeline stop")
-    eventually(stopped)
-    # An execution that did not succeed is a result and a failure.
     assert run("pipeline status", "--wait", code=1)["status"] == "Stopped"
     # GIVEN an evaluation
     aws = connect("bankruptcy")
