@@ -12,8 +12,8 @@ from werkzeug.utils import redirect
 from werkzeug.wrappers import Request, Response
 
 from scripts.aws.failures import AwsError, explain
-from scripts.console import comparing, executions, monitoring, previews, service, trying, versions
 from scripts.console.guard import ENTRY, RefusedError
+from scripts.console.pages import comparing, executions, monitoring, previews, service, trying, versions
 from scripts.console.site import FOLDER, Route, Site
 from scripts.errors import ScriptError
 from steps.report.style import STYLE

@@ -106,7 +106,7 @@ def test_an_execution_is_started_watched_and_read(
     page.go_back()
     # and ends with a report
     report = "<h1>Of the model</h1><script>parent.document.title = 'attacked'</script>"
-    monkeypatch.setattr("scripts.console.executions.read_report", lambda *_: report.encode())
+    monkeypatch.setattr("scripts.console.pages.executions.read_report", lambda *_: report.encode())
     (tmp_path / "go").touch()
     # THEN the page shows its end without being loaded again, and then polls no more
     expect(page.locator(".pill", has_text="Succeeded")).to_be_visible(timeout=15_000)

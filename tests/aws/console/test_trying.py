@@ -185,7 +185,7 @@ def test_the_key_is_only_shown_on_demand(visitor: Visitor, aws: Aws) -> None:
 
 
 def test_an_open_api_needs_no_key(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scripts.console.trying.needs_api_key", lambda _: False)
+    monkeypatch.setattr("scripts.console.pages.trying.needs_api_key", lambda _: False)
     shown = visitor.page("/try")
     assert "This API is open: it needs no key." in shown
     assert "Show the API key" not in shown
@@ -205,6 +205,6 @@ def test_read_only_sends_nothing(aws: Aws) -> None:
 def test_without_data_the_page_says_what_to_do(
     visitor: Visitor, aws: Aws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("scripts.console.trying.newest_upload", lambda _: None)
+    monkeypatch.setattr("scripts.console.pages.trying.newest_upload", lambda _: None)
     assert "No data is uploaded yet. Upload some with bankruptcy data upload --local" in visitor.page("/try")
     assert "There is no uploaded data." in text_of(visitor.post("/try", {"row": "0"}))

@@ -142,7 +142,7 @@ def test_a_difference_names_other_companies_and_the_parameters_of_the_execution(
         write_small_model(tmp_path / str(number), NAMES, seed=number)
         files = {"evaluation.json": json.dumps(document), "report.html": ""}
         register_folder(registry, tmp_path / str(number), evaluation=files)
-    monkeypatch.setattr("scripts.console.comparing.read_values", lambda _, arn: {"MinRocAuc": arn[-3:]})
+    monkeypatch.setattr("scripts.console.pages.comparing.read_values", lambda _, arn: {"MinRocAuc": arn[-3:]})
     package = find_version(registry, 2)
     registry.client("sagemaker").update_model_package(
         ModelPackageArn=package["ModelPackageArn"], CustomerMetadataProperties={"ExecutionId": "abc123"}

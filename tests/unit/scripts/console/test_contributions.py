@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from scripts.console.contributions import WIDTH, bars, probability_of
+from scripts.console.pages.contributions import WIDTH, bars, probability_of
 
 
 def prediction(*effects: float, others: float) -> dict[str, Any]:

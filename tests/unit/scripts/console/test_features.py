@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from scripts.console.features import features_of
+from scripts.console.pages.features import features_of
 
 UNITS = {"largest_small": 1.0, "small_factor": 1e4, "smallest_large": 1e5, "large_factor": 1e-10}
 CONTRACT = {

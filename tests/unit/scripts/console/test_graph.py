@@ -8,7 +8,7 @@ import pytest
 from support.pipeline.definitions import GOLDEN
 
 from pipeline.graph import Node, graph_of
-from scripts.console.graph import BOX_WIDTH, WIDTH, draw
+from scripts.console.pages.graph import BOX_WIDTH, WIDTH, draw
 
 TRAINING = (
     Node("SelectFeatures", ()),

@@ -8,8 +8,8 @@ from botocore.exceptions import ClientError
 from werkzeug.wrappers import Request, Response
 
 from pipeline.service import read_values
+from scripts.console.pages.versions import Found, all_versions, find
 from scripts.console.site import Route, Site
-from scripts.console.versions import Found, all_versions, find
 from scripts.model.contracts import feature_names, read_contract
 from scripts.model.figures import difference_texts, figure_texts, same_companies
 from scripts.text import counted

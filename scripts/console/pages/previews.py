@@ -15,8 +15,8 @@ from werkzeug.wrappers import Request, Response
 from scripts.companies.company_file import read_companies
 from scripts.companies.errors import CompanyFileError
 from scripts.console.background import KEPT
+from scripts.console.pages.versions import find
 from scripts.console.site import Route, Site
-from scripts.console.versions import find
 from scripts.data.upload import read_newest_upload
 from scripts.errors import UsageError
 from scripts.preview.comparison import Preview, preview

@@ -12,7 +12,7 @@ from werkzeug.wrappers import Request, Response
 
 from pipeline.graph import Parameter, read_graph, read_parameters
 from pipeline.service import describe, describe_briefly, list_executions
-from scripts.console.graph import BOX_HEIGHT, BOX_WIDTH, WIDTH, draw
+from scripts.console.pages.graph import BOX_HEIGHT, BOX_WIDTH, WIDTH, draw
 from scripts.console.reads import FOREVER, FRESH_SECONDS
 from scripts.console.site import Route, Site, report_response
 from scripts.data.upload import newest_upload

@@ -5,8 +5,8 @@ from __future__ import annotations
 from werkzeug.wrappers import Request, Response
 
 from pipeline.parameters import WAITING
+from scripts.console.pages.versions import all_versions
 from scripts.console.site import Route, Site
-from scripts.console.versions import all_versions
 from scripts.deploy.endpoint import MOVING, read_endpoint
 from scripts.operate.deployments import DAYS, read_deployments
 from scripts.operate.pausing import pause as pause_service

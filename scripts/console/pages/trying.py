@@ -11,10 +11,10 @@ from werkzeug.wrappers import Request, Response
 
 from inference.numbers import number_problem
 from scripts.aws.files import read_if_present
-from scripts.console.contributions import WIDTH, Bar, bars, probability_of
-from scripts.console.features import Feature, features_of
+from scripts.console.pages.contributions import WIDTH, Bar, bars, probability_of
+from scripts.console.pages.features import Feature, features_of
+from scripts.console.pages.versions import all_versions, find
 from scripts.console.site import Route, Site
-from scripts.console.versions import all_versions, find
 from scripts.data.data_file import DataError, DataFile
 from scripts.data.upload import newest_upload, read_upload
 from scripts.deploy.outputs import needs_api_key, read_outputs
