@@ -48,15 +48,17 @@ def approve(aws: Aws, version: str) -> None:
     set_approval(aws, find_version(aws, int(version)), "Approved")
 
 
-def answers_during(client: ApiClient, change: Callable[[], object]) -> list[tuple[dict[str, float], Any]]:
-    """Send companies by name until `change` has returned, but at least 2,000; return them with answers."""
+def answers_during(
+    client: ApiClient, change: Callable[[], object], least: int = REQUESTS
+) -> list[tuple[dict[str, float], Any]]:
+    """Send companies by name until `change` has returned, but at least `least`; return them with answers."""
     changed = threading.Event()
     begun = threading.Barrier(CLIENTS + 1)
 
     def send(seed: int) -> list[tuple[dict[str, float], Any]]:
         generator = np.random.default_rng(seed)
         answered = []
-        while not changed.is_set() or len(answered) < REQUESTS // CLIENTS:
+        while not changed.is_set() or len(answered) < least // CLIENTS:
             company = dict(zip(NAMES, generator.random(len(NAMES)).tolist(), strict=True))
             answered.append((company, client.predict({"features": company})))
             if len(answered) == 1:
@@ -131,7 +133,7 @@ def test_a_rollback_returns_to_the_previous_version_without_a_gap(
     assert plan == Rollback(rejected=2, version=1)
     # WHEN the champion is rolled back, while clients send companies by name
     command = ["--project", aws.project.name, "rollback", "--yes", "--note", "test"]
-    answers = answers_during(client, lambda: CliRunner().invoke(app, command, catch_exceptions=False))
+    answers = answers_during(client, lambda: CliRunner().invoke(app, command, catch_exceptions=False), 200)
     # THEN every request is answered, and the older version is the champion
     assert check(answers, models) == {"1", "2"}
     assert client.get("/model")["version"] == "1"

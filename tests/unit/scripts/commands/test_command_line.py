@@ -26,6 +26,8 @@ RUNNER = CliRunner(env={"TERM": "dumb"})
 # The commands that work without AWS or bring their own.
 WITHOUT_SETTINGS = {
     ("up",),
+    ("drill", "drift"),
+    ("drill", "outcomes"),
     ("demo",),
     ("local",),
     ("local", "start"),
