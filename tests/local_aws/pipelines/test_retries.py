@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from support.local_aws.cloud import BUCKET, OUT, WRITE, Cloud, eventually, processing
@@ -20,15 +21,21 @@ def test_an_internal_error_is_retried_by_the_policy(cloud: Cloud) -> None:
         s3_input = step["Arguments"]["ProcessingInputs"][0]["S3Input"]
         moved = {"S3Uri": f"s3://{BUCKET}/{name}/", "LocalPath": f"/opt/ml/processing/input/{path}"}
         step["Arguments"]["ProcessingInputs"].append({"InputName": name, "S3Input": {**s3_input, **moved}})
-    policy = {"IntervalSeconds": 1, "BackoffRate": 1.0, "MaxAttempts": 1}
+    policy = {"IntervalSeconds": 2, "BackoffRate": 1.0, "MaxAttempts": 1}
     policy["ExceptionType"] = ["SageMaker.JOB_INTERNAL_ERROR"]  # type: ignore[assignment]
     # WHEN it runs with a retry policy for internal errors
     execution = cloud.start([{**step, "RetryPolicies": [policy]}])
+
     # THEN it says why it waits, and runs twice
-    waiting = eventually(lambda: cloud.steps(execution)["A"].get("FailureReason"))
-    assert cloud.steps(execution)["A"]["StepStatus"] == "Executing"
-    assert waiting.startswith(
-        "Attempt 1 failed; the next one starts in 1 s. ClientError: InternalServerError"
+    def waiting() -> dict[str, Any] | None:
+        # The step is listed when it starts.
+        step = cloud.steps(execution).get("A", {})
+        return step if "FailureReason" in step else None
+
+    found = eventually(waiting)
+    assert found["StepStatus"] == "Executing"
+    assert found["FailureReason"].startswith(
+        "Attempt 1 failed; the next one starts in 2 s. ClientError: InternalServerError"
     )
     assert cloud.finish(execution)["PipelineExecutionStatus"] == "Failed"
     failed = cloud.steps(execution)["A"]
