@@ -10,6 +10,7 @@ from benchmarks.api import functions, latency, prediction_log
 from benchmarks.api import tables as api_tables
 from benchmarks.common.figures import Document, load
 from benchmarks.common.pages import put
+from benchmarks.console import latency as console_latency
 from benchmarks.quality import drift, firms, judge, model_card, plot, recipes
 from benchmarks.quality import table as quality_table
 from benchmarks.scale import batch, learning_curve, tomek_links, workflow
@@ -49,6 +50,7 @@ CHAPTERS = (
     ),
     Chapter(scale_monitoring.RESULTS, scale_monitoring.PAGE, "make bench-monitor", scale_monitoring.chapter),
     Chapter(prediction_log.RESULTS, prediction_log.PAGE, prediction_log.COMMAND, prediction_log.chapter),
+    Chapter(console_latency.RESULTS, console_latency.PAGE, console_latency.COMMAND, console_latency.chapter),
     Chapter(functions.RESULTS, functions.PAGE, "make bench-functions", functions.chapter),
 )
 DRAWINGS = (

@@ -49,8 +49,10 @@ class LogShipper:
     def close(self) -> None:
         """Deliver the queued events and end the thread."""
         self._closing.set()
-        if self._thread is not None:
-            self._thread.join(timeout=5)
+        with self._lock:
+            thread = self._thread
+        if thread is not None:
+            thread.join(timeout=5)
 
     def _run(self) -> None:
         last = False
