@@ -6,6 +6,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -14,9 +15,20 @@ T = TypeVar("T")
 FRESH_SECONDS = 2.0
 # For facts that never change, such as an execution that has succeeded.
 FOREVER = math.inf
-_MOST_ENTRIES = 1000
+# Of more results, the one that was not used for longest is dropped: an evaluation can have megabytes.
+MOST_KEPT = 300
 # Older results are dropped. No read is kept longer, except those of facts that never change.
 _OLDEST_SECONDS = 600.0
+
+
+@dataclass
+class _Entry:
+    """The result of a read, the time of the read, and for how long it is kept."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    time_read: float = -math.inf
+    seconds: float = 0.0
+    result: Any = None
 
 
 class Reads:
@@ -30,8 +42,8 @@ class Reads:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._entries: dict[Hashable, tuple[float, float, Any]] = {}
-        self._locks: dict[Hashable, threading.Lock] = {}
+        # The one that was used last is the last one.
+        self._entries: dict[Hashable, _Entry] = {}
         self._lock = threading.Lock()
 
     def get(self, key: Hashable, read: Callable[[], T], seconds: float = FRESH_SECONDS) -> T:
@@ -40,29 +52,25 @@ class Reads:
         Threads that ask for the same key at the same time wait for one read. Errors are not kept.
         """
         with self._lock:
-            if len(self._entries) > _MOST_ENTRIES:
-                self._entries, self._locks = {}, {}
-            entries, lock = self._entries, self._locks.setdefault(key, threading.Lock())
-        with lock:
-            found = entries.get(key)
-            if found is not None and self._clock() - found[0] < seconds:
-                result: T = found[2]
-                return result
-            result = read()
-            entries[key] = (self._clock(), seconds, result)
-            self._drop_old(entries)
+            entry = self._entries[key] = self._entries.pop(key, _Entry())
+            self._drop()
+        with entry.lock:
+            if self._clock() - entry.time_read >= seconds:
+                entry.result = read()
+                entry.time_read, entry.seconds = self._clock(), seconds
+            result: T = entry.result
             return result
-
-    def _drop_old(self, entries: dict[Hashable, tuple[float, float, Any]]) -> None:
-        """Remove what is too old to be used again, such as a whole data file."""
-        now = self._clock()
-        for key, (time_read, seconds, _) in entries.copy().items():
-            if seconds != FOREVER and now - time_read >= _OLDEST_SECONDS:
-                entries.pop(key, None)
 
     def forget(self) -> None:
         """Read everything that can change again the next time, because something was changed."""
         with self._lock:
-            # A read that is still running keeps its result in the old dictionary.
-            kept = self._entries.copy()
-            self._entries = {key: entry for key, entry in kept.items() if entry[1] == FOREVER}
+            # A read that is still running keeps its result in an entry that nobody finds.
+            self._entries = {key: entry for key, entry in self._entries.items() if entry.seconds == FOREVER}
+
+    def _drop(self) -> None:
+        """Remove what is too old to be used again, such as a whole data file, and what exceeds the number."""
+        now = self._clock()
+        for key, entry in [*self._entries.items()]:
+            is_old = 0 < entry.seconds != FOREVER and now - entry.time_read >= _OLDEST_SECONDS
+            if is_old or len(self._entries) > MOST_KEPT:
+                del self._entries[key]

@@ -62,7 +62,8 @@ def serving(aws: Aws, port: int, commands: Commands, *, read_only: bool) -> Iter
     connection = shared(aws)
     for service in _SERVICES:
         connection.client(service)
-    server.app = Console(Site(connection, guard, commands, read_only=read_only))
+    site = Site(connection, guard, commands, read_only=read_only)
+    server.app = Console(site)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
@@ -71,3 +72,4 @@ def serving(aws: Aws, port: int, commands: Commands, *, read_only: bool) -> Iter
         server.shutdown()
         thread.join()
         server.server_close()
+        site.background.close()

@@ -84,6 +84,11 @@ class Plain:
             raise _damaged(self.name, error) from error
 
 
+def is_compressed(start: bytes) -> bool:
+    """Return whether a file with these first bytes is compressed."""
+    return start.startswith((_GZIP, _XZ, *_ZIP))
+
+
 @contextmanager
 def open_plain(raw: IO[bytes], name: str, extension: str = ".csv") -> Iterator[Plain]:
     """Open a file and decompress it; its first bytes identify gzip, xz and zip.

@@ -8,6 +8,7 @@ from typing import Any
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Request, Response
 
+from scripts.console.files import sent_file
 from scripts.console.reads import FOREVER
 from scripts.console.site import Route, Site, report_response
 from scripts.data.outcomes import Outcome, parse_outcomes, upload_outcomes, uploaded, uploads
@@ -28,6 +29,7 @@ from scripts.text import counted
 
 _LISTED = 10
 _DRIFTING = 10
+_ENDINGS = (".csv", ".jsonl")  # of files with outcomes
 
 
 def list_page(site: Site, request: Request) -> Response:
@@ -95,12 +97,10 @@ def outcomes_page(site: Site, request: Request) -> Response:
 
 def upload(site: Site, request: Request) -> Response:
     """Check a file of outcomes, and upload it; a file with a wrong line is rejected as a whole."""
-    file = request.files.get("file")
-    if file is None or not file.filename:
-        return _outcomes_page(site, request, ScriptError("Choose a file."))
     try:
+        file = sent_file(request, _ENDINGS, "outcomes upload FILE")
         # Dates are written where the user is.
-        found = parse_outcomes(file.stream, file.filename, datetime.now(UTC).astimezone().date())
+        found = parse_outcomes(file.stream, str(file.filename), datetime.now(UTC).astimezone().date())
         made = upload_outcomes(site.aws, found.outcomes)
     except ScriptError as error:
         return _outcomes_page(site, request, error)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import NotFound
 from werkzeug.utils import redirect
 from werkzeug.wrappers import Request, Response
@@ -15,6 +16,7 @@ from werkzeug.wrappers import Request, Response
 from scripts.companies.company_file import read_companies
 from scripts.companies.errors import CompanyFileError
 from scripts.console.background import KEPT
+from scripts.console.files import sent_file
 from scripts.console.pages.versions import find
 from scripts.console.site import Route, Site
 from scripts.data.upload import read_newest_upload
@@ -25,7 +27,6 @@ from scripts.preview.versions import load_both
 from scripts.preview.words import summary
 from scripts.scratch import make_folder
 
-# Compressed files could become much larger than what was sent.
 ENDINGS = (".csv", ".json", ".jsonl")
 
 
@@ -40,14 +41,17 @@ class _Shown:
 def start(site: Site, request: Request, number: int) -> Response:
     """Start a comparison on the uploaded data, or on the file of the form."""
     find(site, number)
-    on_data = request.form.get("source") == "data"
-    name = site.background.start(_on_data(site, number) if on_data else _on_file(site, request, number))
+    file = None if request.form.get("source") == "data" else _sent(request, number)
+    folder = make_folder("bankruptcy-preview")
+    work = _on_data(site, number, folder) if file is None else _on_file(site, number, folder, file)
+    # The file is deleted even if the comparison never begins.
+    name = site.background.start(number, work, lambda: shutil.rmtree(folder, ignore_errors=True))
     return redirect(f"/versions/{number}/preview/{name}", 303)
 
 
 def page(site: Site, request: Request, number: int, name: str) -> Response:
     """Show a comparison, or that it is still running."""
-    found, piece = find(site, number), site.background.get(name)
+    found, piece = find(site, number), site.background.get(number, name)
     has_failed = piece is None or (piece.done() and piece.exception() is not None)
     if has_failed and "HX-Request" in request.headers:
         # htmx ignores an answer with an error's status. So the browser loads the page again, and shows it.
@@ -71,44 +75,27 @@ ROUTES: tuple[Route, ...] = (
 )
 
 
-def _on_data(site: Site, number: int) -> Callable[[], _Shown]:
+def _sent(request: Request, number: int) -> FileStorage:
+    return sent_file(request, ENDINGS, f"model preview {number} --on FILE")
+
+
+def _on_data(site: Site, number: int, folder: Path) -> Callable[[], _Shown]:
     def work() -> _Shown:
         file = read_newest_upload(site.aws)
         if file is None:
             raise UsageError("There is no uploaded data.", "Upload some with `bankruptcy data upload`.")
-        folder = make_folder("bankruptcy-preview")
         path = folder / "data.csv"
-        try:
-            path.write_bytes(file.content)
-            return _Shown(_compare(site, number, path, file.name), f"{file.name} ({file.origin})")
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        path.write_bytes(file.content)
+        return _Shown(_compare(site, number, path, file.name), f"{file.name} ({file.origin})")
 
     return work
 
 
-def _on_file(site: Site, request: Request, number: int) -> Callable[[], _Shown]:
-    file = request.files.get("file")
-    name = (file.filename or "") if file is not None else ""
-    if file is None or not name:
-        raise UsageError("No file was chosen.", f"Choose a company file: {', '.join(ENDINGS)}.")
-    ending = Path(name).suffix.lower()
-    if ending not in ENDINGS:
-        raise UsageError(
-            f"{name} must end in {', '.join(ENDINGS)}.",
-            f"For other files, use `bankruptcy model preview {number} --on FILE`.",
-        )
-    folder = make_folder("bankruptcy-preview")
-    path = folder / f"companies{ending}"
+def _on_file(site: Site, number: int, folder: Path, file: FileStorage) -> Callable[[], _Shown]:
+    name = str(file.filename)
+    path = folder / f"companies{Path(name).suffix.lower()}"
     file.save(path)
-
-    def work() -> _Shown:
-        try:
-            return _Shown(_compare(site, number, path, name), name)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-
-    return work
+    return lambda: _Shown(_compare(site, number, path, name), name)
 
 
 def _compare(site: Site, number: int, path: Path, name: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 from pathlib import Path
 
@@ -26,9 +27,10 @@ def aws(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Aws:
     return project_with_bucket(cloud.aws, monkeypatch, PROJECT)
 
 
-def send(visitor: Visitor, name: str, text: str) -> str:
+def send(visitor: Visitor, name: str, content: str | bytes) -> str:
     """Upload a file of outcomes with the form, and return the page's text."""
-    fields = {"file": (io.BytesIO(text.encode()), name)}
+    content = content.encode() if isinstance(content, str) else content
+    fields = {"file": (io.BytesIO(content), name)}
     return text_of(visitor.post("/service/outcomes", fields))
 
 
@@ -104,7 +106,7 @@ def test_a_window_is_accepted_with_a_note_and_withdrawn(aws: Aws, tmp_path: Path
 def test_outcomes_are_uploaded_with_the_form(aws: Aws) -> None:
     visitor = Visitor(aws)
     assert "No outcome yet Upload a file" in visitor.page("/service/outcomes")
-    assert "Choose a file." in text_of(visitor.post("/service/outcomes"))
+    assert "No file was chosen." in text_of(visitor.post("/service/outcomes"))
     shown = send(visitor, "outcomes.csv", OUTCOMES)
     assert "Uploaded 2 outcomes; 2 had not been uploaded before." in shown
     assert "Ignored columns:" in shown
@@ -119,7 +121,10 @@ def test_a_wrong_file_is_explained_and_not_uploaded(aws: Aws) -> None:
     shown = send(visitor, "<o>.csv", OUTCOMES.replace("C2,2026-01-31,0", "C2,2026-01-31,2"))
     assert "<o>.csv has wrong lines, and nothing was uploaded:" in shown
     assert "line 3 has the outcome '2'; it must be 0 or 1" in shown
-    assert "is JSON" in send(visitor, "outcomes.json", "[]")
+    assert "outcomes.json must end in .csv, .jsonl." in send(visitor, "outcomes.json", "[]")
+    packed = send(visitor, "packed.csv", gzip.compress(OUTCOMES.encode()))
+    assert "packed.csv is compressed. Decompress it" in packed
+    assert "or use `bankruptcy outcomes upload FILE --local`." in packed
     assert uploads(aws) == []
 
 

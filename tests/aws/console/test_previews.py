@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 from pathlib import Path
@@ -105,6 +106,7 @@ def test_without_a_champion_the_page_says_so(registry: Aws, tmp_path: Path) -> N
     [
         ("", b"", "No file was chosen."),
         ("model.tar.gz", b"x", "model.tar.gz must end in .csv, .json, .jsonl."),
+        ("packed.csv", gzip.compress(FILE), "packed.csv is compressed."),
     ],
 )
 def test_a_wrong_file_is_refused(aws: Aws, name: str, content: bytes, problem: str) -> None:
@@ -138,16 +140,10 @@ def test_read_only_previews_too(aws: Aws) -> None:
     assert "would have another risk level" in text_of(ended(visitor, send(visitor, "companies.csv", FILE)))
 
 
-def test_an_old_preview_is_forgotten(aws: Aws) -> None:
+def test_a_preview_belongs_to_its_version(aws: Aws) -> None:
     visitor = Visitor(aws)
-    visitor.site.background.start(lambda: None)
-    answer = visitor.get("/versions/2/preview/unknown")
+    sent = send(visitor, "companies.csv", FILE)
+    ended(visitor, sent)
+    answer = visitor.get(sent.location.replace("/versions/2/", "/versions/1/"))
     assert answer.status_code == 404
     assert "the console keeps the newest 8" in text_of(answer)
-    first = visitor.site.background.start(lambda: 1)
-    for number in range(8):
-        last = visitor.site.background.start(lambda number=number: number)
-    assert visitor.site.background.get(first) is None
-    found = visitor.site.background.get(last)
-    assert found is not None
-    assert found.result(10) == 7

@@ -8,7 +8,7 @@ import weakref
 
 import pytest
 
-from scripts.console.reads import FOREVER, Reads
+from scripts.console.reads import FOREVER, MOST_KEPT, Reads
 
 
 def test_a_read_is_repeated_when_it_is_old_or_forgotten() -> None:
@@ -53,6 +53,19 @@ def test_what_is_too_old_to_be_used_is_dropped() -> None:
     reads.get("another", lambda: "another")
     assert seen[0]() is None
     assert seen[1]() is not None
+
+
+def test_of_too_many_facts_the_one_that_was_not_used_for_longest_is_dropped() -> None:
+    reads = Reads(lambda: 0.0)
+    for key in range(MOST_KEPT):
+        reads.get(key, lambda: "old", FOREVER)
+    # GIVEN that the first one was used again
+    reads.get(0, lambda: "new", FOREVER)
+    # WHEN one more is read
+    reads.get("more", lambda: "more", FOREVER)
+    # THEN the second one is dropped, and no other
+    found = [reads.get(key, lambda: "new", FOREVER) for key in (0, 2, MOST_KEPT - 1, 1)]
+    assert found == ["old", "old", "old", "new"]
 
 
 def test_tabs_that_ask_at_the_same_time_wait_for_one_read() -> None:
