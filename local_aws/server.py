@@ -15,7 +15,6 @@ from types import TracebackType
 from typing import Any
 
 from moto.core.base_backend import BackendDict
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 from local_aws import untracked
 from local_aws.alarms import alarms
@@ -61,6 +60,7 @@ from local_aws.sagemaker.deployments import Deployments
 from local_aws.sagemaker.executions import fail_interrupted_executions, restore_executions
 from local_aws.sagemaker.jobs import fail_interrupted_jobs
 from local_aws.sagemaker.plane import Plane, backend_of
+from local_aws.services import Services
 from local_aws.state.state import Part, State
 
 HOST = "127.0.0.1"
@@ -259,7 +259,7 @@ class LocalAws:
         return Front(
             Guard(region),
             refusal=self._authorizer.refusal,
-            moto=DomainDispatcherApplication(_backend_app),
+            moto=Services(),
             invocations=invocations_app(self._plane.endpoints, self._described_endpoint),
             stages=self._gateway,
             outbox=self._outbox,
@@ -339,15 +339,6 @@ class LocalAws:
     def _described_endpoint(self, name: str) -> dict[str, Any] | None:
         endpoint = backend_of(self.region).endpoints.get(name)
         return None if endpoint is None else dict(endpoint.response_object)
-
-
-def _backend_app(service: str) -> Any:
-    app = create_backend_app(service)
-    # In debug mode, Flask keeps requests in reference cycles, so large bodies would stay in memory until the
-    # next full garbage collection.
-    app.debug = False
-    app.config["PROPAGATE_EXCEPTIONS"] = True  # `Front` turns exceptions into AWS errors
-    return app
 
 
 def _clear_moto() -> None:

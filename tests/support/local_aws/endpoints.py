@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from support.local_aws.cloud import eventually
 from support.local_aws.sessions import root_sessions
 from support.models.small import SERVING
@@ -18,6 +17,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from local_aws.base.metrics import Metrics
 from local_aws.endpoints.host import EndpointHost, ModelSpec
 from local_aws.endpoints.runtime_api import invocations_app
+from local_aws.services import Services
 
 REGION = "eu-west-1"
 SERVE = """
@@ -64,7 +64,7 @@ class Cloud:
     """moto with the runtime API in front, as in local AWS."""
 
     def __init__(self, root: Path) -> None:
-        moto = DomainDispatcherApplication(create_backend_app)
+        moto = Services()
         self.server = make_server("127.0.0.1", 0, self.front, threaded=True, request_handler=Handler)
         self.moto = moto
         self.url = f"http://127.0.0.1:{self.server.server_port}"

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import boto3
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from local_aws.functions.runtime import FunctionNotFoundError, Invocation
 from local_aws.gateway.gateway import Gateway
+from local_aws.services import Services
 
 REGION = "eu-west-1"
 ARN = f"arn:aws:lambda:{REGION}:123456789012:function:f"
@@ -44,7 +44,7 @@ class Cloud:
         self.answer: Any = {"statusCode": 200, "body": "{}"}
         self.error: str | None = None
         self.seconds = 0.0
-        moto = DomainDispatcherApplication(create_backend_app)
+        moto = Services()
 
         def front(environ: Any, start_response: Any) -> Any:
             ours = "/_user_request_" in environ["PATH_INFO"] or "execute-api" in environ.get("HTTP_HOST", "")
