@@ -1,9 +1,9 @@
 """Measures what the log of predictions costs a request: `make bench-log`.
 
 Serves a model on a local AWS in a separate process, and sends the same requests with the log switched on and
-off in turn. The log's own work is the computing time that the function needs more with the log than without,
-to write the lines, pack them, sign the call and read the answer. Waiting for Firehose does not count: on AWS,
-it takes another time than on local AWS.
+off in turn. The log's own work is the additional CPU time of the function: it writes the lines, packs them,
+signs and sends the call, and reads the answer. Waiting for Firehose does not count, because the wait on
+local AWS says nothing about the wait on AWS.
 """
 
 from __future__ import annotations
@@ -46,7 +46,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Measure, store the figures, and update docs/monitoring.md; exit with 1 if the target is missed."""
     parser = figures.model_parser("benchmarks.api.prediction_log", __doc__)
     parser.set_defaults(estimator="logistic")
-    parser.add_argument("--rounds", type=int, default=5, help="how often the log is switched on and off")
+    parser.add_argument(
+        "--rounds", type=int, default=5, help="number of times the log is switched on and off"
+    )
     args = parser.parse_args(argv)
     archive = trained_archive(args.folder, args.estimator)
     model = unpacked_model(archive)
@@ -71,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def differences(aws: Aws, server: int, rows: Any, repeats: int, rounds: int) -> dict[str, float]:
-    """Return the medians of what the log adds to a request, in milliseconds of computing and of waiting."""
+    """Return the CPU time and the response time that the log adds to a request: medians, in milliseconds."""
     call = caller(aws, json.dumps({"instances": rows}).encode())
     work, total = [], []
     for _ in range(rounds):
@@ -90,7 +92,7 @@ def differences(aws: Aws, server: int, rows: Any, repeats: int, rounds: int) -> 
 def measure(
     aws: Aws, server: int, content: str, call: Callable[[], float], repeats: int
 ) -> tuple[float, float]:
-    """Return the function's computing time and the median time of the answer, in milliseconds."""
+    """Return the function's CPU time per request and the median response time, in milliseconds."""
     functions, name = aws.client("lambda"), aws.project.predict_function
     present = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
     functions.update_function_configuration(
@@ -104,7 +106,7 @@ def measure(
 
 
 def function_seconds(server: int) -> float:
-    """Return the CPU seconds of the function that answers requests."""
+    """Return the CPU seconds that the function predict_api has used."""
     return sum(
         cpu_seconds(pid)
         for pid in children(server)
@@ -130,7 +132,7 @@ def caller(aws: Aws, body: bytes) -> Callable[[], float]:
 
 def chapter(document: figures.Document) -> str:
     """Return the stored figures as docs/monitoring.md shows them."""
-    rows = [["companies in a request", "own work", "target", "lowest to highest", "later answer"]]
+    rows = [["companies in a request", "own work", "target", "lowest to highest", "added response time"]]
     rows += [
         [
             f"{each['companies']:,}",
@@ -149,9 +151,8 @@ def chapter(document: figures.Document) -> str:
     return (
         f"{figures.source_line(document, COMMAND)}{busy} The same requests with `PredictionLog=full` and "
         f"`off` in turn, {document['rounds']} times; medians.\n\n{table(rows, '---:')}\n\n"
-        "*Own work*: the computing time that the function needs more with the log than without. "
-        "*Later answer*: how much later the client gets its answer on local AWS, which includes waiting for "
-        "Firehose."
+        "*Own work*: the additional CPU time of the function. *Added response time*: how much longer the "
+        "client waits for its answer on local AWS, which includes waiting for Firehose."
     )
 
 

@@ -14,7 +14,7 @@ from scripts.deploy.endpoint import version_of
 
 # How far back the log is read. By default, it is kept for as long (LogRetentionDays).
 DAYS = 30
-# The words of the steps that changed or found something. Any of them is enough.
+# Matches a line with any of these words. Steps that changed and found nothing have none of them.
 _PATTERN = " ".join(
     f"?{word}"
     for word in (
@@ -39,7 +39,7 @@ class Deployment:
     kind
         ``started``, ``served`` (a version is in service), ``failed`` or ``ended`` (the endpoint was deleted).
     version
-        The version that it happened to; None if it concerns none.
+        The version concerned; None if there is none.
     text
         What happened, as a sentence.
     """
@@ -96,7 +96,7 @@ def _step(message: str) -> Mapping[str, Any] | None:
 def _events(
     aws: Aws, step: Mapping[str, Any]
 ) -> Iterator[tuple[Literal["started", "served", "failed", "ended"], str | None, str]]:
-    """Yield kind, version and text of what a step did or found."""
+    """Yield kind, version and text of each event that a logged step of deploy_model reports."""
     for version, reason in step.get("rolled_back", {}).items():
         yield "failed", version, f"Version {version} was rolled back: {reason}"
     for version, reason in step.get("unfit", {}).items():
