@@ -112,13 +112,16 @@ def start(
     project: Project,
     parameters: Mapping[str, object],
     display_name: str | None = None,
+    token: str | None = None,
 ) -> str:
-    """Start an execution with parameters and return its ARN."""
-    named: Any = {"PipelineExecutionDisplayName": display_name} if display_name else {}
+    """Start an execution with parameters and return its ARN; the same token starts only one."""
+    options: Any = {"PipelineExecutionDisplayName": display_name} if display_name else {}
+    if token:
+        options["ClientRequestToken"] = token
     answer = sagemaker.start_pipeline_execution(
         PipelineName=project.pipeline,
         PipelineParameters=[{"Name": name, "Value": str(value)} for name, value in parameters.items()],
-        **named,
+        **options,
     )
     return answer["PipelineExecutionArn"]
 

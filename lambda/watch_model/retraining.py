@@ -51,7 +51,7 @@ class Retraining:
             return {"action": "ignored", "data": uri, "reason": "it was deleted before the execution started"}
         answer = self._sagemaker.start_pipeline_execution(
             PipelineName=self._pipeline,
-            # EventBridge can deliver an event twice, and a file can be uploaded twice.
+            # EventBridge can deliver an event twice, and data can be uploaded twice, also under two names.
             ClientRequestToken=named["sha256"].lower(),
             PipelineParameters=[{"Name": "InputDataUri", "Value": uri}],
             PipelineExecutionDescription="Started by an upload of data (RetrainOn is new-data)",

@@ -48,21 +48,27 @@ def check(file: DataFile) -> list[str]:
     return notes
 
 
+def upload_uri(aws: Aws, file: DataFile) -> str:
+    """Return the S3 URI under which a file is uploaded."""
+    return f"{SCHEME}{aws.project.bucket}/data/{file.sha256}/{file.name}"
+
+
 def upload(aws: Aws, file: DataFile) -> str:
     """Upload the CSV, decompressed, under its hash; return its S3 URI.
 
     An existing object is written again: executions use the newest upload by default. Sample data keeps its
     name, and its object has the metadata ``sample: true``.
     """
-    key = f"data/{file.sha256}/{file.name}"
+    uri = upload_uri(aws, file)
+    bucket, key = split_uri(uri)
     aws.client("s3").put_object(
-        Bucket=aws.project.bucket,
+        Bucket=bucket,
         Key=key,
         Body=file.content,
         ContentType="text/csv",
         Metadata={"sample": "true"} if file.is_sample else {},
     )
-    return f"{SCHEME}{aws.project.bucket}/{key}"
+    return uri
 
 
 def starts_execution(aws: Aws) -> bool | None:
@@ -71,7 +77,7 @@ def starts_execution(aws: Aws) -> bool | None:
     Returns
     -------
     bool or None
-        None if the caller may not read the rule; the upload works without it.
+        None if the caller lacks the permission to check; uploading does not need it.
     """
     try:
         rule = aws.client("events").describe_rule(Name=aws.project.new_data_rule)
@@ -106,7 +112,7 @@ def read_upload(aws: Aws, uri: str) -> DataFile | None:
 def exists(aws: Aws, uri: str) -> bool:
     """Return whether an S3 URI names an object, or a prefix of some; a job takes either as its input.
 
-    A bucket that the caller may not list counts as existing: the pipeline's role may have access to it.
+    A bucket that the caller cannot list counts as existing: the pipeline's role may have access to it.
     """
     bucket, prefix = split_uri(uri)
     try:

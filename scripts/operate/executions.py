@@ -26,8 +26,10 @@ class ExecutionError(ScriptError):
     code = "execution_failed"
 
 
-def start_execution(aws: Aws, parameters: Mapping[str, str]) -> tuple[str, str]:
+def start_execution(aws: Aws, parameters: Mapping[str, str], *, token: str | None = None) -> tuple[str, str]:
     """Start an execution, by default on the newest upload; return its ARN and the URI of its data.
+
+    If an execution was started with the same token before, its ARN is returned, and none is started.
 
     Raises
     ------
@@ -45,7 +47,8 @@ def start_execution(aws: Aws, parameters: Mapping[str, str]) -> tuple[str, str]:
     if "InputDataUri" in parameters:
         _check_uri(aws, uri)
     try:
-        return start(aws.client("sagemaker"), aws.project, {**parameters, "InputDataUri": uri}), uri
+        chosen = {**parameters, "InputDataUri": uri}
+        return start(aws.client("sagemaker"), aws.project, chosen, token=token), uri
     except ClientError as error:
         if error.response["Error"]["Code"] == "ResourceNotFound":
             raise  # there is no pipeline; scripts.aws.failures explains it

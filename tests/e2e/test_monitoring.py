@@ -168,13 +168,15 @@ def test_new_data_starts_one_execution(aws: Aws, companies: pd.DataFrame, tmp_pa
     [started] = eventually(lambda: executions(aws))
     parameters = describe(aws.client("sagemaker"), started).parameters
     assert (parameters["InputDataUri"], parameters["ModelApprovalStatus"]) == (uri, "PendingManualApproval")
-    # AND when it is uploaded again, a file is put beside it, and a job writes one elsewhere, none starts
-    again = CliRunner().invoke(app, ["data", "upload", str(data), "--project", aws.project.name, "--json"])
-    assert json.loads(again.stdout)["starts_execution"] is True
-    put(aws, "data/companies.csv", data.read_bytes())
-    put(aws, uri.replace(f"s3://{aws.project.bucket}/data", "runs/x"), data.read_bytes())
-    steps = eventually(lambda: len(uploads_seen(aws)) >= 3 and uploads_seen(aws), 30)
-    assert sorted(each["action"] for each in steps) == ["ignored", "retraining", "retraining"]
+    # AND when it is uploaded again, also under another name, a file is put beside it, and a job writes one
+    # elsewhere, none starts
+    for name in ("companies.csv", "renamed.csv"):
+        data = data.rename(tmp_path / name)
+        assert bankruptcy(aws, "data", "upload", str(data))["starts_execution"] is True
+    put(aws, "data/companies.csv", b"companies")
+    put(aws, uri.replace(f"s3://{aws.project.bucket}/data", "runs/x"), b"companies")
+    steps = eventually(lambda: len(uploads_seen(aws)) >= 4 and uploads_seen(aws), 30)
+    assert sorted(each["action"] for each in steps) == ["ignored", *["retraining"] * 3]
     assert {each["execution"] for each in steps if each["action"] == "retraining"} == {started}
     assert executions(aws) == [started]
     stop(aws.client("sagemaker"), started)

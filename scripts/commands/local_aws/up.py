@@ -101,8 +101,7 @@ def _make_model(aws: Aws, data: Path | None) -> None:
 
 def _train(aws: Aws, data: Path | None) -> None:
     from scripts.data.source import resolve
-    from scripts.data.upload import check, upload
-    from scripts.operate.executions import start_execution
+    from scripts.data.upload import check
     from scripts.operate.reports import save_report
     from scripts.terminal.progress import follow_to_success
 
@@ -111,9 +110,24 @@ def _train(aws: Aws, data: Path | None) -> None:
     show(f"[bold]Data[/]       {file.description}")
     for note in notes:
         show_warning(note)
-    arn, _ = start_execution(aws, {"InputDataUri": upload(aws, file)})
+    arn = _start(aws, file)
     show(f"[bold]Execution[/]  {arn.rpartition('/')[2]}")
     show(f"[bold]Report[/]     {save_report(aws, follow_to_success(aws, arn))}")
+
+
+def _start(aws: Aws, file: DataFile) -> str:
+    """Start one execution on the file, also with RetrainOn=new-data; return its ARN."""
+    from scripts.data.upload import exists, upload, upload_uri
+    from scripts.operate.executions import start_execution
+
+    uri = upload_uri(aws, file)
+    token = None
+    # After an earlier upload, the token would return its execution, which has failed or was interrupted.
+    if not exists(aws, uri):
+        upload(aws, file)
+        token = file.sha256  # of the execution that watch_model starts on an upload
+    arn, _ = start_execution(aws, {"InputDataUri": uri}, token=token)
+    return arn
 
 
 def _console(aws: Aws) -> AbstractContextManager[str]:

@@ -53,6 +53,13 @@ def test_an_upload_is_the_input_of_an_execution_that_its_hash_identifies() -> No
     assert step == {"action": "retraining", "execution": "arn", "data": f"s3://{NAME}/{KEY}"}
 
 
+def test_the_same_data_under_another_name_has_the_same_token() -> None:
+    renamed, sagemaker = f"data/{SHA256.upper()}/renamed.CSV", SageMaker()
+    for key in (KEY, renamed):
+        retraining(S3(KEY, renamed), sagemaker).start_on(key)
+    assert [each["ClientRequestToken"] for each in sagemaker.started] == [SHA256, SHA256]
+
+
 @pytest.mark.parametrize(
     "key",
     [
