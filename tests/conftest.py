@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 from functools import cache
 
 import pytest
@@ -16,17 +17,13 @@ os.environ["COLUMNS"] = "200"
 
 
 def _parse_service_descriptions_once() -> None:
-    """Share botocore's descriptions of the services between sessions, which parse megabytes of JSON each.
+    """Parse botocore's descriptions of the services once in a process; they are megabytes of JSON.
 
-    Clients of S3 change the paths in its description, and local AWS needs the original.
+    Each session gets its own copy, because clients and moto change the descriptions.
     """
     original = JSONFileLoader.load_file
-    parsed = cache(lambda path: original(JSONFileLoader(), path))
-
-    def load_file(loader: JSONFileLoader, path: str) -> object:
-        return original(loader, path) if f"{os.sep}s3" in path else parsed(path)
-
-    JSONFileLoader.load_file = load_file
+    packed = cache(lambda path: pickle.dumps(original(JSONFileLoader(), path)))
+    JSONFileLoader.load_file = lambda _, path: pickle.loads(packed(path))  # noqa: S301 - our own bytes
 
 
 _parse_service_descriptions_once()
