@@ -15,6 +15,9 @@ pytest.register_assert_rewrite("support")
 # The console of the commands reads its width once, when the first test uses it.
 os.environ["COLUMNS"] = "200"
 
+# One thread, as in jobs. Several would wait for each other at every node of a tree while other tests run.
+os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
 
 def _parse_service_descriptions_once() -> None:
     """Parse botocore's descriptions of the services once in a process; they are megabytes of JSON.
