@@ -55,7 +55,7 @@ class Results:
 
 
 def metrics(document: dict[str, Any]) -> dict[str, float]:
-    """Return the metrics of monitoring.json; those of quality are missing if no version has the figure."""
+    """Return the metrics of monitoring.json; without a quality that no version has."""
     alarms = document["alarms"]
     expected = {version: facts["expected"] for version, facts in document["versions"].items()}
     realised = {version: facts["metrics"] for version, facts in document["realised"].items()}

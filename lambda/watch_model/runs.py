@@ -30,9 +30,9 @@ _PLACEHOLDERS = (
 SETTLED = timedelta(seconds=60)
 # Firehose tries for a day to deliver, and collects for at most 15 minutes.
 _SLACK = timedelta(hours=26)
-# The share of the time between two scheduled runs that must be silent: the schedule calls within a minute of
-# its time, and later if a call fails.
-_ALMOST = 23 / 24
+# Silence must last for this share of the time between two scheduled runs. It is below 1 because the schedule
+# calls within a minute of its time, and later if a call fails.
+_SILENT_SHARE = 23 / 24
 _YEAR = timedelta(days=366)
 
 Step = dict[str, Any]
@@ -84,7 +84,7 @@ class Runs:
         -------
         dict
             ``action``: ``started`` with ``execution`` and ``run``, or ``nothing`` if no prediction has
-            arrived; then ``silent`` says whether predictions were to be expected: there is a champion, the
+            arrived; then ``silent`` is whether predictions were to be expected: there is a champion, the
             service is not paused, and about the time between two scheduled runs has passed.
         """
         state = self._bucket.read_json(STATE) or {"cut": datetime(1970, 1, 1, tzinfo=UTC).isoformat()}
@@ -94,7 +94,7 @@ class Runs:
         plan = self._plan(folder, after, until)
         if plan is None:
             # A run by hand can have read everything just before.
-            is_long = until - after > timedelta(hours=self._settings.hours) * _ALMOST
+            is_long = until - after > timedelta(hours=self._settings.hours) * _SILENT_SHARE
             silent = is_long and not self._is_paused() and self._bucket.exists(CHAMPION)
             return {"action": "nothing", "silent": silent}
         step = self._start(folder, {})

@@ -81,7 +81,7 @@ class LogShipper:
             try:
                 client.put_log_events(**name, logEvents=batch)
             except client.exceptions.ResourceNotFoundException:
-                # The group has been deleted since, and may have been created again.
+                # The group has been deleted since, and perhaps created again.
                 self._create(stream)
                 client.put_log_events(**name, logEvents=batch)
 

@@ -38,7 +38,7 @@ NO_CHANGES = (
     "The submitted information didn't contain changes. Submit different information to create a change set."
 )
 BUSY = "_IN_PROGRESS"
-# AWS names no number. Commands poll for the newest events, which are few.
+# AWS does not document its number. Commands poll for the newest events, which are few.
 EVENTS_PER_PAGE = 25
 UPDATABLE = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}
 COMMON = {"ClientRequestToken", "DeploymentMode"}

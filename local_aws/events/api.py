@@ -45,8 +45,8 @@ def install(delivery: Delivery) -> None:
         delivery.offer(rule, event)
 
     def send_object_event(_account: str, bucket: Any, event_name: str, key: Any) -> None:
-        # Of a bucket's events, local AWS only sends those of new objects. After a multipart upload, moto
-        # reports a PutObject before the CompleteMultipartUpload; AWS does not.
+        # Local AWS only sends the events of new objects. After a multipart upload, moto reports a PutObject
+        # before the CompleteMultipartUpload; AWS does not.
         if event_name in _REASONS and not (key.multipart and event_name == "s3:ObjectCreated:Put"):
             arn, detail = f"arn:aws:s3:::{bucket.name}", _created(bucket, key, _REASONS[event_name])
             delivery.emit("aws.s3", "Object Created", [arn], detail)

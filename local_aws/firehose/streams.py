@@ -139,7 +139,7 @@ class Streams:
             }
 
     def restore(self, saved: Mapping[str, Saved]) -> None:
-        """Replace the buffers by those that were saved; their time starts again."""
+        """Replace the buffers by saved ones; the time until their delivery starts again."""
         with self._lock:
             self._buffers = {
                 name: _Buffer(destination, self._clock(), arrived, list(records), sum(map(len, records)))

@@ -1,4 +1,4 @@
-"""The access log of a stage, and the metrics of its requests."""
+"""Writes the access logs of stages, and records the metrics of their requests."""
 
 from __future__ import annotations
 

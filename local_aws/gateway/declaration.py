@@ -33,7 +33,7 @@ class Stage:
     Attributes
     ----------
     log_group, log_format
-        Where the stage logs its requests, and each line with its variables; empty if it does not.
+        The log group of the stage, and the format of its lines with variables; empty without a log.
     log_role
         ARN of the role with which API Gateway writes logs in this account; empty if there is none.
     """

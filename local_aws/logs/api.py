@@ -1,4 +1,4 @@
-"""Adapter: moto's CloudWatch Logs with a limit of events, which are all in memory, and metric filters."""
+"""Adapter: moto's CloudWatch Logs with metric filters, and with a limit, because all events are in memory."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class BoundedLogGroup(LogGroup):  # type: ignore[misc]
 
 
 class LocalLogs(LogsResponse):  # type: ignore[misc]
-    """moto's actions, those for the key of a group, which is stored and returned, and metric filters."""
+    """moto's actions, metric filters, and actions for the key of a group, which is stored and returned."""
 
     def put_metric_filter(self) -> ActionResult:
         """Create a metric filter, or replace the one of this name; moto would keep both."""

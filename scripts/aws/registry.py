@@ -6,7 +6,7 @@ from typing import Any
 
 from scripts.aws.session import Aws
 
-# In one answer of SageMaker.
+# The largest page that SageMaker returns.
 _MOST_PER_PAGE = 100
 
 

@@ -118,7 +118,7 @@ def read_outcomes(path: Path, today: date) -> OutcomesFile:
 
 
 def parse_outcomes(raw: IO[bytes], name: str, today: date) -> OutcomesFile:
-    """Read and check an open file of outcomes; its name decides about its form, as in `read_outcomes`."""
+    """Read and check an open file of outcomes; the end of its name decides how it is read."""
     form = find_form(name)
     if form is Form.JSON:
         raise OutcomesError(
@@ -151,7 +151,7 @@ def upload_outcomes(aws: Aws, outcomes: Sequence[Outcome]) -> Uploaded:
 
 
 def uploads(aws: Aws) -> list[tuple[str, datetime]]:
-    """Return the keys of the uploaded files, with the times of their last uploads; the last one first."""
+    """Return the keys of the uploaded files with the times of their last uploads, newest first."""
     found = [
         (item["Key"], item["LastModified"])
         for item in list_objects(aws, _FOLDER)

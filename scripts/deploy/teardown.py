@@ -23,7 +23,7 @@ _JOB_LOGS = tuple(f"/aws/sagemaker/{kind}Jobs" for kind in ("Processing", "Train
 
 @dataclass
 class Teardown:
-    """What was removed, what is kept, and what is lost although it belongs to the kept data, as text."""
+    """Texts about what is removed and kept, and about data that AWS deletes although it should be kept."""
 
     removed: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
@@ -173,8 +173,8 @@ class _Work:
             self._removed("pipeline", name)
 
     def list_lost(self) -> None:
-        """List what is lost with the service: AWS deletes a stream together with what it still collects."""
-        # Local AWS delivers them first.
+        """List the undelivered predictions, which AWS deletes together with the stream."""
+        # Local AWS delivers them before it deletes a stream.
         if self._aws.is_local:
             return
         parameters = Stack(self._aws, self._project.service_stack).parameters()

@@ -49,7 +49,7 @@ def difference_texts(left: dict[str, Any], right: dict[str, Any]) -> Iterator[tu
 
     The intervals combine those of both metrics as for independent samples (G. Y. Zou and A. Donner,
     "Construction of confidence limits about effect measures", Statistics in Medicine 27, 2008). They are too
-    wide if both versions were judged on the same companies.
+    wide if both versions were judged on the same companies, see `same_companies`.
     """
     for name, label, digits in METRICS:
         old, new = (_metrics_of(each)[name] for each in (left, right))
@@ -63,7 +63,7 @@ def difference_texts(left: dict[str, Any], right: dict[str, Any]) -> Iterator[tu
 
 
 def same_companies(left: dict[str, Any], right: dict[str, Any]) -> bool:
-    """Return whether two versions were certainly judged on the same companies."""
+    """Return whether two versions were judged on the same companies; False if that is not certain."""
     splits = [
         (
             each["data"].get("sha256"),

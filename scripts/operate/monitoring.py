@@ -83,7 +83,8 @@ def start_monitoring(
     Parameters
     ----------
     settled_seconds
-        How old an object of the log must be to be read. By default, watch_model decides.
+        The least age of the log's objects that are read, for a run without a window. By default, watch_model
+        decides.
 
     Raises
     ------
@@ -118,7 +119,7 @@ def start_monitoring(
 
 
 def run_at_once(aws: Aws) -> tuple[str, dict[str, Any]] | None:
-    """Monitor every prediction that is in the log now, and wait for the result.
+    """Monitor all new predictions that are in the log now, and wait for the result.
 
     A scheduled run leaves the objects of the last minute to the next run.
 
@@ -173,7 +174,7 @@ def find_run(aws: Aws, name: str | None) -> str:
 
 
 def finished_runs(aws: Aws) -> list[tuple[str, datetime]]:
-    """Return the runs that have a result, with the times of their ends; the last one first."""
+    """Return the runs that have a result with the times of their ends, newest first."""
     return _finished(list_objects(aws, _RUNS))
 
 

@@ -23,12 +23,12 @@ def hosting_price(aws: Aws, instance_type: str) -> float | None:
     Returns
     -------
     float or None
-        None if the Price List can't be read, or does not name exactly one price.
+        None if the Price List can't be read, or does not have exactly one price.
     """
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError, ClientError
 
-    # A command that shows a cost beside other things should not wait long for it.
+    # `bankruptcy status` should not wait long for a price.
     config = Config(connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 1})
     wanted = {"regionCode": aws.project.region, "component": "Hosting", "instanceName": instance_type}
     try:

@@ -1,4 +1,4 @@
-"""Estimates the cost of the endpoint, from the price that AWS lists or else from one dated table."""
+"""Estimates the cost of the endpoint, from AWS's Price List or else from a dated table."""
 
 from dataclasses import dataclass
 

@@ -36,7 +36,7 @@ class Alarm:
     since
         When it got into this state.
     description
-        What it means, and which section of the runbook helps.
+        Its meaning, and the section of the runbook about it.
     """
 
     name: str

@@ -8,7 +8,7 @@ from scripts.operate.prices import Estimate
 from scripts.text import counted
 
 _METRICS = {"bankruptcies": "bankruptcies", "roc_auc": "ROC-AUC", "pr_auc": "PR-AUC", "brier": "Brier score"}
-# The counts of outcomes with their words, in the order of their use.
+# The words for the counts of outcomes, in the order in which they are shown.
 _OUTCOMES = {
     "judged": "judged",
     "waiting": "waiting for the horizon",

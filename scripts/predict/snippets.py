@@ -1,4 +1,4 @@
-"""Writes the lines that send a company to the API without this project: with curl, and with Python."""
+"""Writes code that sends a company to the API without this project: a curl command and a Python program."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from scripts.terminal.results import is_json
 
 
 def open_page(url: str) -> None:
-    """Open a page in the browser, or say that there is none; with --json, do nothing."""
+    """Open a page in the browser, or print why that is not possible; with --json, do nothing."""
     import webbrowser
 
     if is_json():
@@ -20,7 +20,7 @@ def open_page(url: str) -> None:
 
 
 def has_display() -> bool:
-    """Return whether a browser could be seen."""
+    """Return whether there is a display for a browser."""
     # Without a display, Python might start a text browser and wait until it is closed.
     return sys.platform in ("darwin", "win32") or any(
         os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")

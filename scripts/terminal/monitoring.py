@@ -60,7 +60,7 @@ def _facts(run: str, result: Mapping[str, Any], accepted: Sequence[Acceptance]) 
 
 
 def show_realised(versions: Mapping[str, Quality], outcomes: Mapping[str, int]) -> None:
-    """Print the realised quality of each version of a drill, and what became of the outcomes."""
+    """Print the realised quality of each version of a drill, and how the outcomes were used."""
     shown = table(
         "version", ("companies", "right"), ("bankrupt", "right"), ("expected", "right"), "ROC-AUC", ""
     )

@@ -48,9 +48,9 @@ def precision_recall_points(y: Labels, probability: Floats) -> Points:
 
 
 def rising(recall: Floats, precision: Floats) -> Points:
-    """Return the points of a precision-recall curve that find another bankruptcy.
+    """Return the points of a precision-recall curve at which the recall rises.
 
-    Between two of them the precision only falls.
+    Between two of them, no further bankruptcy is found, and the precision only falls.
     """
     finds = np.diff(recall, prepend=0.0) > 0
     return recall[finds], precision[finds]
@@ -81,7 +81,7 @@ def precision_recall(
     Parameters
     ----------
     rates
-        The shares of bankrupt companies, which are the precision of chance.
+        The shares of bankrupt companies, which are the precision of random predictions.
     """
     plot = Plot(
         "Precision-recall curves: share of flagged companies that went bankrupt, by share found",

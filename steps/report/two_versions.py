@@ -1,4 +1,4 @@
-"""Draws the curves of two versions in the same charts, from their evaluation.json."""
+"""Draws the curves of two versions in the same charts, from their evaluations."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def curves(old: Mapping[str, Any], new: Mapping[str, Any], names: tuple[str, str
     old, new
         The contents of their evaluation.json.
     names
-        What to call them in the legend.
+        Their names in the legend.
 
     Returns
     -------

@@ -71,7 +71,7 @@ class _Bucket(ResourceType):
             context.call("s3", "put_bucket_versioning", **bucket, VersioningConfiguration=wanted)
         notified = properties.get("NotificationConfiguration")
         if notified != before.get("NotificationConfiguration"):
-            # The API has no call that deletes the configuration.
+            # The API cannot delete the configuration, only replace it by an empty one.
             configuration = _notification(notified or {})
             context.call(
                 "s3",

@@ -152,8 +152,9 @@ def _monitor(aws: Aws) -> dict[str, Any] | None:
 
 
 def _seen(monitored: dict[str, Any] | None) -> str:
-    """Return what monitoring saw of the demo's prediction."""
+    """Return the result of monitoring as text."""
     if monitored is None:
-        return "the prediction is not in the log: no answer waits for it, and a busy machine can lose some"
-    count, alarms = counted(monitored["predictions"], "prediction"), counted(monitored["alarms"], "alarm")
-    return f"{count}, {alarms if monitored['alarms'] else 'no alarm'}; drift needs at least 100 companies"
+        return f"the prediction did not reach the log within {LOG_SECONDS:g} s; a busy machine can lose some"
+    count = counted(monitored["predictions"], "prediction")
+    alarms = counted(monitored["alarms"], "alarm") if monitored["alarms"] else "no alarm"
+    return f"{count}, {alarms}; drift needs at least 100 companies"
