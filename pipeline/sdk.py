@@ -6,6 +6,8 @@ import os
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache, partial
+from types import ModuleType
 from typing import Any
 
 import boto3
@@ -35,19 +37,19 @@ def offline_session(region: str, bucket: str) -> Iterator[Any]:
     with _environment(environment), _default_session(), _quiet():
         from sagemaker.core.telemetry import telemetry_logging
         from sagemaker.core.workflow.pipeline_context import PipelineSession
+        from sagemaker.mlops.workflow import steps
 
         # The documented opt-out is in the SDK's configuration, which the SDK validates at every look-up; that
         # takes some seconds in each build. So this replaces the function that sends telemetry.
-        send = telemetry_logging._send_telemetry_request
-        telemetry_logging._send_telemetry_request = lambda *_args, **_kwargs: None
-        try:
-            session = PipelineSession(boto_session=_offline_boto_session(), default_bucket=bucket)
+        with _replaced(telemetry_logging, "_send_telemetry_request", lambda *_args, **_kwargs: None):
+            session = PipelineSession(boto_session=_offline_boto_session(region), default_bucket=bucket)
             session._default_bucket = bucket  # Otherwise its first use would look for the bucket.
             # Defaults from a file would make the definition depend on the machine.
             session.sagemaker_config = {}
-            yield session
-        finally:
-            telemetry_logging._send_telemetry_request = send
+            # Each processing step would create a session for local mode, only to read the name of a method.
+            client = partial(steps.LocalSagemakerClient, session)
+            with _replaced(steps, "LocalSagemakerClient", client):
+                yield session
 
 
 def definition_json(session: Any, name: str, parameters: list[Any], steps: list[Any]) -> str:
@@ -106,8 +108,20 @@ def _quiet() -> Iterator[None]:
         root.handlers[:] = handlers
 
 
-def _offline_boto_session() -> boto3.Session:
-    session = boto3.Session()
+@contextmanager
+def _replaced(module: ModuleType, name: str, value: Any) -> Iterator[None]:
+    before = getattr(module, name)
+    setattr(module, name, value)
+    try:
+        yield
+    finally:
+        setattr(module, name, before)
+
+
+@cache
+def _offline_boto_session(region: str) -> boto3.Session:
+    """Return the session of all builds, so that they share the descriptions of the services."""
+    session = boto3.Session(region_name=region)
     session.events.register("before-send", _refuse)
     return session
 
