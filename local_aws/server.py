@@ -16,7 +16,7 @@ from typing import Any
 
 from moto.core.base_backend import BackendDict
 
-from local_aws import untracked
+from local_aws import answers, untracked
 from local_aws.alarms import alarms
 from local_aws.alarms import api as alarms_api
 from local_aws.alarms.alarms import Alarms
@@ -243,6 +243,7 @@ class LocalAws:
         self._access_log = AccessLog(sessions, metrics)
         self._gateway = Gateway(url, region, self._invoke_for_gateway, self._access_log.record)
         self._outbox = Outbox()
+        answers.install()
         untracked.install()
         sagemaker_api.install(self._plane)
         events_api.install(self._delivery)
