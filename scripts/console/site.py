@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -62,27 +63,21 @@ class Site:
         self.reads = Reads()
         self.operations = Operations()
         self.background = Background()
-        self._templates = Environment(
-            loader=FileSystemLoader(FOLDER / "templates"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._templates.filters.update(exact=exact_time, iso=_iso, duration=duration)
-        self._templates.globals.update(
-            project=aws.project,
-            is_local=aws.is_local,
-            read_only=read_only,
-            form_token_name=FORM_TOKEN,
-            form_token=guard.form_token,
-            command=commands.command,
-            complete=commands.complete,
-        )
+        self._templates = _templates()
+        self._facts = {
+            "project": aws.project,
+            "is_local": aws.is_local,
+            "read_only": read_only,
+            "form_token_name": FORM_TOKEN,
+            "form_token": guard.form_token,
+            "command": commands.command,
+            "complete": commands.complete,
+        }
 
     def page(self, request: Request, template: str, code: int = 200, **values: Any) -> Response:
         """Return a page made from a template."""
-        text = self._templates.get_template(template).render(path=request.full_path.rstrip("?"), **values)
+        path = request.full_path.rstrip("?")
+        text = self._templates.get_template(template).render(path=path, **self._facts, **values)
         return Response(text, code, content_type="text/html; charset=utf-8")
 
     def changed(self, path: str) -> Response:
@@ -94,6 +89,22 @@ class Site:
         """Read several things at the same time, and return the results in the order of the items."""
         with ThreadPoolExecutor(_PARALLEL) as pool:
             return list(pool.map(read, items))
+
+
+@cache
+def _templates() -> Environment:
+    """Return the templates. All are compiled now, because that takes longer than to fill one in."""
+    environment = Environment(
+        loader=FileSystemLoader(FOLDER / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(exact=exact_time, iso=_iso, duration=duration)
+    for name in environment.list_templates():
+        environment.get_template(name)
+    return environment
 
 
 def report_response(page: bytes) -> Response:
