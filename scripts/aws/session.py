@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -29,15 +30,24 @@ class ConnectionFailedError(ScriptError):
 
 @dataclass(frozen=True)
 class Aws:
-    """A boto3 session, and the names of the project's resources in its account and region."""
+    """A boto3 session, and the names of the project's resources in its account and region.
+
+    Threads can share it: boto3's clients can be used by several threads, but its sessions cannot.
+    """
 
     session: boto3.Session
     project: Project
+    _clients: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, compare=False, repr=False)
 
     def client(self, service: str, **settings: Any) -> Any:
-        """Return a boto3 client of the session."""
+        """Return the boto3 client of a service with these settings; it is made once."""
         make: Any = self.session.client  # boto3-stubs types it as one overload per service
-        return make(service, **settings)
+        key = (service, *sorted(settings.items()))
+        with self._lock:
+            if key not in self._clients:
+                self._clients[key] = make(service, **settings)
+            return self._clients[key]
 
     def list_all(self, service: str, operation: str, key: str, **request: Any) -> Iterator[Any]:
         """Yield the items below `key` of every page of a list operation."""

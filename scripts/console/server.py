@@ -11,7 +11,6 @@ from typing import Any
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
 from scripts.aws.session import Aws, ConnectionFailedError
-from scripts.aws.shared import shared
 from scripts.console.app import Console
 from scripts.console.guard import Guard
 from scripts.console.site import Commands, Site
@@ -59,10 +58,9 @@ def serving(aws: Aws, port: int, commands: Commands, *, read_only: bool) -> Iter
             "The option --port N uses another port.",
         ) from error
     guard = Guard(server.server_port, read_only=read_only)
-    connection = shared(aws)
     for service in _SERVICES:
-        connection.client(service)
-    site = Site(connection, guard, commands, read_only=read_only)
+        aws.client(service)
+    site = Site(aws, guard, commands, read_only=read_only)
     server.app = Console(site)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

@@ -9,7 +9,6 @@ from typing import Any
 from werkzeug.test import Client
 
 from scripts.aws.session import Aws
-from scripts.aws.shared import shared
 from scripts.console.app import Console
 from scripts.console.guard import Guard
 from scripts.console.site import Commands, Site
@@ -20,6 +19,10 @@ COMMANDS = Commands(
     lambda words: f"bankruptcy {words} --local",
     lambda text: re.sub(r"`(bankruptcy [^`]*)`", r"`\1 --local`", text),
 )
+
+
+class ConsoleAws(Aws):
+    """The console's connection, for which a test can choose the place where the console believes to be."""
 
 
 class Visitor:
@@ -33,7 +36,7 @@ class Visitor:
 
     def __init__(self, aws: Aws, *, read_only: bool = False, admitted: bool = True) -> None:
         self.guard = Guard(PORT, read_only=read_only)
-        self.site = Site(shared(aws), self.guard, COMMANDS, read_only=read_only)
+        self.site = Site(ConsoleAws(aws.session, aws.project), self.guard, COMMANDS, read_only=read_only)
         self.client = Client(Console(self.site))
         if admitted:
             assert self.client.get(self.guard.entry_url.removeprefix(ORIGIN), ORIGIN).status_code == 303

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-
-from scripts.aws.shared import SharedAws
+from support.console import ConsoleAws
 
 
 @pytest.fixture(params=["local AWS", "an account"], autouse=True)
@@ -12,6 +11,6 @@ def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> st
     """Where the console believes to be; the test itself always uses local AWS."""
     kind: str = request.param
     if kind == "an account":
-        monkeypatch.setattr(SharedAws, "is_local", False, raising=False)
-        monkeypatch.setattr(SharedAws, "poll_seconds", 0.1, raising=False)
+        monkeypatch.setattr(ConsoleAws, "is_local", False, raising=False)
+        monkeypatch.setattr(ConsoleAws, "poll_seconds", 0.1, raising=False)
     return kind

@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from support.console import Visitor, text_of
+from support.console import ConsoleAws, Visitor, text_of
 from support.local_aws.cloud import eventually
 from support.local_aws.environment import point_at
 from support.models.small import register_folder, write_small_model
@@ -15,7 +15,6 @@ from support.models.small import register_folder, write_small_model
 from local_aws.server import LocalAws
 from pipeline.jobs import sklearn_image
 from scripts.aws.session import Aws, connect
-from scripts.aws.shared import SharedAws
 from scripts.console.operations import Operations
 from scripts.deploy.deployment import deploy
 from scripts.errors import ScriptError
@@ -112,7 +111,7 @@ def check_places(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
     """Check that pages of local AWS and of an account differ in nothing but place and cost."""
     pages: dict[bool, list[str]] = {}
     for is_local in (True, False):
-        monkeypatch.setattr(SharedAws, "is_local", is_local, raising=False)
+        monkeypatch.setattr(ConsoleAws, "is_local", is_local, raising=False)
         visitor = Visitor(aws)
         pages[is_local] = [visitor.page(path) for path in PATHS]
     for local, account in zip(pages[True], pages[False], strict=True):

@@ -6,7 +6,6 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from types import SimpleNamespace
 
 import pytest
@@ -37,8 +36,6 @@ class Service:
         self._server = server
         self.aws: Aws = connect(NAME)
         self.faults = Faults(self.aws.session)
-        # The commands run a hundred times, and creating clients is slow.
-        vars(self.aws.session)["client"] = cache(self.aws.session.client)
 
     def deploy(self) -> Deployment:
         """Deploy the service."""
