@@ -273,11 +273,14 @@ def test_commands_that_keep_running_print_their_result_first(
         inner.setattr("scripts.terminal.progress.follow_to_success", lambda *_: SimpleNamespace(id="abc"))
         inner.setattr("scripts.operate.reports.save_report", lambda *_: tmp_path / "report.html")
         shown = run("demo", "--data", str(data))
+        monitored = run("monitor show", shown["monitoring"]["run"])
         inner.setattr("scripts.commands.console.wait_for_interruption", lambda: None)
         inner.setattr("webbrowser.open", pytest.fail)
         opened = run("console", "--port", "0", "--open")
     assert opened["url"].startswith("http://127.0.0.1:")
     assert (shown["execution"], shown["answer"]["prediction"] in (0, 1)) == ("abc", True)
+    assert shown["monitoring"]["predictions"] == monitored["predictions"] > 0
+    assert shown["monitoring"]["alarms"] == sum(map(len, monitored["alarms"].values()))
 
 
 def test_a_drill(run: Commands) -> None:

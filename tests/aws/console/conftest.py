@@ -1,4 +1,4 @@
-"""The console sees each test's AWS twice: as local AWS, and as if it were an account."""
+"""Each test of the console runs twice: on local AWS, and as if local AWS were an account."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from support.console import ConsoleAws
 
 @pytest.fixture(params=["local AWS", "an account"], autouse=True)
 def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Where the console believes to be; the test itself always uses local AWS."""
+    """Where the console seems to run; the test itself always uses local AWS."""
     kind: str = request.param
     if kind == "an account":
         monkeypatch.setattr(ConsoleAws, "is_local", False, raising=False)

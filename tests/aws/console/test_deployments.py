@@ -1,4 +1,4 @@
-"""What happened to the endpoint is read from the log of deploy_model."""
+"""The history of the endpoint is read from the log of deploy_model."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def log(aws: Aws, *steps: dict[str, Any] | str) -> None:
     )
 
 
-def told(events: list[Deployment]) -> list[tuple[str, str | None, str]]:
+def without_times(events: list[Deployment]) -> list[tuple[str, str | None, str]]:
     return [(each.kind, each.version, each.text) for each in events]
 
 
-def test_a_rollback_is_told_newest_first_and_once(registry: Aws) -> None:
+def test_a_rollback_is_listed_once_and_the_newest_event_first(registry: Aws) -> None:
     config = "registry-only-v{}-0123abcd".format
     log(
         registry,
@@ -54,7 +54,7 @@ def test_a_rollback_is_told_newest_first_and_once(registry: Aws) -> None:
         json.dumps(["publish"]),
     )
     events = read_deployments(registry)
-    assert told(events) == [
+    assert without_times(events) == [
         ("failed", "2", f"Version 2 was rolled back: {ALARM}"),
         ("failed", "2", "The update to version 2 is being rolled back."),
         ("started", "2", "Version 2 is being deployed, to replace version 1."),
@@ -64,7 +64,7 @@ def test_a_rollback_is_told_newest_first_and_once(registry: Aws) -> None:
     assert [each.time for each in events] == sorted((each.time for each in events), reverse=True)
 
 
-def test_a_version_that_is_given_up_a_stuck_endpoint_and_a_pause_are_told(registry: Aws) -> None:
+def test_a_version_that_is_given_up_a_stuck_endpoint_and_a_pause_are_listed(registry: Aws) -> None:
     config = "registry-only-v1-0123abcd"
     log(
         registry,
@@ -74,7 +74,7 @@ def test_a_version_that_is_given_up_a_stuck_endpoint_and_a_pause_are_told(regist
         {"action": "none", "config": config, "blocked": "The last update and its rollback failed."},
         {"action": "delete_endpoint", "config": config, "reason": "The endpoint is paused."},
     )
-    assert told(read_deployments(registry)) == [
+    assert without_times(read_deployments(registry)) == [
         ("ended", None, "The endpoint is being deleted. The endpoint is paused."),
         ("failed", None, "The last update and its rollback failed."),
         ("failed", "2", "Version 2 was given up: Its contract is missing."),
@@ -82,5 +82,5 @@ def test_a_version_that_is_given_up_a_stuck_endpoint_and_a_pause_are_told(regist
     ]
 
 
-def test_without_a_log_nothing_happened(registry: Aws) -> None:
+def test_without_a_log_the_history_is_empty(registry: Aws) -> None:
     assert read_deployments(registry) == []

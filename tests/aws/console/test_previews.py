@@ -56,7 +56,12 @@ def ended(visitor: Visitor, sent: Any) -> Any:
     return page
 
 
-def test_a_file_is_compared_as_the_command_does(aws: Aws, tmp_path: Path) -> None:
+def test_a_file_is_compared_as_the_command_does(
+    aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
     visitor = Visitor(aws)
     page = ended(visitor, send(visitor, "my <companies>.csv", FILE))
     shown = text_of(page)
@@ -69,8 +74,9 @@ def test_a_file_is_compared_as_the_command_does(aws: Aws, tmp_path: Path) -> Non
     first = expected.changes[0]
     assert f"{first.number} {first.ids[0]} {first.before.risk_level}" in shown
     assert f"{first.reasons[0].feature} = {first.reasons[0].value:.6g}" in shown
-    # The file was only needed for the comparison.
-    assert "my <companies>" not in page.text
+    assert "my <companies>" not in page.text  # escaped
+    # THEN the file is deleted
+    assert eventually(lambda: not list(temporary.iterdir()))
 
 
 def test_the_uploaded_data_is_compared(aws: Aws) -> None:

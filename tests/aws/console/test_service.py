@@ -79,13 +79,13 @@ def test_the_service_is_approved_paused_and_resumed(aws: Aws, monkeypatch: pytes
     eventually(lambda: says("The service is paused; its endpoint is deleted."))
     assert says("Service paused Now Deployments Monitoring Outcomes Resume")
     assert "hx-trigger" not in visitor.get("/service").text
-    # and the deployments tell what happened, newest first
-    happened = visitor.page("/service/deployments")
+    # and the deployments are listed, newest first
+    listed = visitor.page("/service/deployments")
     assert re.search(
         r"ended The endpoint is being deleted. The endpoint is paused. .*"
         r"in service Version 1 is in service and the champion. .*"
         r"started An endpoint with version 1 is being created.",
-        happened,
+        listed,
     )
     assert "<form" not in Visitor(aws, read_only=True).get("/service").text
     # THEN it can be resumed

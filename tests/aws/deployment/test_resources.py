@@ -270,7 +270,7 @@ def test_alarms_notify_the_topic_and_the_topic_sends_mail(deployed: Deployment, 
     assert sorted(body["widgets"][0]["properties"]["alarms"]) == arns
 
 
-def test_the_budget_counts_what_has_the_projects_tag_and_tells_the_topic(
+def test_the_budget_counts_costs_with_the_projects_tag_and_notifies_the_topic(
     deployed: Deployment, cloud: Cloud
 ) -> None:
     [budget] = cloud.budgets.describe_budgets(AccountId="123456789012")["Budgets"]

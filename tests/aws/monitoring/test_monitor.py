@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from local_aws.server import LocalAws
 from scripts.aws.session import Aws
 from scripts.cli import app
-from scripts.operate.monitoring import acceptances
+from scripts.operate.monitoring import MonitoringError, acceptances, read_result, run_at_once
 
 PROJECT = "watched"
 # The later one is that of a chosen period.
@@ -187,6 +187,7 @@ def test_without_predictions_nothing_is_started(
 ) -> None:
     answer_with(cloud, f'return {{"action": "nothing", "silent": {silent}}}')
     assert words in bankruptcy("monitor", "run", *options, "--wait")
+    assert run_at_once(aws) is None
 
 
 def test_a_failure_of_the_function_is_reported(aws: Aws, cloud: Cloud) -> None:
@@ -211,3 +212,15 @@ def test_waiting_shows_the_result_or_the_failure(
     arn = cloud.start([step], name=f"{PROJECT}-monitoring")
     answer_with(cloud, f'return {{"execution": "{arn}", "run": "monitoring/runs/{OLD}"}}')
     assert words in bankruptcy("monitor", "run", "--wait", code=code)
+    # The demo and the drills wait for a run that reads the newest objects, too.
+    if code:
+        with pytest.raises(MonitoringError, match=f"Run {OLD} ended as Failed."):
+            run_at_once(aws)
+    else:
+        assert run_at_once(aws) == (OLD, read_result(aws, OLD))
+
+
+def test_a_run_at_once_leaves_no_object_to_the_next_run(aws: Aws, cloud: Cloud) -> None:
+    answer_with(cloud, "raise ValueError(event)")
+    with pytest.raises(MonitoringError, match=r"failed: \{'settled': 0\}"):
+        run_at_once(aws)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -81,8 +82,17 @@ def test_a_filter_counts_and_can_be_replaced_and_deleted(cloud: Cloud) -> None:
     write("200", "404")
     assert metrics() == []
     write("500", "200", "504")
-    # Only the second filter of this name is left.
+    # Only the second filter of this name is left, and it has counted each matching event.
     assert eventually(metrics) == ["failed"]
+    [point] = cloud.cloudwatch.get_metric_statistics(
+        Namespace="test",
+        MetricName="failed",
+        StartTime=now() - timedelta(minutes=5),
+        EndTime=now() + timedelta(minutes=5),
+        Period=3600,
+        Statistics=["Sum"],
+    )["Datapoints"]
+    assert point["Sum"] == 2.0
     cloud.logs.delete_metric_filter(logGroupName="/g", filterName="f")
     assert cloud.logs.describe_metric_filters(logGroupName="/g")["metricFilters"] == []
 

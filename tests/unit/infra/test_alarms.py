@@ -43,7 +43,7 @@ def test_every_alarm_has_a_section_in_the_runbook_and_names_it() -> None:
         ("429", "QUOTA_EXCEEDED", "ThrottledRequests"),
     ],
 )
-def test_the_access_log_tells_failed_and_throttled_requests_from_others(
+def test_the_access_log_distinguishes_failed_and_throttled_requests_from_others(
     status: str, error: str, counted: str | None
 ) -> None:
     line = json.dumps({"status": status, "error": error, "path": "/prod/predict"})
@@ -78,18 +78,18 @@ def test_every_notice_names_a_section_of_the_runbook() -> None:
         assert len(title) - len("bankruptcy") + 24 <= 100
 
 
-def test_alarms_tell_people_when_they_start_and_end_unless_a_notice_does() -> None:
+def test_alarms_notify_people_when_they_start_and_end_unless_a_notice_does() -> None:
     alarms = {
         name: resource["Properties"]
         for name, resource in Template(SERVICE).resources.items()
         if resource["Type"] == "AWS::CloudWatch::Alarm"
     }
-    told = {name for name, alarm in alarms.items() if "AlarmActions" in alarm}
-    assert set(alarms) - told == {"GivenUpAlarm", "FailedExecutionAlarm"}
-    assert all(alarms[name]["AlarmActions"] == [{"Ref": "AlarmTopic"}] for name in told)
+    notifying = {name for name, alarm in alarms.items() if "AlarmActions" in alarm}
+    assert set(alarms) - notifying == {"GivenUpAlarm", "FailedExecutionAlarm"}
+    assert all(alarms[name]["AlarmActions"] == [{"Ref": "AlarmTopic"}] for name in notifying)
     rule = Template(SERVICE).resources["EndedAlarmRule"]["Properties"]["EventPattern"]["detail"]
     named = {name["Fn::Sub"] for name in rule["alarmName"]}
-    assert named == {alarms[name]["AlarmName"]["Fn::Sub"] for name in told}
+    assert named == {alarms[name]["AlarmName"]["Fn::Sub"] for name in notifying}
 
 
 @pytest.mark.parametrize("is_on", [True, False])

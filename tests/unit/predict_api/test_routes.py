@@ -248,7 +248,7 @@ def test_a_response_has_a_log_line_and_metrics(
     api: Api, caplog: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with caplog.at_level(logging.INFO):
-        api.predict([[12345.678, 2, 3, 4], NUMBERS])
+        predictions = api.predict([[12345.678, 2, 3, 4], NUMBERS]).json["predictions"]
     facts = caplog.records[-1].__dict__
     assert {key: facts[key] for key in ("request_id", "method", "path", "status", "outcome", "rows")} == {
         "request_id": REQUEST_ID,
@@ -268,9 +268,10 @@ def test_a_response_has_a_log_line_and_metrics(
     assert (metrics["Requests"], metrics["Rows"], metrics["EndpointLatency"]) == ([1.0], [2.0], [0.0])
     assert metrics["service"] == "predict_api"
     assert metrics["Version"] == [3.0]
-    levels = [metrics[name] for name in ("LowRisk", "MediumRisk", "HighRisk")]
     # The levels that were not predicted count 0, so that shares have a denominator.
-    assert sum(value for [value] in levels) == 2.0
+    for level in ("low", "medium", "high"):
+        count = sum(each["risk_level"] == level for each in predictions)
+        assert metrics[f"{level.title()}Risk"] == [float(count)]
 
 
 def test_errors_are_counted_by_code(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
