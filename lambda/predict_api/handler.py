@@ -13,7 +13,8 @@ from aws_lambda_powertools import Logger, Metrics
 from predict_api.app import Dependencies, create_handler
 from predict_api.contract import ContractStore
 from predict_api.endpoint import ENDPOINT_CONFIG, S3_CONFIG, Endpoint
-from predict_api.prediction_log import FIREHOSE_CONFIG, PredictionLog
+from predict_api.firehose import Firehose
+from predict_api.prediction_log import PredictionLog
 
 
 def _dependencies() -> Dependencies:
@@ -44,14 +45,16 @@ def _prediction_log(session: Any, logger: Logger, metrics: Metrics) -> Predictio
     content = os.environ["PREDICTION_LOG"]
     if content == "off":
         return None
-    return PredictionLog(
-        session.create_client("firehose", config=FIREHOSE_CONFIG),
+    # The client only resolves the address.
+    resolved = session.create_client("firehose").meta
+    firehose = Firehose(
+        resolved.endpoint_url,
+        resolved.region_name,
+        session.get_credentials(),
         os.environ["PREDICTION_STREAM"],
-        with_inputs=content == "full",
-        logger=logger,
-        metrics=metrics,
         clock=time.monotonic,
     )
+    return PredictionLog(firehose, with_inputs=content == "full", logger=logger, metrics=metrics)
 
 
 handler = create_handler(_dependencies())

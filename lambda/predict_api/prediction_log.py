@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
-from botocore.config import Config
-from botocore.exceptions import ClientError, ConnectionClosedError
 
+from predict_api.firehose import Firehose, RejectedError
 from predict_api.predictor import Prediction
 
-if TYPE_CHECKING:
-    from mypy_boto3_firehose import FirehoseClient
-    from mypy_boto3_firehose.type_defs import PutRecordBatchOutputTypeDef, RecordTypeDef
-
-# A client waits for its prediction, not for the log: an attempt takes at most 250 ms, and there is a second
-# one only if the first has failed within 50 ms.
-FIREHOSE_CONFIG = Config(
-    connect_timeout=0.1, read_timeout=0.15, retries={"total_max_attempts": 1}, tcp_keepalive=True
-)
-AGAIN_WITHIN = 0.05
 # Closer to the function's deadline than this, the answer comes first.
 _SECONDS_TO_SPARE = 1.0
 # Below Firehose's limit of 1,000 KiB a record. A request has at most 1,000 companies, so its records stay far
@@ -49,35 +38,27 @@ class PredictionLog:
     Parameters
     ----------
     firehose
-        Client, made with `FIREHOSE_CONFIG`.
-    stream
-        The name of the delivery stream.
+        Sends to the delivery stream.
     with_inputs
         Whether to log the companies' numbers.
     logger
         Logs why predictions were lost.
     metrics
         Counts predictions; the caller flushes it.
-    clock
-        Monotonic seconds.
     """
 
     def __init__(
         self,
-        firehose: FirehoseClient,
-        stream: str,
+        firehose: Firehose,
         *,
         with_inputs: bool,
         logger: Logger,
         metrics: Metrics,
-        clock: Callable[[], float],
     ) -> None:
         self._firehose = firehose
-        self._stream = stream
         self._with_inputs = with_inputs
         self._logger = logger
         self._metrics = metrics
-        self._clock = clock
 
     def write(self, prediction: Prediction, seconds_left: float) -> None:
         """Log the predictions of a request.
@@ -98,16 +79,14 @@ class PredictionLog:
                 lost = self._send(list(_packed(self._lines(prediction))))
             except Exception as error:  # noqa: BLE001 - whatever happens to the log, the client gets its answer
                 # Without the error's text, which could contain inputs.
-                reason = type(error).__name__
-                if isinstance(error, ClientError):
-                    reason = error.response["Error"]["Code"]
+                reason = error.code if isinstance(error, RejectedError) else type(error).__name__
                 self._logger.warning("predictions not logged", extra={"lost": lost, "reason": reason})
         self._metrics.add_metric("PredictionsLogged", MetricUnit.Count, count - lost)
         self._metrics.add_metric("PredictionsLost", MetricUnit.Count, lost)
 
     def _send(self, records: list[_Packed]) -> int:
         """Send records and return how many of their lines were lost."""
-        answer = self._put(records)
+        answer = self._firehose.put([record.data for record in records])
         if not answer["FailedPutCount"]:
             return 0
         failed = [
@@ -119,17 +98,6 @@ class PredictionLog:
         reasons = sorted({code for _, code in failed})
         self._logger.warning("predictions not logged", extra={"lost": lost, "reason": ", ".join(reasons)})
         return lost
-
-    def _put(self, records: list[_Packed]) -> PutRecordBatchOutputTypeDef:
-        batch: list[RecordTypeDef] = [{"Data": record.data} for record in records]
-        started = self._clock()
-        try:
-            return self._firehose.put_record_batch(DeliveryStreamName=self._stream, Records=batch)
-        except ConnectionClosedError:
-            # While the function was idle, Firehose has closed the connection. A new one takes its place.
-            if self._clock() - started > AGAIN_WITHIN:
-                raise
-            return self._firehose.put_record_batch(DeliveryStreamName=self._stream, Records=batch)
 
     def _lines(self, prediction: Prediction) -> Iterator[bytes]:
         shared: dict[str, Any] = {

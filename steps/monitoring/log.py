@@ -132,7 +132,7 @@ def _batches(
         else:
             groups[record["version"], "features" in record].append(record)
     for (version, has_features), records in groups.items():
-        features = np.array([record["features"] for record in records]) if has_features else None
+        features = np.array([record["features"] for record in records], dtype=float) if has_features else None
         yield Batch(
             profiles[version],
             records,

@@ -134,26 +134,19 @@ class Runtime:
 
 @dataclass
 class Firehose:
-    """The stream of predictions; `fails` has, for each call, an error or the error codes of its records.
+    """The stream of predictions; `fails` has, for each call, an error or the error codes of its records."""
 
-    Each call moves the clock by the seconds that it `takes`.
-    """
-
-    clock: Clock
-    takes: float = 0.0
     fails: list[Exception | list[str | None]] = field(default_factory=list)
     records: list[bytes] = field(default_factory=list)
     calls: int = 0
 
-    def put_record_batch(self, DeliveryStreamName: str, Records: list[dict[str, bytes]]) -> dict[str, Any]:
-        assert DeliveryStreamName == "bankruptcy-predictions"
+    def put(self, records: list[bytes]) -> dict[str, Any]:
         self.calls += 1
-        self.clock.seconds += self.takes
         failure = self.fails.pop(0) if self.fails else []
         if isinstance(failure, Exception):
             raise failure
-        codes = [*failure, *[None] * (len(Records) - len(failure))]
-        self.records += [each["Data"] for each, code in zip(Records, codes, strict=True) if code is None]
+        codes = [*failure, *[None] * (len(records) - len(failure))]
+        self.records += [each for each, code in zip(records, codes, strict=True) if code is None]
         return {
             "FailedPutCount": sum(code is not None for code in codes),
             "RequestResponses": [{"ErrorCode": code} if code else {"RecordId": "1"} for code in codes],
@@ -213,19 +206,12 @@ class Api:
         self.clock = Clock()
         s3: Any = self.s3
         runtime: Any = self.runtime
-        self.firehose = Firehose(self.clock)
+        self.firehose = Firehose()
         firehose: Any = self.firehose
         self.milliseconds_left = 20_000
         logger = Logger(service="predict_api")
         metrics = Metrics(namespace="Bankruptcy", service="predict_api")
-        log = PredictionLog(
-            firehose,
-            "bankruptcy-predictions",
-            with_inputs=prediction_log == "full",
-            logger=logger,
-            metrics=metrics,
-            clock=self.clock,
-        )
+        log = PredictionLog(firehose, with_inputs=prediction_log == "full", logger=logger, metrics=metrics)
         self._handler = create_handler(
             Dependencies(
                 contracts=ContractStore(s3, "bucket", clock=self.clock, logger=logger),

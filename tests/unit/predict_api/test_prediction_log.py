@@ -6,8 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from botocore.exceptions import ConnectionClosedError, ConnectTimeoutError, ReadTimeoutError
-from predict_api.prediction_log import AGAIN_WITHIN, FIREHOSE_CONFIG
+from predict_api.firehose import RejectedError
 from support.api.fakes import NAMES, NUMBERS, REQUEST_ID, Api, client_error, contract
 
 LINE = {
@@ -86,12 +85,9 @@ def test_large_requests_are_packed_into_few_records() -> None:
 @pytest.mark.parametrize(
     ("failure", "reason"),
     [
-        (client_error("AccessDeniedException"), "AccessDeniedException"),
-        (client_error("ServiceUnavailableException"), "ServiceUnavailableException"),
-        (client_error("ResourceNotFoundException"), "ResourceNotFoundException"),
-        (ReadTimeoutError(endpoint_url="https://firehose"), "ReadTimeoutError"),
-        (ConnectTimeoutError(endpoint_url="https://firehose"), "ConnectTimeoutError"),
-        (RuntimeError("unexpected"), "RuntimeError"),
+        (RejectedError("AccessDeniedException"), "AccessDeniedException"),
+        (TimeoutError("secret"), "TimeoutError"),
+        (RuntimeError("secret"), "RuntimeError"),
         (["ServiceUnavailableException"], "ServiceUnavailableException"),
     ],
 )
@@ -115,30 +111,6 @@ def test_a_failure_of_the_log_loses_predictions_but_answers_them(
     assert "secret" not in caplog.text
 
 
-def closed() -> ConnectionClosedError:
-    return ConnectionClosedError(endpoint_url="https://firehose")
-
-
-def test_a_connection_that_firehose_has_closed_is_replaced(
-    api: Api, capsys: pytest.CaptureFixture[str]
-) -> None:
-    api.firehose.fails = [closed()]
-    assert api.predict({"data": NUMBERS}).status == 200
-    assert counted(capsys.readouterr().out) == (1, 0)
-    assert (len(api.firehose.lines), api.firehose.calls) == (1, 2)
-
-
-@pytest.mark.parametrize(("seconds", "calls"), [(0.04, 2), (0.06, 1)])
-def test_a_connection_is_replaced_once_and_only_at_once(
-    api: Api, seconds: float, calls: int, capsys: pytest.CaptureFixture[str]
-) -> None:
-    api.firehose.fails = [closed(), closed()]
-    api.firehose.takes = seconds
-    assert api.predict({"data": NUMBERS}).status == 200
-    assert counted(capsys.readouterr().out) == (0, 1)
-    assert api.firehose.calls == calls
-
-
 def test_lost_records_are_counted_by_their_companies(capsys: pytest.CaptureFixture[str]) -> None:
     api = Api(contract([f"feature {number}" for number in range(50)]), prediction_log="full")
     api.firehose.fails = [[None, "ServiceUnavailableException"]]
@@ -156,12 +128,6 @@ def test_close_to_the_deadline_the_answer_comes_first(
     assert api.predict({"data": NUMBERS}).status == 200
     assert counted(capsys.readouterr().out) == (logged, 1 - logged)
     assert len(api.firehose.lines) == logged
-
-
-def test_a_client_waits_for_the_log_at_most_300_ms() -> None:
-    config: Any = FIREHOSE_CONFIG
-    assert config.connect_timeout + config.read_timeout + AGAIN_WITHIN <= 0.3
-    assert config.retries == {"total_max_attempts": 1}
 
 
 @pytest.mark.parametrize(
