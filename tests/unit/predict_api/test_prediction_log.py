@@ -40,6 +40,23 @@ def test_a_prediction_is_a_line_with_its_inputs_in_the_contracts_order(api: Api)
     assert api.firehose.records[0].endswith(b"\n")
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"instances": [\n  [0.5, 25e-2,\t1000, -0],\r\n  [ 0.5,0.25,1E3,\n3 ]\n]}',
+        "[[0.5, 0.25, 1000.0, 0.0], [0.5, 0.25, 1000.0, 3.0]]",
+        '{"instances": [{"data": [0.5, 0.25, 1000, 0], "id": "[1]"}, [0.5, 0.25, 1000, 3]]}',
+        f"[[0.5, 0.25, 1000, 0], [0.5, 0.25, 1000.{'0' * 1_000_000}, 3]]",
+    ],
+    ids=["spaces", "short", "id", "long"],
+)
+def test_numbers_are_logged_on_one_short_line_however_they_are_written(api: Api, body: str) -> None:
+    answer = api.post(body)
+    assert answer.status == 200, answer.text
+    assert [each["features"] for each in api.firehose.lines] == [[0.5, 0.25, 1000, 0], NUMBERS]
+    assert len(api.firehose.records[0]) < 1000
+
+
 def test_scores_have_no_inputs(capsys: pytest.CaptureFixture[str]) -> None:
     api = Api(prediction_log="scores")
     api.predict({"data": NUMBERS})

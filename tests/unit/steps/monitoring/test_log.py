@@ -53,6 +53,17 @@ def test_predictions_are_read_by_version_with_or_without_numbers(tmp_path: Path)
 GOOD = lines(companies(1, seed=1))[0]
 
 
+def test_numbers_are_read_however_the_client_has_written_them(tmp_path: Path) -> None:
+    write_log(
+        tmp_path / "a.gz", [{**GOOD, "features": numbers} for numbers in ([1, 10**100, 3], [1.0, 1e100, 3.0])]
+    )
+    [batch], left = read(tmp_path)
+    assert batch.features is not None
+    assert batch.features.dtype == float
+    np.testing.assert_array_equal(batch.features, [[1.0, 1e100, 3.0]] * 2)
+    assert left == Left()
+
+
 @pytest.mark.parametrize(
     "line",
     [
