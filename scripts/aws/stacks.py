@@ -81,6 +81,16 @@ def ignore(_event: Event) -> None:
     """Ignore an event."""
 
 
+def outputs_of(described: Mapping[str, Any]) -> dict[str, str]:
+    """Return the outputs in the description of a stack."""
+    return {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
+
+
+def parameters_of(described: Mapping[str, Any]) -> dict[str, str]:
+    """Return the parameters in the description of a stack."""
+    return {item["ParameterKey"]: item.get("ParameterValue", "") for item in described.get("Parameters", [])}
+
+
 class Stack:
     """One stack.
 
@@ -120,13 +130,11 @@ class Stack:
 
     def outputs(self) -> dict[str, str]:
         """Return the stack's outputs; empty if it does not exist."""
-        outputs = (self.describe() or {}).get("Outputs", [])
-        return {output["OutputKey"]: output["OutputValue"] for output in outputs}
+        return outputs_of(self.describe() or {})
 
     def parameters(self) -> dict[str, str]:
         """Return the stack's parameters; empty if it does not exist."""
-        parameters = (self.describe() or {}).get("Parameters", [])
-        return {item["ParameterKey"]: item.get("ParameterValue", "") for item in parameters}
+        return parameters_of(self.describe() or {})
 
     def resources(self, kind: str) -> list[str]:
         """Return the physical ids of the stack's resources of one type; empty if it does not exist."""

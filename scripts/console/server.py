@@ -17,7 +17,7 @@ from scripts.console.site import Commands, Site
 
 ADDRESS = "127.0.0.1"
 # What the pages ask. A client takes longer to make than a page, so all are made at the start.
-_SERVICES = ("cloudformation", "cloudwatch", "logs", "s3", "sagemaker", "sqs", "ssm")
+_SERVICES = ("apigateway", "cloudformation", "cloudwatch", "logs", "s3", "sagemaker", "sqs", "ssm")
 
 
 class _Server(ThreadedWSGIServer):  # type: ignore[misc]

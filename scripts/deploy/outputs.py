@@ -3,12 +3,12 @@
 from dataclasses import dataclass, fields
 
 from scripts.aws.session import Aws
-from scripts.aws.stacks import DeploymentError, Stack
+from scripts.aws.stacks import DeploymentError, Stack, outputs_of, parameters_of
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """The outputs of the service stack."""
+    """The outputs of the service stack, and whether predictions need an API key."""
 
     bucket_name: str
     model_package_group_name: str
@@ -28,6 +28,7 @@ class Outputs:
     dead_letter_queue_url: str
     alarm_topic_arn: str
     commit: str
+    needs_api_key: bool
 
 
 def read_outputs(aws: Aws) -> Outputs:
@@ -39,8 +40,9 @@ def read_outputs(aws: Aws) -> Outputs:
         If the service is not deployed.
     """
     project = aws.project
-    present = Stack(aws, project.service_stack).outputs()
-    wanted = {field.name: camel_case(field.name) for field in fields(Outputs)}
+    described = Stack(aws, project.service_stack).describe() or {}
+    present = outputs_of(described)
+    wanted = {field.name: camel_case(field.name) for field in fields(Outputs) if field.type is str}
     missing = sorted(set(wanted.values()) - set(present))
     if missing:
         state = f"lacks {', '.join(missing)}" if present else "does not exist or is incomplete"
@@ -51,12 +53,8 @@ def read_outputs(aws: Aws) -> Outputs:
     values = {name: present[key] for name, key in wanted.items()}
     if aws.local_url:
         values["api_url"] = f"{aws.local_url}/restapis/{values['rest_api_id']}/prod/_user_request_"
-    return Outputs(**values)
-
-
-def needs_api_key(aws: Aws) -> bool:
-    """Return whether predictions need an API key, as deployed."""
-    return Stack(aws, aws.project.service_stack).parameters().get("ApiKeyRequired", "true") == "true"
+    needs_api_key = parameters_of(described).get("ApiKeyRequired", "true") == "true"
+    return Outputs(**values, needs_api_key=needs_api_key)
 
 
 def camel_case(name: str) -> str:

@@ -14,7 +14,7 @@ import urllib3
 from scripts.aws.session import Aws
 from scripts.aws.stacks import Stack
 from scripts.deploy.endpoint import is_paused
-from scripts.deploy.outputs import needs_api_key, read_outputs
+from scripts.deploy.outputs import read_outputs
 from scripts.model.contracts import read_champion
 from scripts.predict.client import client_at, read_key
 
@@ -97,7 +97,7 @@ def describe_api(aws: Aws) -> Api:
     return Api(
         url=outputs.api_url,
         key=read_key(aws, outputs),
-        needs_key=needs_api_key(aws),
+        needs_key=outputs.needs_api_key,
         paused=is_paused(aws, outputs),
         has_contract=champion is not None,
         origin=ORIGIN if origins == "*" else origins.partition(",")[0],

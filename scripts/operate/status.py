@@ -8,7 +8,7 @@ from scripts.aws.registry import ModelVersion, describe_version, list_versions, 
 from scripts.aws.session import Aws
 from scripts.aws.stacks import Stack
 from scripts.deploy.endpoint import FAILED_ATTEMPTS, FAILED_REASON, EndpointState, is_paused, read_endpoint
-from scripts.deploy.outputs import Outputs, needs_api_key, read_outputs
+from scripts.deploy.outputs import Outputs, read_outputs
 from scripts.model.contracts import champion_version
 from scripts.operate import prices
 from scripts.operate.price_list import hosting_price
@@ -106,7 +106,7 @@ def read_status(aws: Aws, alarms: Sequence[Alarm] | None = None) -> Status:
         champion_version=champion_version(aws),
         paused=is_paused(aws, outputs),
         api_url=outputs.api_url,
-        key_required=needs_api_key(aws),
+        key_required=outputs.needs_api_key,
         commit=outputs.commit,
         alarms=tuple(
             each.name for each in (read_alarms(aws) if alarms is None else alarms) if each.state == "ALARM"

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import urllib3
 
 from scripts.aws.session import Aws
-from scripts.deploy.outputs import Outputs, needs_api_key, read_outputs
+from scripts.deploy.outputs import Outputs, read_outputs
 from scripts.errors import ScriptError, UsageError
 
 _THIS_MACHINE = ("127.0.0.1", "::1", "localhost")
@@ -107,7 +107,7 @@ def _seconds(retry_after: str | None) -> float | None:
 def client_of(aws: Aws) -> ApiClient:
     """Return a client of the project's API, with its key if it needs one."""
     outputs = read_outputs(aws)
-    return ApiClient(outputs.api_url, read_key(aws, outputs) if needs_api_key(aws) else None)
+    return ApiClient(outputs.api_url, read_key(aws, outputs) if outputs.needs_api_key else None)
 
 
 def client_at(url: str, key: str | None) -> ApiClient:

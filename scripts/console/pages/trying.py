@@ -17,8 +17,7 @@ from scripts.console.pages.versions import all_versions, find
 from scripts.console.site import Route, Site
 from scripts.data.data_file import DataError, DataFile
 from scripts.data.upload import newest_upload, read_upload
-from scripts.deploy.outputs import needs_api_key, read_outputs
-from scripts.predict.client import ApiClient, ApiError, client_of, read_key
+from scripts.predict.client import ApiClient, ApiError, client_of
 from scripts.predict.snippets import curl_line, python_lines
 
 # An upload lies under its hash, so it never changes.
@@ -102,8 +101,8 @@ def predict(site: Site, request: Request) -> Response:
 
 def show_key(site: Site, request: Request) -> Response:
     """Show the API key beside the company in the form."""
-    model, key = _model(site), read_key(site.aws, read_outputs(site.aws))
-    tried = replace(_typed(request, model), key=key) if model else None
+    model = _model(site)
+    tried = replace(_typed(request, model), key=client_of(site.aws).key) if model else None
     return _page(site, request, model, tried)
 
 
@@ -115,7 +114,8 @@ ROUTES: tuple[Route, ...] = (
 
 
 def _page(site: Site, request: Request, model: _Model | None, tried: _Tried | None) -> Response:
-    url, needs_key = _address(site)
+    client = _client(site)
+    url, needs_key = client.url, client.key is not None
     lines: dict[str, str] = {}
     if tried is not None and (numbers := tried.numbers) is not None:
         lines = {
@@ -258,12 +258,3 @@ def _facts(site: Site, number: str) -> tuple[Mapping[str, Any], Sequence[str]]:
 
 def _client(site: Site) -> ApiClient:
     return site.reads.get("client", lambda: client_of(site.aws), _SECONDS)
-
-
-def _address(site: Site) -> tuple[str, bool]:
-    """Return the address of the API, and whether it needs a key."""
-
-    def read() -> tuple[str, bool]:
-        return read_outputs(site.aws).api_url, needs_api_key(site.aws)
-
-    return site.reads.get("address", read, _SECONDS)

@@ -9,6 +9,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from html import unescape
 from typing import Any
 
@@ -24,7 +25,7 @@ from pipeline.jobs import sklearn_image
 from scripts.aws.session import Aws, connect
 from scripts.deploy.deployment import deploy
 from scripts.model.approval import find_version, set_approval, wait_until_served
-from scripts.predict.client import client_of
+from scripts.predict.client import ApiClient, client_of
 from steps.dataset.columns import FIRM_ID, RATIOS, TARGET
 
 NAMES = RATIOS[:20]
@@ -184,8 +185,11 @@ def test_the_key_is_only_shown_on_demand(visitor: Visitor, aws: Aws) -> None:
     assert key not in visitor.get("/try").text
 
 
-def test_an_open_api_needs_no_key(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scripts.console.pages.trying.needs_api_key", lambda _: False)
+def test_an_open_api_needs_no_key(visitor: Visitor, aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = client_of(aws)
+    model, keyless = client.get("/model"), replace(client, key=None)
+    monkeypatch.setattr("scripts.console.pages.trying.client_of", lambda _: keyless)
+    monkeypatch.setattr(ApiClient, "get", lambda *_: model)
     shown = visitor.page("/try")
     assert "This API is open: it needs no key." in shown
     assert "Show the API key" not in shown
