@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from steps.dataset.columns import TARGET
 from steps.frames import read_frame, target, values
 from steps.job import Arguments, channel, model_dir, require_file, run
-from steps.training import Candidate, TrainingSet, available_cores, read_training_set, train_candidate
+from steps.training import Candidate, TrainingSet, default_processes, read_training_set, train_candidate
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -27,14 +27,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--features", type=Path, default=channel("features"))
     parser.add_argument("--model-dir", type=Path, default=model_dir())
     parser.add_argument("--random-seed", type=int, default=42)
-    parser.add_argument("--processes", type=int, default=available_cores())
+    parser.add_argument("--processes", type=int)
     args = parser.parse_args(argv)
     data = read_training_set(args.train, args.features, "baseline")
     resampling = require_file(args.resampled / "resampling.json", "resampling report")
     resampler = json.loads(resampling.read_text(encoding="utf-8"))["resampler"]
     data = replace(data, origin={**data.origin, "resampler": resampler})
     fit = partial(fit_baseline, data, args.resampled, args.random_seed)
-    train_candidate(Candidate("baseline", "mlp"), data, fit, args.model_dir, args.processes)
+    processes = args.processes or default_processes(data)
+    train_candidate(Candidate("baseline", "mlp"), data, fit, args.model_dir, processes)
 
 
 def fit_baseline(data: TrainingSet, resampled: Path, seed: int, held_out: int | None) -> Pipeline:

@@ -10,7 +10,7 @@ from sklearn.pipeline import Pipeline
 
 from steps.estimators.recipes import ESTIMATORS, Build
 from steps.job import Arguments, channel, model_dir, require_choice, run
-from steps.training import Candidate, TrainingSet, available_cores, read_training_set, train_candidate
+from steps.training import Candidate, TrainingSet, default_processes, read_training_set, train_candidate
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     require_choice("Estimator", args.estimator, tuple(ESTIMATORS))
     data = read_training_set(args.train, args.features, "recommended")
     # Fitting a logistic regression is faster than starting a process.
-    processes = args.processes or (1 if args.estimator == "logistic" else available_cores())
+    processes = args.processes or (1 if args.estimator == "logistic" else default_processes(data))
     fit = partial(fit_recommended, data, ESTIMATORS[args.estimator], args.random_seed)
     train_candidate(Candidate("recommended", args.estimator), data, fit, args.model_dir, processes)
 

@@ -38,6 +38,9 @@ Floats = NDArray[np.float64]
 # The percentiles between which a ratio is moved: far apart, but within the usual range.
 LOW, HIGH = 0.05, 0.95
 
+# Fitting fewer companies takes less time than starting processes, which import scikit-learn again.
+_FEW_COMPANIES = 1_000
+
 # Fits on the training companies outside the given fold, or on all of them for None.
 Fit = Callable[[int | None], Pipeline]
 
@@ -141,6 +144,11 @@ def train_candidate(
     log(f"{candidate.name} ({candidate.estimator}), out of fold on {len(data.y):,} training companies:")
     for name, value in metrics.items():
         log(f"{name}={value:.6f}")
+
+
+def default_processes(data: TrainingSet) -> int:
+    """Return how many processes fit a candidate: one for few companies, otherwise one on each core."""
+    return 1 if len(data.y) < _FEW_COMPANIES else available_cores()
 
 
 def available_cores() -> int:

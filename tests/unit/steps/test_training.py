@@ -22,7 +22,14 @@ from steps.job import JobError
 from steps.measures.calibration import Calibration
 from steps.measures.logits import pipeline_logit
 from steps.measures.metrics import roc_auc
-from steps.training import Candidate, TrainingSet, read_training_set, train_candidate
+from steps.training import (
+    Candidate,
+    TrainingSet,
+    available_cores,
+    default_processes,
+    read_training_set,
+    train_candidate,
+)
 
 
 def read_model(folder: Path) -> dict[str, Any]:
@@ -138,6 +145,14 @@ def test_the_number_of_processes_does_not_change_the_bytes(
     folder = trained.folder(f"model-{candidate}")
     assert (tmp_path / "model.npz").read_bytes() == (folder / "model.npz").read_bytes()
     assert (tmp_path / "model.json").read_bytes() == (folder / "model.json").read_bytes()
+
+
+def test_few_companies_are_fitted_in_one_process() -> None:
+    def companies(rows: int) -> TrainingSet:
+        return TrainingSet(["ratio"], np.zeros((rows, 1)), np.zeros(rows, np.int8), np.zeros(rows, np.int8))
+
+    assert default_processes(companies(999)) == 1
+    assert default_processes(companies(1000)) == available_cores()
 
 
 def test_the_seed_changes_the_network(trained: Any, tmp_path: Path) -> None:
