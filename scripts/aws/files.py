@@ -9,6 +9,7 @@ from typing import IO, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from scripts.aws.failures import is_denied
 from scripts.aws.session import Aws
 from scripts.errors import ScriptError
 from scripts.scratch import written_whole
@@ -79,10 +80,23 @@ def read_if_present(aws: Aws, uri: str) -> bytes | None:
     try:
         content: bytes = aws.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
     except ClientError as error:
-        if error.response["Error"]["Code"] != "NoSuchKey":
-            raise
-        return None
+        if error.response["Error"]["Code"] == "NoSuchKey":
+            return None
+        # Trainers and approvers can list the bucket only by prefix, and a read sends none. So S3 can deny a
+        # missing object instead of reporting that it is missing.
+        if is_denied(error) and not _may_exist(aws, bucket, key):
+            return None
+        raise
     return content
+
+
+def _may_exist(aws: Aws, bucket: str, key: str) -> bool:
+    """Return whether an object exists, or can't be listed."""
+    try:
+        listed = aws.client("s3").list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1)
+    except ClientError:
+        return True
+    return any(item["Key"] == key for item in listed.get("Contents", []))
 
 
 def check_writable(aws: Aws, location: str) -> None:
