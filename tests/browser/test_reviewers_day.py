@@ -14,7 +14,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from support.browser import silent_page
 from support.console import COMMANDS
 from support.lifecycle.data import sample_companies
-from support.local_aws.environment import point_at
+from support.local_aws.account import Account, only_account, running_account
+from support.local_aws.environment import locally, point_at
 from support.models.evaluations import evaluation
 from support.models.small import register_folder, write_small_model
 from support.pipeline.executions import upload_frame
@@ -54,21 +55,32 @@ ATTACK = """async ([base, paths]) => {
 }"""
 
 
-@pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Aws]:
-    """A service with a champion, version 1, and with uploaded data."""
+@pytest.fixture(params=["local AWS", "an account"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LocalAws | Account]:
+    """Where the project is. Beside the account runs a local AWS, which must get no request."""
     with LocalAws() as server:
-        point_at(server, monkeypatch)
-        found = connect("day")
-        deploy(found, confirm=lambda _: True)
-        write_small_model(tmp_path / "first" / "model", RATIOS[:30], seed=1)
-        files = {"evaluation.json": json.dumps(evaluation()), "report.html": "<h1>Report of the first</h1>"}
-        image = sklearn_image(found.project.region)
-        register_folder(found, tmp_path / "first" / "model", image=image, evaluation=files)
-        set_approval(found, find_version(found, 1), "Approved", "The first")
-        upload_frame(found, sample_companies(), tmp_path / "companies.csv")
-        wait_until_served(found, 1)
-        yield found
+        if request.param == "local AWS":
+            yield server
+            return
+        with running_account(tmp_path) as account, only_account(account):
+            yield account
+
+
+@pytest.fixture
+def aws(place: LocalAws | Account, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Aws:
+    """A service with a champion, version 1, and with uploaded data."""
+    with locally(place):
+        deploy(connect("day"), confirm=lambda _: True)
+    point_at(place, monkeypatch)
+    found = connect("day")
+    write_small_model(tmp_path / "first" / "model", RATIOS[:30], seed=1)
+    files = {"evaluation.json": json.dumps(evaluation()), "report.html": "<h1>Report of the first</h1>"}
+    image = sklearn_image(found.project.region)
+    register_folder(found, tmp_path / "first" / "model", image=image, evaluation=files)
+    set_approval(found, find_version(found, 1), "Approved", "The first")
+    upload_frame(found, sample_companies(), tmp_path / "companies.csv")
+    wait_until_served(found, 1)
+    return found
 
 
 @pytest.fixture
@@ -121,11 +133,13 @@ class Reviewer:
         self.page.get_by_role("link", name=name, exact=True).first.click()
 
 
-def test_a_reviewers_day(aws: Aws, url: str, context: BrowserContext, page: Page, browser: Browser) -> None:
+def test_a_reviewers_day(
+    place: LocalAws | Account, aws: Aws, url: str, context: BrowserContext, page: Page, browser: Browser
+) -> None:
     reviewer = Reviewer(page, url)
     _train(reviewer)
     _judge(reviewer)
-    _attack(reviewer, context, aws)
+    _attack(reviewer, context, aws, place.url)
     _decide(reviewer, aws)
     _try(reviewer, browser, context)
     _check_accessibility(reviewer, browser, context)
@@ -176,7 +190,7 @@ def _judge(reviewer: Reviewer) -> None:
     expect(page.locator("#decision")).to_be_in_viewport()
 
 
-def _attack(reviewer: Reviewer, context: BrowserContext, aws: Aws) -> None:
+def _attack(reviewer: Reviewer, context: BrowserContext, aws: Aws, other: str) -> None:
     """Send every form of the console from a page of another port of the same machine."""
     names = {"<name>": _execution(aws), "<int:number>": "2", "<decision>": "approve"}
     paths = [
@@ -187,7 +201,7 @@ def _attack(reviewer: Reviewer, context: BrowserContext, aws: Aws) -> None:
     assert {"/executions/start", "/versions/2/approve", "/try/key", "/service/pause"} <= set(paths)
     page = context.new_page()
     page.route("**/attack", lambda route: route.fulfill(body="<title>x</title>", content_type="text/html"))
-    page.goto(f"{aws.local_url}/attack")
+    page.goto(f"{other}/attack")
     assert page.evaluate(ATTACK, [reviewer.base, paths]) == []
     page.close()
     assert find_version(aws, 2)["ModelApprovalStatus"] == "PendingManualApproval"

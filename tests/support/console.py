@@ -21,10 +21,6 @@ COMMANDS = Commands(
 )
 
 
-class ConsoleAws(Aws):
-    """The console's connection, for which a test can choose the place where the console believes to be."""
-
-
 class Visitor:
     """A browser at a console.
 
@@ -36,7 +32,7 @@ class Visitor:
 
     def __init__(self, aws: Aws, *, read_only: bool = False, admitted: bool = True) -> None:
         self.guard = Guard(PORT, read_only=read_only)
-        self.site = Site(ConsoleAws(aws.session, aws.project), self.guard, COMMANDS, read_only=read_only)
+        self.site = Site(aws, self.guard, COMMANDS, read_only=read_only)
         self.client = Client(Console(self.site))
         if admitted:
             assert self.client.get(self.guard.entry_url.removeprefix(ORIGIN), ORIGIN).status_code == 303

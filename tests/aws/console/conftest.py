@@ -1,16 +1,34 @@
-"""Each test of the console runs twice: on local AWS, and as if local AWS were an account."""
+"""The console runs on local AWS, and on an account: a second local AWS in a process of its own."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
-from support.console import ConsoleAws
+from support.local_aws.account import Account, only_account, running_account
+
+from local_aws.server import LocalAws
 
 
-@pytest.fixture(params=["local AWS", "an account"], autouse=True)
-def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Where the console seems to run; the test itself always uses local AWS."""
-    kind: str = request.param
-    if kind == "an account":
-        monkeypatch.setattr(ConsoleAws, "is_local", False, raising=False)
-        monkeypatch.setattr(ConsoleAws, "poll_seconds", 0.1, raising=False)
-    return kind
+@pytest.fixture(scope="session")
+def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+    with running_account(tmp_path_factory.mktemp("account")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module", params=["local AWS", "an account"], autouse=True)
+def place(request: pytest.FixtureRequest, running_aws: LocalAws) -> Iterator[LocalAws | Account]:
+    """Where the project is. Beside the account runs a local AWS, which must get no request."""
+    if request.param == "local AWS":
+        yield running_aws
+    else:
+        account = request.getfixturevalue("account")
+        with only_account(account):
+            yield account
+
+
+@pytest.fixture
+def local_aws(place: LocalAws | Account) -> Iterator[LocalAws | Account]:
+    place.reset()
+    yield place
+    place.reset()

@@ -7,9 +7,10 @@ import threading
 from pathlib import Path
 
 import pytest
-from support.console import ConsoleAws, Visitor, text_of
+from support.console import Visitor, text_of
+from support.local_aws.account import local_text
 from support.local_aws.cloud import eventually
-from support.local_aws.environment import point_at
+from support.local_aws.environment import locally, point_at
 from support.models.small import register_folder, write_small_model
 
 from local_aws.server import LocalAws
@@ -37,16 +38,17 @@ PATHS = (
 @pytest.fixture
 def aws(local_aws: LocalAws, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Aws:
     """A deployed service with version 1, which waits for approval."""
+    with locally(local_aws):
+        deploy(connect(PROJECT), confirm=lambda _: True)
     point_at(local_aws, monkeypatch)
     found = connect(PROJECT)
-    deploy(found, confirm=lambda _: True)
     write_small_model(tmp_path / "model", RATIOS[:20], seed=1)
     register_folder(found, tmp_path / "model", image=sklearn_image(found.project.region))
     return found
 
 
 @pytest.mark.parametrize("place", ["an account"], indirect=True)
-def test_the_service_is_approved_paused_and_resumed(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_service_is_approved_paused_and_resumed(aws: Aws, local_aws: LocalAws) -> None:
     visitor = Visitor(aws)
     shown = visitor.page("/service")
     assert "Service not in service" in shown
@@ -68,7 +70,7 @@ def test_the_service_is_approved_paused_and_resumed(aws: Aws, monkeypatch: pytes
     assert "wait for approval None." in shown
     assert re.search(r"Cost .*\. Not included: ", shown)
     check_alarms(aws, visitor)
-    check_places(aws, monkeypatch)
+    check_places(visitor, local_aws)
     # and the service paused from the page
     assert visitor.post("/service/pause").location == "/service"
 
@@ -79,13 +81,13 @@ def test_the_service_is_approved_paused_and_resumed(aws: Aws, monkeypatch: pytes
     eventually(lambda: says("The service is paused; its endpoint is deleted."))
     assert says("Service paused Now Deployments Monitoring Outcomes Resume")
     assert "hx-trigger" not in visitor.get("/service").text
-    # and the deployments are listed, newest first
-    listed = visitor.page("/service/deployments")
+    # and the deployments tell what happened, newest first
+    happened = visitor.page("/service/deployments")
     assert re.search(
         r"ended The endpoint is being deleted. The endpoint is paused. .*"
         r"in service Version 1 is in service and the champion. .*"
         r"started An endpoint with version 1 is being created.",
-        listed,
+        happened,
     )
     assert "<form" not in Visitor(aws, read_only=True).get("/service").text
     # THEN it can be resumed
@@ -107,17 +109,17 @@ def check_alarms(aws: Aws, visitor: Visitor) -> None:
     set_state(AlarmName=name, StateValue="OK", StateReason="a test")
 
 
-def check_places(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Check that pages of local AWS and of an account differ in nothing but place and cost."""
-    pages: dict[bool, list[str]] = {}
-    for is_local in (True, False):
-        monkeypatch.setattr(ConsoleAws, "is_local", is_local, raising=False)
-        visitor = Visitor(aws)
-        pages[is_local] = [visitor.page(path) for path in PATHS]
-    for local, account in zip(pages[True], pages[False], strict=True):
-        assert "local AWS, eu-west-1" in local
-        assert "account 123456789012, eu-west-1" in account
-        assert common(local) == common(account)
+def check_places(visitor: Visitor, local_aws: LocalAws) -> None:
+    """Check that pages differ in nothing but place and cost, when they are told that the account is local."""
+    visitor.site.reads.forget()
+    pages = [visitor.page(path) for path in PATHS]
+    with locally(local_aws):
+        local_visitor = Visitor(connect(PROJECT))
+        local_pages = [local_visitor.page(path) for path in PATHS]
+    for page, local_page in zip(pages, local_pages, strict=True):
+        assert "account 123456789012, eu-west-1" in page
+        assert "local AWS, eu-west-1" in local_page
+        assert common(local_text(local_aws, page)) == common(local_page)
 
 
 def common(page: str) -> str:

@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 import urllib3
 from support.console import Visitor, text_of
-from support.local_aws.environment import point_at
+from support.local_aws.account import Account, local_text
+from support.local_aws.environment import locally, point_at
 from support.models.evaluations import evaluation
 from support.models.small import register_folder, small_profile, write_small_model
 
@@ -40,13 +41,14 @@ def company(row: int) -> dict[str, float]:
 
 
 @pytest.fixture(scope="module")
-def aws(running_aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
+def aws(place: LocalAws | Account, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
     """A service with version 1, which has a column of two units, and with data of three companies."""
     folder = tmp_path_factory.mktemp("trying") / "first"
     with pytest.MonkeyPatch.context() as patch:
-        point_at(running_aws, patch)
+        point_at(place, patch)
+        with locally(place):
+            deploy(connect("trying"), confirm=lambda _: True)
         found = connect("trying")
-        deploy(found, confirm=lambda _: True)
         write_small_model(folder, NAMES, seed=1)
         path = folder / "model" / "model.json"
         description = json.loads(path.read_text(encoding="utf-8"))
@@ -64,7 +66,7 @@ def aws(running_aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Iter
         set_approval(found, find_version(found, 1), "Approved")
         wait_until_served(found, 1)
         yield found
-        running_aws.reset()
+        place.reset()
 
 
 @pytest.fixture
@@ -152,8 +154,8 @@ def test_a_number_between_two_units_is_warned_about(visitor: Visitor) -> None:
     assert "send 0.0025." in shown
 
 
-def test_the_lines_for_curl_and_python_work(visitor: Visitor, aws: Aws) -> None:
-    page = visitor.post("/try", form()).text
+def test_the_lines_for_curl_and_python_work(visitor: Visitor, aws: Aws, place: LocalAws | Account) -> None:
+    page = local_text(place, visitor.post("/try", form()).text)
     lines = dict(re.findall(r'<summary>(\w+)</summary>\n<code class="command">(.*?)</code>', page, re.DOTALL))
     client, answer = client_of(aws), expected(aws, 1)
     # The program, as it stands on the page
