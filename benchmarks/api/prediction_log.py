@@ -37,7 +37,7 @@ COMMAND = "make bench-log"
 PROJECT = "bench-log"
 WARM_UP = 10
 # By the number of companies in a request: the requests that are measured at a time.
-REQUESTS = {1: 400, 1000: 20}
+REQUESTS = {1: 150, 1000: 10}
 # The median of the log's own work for one company, in milliseconds.
 MOST_MS = 1.0
 
@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = figures.model_parser("benchmarks.api.prediction_log", __doc__)
     parser.set_defaults(estimator="logistic")
     parser.add_argument(
-        "--rounds", type=int, default=5, help="number of times the log is switched on and off"
+        "--rounds", type=int, default=15, help="number of times the log is switched on and off"
     )
     args = parser.parse_args(argv)
     archive = trained_archive(args.folder, args.estimator)
