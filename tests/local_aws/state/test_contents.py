@@ -17,7 +17,7 @@ from support.local_aws.cloud import (
 )
 from support.local_aws.machine import Machine
 
-from local_aws import server
+from local_aws import services
 
 
 def test_objects_are_there_with_bodies_metadata_versions_and_uploads(
@@ -186,14 +186,14 @@ def test_firehose_keeps_what_it_has_not_delivered(machine: Machine, again: Calla
 def test_the_log_of_predictions_is_ready_after_a_restart(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    prepare, prepared = server.create_backend_app, []
+    prepare, prepared = services.create_backend_app, []
 
     def record(service: str) -> object:
         prepared.append(service)
         return prepare(service)
 
     machine.start()
-    monkeypatch.setattr(server, "create_backend_app", record)
+    monkeypatch.setattr(services, "create_backend_app", record)
     cloud = machine.start()
     prepared.clear()
     # A prediction waits 150 ms for its log, so the request must not find the service unprepared.
