@@ -14,6 +14,7 @@ from support.repository import ROOT
 
 from scripts.cli import app
 
+COMMANDS = typer.main.get_command(app)
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("infra/*.yaml")]
 # Comments and further commands in an indented line.
 _REST = re.compile(r"\s(?:#|&&|\|)\s.*")
@@ -29,7 +30,7 @@ def commands_in(text: str) -> Iterator[str]:
 def problem_of(command: str) -> str:
     """Return the problem of a command; empty if it and its options exist."""
     words = shlex.split(command, comments=True)[1:]
-    found: Any = typer.main.get_command(app)
+    found: Any = COMMANDS
     while hasattr(found, "commands") and words and not words[0].startswith("-"):
         name = words.pop(0)
         if name not in found.commands:
