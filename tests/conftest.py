@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 from functools import cache
 
 import pytest
-from botocore.loaders import JSONFileLoader
+from botocore.loaders import JSONFileLoader, Loader
 
 # Assertions in shared checks fail with the values, as those in tests do.
 pytest.register_assert_rewrite("support")
@@ -19,17 +20,31 @@ os.environ["COLUMNS"] = "200"
 os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
-def _parse_service_descriptions_once() -> None:
-    """Parse botocore's descriptions of the services once in a process; they are megabytes of JSON.
+def _read_service_descriptions_once() -> None:
+    """List and parse botocore's descriptions of the services once in a process; they are megabytes of JSON.
 
     Each session gets its own copy, because clients and moto change the descriptions.
     """
-    original = JSONFileLoader.load_file
-    packed = cache(lambda path: pickle.dumps(original(JSONFileLoader(), path)))
+    load, list_services = JSONFileLoader.load_file, Loader.list_available_services
+    packed = cache(lambda path: pickle.dumps(load(JSONFileLoader(), path)))
+
+    @cache
+    def listed(type_name: str, *paths: str) -> list[str]:
+        loader = Loader(extra_search_paths=[*paths], include_default_search_paths=False)
+        services: list[str] = list_services(loader, type_name)
+        return services
+
     JSONFileLoader.load_file = lambda _, path: pickle.loads(packed(path))  # noqa: S301 - our own bytes
+    Loader.list_available_services = lambda self, type_name: [*listed(type_name, *self.search_paths)]
 
 
-_parse_service_descriptions_once()
+_read_service_descriptions_once()
+
+
+def pytest_collection_finish() -> None:
+    """Keep the imported modules and the collected tests out of later searches for garbage."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
