@@ -61,8 +61,10 @@ demo: $(RUN)  ## run the whole workflow on this machine, without AWS (DATA=path 
 up: $(RUN)  ## run local AWS with the service and a model, and keep them for the next time (DATA=path as for demo)
 	$(BIN)/bankruptcy up $(if $(DATA),--data "$(DATA)")
 
+# Compiling the tests takes each of the processes six seconds, so the bytecode is kept, also where the
+# environment would forbid it.
 test: $(DEV)  ## run the test suite; it needs no network
-	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 clean:  ## remove everything that these targets have made
 	rm -rf $(VENV) $(TOOLKIT) $(AWS_CLI) $(SDK_V2) $(AXE) build dist mutants *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
