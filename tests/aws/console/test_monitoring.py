@@ -71,7 +71,7 @@ def test_runs_show_drift_and_quality(aws: Aws, tmp_path: Path) -> None:
     assert "drift alarm no quality alarm 600 predictions, judged 2026-11-01 05:00:00 UTC." in text
     assert "compared with training drifting columns 2" in text
     assert "debt its distribution differs" in text
-    assert "ROC-AUC 0." in text
+    assert "ROC-AUC 3 0." in text  # the quality and the version that has it
     assert "Outcomes: 0 uploaded" in text
     # The report can do nothing.
     assert f'src="/service/monitoring/{RUN}/report.html" sandbox ' in run.text
