@@ -130,7 +130,9 @@ class Reviewer:
         self.page.get_by_role("button", name=name).click()
 
     def follow(self, name: str) -> None:
-        self.page.get_by_role("link", name=name, exact=True).first.click()
+        # A click does not wait for the next page, which has no element at first.
+        with self.page.expect_navigation():
+            self.page.get_by_role("link", name=name, exact=True).first.click()
 
 
 def test_a_reviewers_day(
