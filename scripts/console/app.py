@@ -135,9 +135,11 @@ def _home(_site: Site, _request: Request) -> Response:
 
 
 def _discard(request: Request) -> None:
-    """Read what is left of a request, up to a limit."""
-    stream, left = request.environ["wsgi.input"], min(request.content_length or 0, _MOST_DISCARDED)
-    while left > 0 and (read := stream.read(min(left, 1 << 20))):
+    """Read the rest of a request, up to a limit."""
+    # The stream knows how much of the request was already read. Without its limit, it is read to its end.
+    request.max_content_length = None
+    left = _MOST_DISCARDED
+    while left > 0 and (read := request.stream.read(1 << 20)):
         left -= len(read)
 
 
