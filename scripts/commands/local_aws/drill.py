@@ -101,7 +101,7 @@ def _show_messages(subjects: Sequence[str]) -> None:
 
 def _show_drift(done: DriftDrill) -> None:
     show(
-        f"\nSample data: the shift of {plain(repr(done.column))} was reported, and an alarm told people. "
+        f"\nSample data: the shift of {plain(repr(done.column))} was reported, and an alarm notified people. "
         "Once a person had accepted it as normal, it was no longer reported."
     )
 

@@ -30,7 +30,7 @@ NOTE = "A drill: this version fails one request in ten."
 BAKE_SECONDS = 150
 _TIMEOUT_SECONDS = 300.0
 _REQUEST_SECONDS = 0.5
-_NOTICE_SECONDS = 10.0
+_NOTICE_SECONDS = 60.0
 _FOLDER = "models/drill-"
 # Takes the place of the archive's entry point.
 _FAILING_CODE = """

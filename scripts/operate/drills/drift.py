@@ -1,4 +1,4 @@
-"""Drills drift: one column shifts, an alarm tells people, and a person accepts the shift as normal."""
+"""Drills drift: one column shifts, an alarm notifies people, and a person accepts the shift as normal."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class DriftDrill:
         The runs of monitoring on companies like those of training, on shifted ones, and on other shifted ones
         after a person had accepted the run before as normal.
     message
-        Subject of the message that people would have got.
+        Subject of the message that people would have received.
     seconds
         How long the drill took.
     """

@@ -23,7 +23,7 @@ from scripts.operate.drills.watched import NOTE, Watched, sample_companies
 from scripts.text import counted
 
 _COMPANIES = 900
-_TODAY = 100
+_NEW_COMPANIES = 100  # whose outcomes are not known yet
 # The horizon is 365 days.
 _AGE = timedelta(days=400)
 _BANKRUPT_AFTER, _HEALTHY_AFTER, _LATE_AFTER = timedelta(100), timedelta(399), timedelta(390)
@@ -42,7 +42,7 @@ class Quality:
     companies, bankruptcies
         Numbers of judged companies and of bankruptcies among them.
     expected_bankruptcies
-        The bankruptcies that the probabilities promised.
+        The bankruptcies that the probabilities predicted.
     roc_auc, low, high
         ROC-AUC with its interval.
     reason
@@ -69,9 +69,9 @@ class OutcomesDrill:
     versions
         The realised quality by version.
     outcomes
-        How many outcomes were given, and what became of them.
+        The counts of outcomes by their use.
     message
-        Subject of the message that people would have got.
+        Subject of the message that people would have received.
     seconds
         How long the drill took.
     """
@@ -90,7 +90,7 @@ def drill_outcomes(
 ) -> OutcomesDrill:
     """Predict companies with two versions, let 400 days pass, and judge both by late outcomes.
 
-    The companies of the first version go bankrupt as its scores say, and those of the second one by chance.
+    The companies of the first version go bankrupt as its scores predict, and those of the second by chance.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def drill_outcomes(
     predicted = now() - _AGE
     _set_back(watched, {*known[good][0], *known[bad][0]})
     watched.on_event(f"{_AGE.days} days pass: the log is set back by that time.")
-    companies, _ = sample_companies(_TODAY, seed=6)
+    companies, _ = sample_companies(_NEW_COMPANIES, seed=6)
     watched.predict(companies, "today-")
     first, second = _outcomes(known[good], known[bad], predicted)
     for rows in (first, second):
