@@ -1,4 +1,4 @@
-"""Runs work that takes longer than a request, one piece after the other, and keeps the newest results."""
+"""Runs work that takes longer than a request, one piece at a time, and keeps the newest results."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ KEPT = 8
 
 
 class Background:
-    """Pieces of work by subject and name."""
+    """Runs pieces of work, and finds their results by subject and name."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -20,14 +20,14 @@ class Background:
         self._pieces: dict[tuple[Hashable, str], Future[Any]] = {}
 
     def start(self, subject: Hashable, work: Callable[[], Any], clean_up: Callable[[], None]) -> str:
-        """Start a piece of work, and return the name with which `get` finds it; the oldest is forgotten.
+        """Start a piece of work, and return the name with which `get` finds it; drop the oldest piece.
 
         Parameters
         ----------
         subject
-            What the work is about.
+            The object of the work, such as a version.
         clean_up
-            Called after the work, also if it failed or never began.
+            Called after the work, even if it failed or never began.
         """
         name = secrets.token_urlsafe(9)
         with self._lock:

@@ -20,15 +20,15 @@ def sent_file(request: Request, endings: Sequence[str], command: str) -> FileSto
     Parameters
     ----------
     endings
-        What its name can end in.
+        The allowed ends of its name.
     command
-        The command that takes other files, too.
+        The command that accepts other files, for the error message.
 
     Raises
     ------
     UsageError
-        If no file was chosen, its name ends in something else, or it is compressed: it could become much
-        larger than what was sent.
+        If no file was chosen, its name has another end, or it is compressed: its content could be much larger
+        than the sent file.
     """
     file, allowed = request.files.get("file"), ", ".join(endings)
     if file is None or not file.filename:

@@ -15,7 +15,7 @@ T = TypeVar("T")
 FRESH_SECONDS = 2.0
 # For facts that never change, such as an execution that has succeeded.
 FOREVER = math.inf
-# Of more results, the one that was not used for longest is dropped: an evaluation can have megabytes.
+# Above this number, the least recently used result is dropped: an evaluation can have megabytes.
 MOST_KEPT = 300
 # Older results are dropped. No read is kept longer, except those of facts that never change.
 _OLDEST_SECONDS = 600.0
@@ -64,11 +64,11 @@ class Reads:
     def forget(self) -> None:
         """Read everything that can change again the next time, because something was changed."""
         with self._lock:
-            # A read that is still running keeps its result in an entry that nobody finds.
+            # A read that is still running stores its result in an entry that is no longer found.
             self._entries = {key: entry for key, entry in self._entries.items() if entry.seconds == FOREVER}
 
     def _drop(self) -> None:
-        """Remove what is too old to be used again, such as a whole data file, and what exceeds the number."""
+        """Remove results that are too old to be used, such as a data file, and the oldest above the limit."""
         now = self._clock()
         for key, entry in [*self._entries.items()]:
             is_old = 0 < entry.seconds != FOREVER and now - entry.time_read >= _OLDEST_SECONDS

@@ -16,7 +16,7 @@ from scripts.console.guard import Guard
 from scripts.console.site import Commands, Site
 
 ADDRESS = "127.0.0.1"
-# What the pages ask. A client takes longer to make than a page, so all are made at the start.
+# The services that the pages read. Making a client takes longer than a page, so all are made at the start.
 _SERVICES = ("apigateway", "cloudformation", "cloudwatch", "logs", "s3", "sagemaker", "sqs", "ssm")
 
 

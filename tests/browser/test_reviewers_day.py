@@ -161,10 +161,10 @@ def _train(reviewer: Reviewer) -> None:
     reviewer.press("Start the execution")
     expect(page.locator(".step.Executing").first).to_be_visible(timeout=30_000)
     # Not only the graph changes: the change is announced.
-    expect(page.locator("#said")).to_contain_text("Executing")
+    expect(page.locator("#announcement")).to_contain_text("Executing")
     reviewer.look()
     expect(page.locator(".pill", has_text="Succeeded")).to_be_visible(timeout=180_000)
-    expect(page.locator("#said")).to_contain_text("Execution Succeeded.")
+    expect(page.locator("#announcement")).to_contain_text("Execution Succeeded.")
     reviewer.look()
     reviewer.follow("Read the report")
     frame = page.frame_locator("iframe")
@@ -186,7 +186,7 @@ def _judge(reviewer: Reviewer) -> None:
     reviewer.follow("Version 2")
     reviewer.press("Preview on the uploaded data")
     expect(page.get_by_role("heading", name="Companies with another level")).to_be_visible(timeout=60_000)
-    expect(page.locator("#said")).to_contain_text("would have another risk level")
+    expect(page.locator("#announcement")).to_contain_text("would have another risk level")
     reviewer.look()
     reviewer.follow("Go to the decision")
     expect(page.locator("#decision")).to_be_in_viewport()
@@ -240,10 +240,10 @@ def _try(reviewer: Reviewer, browser: Browser, context: BrowserContext) -> None:
     reviewer.look()
     page.get_by_label("Row, from 0").fill("3")
     reviewer.press("Choose it")
-    figure, said = page.locator("#answer .value"), page.locator("#said")
+    figure, announcement = page.locator("#answer .value"), page.locator("#announcement")
     expect(figure).to_be_visible()
     before = figure.inner_text()
-    expect(said).to_contain_text(f"Probability of bankruptcy {before}")
+    expect(announcement).to_contain_text(f"Probability of bankruptcy {before}")
     # WHEN a slider moves, THEN its number does, and the answer follows without another page
     page.evaluate("window.stays = true")
     slider = page.get_by_role("slider").first
@@ -253,8 +253,10 @@ def _try(reviewer: Reviewer, browser: Browser, context: BrowserContext) -> None:
     slider.press("End")
     assert number.input_value() != old
     expect(figure).not_to_have_text(before)
-    expect(said).to_contain_text(f"Probability of bankruptcy {figure.inner_text()}")
-    # AND the slider follows the number
+    expect(announcement).to_contain_text(f"Probability of bankruptcy {figure.inner_text()}")
+    # AND the slider follows the number, and stays while the text is not a number
+    number.fill("-")
+    assert slider.input_value() == "100"
     number.fill(old)
     expect(figure).to_have_text(before)
     assert 0 <= int(slider.input_value()) < 100

@@ -32,7 +32,7 @@ ENDINGS = (".csv", ".json", ".jsonl")
 
 @dataclass(frozen=True)
 class _Shown:
-    """A preview, and where its companies come from."""
+    """A preview, and the origin of its companies."""
 
     preview: Preview
     source: str
@@ -50,7 +50,7 @@ def start(site: Site, request: Request, number: int) -> Response:
 
 
 def page(site: Site, request: Request, number: int, name: str) -> Response:
-    """Show a comparison, or that it is still running."""
+    """Show a comparison, or a notice while it runs."""
     found, piece = find(site, number), site.background.get(number, name)
     has_failed = piece is None or (piece.done() and piece.exception() is not None)
     if has_failed and "HX-Request" in request.headers:

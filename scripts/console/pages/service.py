@@ -38,7 +38,7 @@ def page(site: Site, request: Request) -> Response:
 
 
 def deployments_page(site: Site, request: Request) -> Response:
-    """Show what happened to the endpoint, newest first."""
+    """Show the history of the endpoint, newest first."""
     events = site.reads.get("deployments", lambda: read_deployments(site.aws))
     return site.page(
         request,

@@ -24,7 +24,7 @@ from scripts.predict.snippets import curl_line, python_lines
 _DATA_SECONDS = 600.0
 # How long the connection to the API and the facts about a version are kept.
 _SECONDS = 60.0
-# Features before those that are folded away.
+# The number of features that are not folded away.
 SHOWN = 12
 _MOST_DIGITS = 18
 _VALUE = "value "  # before the name of a feature, in the names of the form's fields
@@ -52,9 +52,9 @@ class _Tried:
     values
         The typed texts by feature.
     source
-        Where the numbers come from.
+        The origin of the numbers.
     problems
-        Why there is no answer, as sentences.
+        The reasons why there is no answer, as sentences.
     answer
         The API's answer.
     rows
@@ -197,7 +197,7 @@ def _from_data(site: Site, request: Request, model: _Model) -> _Tried:
 
 
 def _row(file: DataFile, sought: Mapping[str, str]) -> tuple[int, list[int]]:
-    """Return the row that is sought, and all rows with the same id if an id is."""
+    """Return the row that a person chose, and all rows with the id if there is one."""
     row, identity = sought["row"], sought["id"]
     if row:
         # int() raises a ValueError for thousands of digits.

@@ -32,7 +32,9 @@ function describe(slider, number) {
 
 function follow(slider) {
   const number = document.getElementById(slider.dataset.number);
-  slider.value = Math.round(100 * shareOf(pointsOf(slider), Number(number.value)));
+  const value = parseFloat(number.value);
+  if (Number.isNaN(value)) return;  // while a person types
+  slider.value = Math.round(100 * shareOf(pointsOf(slider), value));
   describe(slider, number);
 }
 
@@ -50,7 +52,7 @@ document.addEventListener("input", event => {
 
 document.addEventListener("htmx:oobBeforeSwap", event => {
   const { target, fragment } = event.detail;
-  if (target.id === "said" && target.textContent.trim() === fragment.textContent.trim()) {
+  if (target.id === "announcement" && target.textContent.trim() === fragment.textContent.trim()) {
     event.detail.shouldSwap = false;
   }
 });
