@@ -22,7 +22,7 @@ from benchmarks.common.cloud import local_aws
 from benchmarks.common.pages import put, table
 from benchmarks.common.processes import cpu_seconds
 from benchmarks.console.history import add_executions, add_versions, make_service, sample
-from scripts.aws.session import Aws, connect
+from scripts.aws.session import connect
 from scripts.console.server import serving
 from scripts.console.site import Commands
 
@@ -67,9 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         add_executions(aws, execution, args.executions)
         add_versions(aws, args.versions)
         load_before = os.getloadavg()[0]
-        measured = {
-            name: _measure(aws, server, path) for name, path in pages(execution, args.versions).items()
-        }
+        measured = {name: _measure(server, path) for name, path in pages(execution, args.versions).items()}
     document = figures.store(
         RESULTS,
         {
@@ -102,10 +100,10 @@ def chapter(document: figures.Document) -> str:
     )
 
 
-def _measure(aws: Aws, server: int, path: str) -> dict[str, float]:
+def _measure(server: int, path: str) -> dict[str, float]:
     cold, warm, cpu, size = [], [], [], 0
     for _ in range(REPEATS):
-        with _visitor(aws) as get:
+        with _visitor() as get:
             busy = time.process_time() + cpu_seconds(server)
             started = time.perf_counter()
             size = len(get(path))
@@ -123,9 +121,10 @@ def _measure(aws: Aws, server: int, path: str) -> dict[str, float]:
 
 
 @contextmanager
-def _visitor(aws: Aws) -> Iterator[Any]:
-    """Start a console and yield a function that reads its pages."""
-    with serving(aws, 0, COMMANDS, read_only=False) as url, urllib3.PoolManager(retries=False) as pool:
+def _visitor() -> Iterator[Any]:
+    """Start a console with a connection of its own, and yield a function that reads its pages."""
+    console = serving(connect(PROJECT), 0, COMMANDS, read_only=False)
+    with console as url, urllib3.PoolManager(retries=False) as pool:
         entered = pool.request("GET", url, redirect=False)
         cookie = entered.headers["Set-Cookie"].partition(";")[0]
         base = url.partition("/enter")[0]

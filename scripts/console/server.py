@@ -60,6 +60,8 @@ def serving(aws: Aws, port: int, commands: Commands, *, read_only: bool) -> Iter
     guard = Guard(server.server_port, read_only=read_only)
     for service in _SERVICES:
         aws.client(service)
+    # The first question about pages makes boto3 search its folders.
+    aws.client("s3").can_paginate("list_objects_v2")
     site = Site(aws, guard, commands, read_only=read_only)
     server.app = Console(site)
     thread = threading.Thread(target=server.serve_forever, daemon=True)

@@ -19,7 +19,8 @@ from scripts.console.server import serving
 
 @pytest.fixture
 def aws() -> Aws:
-    client = SimpleNamespace(meta=SimpleNamespace(endpoint_url="https://sts.amazonaws.com"))
+    meta = SimpleNamespace(endpoint_url="https://sts.amazonaws.com")
+    client = SimpleNamespace(meta=meta, can_paginate=lambda _: True)
     session = SimpleNamespace(client=lambda *_, **__: client)
     return Aws(cast("Any", session), Project("bankruptcy", "123456789012", "eu-west-1"))
 
