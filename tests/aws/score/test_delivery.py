@@ -71,7 +71,7 @@ def test_a_result_that_can_not_be_uploaded_is_kept_on_this_machine(
         if params["Key"] == "out.csv":
             raise EndpointConnectionError(endpoint_url="https://s3")
 
-    aws.session.events.register("provide-client-params.s3.PutObject", disconnect)
+    aws.client("s3").meta.events.register("provide-client-params.s3.PutObject", disconnect)
     # THEN the result is kept on this machine
     with pytest.raises(FileError, match=r"Could not connect .* It is kept as .*out\.csv"):
         run(aws, str(tmp_path / "in.csv"), f"s3://{aws.project.bucket}/out.csv")
@@ -90,7 +90,7 @@ def test_without_permission_to_remove_an_earlier_list_is_emptied(
     def deny(**_: Any) -> None:
         raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "DeleteObject")
 
-    aws.session.events.register("before-call.s3.DeleteObject", deny)
+    aws.client("s3").meta.events.register("before-call.s3.DeleteObject", deny)
     # WHEN all lines are valid
     summary = run(aws, str(tmp_path / "in.csv"), f"s3://{bucket}/out.csv")
     # THEN the earlier list is replaced by an empty one

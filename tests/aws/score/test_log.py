@@ -127,7 +127,7 @@ def test_a_log_that_can_not_be_written_is_a_warning(
         if params["Key"].endswith("-000001.gz"):
             raise ClientError({"Error": {"Code": "AccessDenied", "Message": "not for you"}}, "PutObject")
 
-    aws.session.events.register("provide-client-params.s3.PutObject", deny)
+    aws.client("s3").meta.events.register("provide-client-params.s3.PutObject", deny)
     summary = run(aws, tmp_path, "scores")
     # THEN the result is there, and the warning counts the missing scores
     assert (summary.scored, summary.logged) == (3, 2)

@@ -45,7 +45,7 @@ def test_a_job_that_starts_while_it_is_interrupted_is_stopped(
     def interrupt(**_: Any) -> None:
         raise KeyboardInterrupt
 
-    aws.session.events.register("after-call.sagemaker.CreateTransformJob", interrupt)
+    aws.client("sagemaker").meta.events.register("after-call.sagemaker.CreateTransformJob", interrupt)
     # THEN the job is stopped
     with pytest.raises(KeyboardInterrupt):
         run(aws, endless, str(tmp_path / "out.csv"))
@@ -62,7 +62,7 @@ def test_a_rejected_job_leaves_nothing(aws: Aws, register: Callable[[str], None]
         error = {"Code": "ResourceLimitExceeded", "Message": "no such instances for you"}
         raise ClientError({"Error": error}, "CreateTransformJob")
 
-    aws.session.events.register("before-call.sagemaker.CreateTransformJob", reject)
+    aws.client("sagemaker").meta.events.register("before-call.sagemaker.CreateTransformJob", reject)
     with pytest.raises(ClientError, match="no such instances for you"):
         run(aws, str(tmp_path / "in.csv"), str(tmp_path / "out.csv"))
     assert left_over(aws) == ([], [])
