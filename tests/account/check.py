@@ -59,6 +59,7 @@ def run(aws: Aws) -> dict[str, Any]:
     recorder = Recorder(aws.project.account, [identity["Arn"], identity["UserId"]])
     remove_all(aws)
     recorder.attach(aws.session)
+    aws = Aws(aws.session, aws.project)  # makes its own clients, so that all are recorded
     found: dict[str, Any] = {}
     try:
         create_bucket_and_roles(aws)
