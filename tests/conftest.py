@@ -8,6 +8,8 @@ import pickle
 from functools import cache
 
 import pytest
+import typer.main
+import typer.testing
 from botocore.loaders import JSONFileLoader, Loader
 
 # Assertions in shared checks fail with the values, as those in tests do.
@@ -39,6 +41,10 @@ def _read_service_descriptions_once() -> None:
 
 
 _read_service_descriptions_once()
+
+
+# Typer would build all commands again for each one that a test runs.
+vars(typer.testing)["_get_command"] = cache(typer.main.get_command)
 
 
 def pytest_collection_finish() -> None:
