@@ -15,7 +15,7 @@ class Services(DomainDispatcherApplication):  # type: ignore[misc]
 
     def __init__(self) -> None:
         super().__init__(_service_app)
-        # For each request, moto would read its folders and try a hundred patterns, twice: half of its time.
+        # For each request, moto would read its folders and try a hundred patterns, twice.
         self.get_backend_for_host = lru_cache(_KNOWN_HOSTS)(super().get_backend_for_host)
 
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from botocore.credentials import Credentials
     from mypy_boto3_firehose.type_defs import PutRecordBatchOutputTypeDef
 
-# A client waits for its prediction, not for the log: an attempt takes at most 250 ms, and there is a second
-# one only if the first has failed within 50 ms.
+# A client waits for its prediction, not for the log: no read of an attempt waits longer than 250 ms, and
+# there is a second attempt only if the first has failed within 50 ms.
 ATTEMPT_SECONDS = 0.25
 AGAIN_WITHIN = 0.05
 # For the connection, and again for its encryption.
