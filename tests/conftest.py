@@ -47,6 +47,12 @@ _read_service_descriptions_once()
 vars(typer.testing)["_get_command"] = cache(typer.main.get_command)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Run more tests at once than there are cores: they often wait, for a process or for time to pass."""
+    return (os.cpu_count() or 1) * 3 // 2
+
+
 def pytest_collection_finish() -> None:
     """Keep the imported modules and the collected tests out of later searches for garbage."""
     gc.collect()
