@@ -37,6 +37,8 @@ class Facts:
         self._s3 = s3
         self._packages_arn = packages_arn
         self._texts = Texts(project)
+        # The reason of a rollback begins with the name of its alarm.
+        self._rollback = f"{project}-rollback-"
 
     def notices(self, event: Mapping[str, Any]) -> Iterator[Notice]:
         """Yield the notices of an event of SageMaker or CloudWatch, or of a finished call of deploy_model.
@@ -107,10 +109,12 @@ class Facts:
             # A person may have rejected it since.
             if package["ModelApprovalStatus"] == "Approved" or version in rolled_back:
                 recorded = package.get("CustomerMetadataProperties", {}).get("DeploymentFailedReason", "")
-                make = self._texts.rolled_back if version in rolled_back else self._texts.given_up
+                why = reason or recorded
+                # The step after the one that found the rollback can be the first to arrive.
+                make = self._texts.rolled_back if why.startswith(self._rollback) else self._texts.given_up
                 # deploy_model changes a version that it gives up, and then leaves it alone.
                 changed = package["LastModifiedTime"].isoformat()
-                yield Notice(f"version-{version}-failed", changed, time, *make(version, reason or recorded))
+                yield Notice(f"version-{version}-failed", changed, time, *make(version, why))
 
     def _describe(self, arn: str) -> dict[str, Any]:
         described: Any = self._sagemaker.describe_model_package(ModelPackageName=arn)

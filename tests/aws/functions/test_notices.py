@@ -24,6 +24,7 @@ from scripts.model.approval import find_version, set_approval
 
 NOW = "2026-11-30T12:00:00Z"
 LATER = "2026-11-30T12:10:00Z"
+ROLLBACK = "bankruptcy-rollback-errors-bankruptcy-v1-0a1b2c3d: The model failed on a request."
 
 
 class Topic:
@@ -256,13 +257,23 @@ def test_a_rollback_is_announced_as_such_and_only_once(make: Make) -> None:
     service = make()
     service.register()
     service.decide(1, "Approved")
-    rolled_back = {"rolled_back": {"1": "Alarm errors was on."}, "given_up": ["1"], "version": "0"}
+    rolled_back = {"rolled_back": {"1": ROLLBACK}, "given_up": ["1"], "version": "0"}
     assert service.step(rolled_back) == [
         "bankruptcy: version 0 is the champion",
         "bankruptcy: version 1 was rolled back",
     ]
     assert service.step({"given_up": ["1"]}) == []
-    assert "Reason: Alarm errors was on.\n" in read_outbox()[1]["text"]
+    assert f"Reason: {ROLLBACK}\n" in read_outbox()[1]["text"]
+
+
+def test_a_rollback_is_announced_as_such_by_a_later_step(make: Make) -> None:
+    service = make()
+    service.register()
+    service.decide(1, "Approved")
+    # GIVEN a record of the rollback, which is an event of its own, so the next step can be faster
+    service.note(1, DeploymentFailedReason=ROLLBACK)
+    assert service.step({"given_up": ["1"]}) == ["bankruptcy: version 1 was rolled back"]
+    assert service.step({"rolled_back": {"1": ROLLBACK}, "given_up": ["1"]}) == []
 
 
 def test_a_blocked_endpoint_is_announced_once(make: Make) -> None:
