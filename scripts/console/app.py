@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
@@ -139,8 +140,10 @@ def _discard(request: Request) -> None:
     # The stream knows how much of the request was already read. Without its limit, it is read to its end.
     request.max_content_length = None
     left = _MOST_DISCARDED
-    while left > 0 and (read := request.stream.read(1 << 20)):
-        left -= len(read)
+    # The client can be gone, and a chunked request keeps its limit.
+    with suppress(HTTPException):
+        while left > 0 and (read := request.stream.read(1 << 20)):
+            left -= len(read)
 
 
 def _text(text: str, status: int) -> Response:

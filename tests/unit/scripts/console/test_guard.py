@@ -90,6 +90,16 @@ def test_long_forms_and_other_methods_are_refused(aws: Aws) -> None:
     assert visitor.post("/executions").status_code == 405
 
 
+def test_a_long_form_whose_client_has_gone_is_refused_without_a_failure(aws: Aws) -> None:
+    # GIVEN a form that ends before its announced length
+    announced = {"CONTENT_LENGTH": "100000"}
+    client = Visitor(aws).client
+    answer = client.post(
+        "/executions/start", ORIGIN, data={"x": "x"}, headers={"Origin": ORIGIN}, environ_overrides=announced
+    )
+    assert answer.status_code == 413
+
+
 def test_every_answer_has_a_strict_policy(aws: Aws) -> None:
     visitor = Visitor(aws)
     for answer in (visitor.get(STYLE), visitor.get("/nothing"), visitor.get("/")):
