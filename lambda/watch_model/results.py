@@ -55,7 +55,7 @@ class Results:
 
 
 def metrics(document: dict[str, Any]) -> dict[str, float]:
-    """Return the metrics of monitoring.json; without a quality that no version has."""
+    """Return the metrics of monitoring.json; a metric of quality is missing if no version has it."""
     alarms = document["alarms"]
     expected = {version: facts["expected"] for version, facts in document["versions"].items()}
     realised = {version: facts["metrics"] for version, facts in document["realised"].items()}

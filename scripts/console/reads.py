@@ -42,7 +42,7 @@ class Reads:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        # The one that was used last is the last one.
+        # The least recently used entry comes first.
         self._entries: dict[Hashable, _Entry] = {}
         self._lock = threading.Lock()
 
@@ -71,6 +71,6 @@ class Reads:
         """Remove results that are too old to be used, such as a data file, and the oldest above the limit."""
         now = self._clock()
         for key, entry in [*self._entries.items()]:
-            is_old = 0 < entry.seconds != FOREVER and now - entry.time_read >= _OLDEST_SECONDS
+            is_old = 0 < entry.seconds < FOREVER and now - entry.time_read >= _OLDEST_SECONDS
             if is_old or len(self._entries) > MOST_KEPT:
                 del self._entries[key]

@@ -83,7 +83,7 @@ def start_monitoring(
     Parameters
     ----------
     settled_seconds
-        The least age of the log's objects that are read, for a run without a window. By default, watch_model
+        The minimum age of the objects that a run without a window reads. By default, watch_model
         decides.
 
     Raises

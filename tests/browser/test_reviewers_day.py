@@ -57,7 +57,7 @@ ATTACK = """async ([base, paths]) => {
 
 @pytest.fixture(params=["local AWS", "an account"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LocalAws | Account]:
-    """Where the project is. Beside the account runs a local AWS, which must get no request."""
+    """Where the project is. A local AWS runs beside the account, and must get no request."""
     with LocalAws() as server:
         if request.param == "local AWS":
             yield server

@@ -192,7 +192,7 @@ def _evaluation(site: Site, summary: Execution) -> dict[str, Any] | None:
 
 
 def _seconds(execution: Execution) -> float:
-    """Return for how many seconds a read about an execution is kept."""
+    """Return the number of seconds for which reads about an execution are kept."""
     if execution.status == "Succeeded":
         return FOREVER
     return _ENDED_SECONDS if execution.ended else FRESH_SECONDS

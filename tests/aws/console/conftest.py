@@ -18,7 +18,7 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
 
 @pytest.fixture(scope="module", params=["local AWS", "an account"], autouse=True)
 def place(request: pytest.FixtureRequest, running_aws: LocalAws) -> Iterator[LocalAws | Account]:
-    """Where the project is. Beside the account runs a local AWS, which must get no request."""
+    """Where the project is. A local AWS runs beside the account, and must get no request."""
     if request.param == "local AWS":
         yield running_aws
     else:

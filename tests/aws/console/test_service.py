@@ -110,7 +110,7 @@ def check_alarms(aws: Aws, visitor: Visitor) -> None:
 
 
 def check_places(visitor: Visitor, local_aws: LocalAws) -> None:
-    """Check that pages differ in nothing but place and cost, when they are told that the account is local."""
+    """Check that a console that takes the account for local AWS only shows another place and cost."""
     visitor.site.reads.forget()
     pages = [visitor.page(path) for path in PATHS]
     with locally(local_aws):

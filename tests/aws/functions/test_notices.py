@@ -270,7 +270,7 @@ def test_a_rollback_is_announced_as_such_by_a_later_step(make: Make) -> None:
     service = make()
     service.register()
     service.decide(1, "Approved")
-    # GIVEN a record of the rollback, which is an event of its own, so the next step can be faster
+    # GIVEN a recorded rollback: the record is an event of its own, so a later step can arrive first
     service.note(1, DeploymentFailedReason=ROLLBACK)
     assert service.step({"given_up": ["1"]}) == ["bankruptcy: version 1 was rolled back"]
     assert service.step({"rolled_back": {"1": ROLLBACK}, "given_up": ["1"]}) == []

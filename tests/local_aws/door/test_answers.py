@@ -1,4 +1,4 @@
-"""Local AWS does not look up again for each request what never changes."""
+"""Local AWS looks up moto's modules, actions and names once, and not for each request."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from local_aws.front import Front
 from local_aws.server import LocalAws
 from scripts.aws.session import LOCAL_REGION, Aws
 
-# A name that does not tell that it is this machine. No name server is asked.
+# Commands do not recognise this machine by this name. It is resolved without a name server.
 HOST = "account.localhost"
 PROFILE = "account"
 USER = "Credential=testing/"
@@ -125,7 +125,7 @@ def only_account(account: Account) -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         point_at(account, patch)
-        patch.setattr(boto3, "DEFAULT_SESSION", None)  # it would keep to the profile that it has seen first
+        patch.setattr(boto3, "DEFAULT_SESSION", None)  # it would keep the profile that it saw first
         patch.setattr(socket, "getaddrinfo", getaddrinfo)
         patch.setattr(urllib3.PoolManager, "request", request)
         patch.setattr(Front, "__call__", call)

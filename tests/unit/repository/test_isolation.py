@@ -1,4 +1,4 @@
-"""What the tests share does not carry a change from one test into another."""
+"""A test does not see what another test has changed in shared descriptions of services."""
 
 from __future__ import annotations
 

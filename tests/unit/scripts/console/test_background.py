@@ -44,7 +44,7 @@ def test_it_cleans_up_after_a_failure(background: Background) -> None:
     assert cleaned.wait(10)
 
 
-def test_at_the_end_what_waits_is_cancelled_and_cleaned_up() -> None:
+def test_waiting_work_is_cancelled_and_cleaned_up_at_the_end() -> None:
     background, begun, may_end = Background(), threading.Event(), threading.Event()
     done, cleaned = [], []
 
