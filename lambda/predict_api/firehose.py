@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from botocore.credentials import Credentials
     from mypy_boto3_firehose.type_defs import PutRecordBatchOutputTypeDef
 
-# A client waits for its prediction, not for the log: no read of an attempt waits longer than 250 ms, and
-# there is a second attempt only if the first has failed within 50 ms.
+# A client waits for its prediction, not for the log: an attempt takes at most 250 ms, unless the answer comes
+# in several pieces, and there is a second one only if the first has failed within 50 ms.
 ATTEMPT_SECONDS = 0.25
 AGAIN_WITHIN = 0.05
 # For the connection, and again for its encryption.
@@ -106,8 +106,11 @@ class Firehose:
     def _send(self, body: bytes, headers: dict[str, str], deadline: float) -> PutRecordBatchOutputTypeDef:
         connection = self._connection
         try:
-            self._open(deadline)
+            if connection.sock is None:
+                connection.connect()
+            self._limit(deadline)
             connection.request("POST", "/", body, headers)
+            self._limit(deadline)
             response = connection.getresponse()
             answer = json.loads(response.read())
         except BaseException:
@@ -118,10 +121,8 @@ class Firehose:
             raise RejectedError(answer["__type"].rpartition("#")[2])
         return answer  # type: ignore[no-any-return]
 
-    def _open(self, deadline: float) -> None:
-        """Open the connection unless it is open, and limit what follows to the time until the deadline."""
-        if self._connection.sock is None:
-            self._connection.connect()
+    def _limit(self, deadline: float) -> None:
+        """Limit each wait for the connection to the time until the deadline."""
         left = deadline - self._clock()
         if left <= 0:
             raise TimeoutError

@@ -20,8 +20,8 @@ _SECONDS_TO_SPARE = 1.0
 # Below Firehose's limit of 1,000 KiB a record. A request has at most 1,000 companies, so its records stay far
 # below the limit of 4 MiB a call.
 _MOST_BYTES = 900_000
-# A float needs at most 24 characters. Clients can send more digits.
-_MOST_CHARACTERS = 32
+# A float needs at most 24 characters and a comma. Clients can send more digits.
+_MOST_CHARACTERS = 25
 _ROW = re.compile(r"\[[^\[\]]+\]")
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 

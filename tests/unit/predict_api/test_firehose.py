@@ -201,8 +201,8 @@ def test_a_connection_that_firehose_has_closed_is_replaced(
 def test_a_connection_is_replaced_once_and_only_at_once(
     connect: Connect, server: Server, seconds: float, attempts: int
 ) -> None:
-    # The first call, and the start and the failure of the second one.
-    moments = iter([0.0, 0.0, 1.0, 1.0, 1.0 + seconds, 1.0 + seconds])
+    # Of each attempt: its start or the failure before it, before it is sent, and before its answer.
+    moments = iter([0.0] * 3 + [1.0] * 3 + [1.0 + seconds] * 3)
     stream = connect(server.url, clock=lambda: next(moments))
     server.planned = [(200, ACCEPTED), DROP, DROP]
     stream.put([b"1"])
@@ -243,6 +243,12 @@ def test_a_slow_connection_leaves_no_time_for_the_call(connect: Connect, server:
     with pytest.raises(TimeoutError):
         connect(server.url, clock=lambda: next(moments)).put([b"1"])
     assert server.requests == []
+
+
+def test_slow_sending_leaves_no_time_for_the_answer(connect: Connect, server: Server) -> None:
+    moments = iter([0.0, 0.0, ATTEMPT_SECONDS])
+    with pytest.raises(TimeoutError):
+        connect(server.url, clock=lambda: next(moments)).put([b"1"])
 
 
 def test_an_answer_that_is_not_json_is_an_error_and_ends_the_connection(
