@@ -120,9 +120,10 @@ def drill_bad_model(
             sleep(_REQUEST_SECONDS)
         seconds = clock() - began
         watch.check_champion(champion)
-    end = clock() + _NOTICE_SECONDS
-    while not (messages := _subjects(earlier, version)) and clock() < end:
-        sleep(_REQUEST_SECONDS)
+        # Nobody gets a notice about a version that was already rejected.
+        end = clock() + _NOTICE_SECONDS
+        while not (messages := _subjects(earlier, version)) and clock() < end:
+            sleep(_REQUEST_SECONDS)
     return Drill(version, champion, reason, seconds, watch.answered, watch.failed, messages)
 
 

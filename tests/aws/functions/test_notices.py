@@ -273,7 +273,19 @@ def test_a_rollback_is_announced_as_such_by_a_later_step(make: Make) -> None:
     # GIVEN a recorded rollback: the record is an event of its own, so a later step can arrive first
     service.note(1, DeploymentFailedReason=ROLLBACK)
     assert service.step({"given_up": ["1"]}) == ["bankruptcy: version 1 was rolled back"]
-    assert service.step({"rolled_back": {"1": ROLLBACK}, "given_up": ["1"]}) == []
+    found = {"rolled_back": {"1": ROLLBACK}, "given_up": ["1"]}
+    assert service.step(found) == []
+    # AND a rejection does not make it another fact
+    service.decide(1, "Rejected")
+    assert service.step(found) == []
+
+
+def test_the_rollback_of_a_version_that_a_person_rejected_is_announced(make: Make) -> None:
+    service = make()
+    service.register()
+    service.decide(1, "Rejected")
+    found = {"rolled_back": {"1": ROLLBACK}}
+    assert (service.step(found), service.step(found)) == (["bankruptcy: version 1 was rolled back"], [])
 
 
 def test_a_blocked_endpoint_is_announced_once(make: Make) -> None:
