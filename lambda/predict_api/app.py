@@ -14,13 +14,13 @@ from aws_lambda_powertools import Logger, Metrics, single_metric
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConfig, Response
 from aws_lambda_powertools.metrics import MetricUnit
 
-from predict_api.body import read_json
 from predict_api.contract import ContractStore
 from predict_api.endpoint import Endpoint
 from predict_api.errors import ApiError, internal
-from predict_api.prediction_log import PredictionLog
+from predict_api.log.predictions import PredictionLog
 from predict_api.predictor import Predictor, timestamp
-from predict_api.query import wants_explanation
+from predict_api.request.body import read_json
+from predict_api.request.query import wants_explanation
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
@@ -139,7 +139,7 @@ def _add_routes(app: APIGatewayRestResolver, dependencies: Dependencies) -> None
     @app.get("/docs")
     def docs() -> Response[str]:
         # Imported here because only this page reads Swagger UI from disk.
-        from predict_api.docs import page  # noqa: PLC0415
+        from predict_api.openapi.page import page  # noqa: PLC0415
 
         headers: dict[str, Any] = {"Content-Security-Policy": _DOCS_POLICY}
         text = page("Bankruptcy risk API", _openapi_document(dependencies))
@@ -165,7 +165,7 @@ def _add_routes(app: APIGatewayRestResolver, dependencies: Dependencies) -> None
 
 def _openapi_document(dependencies: Dependencies) -> str:
     # Imported here because only this needs pydantic, which would slow down every cold start.
-    from predict_api.openapi import build_document  # noqa: PLC0415
+    from predict_api.openapi.document import build_document  # noqa: PLC0415
 
     contract = None
     if not dependencies.key_required:

@@ -13,8 +13,8 @@ from aws_lambda_powertools import Logger, Metrics
 from predict_api.app import Dependencies, create_handler
 from predict_api.contract import ContractStore
 from predict_api.endpoint import ENDPOINT_CONFIG, S3_CONFIG, Endpoint
-from predict_api.firehose import Firehose
-from predict_api.prediction_log import PredictionLog
+from predict_api.log.firehose import Firehose
+from predict_api.log.predictions import PredictionLog
 
 
 def _dependencies() -> Dependencies:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from predict_api.body import Body
 from predict_api.contract import Contract, ContractStore
 from predict_api.endpoint import RETRY_WITHIN, Answer, CompaniesRefusedError, ContractRefusedError, Endpoint
 from predict_api.errors import ApiError, Problem, being_replaced, deploying, validation_failed
-from predict_api.validation import Companies, validate
+from predict_api.request.body import Body
+from predict_api.request.validation import Companies, validate
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ def write_log(
 ) -> Iterator[int]:
     """Write the scores of a job, one object for each part; yield the number of companies after each.
 
-    A line has the fields of the API's log (lambda/predict_api/prediction_log.py). Its `source` is "batch",
+    A line has the fields of the API's log (lambda/predict_api/log/predictions.py). Its `source` is "batch",
     its `prediction_id` is the job's name with the company's line number, and its `id` the first value that is
     kept next to the result.
 

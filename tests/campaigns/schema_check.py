@@ -17,7 +17,7 @@ from typing import Any
 
 import schema_hooks
 from predict_api.contract import Contract
-from predict_api.openapi import build_document
+from predict_api.openapi.document import build_document
 from support.api.served import served_api
 from support.campaign import SEED, size
 

@@ -10,9 +10,11 @@ import pytest
 from deploy_model import publication, registry, serving
 from hypothesis import given
 from hypothesis import strategies as st
-from predict_api import app, body, schemas, validation
+from predict_api import app
 from predict_api import contract as api_contract
-from predict_api import numbers as api_numbers
+from predict_api.openapi import schemas
+from predict_api.request import body, validation
+from predict_api.request import numbers as api_numbers
 from send_notices import texts as notice_texts
 from support.repository import ROOT
 from watch_api import watch

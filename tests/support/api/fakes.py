@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from predict_api.app import Dependencies, create_handler
 from predict_api.contract import ContractStore
 from predict_api.endpoint import Endpoint
-from predict_api.prediction_log import PredictionLog
+from predict_api.log.predictions import PredictionLog
 
 NAMES = ("ROA(C) before interest", "Debt ratio %", "Net worth/Assets", "Cash/Total Assets")
 NUMBERS = [0.5, 0.25, 1000.0, 3.0]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from predict_api.validation import MAX_COMPANIES
+from predict_api.request.validation import MAX_COMPANIES
 from support.api.fakes import Api, contract
 from support.company_files.kinds import FEATURES, Kind
 

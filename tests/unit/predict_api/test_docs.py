@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 import pytest
-from predict_api.openapi import ERRORS
+from predict_api.openapi.document import ERRORS
 from support.api.errors import CASES, ERROR_TABLE, PAGE, Case, table
 from support.api.fakes import Api
 

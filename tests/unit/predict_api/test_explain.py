@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from predict_api import schemas
-from predict_api.validation import MAX_EXPLAINED
+from predict_api.openapi import schemas
+from predict_api.request.validation import MAX_EXPLAINED
 from support.api.fakes import (
     EXPLAINED_SCORE,
     EXPLANATION,

@@ -23,7 +23,7 @@ from botocore.credentials import Credentials
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from predict_api.firehose import AGAIN_WITHIN, ATTEMPT_SECONDS, Firehose, RejectedError
+from predict_api.log.firehose import AGAIN_WITHIN, ATTEMPT_SECONDS, Firehose, RejectedError
 
 CREDENTIALS = Credentials("AKIDEXAMPLE", "secret", "token")
 REGION = "eu-west-1"

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
-from predict_api import schemas
 from predict_api.endpoint import ENDPOINT_CONFIG, RETRY_WITHIN, S3_CONFIG
+from predict_api.openapi import schemas
 from support.api.fakes import NAMES, NUMBERS, REQUEST_ID, Api, client_error, contract
 
 HASH = contract()["contract"]

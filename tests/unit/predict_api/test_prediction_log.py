@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from predict_api.firehose import RejectedError
+from predict_api.log.firehose import RejectedError
 from support.api.fakes import NAMES, NUMBERS, REQUEST_ID, Api, client_error, contract
 
 LINE = {

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 from openapi_spec_validator import OpenAPIV31SpecValidator
-from predict_api import schemas
-from predict_api.openapi import ERRORS
+from predict_api.openapi import schemas
+from predict_api.openapi.document import ERRORS
 from support.api.fakes import NAMES, NUMBERS, REQUEST_ID, Api, client_error, contract
 
 JSON = {"Content-Type": "application/json"}

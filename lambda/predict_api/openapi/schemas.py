@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
-from predict_api.numbers import LARGEST
+from predict_api.request.numbers import LARGEST
 
 
 class _Form(BaseModel):

@@ -6,11 +6,11 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from predict_api import schemas
-from predict_api.body import MAX_BYTES
 from predict_api.contract import Contract
-from predict_api.openapi_examples import PLACEHOLDER, answer_examples, error_examples, request_examples
-from predict_api.validation import MAX_COMPANIES, MAX_EXPLAINED
+from predict_api.openapi import schemas
+from predict_api.openapi.examples import PLACEHOLDER, answer_examples, error_examples, request_examples
+from predict_api.request.body import MAX_BYTES
+from predict_api.request.validation import MAX_COMPANIES, MAX_EXPLAINED
 
 _REF = "#/components/schemas/"
 _DESCRIPTION = f"""

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from operator import is_, le
 from typing import Any
 
-from predict_api.body import Body, RepeatingObject
 from predict_api.contract import Contract, Gap
 from predict_api.errors import MAX_DETAILS, Loc, Problem, contract_mismatch, validation_failed
-from predict_api.numbers import LARGEST, are_in_range
-from predict_api.query import EXPLAIN
+from predict_api.request.body import Body, RepeatingObject
+from predict_api.request.numbers import LARGEST, are_in_range
+from predict_api.request.query import EXPLAIN
 
 MAX_COMPANIES = 1_000
 # Explaining a company is as much work for the endpoint as scoring fifty.

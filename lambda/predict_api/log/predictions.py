@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-from predict_api.firehose import Firehose, RejectedError
+from predict_api.log.firehose import Firehose, RejectedError
 from predict_api.predictor import Prediction
-from predict_api.validation import Companies
+from predict_api.request.validation import Companies
 
 # Closer to the function's deadline than this, the answer comes first.
 _SECONDS_TO_SPARE = 1.0

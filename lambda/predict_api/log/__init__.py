@@ -1,0 +1,1 @@
+"""Logs predictions, through Firehose."""
