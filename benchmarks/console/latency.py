@@ -86,9 +86,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def chapter(document: figures.Document) -> str:
     """Return the stored figures as docs/console.md shows them."""
-    form = "{cold_ms:.0f} ms|{cold_cpu_ms:.0f} ms|{warm_ms:.1f} ms|{kB:.1f} kB"
+    cells = ("{cold_ms:.0f} ms", "{cold_cpu_ms:.0f} ms", "{warm_ms:.1f} ms", "{kB:.1f} kB")
     found = document["pages"]
-    rows = [[name, *form.format(**page).split("|")] for name, page in found.items()]
+    rows = [[name, *(cell.format(**page) for cell in cells)] for name, page in found.items()]
     late = sum(page["cold_ms"] > TARGET_MS for page in found.values())
     return (
         f"{figures.source_line(document, COMMAND)} Medians, with {document['executions']} executions and "

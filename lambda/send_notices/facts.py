@@ -103,15 +103,14 @@ class Facts:
         if "blocked" in step:
             yield Notice("endpoint", step["config"], time, *self._texts.blocked(step["blocked"]))
         rolled_back = step.get("rolled_back", {})
-        given_up = dict.fromkeys(step.get("given_up", []))
-        reasons = {**given_up, **step.get("unfit", {}), **rolled_back}
+        given_up = step.get("given_up", [])
+        reasons = {**dict.fromkeys(given_up), **step.get("unfit", {}), **rolled_back}
+        # The rejection of a version also rolls its deployment back.
+        rejected_before = rolled_back.keys() - set(given_up)
         for version, reason in reasons.items():
             package = self._describe(f"{self._packages_arn}/{version}")
-            # A person may have rejected it since, or before, which also rolls it back.
-            if (
-                package["ModelApprovalStatus"] == "Approved"
-                or version in rolled_back.keys() - given_up.keys()
-            ):
+            # A person may have rejected it since.
+            if package["ModelApprovalStatus"] == "Approved" or version in rejected_before:
                 recorded = package.get("CustomerMetadataProperties", {}).get("DeploymentFailedReason", "")
                 why = reason or recorded
                 # The step after the one that found the rollback can be the first to arrive.

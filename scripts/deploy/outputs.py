@@ -42,7 +42,9 @@ def read_outputs(aws: Aws) -> Outputs:
     project = aws.project
     described = Stack(aws, project.service_stack).describe() or {}
     present = outputs_of(described)
-    wanted = {field.name: camel_case(field.name) for field in fields(Outputs) if field.type is str}
+    wanted = {
+        field.name: camel_case(field.name) for field in fields(Outputs) if field.name != "needs_api_key"
+    }
     missing = sorted(set(wanted.values()) - set(present))
     if missing:
         state = f"lacks {', '.join(missing)}" if present else "does not exist or is incomplete"

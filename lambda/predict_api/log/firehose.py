@@ -82,6 +82,8 @@ class Firehose:
             If Firehose rejects the call.
         OSError
             If Firehose can't be reached or does not answer in time.
+        ValueError, KeyError, HTTPException
+            If the answer does not have Firehose's form.
         """
         encoded = b",".join(b'{"Data":"%b"}' % b64encode(record) for record in records)
         body = b'{"DeliveryStreamName":%b,"Records":[%b]}' % (self._stream, encoded)

@@ -196,7 +196,7 @@ def test_the_log_of_predictions_is_ready_after_a_restart(
     monkeypatch.setattr(services, "create_backend_app", record)
     cloud = machine.start()
     prepared.clear()
-    # A prediction waits 150 ms for its log, so the request must not find the service unprepared.
+    # A prediction waits 250 ms for its log, so the request must not find the service unprepared.
     with pytest.raises(cloud.firehose.exceptions.ResourceNotFoundException):
         cloud.firehose.put_record_batch(DeliveryStreamName="none", Records=[{"Data": b"x"}])
     assert prepared == []

@@ -4,35 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
 
-import boto3
 import pytest
 from botocore.stub import Stubber
+from support.stubs import stubbed_aws
 
-from pipeline.project import Project
 from scripts.aws.session import Aws
 from scripts.operate import prices
 from scripts.operate.price_list import hosting_price
 
 
 @pytest.fixture
-def pricing() -> Any:
-    return boto3.client("pricing", "us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
-
-
-@pytest.fixture
-def stubber(pricing: Any) -> Iterator[Stubber]:
-    with Stubber(pricing) as made:
-        yield made
-        made.assert_no_pending_responses()
-
-
-@pytest.fixture
-def aws(pricing: Any, monkeypatch: pytest.MonkeyPatch) -> Aws:
-    session = boto3.Session(region_name="eu-central-1")
-    monkeypatch.setattr(session, "client", lambda name, **_: {"pricing": pricing}[name])
-    return Aws(session, Project("bankruptcy", "123456789012", "eu-central-1"))
+def stubbed() -> Iterator[tuple[Aws, Stubber]]:
+    with stubbed_aws("pricing") as found:
+        yield found
 
 
 REQUEST = {
@@ -62,18 +47,21 @@ def product(price: str, unit: str = "Hrs") -> str:
     ids=["one", "the same twice", "two prices", "no offer", "no product"],
 )
 def test_the_price_is_the_only_hourly_one(
-    aws: Aws, stubber: Stubber, products: list[str], price: float | None
+    stubbed: tuple[Aws, Stubber], products: list[str], price: float | None
 ) -> None:
+    aws, stubber = stubbed
     stubber.add_response("get_products", {"PriceList": products}, REQUEST)
     assert hosting_price(aws, "ml.m5.large") == price
 
 
-def test_the_price_is_read_once(aws: Aws, stubber: Stubber) -> None:
+def test_the_price_is_read_once(stubbed: tuple[Aws, Stubber]) -> None:
+    aws, stubber = stubbed
     stubber.add_response("get_products", {"PriceList": [product("0.138")]}, REQUEST)
     assert [hosting_price(aws, "ml.m5.large") for _ in range(2)] == [0.138, 0.138]
 
 
-def test_without_permission_there_is_no_listed_price(aws: Aws, stubber: Stubber) -> None:
+def test_without_permission_there_is_no_listed_price(stubbed: tuple[Aws, Stubber]) -> None:
+    aws, stubber = stubbed
     stubber.add_client_error("get_products", "AccessDeniedException")
     assert hosting_price(aws, "ml.m5.large") is None
 
