@@ -3,7 +3,7 @@
 from typing import Any
 
 FEATURE_COUNT = 50
-ESTIMATORS = ["blend", "boosting", "forest", "logistic"]
+ESTIMATORS = ["blend", "boosting", "forest", "logistic", "networks"]
 RESAMPLERS = ["smote-tomek", "smote", "none"]
 CANDIDATES = ["best", "baseline", "recommended"]
 # With `no`, MinRocAuc is the only gate. Use it if the champion is known to be wrong.

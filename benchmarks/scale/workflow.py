@@ -18,7 +18,7 @@ from benchmarks.scale.page import PAGE, write
 from steps.job import log
 
 RESULTS = figures.RESULTS / "scale.json"
-ESTIMATORS = ("logistic", "boosting", "forest", "blend")
+ESTIMATORS = ("logistic", "networks", "boosting", "forest", "blend")
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -7,9 +7,12 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
+from steps.estimators.directed_fit import base_logit, directions_of, fit_directed, log_loss, signed_labels
 from steps.estimators.logit_classifier import Floats, LogitClassifier
+
+# More than any fit needs.
+ITERATIONS = 5_000
 
 
 class DirectedLogistic(LogitClassifier):
@@ -30,9 +33,7 @@ class DirectedLogistic(LogitClassifier):
 
     Notes
     -----
-    scikit-learn's LogisticRegression has no constraints. The minimum is found by the L-BFGS-B algorithm of
-    R. H. Byrd, P. Lu, J. Nocedal and C. Zhu, "A Limited Memory Algorithm for Bound Constrained Optimization",
-    SIAM Journal on Scientific Computing 16 (1995), 1190 to 1208.
+    scikit-learn's LogisticRegression has no constraints.
     """
 
     def __init__(self, strength: float = 0.1, directions: Sequence[int] | None = None) -> None:
@@ -43,22 +44,18 @@ class DirectedLogistic(LogitClassifier):
         """Fit the coefficients to all companies."""
         self.classes_ = np.unique(y)
         self.n_features_in_ = X.shape[1]
-        sign = np.where(y == self.classes_[1], 1.0, -1.0)
-        # The mean loss, so that the tolerances do not depend on the number of companies.
+        labels = signed_labels(y, self.classes_)
         penalty = 1 / (self.strength * len(y))
 
         def loss(weights: Floats) -> tuple[float, Floats]:
-            margin = sign * (X @ weights[:-1] + weights[-1])
-            error = -sign * np.exp(-np.logaddexp(0.0, margin)) / len(y)
-            value = np.mean(np.logaddexp(0.0, -margin)) + penalty / 2 * weights[:-1] @ weights[:-1]
-            return float(value), np.append(X.T @ error + penalty * weights[:-1], error.sum())
+            value, derivative = log_loss(labels, X @ weights[:-1] + weights[-1])
+            value += penalty / 2 * float(weights[:-1] @ weights[:-1])
+            return value, np.append(X.T @ derivative + penalty * weights[:-1], derivative.sum())
 
-        limits = {0: (None, None), 1: (0.0, None), -1: (None, 0.0)}
-        bounds = [limits[each] for each in (*(self.directions or [0] * X.shape[1]), 0)]
-        start = np.append(np.zeros(X.shape[1]), np.log(np.mean(sign > 0) / np.mean(sign < 0)))
-        options = {"maxiter": 5000, "maxfun": 10_000, "ftol": 1e-13, "gtol": 1e-7}
-        found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
-        self.coefficients_, self.intercept_ = found.x[:-1], float(found.x[-1])
+        start = np.append(np.zeros(X.shape[1]), base_logit(labels))
+        directions = [*directions_of(X.shape[1], self.directions), 0]
+        found = fit_directed(loss, start, directions, ITERATIONS)
+        self.coefficients_, self.intercept_ = found[:-1], float(found[-1])
         return self
 
     def decision_function(self, X: Floats) -> Floats:

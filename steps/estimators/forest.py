@@ -32,7 +32,7 @@ class Forest(LogitClassifier):
         None if no column has a direction.
     """
 
-    def __init__(self, trees: int = 150, seed: int = 0, directions: Sequence[int] | None = None) -> None:
+    def __init__(self, trees: int = 75, seed: int = 0, directions: Sequence[int] | None = None) -> None:
         self.trees = trees
         self.seed = seed
         self.directions = directions

@@ -9,6 +9,7 @@ from sklearn.pipeline import Pipeline
 from steps.estimators.blend import Blend
 from steps.estimators.boosting import BoostingBag
 from steps.estimators.directed_logistic import DirectedLogistic
+from steps.estimators.directed_networks import DirectedNetworks
 from steps.estimators.forest import Forest
 from steps.estimators.inputs import Steps, columns_and_ratios, normal_scores
 from steps.estimators.ratios import DerivedRatios
@@ -25,14 +26,19 @@ def logistic(names: Sequence[str], seed: int) -> Pipeline:
     return Pipeline([*columns_and_ratios(names), *_logistic(names, seed)])
 
 
-def boosting(names: Sequence[str], seed: int, *, bags: int = 4, trees: int = 200) -> Pipeline:
+def boosting(names: Sequence[str], seed: int, *, bags: int = 4, trees: int = 60) -> Pipeline:
     """Return an unfitted bag of boosted ensembles on the named columns."""
     return Pipeline([*columns_and_ratios(names), ("boosting", _boosting(names, seed, bags, trees))])
 
 
-def forest(names: Sequence[str], seed: int, *, trees: int = 150) -> Pipeline:
+def forest(names: Sequence[str], seed: int, *, trees: int = 75) -> Pipeline:
     """Return an unfitted forest on the named columns."""
     return Pipeline([*columns_and_ratios(names), ("forest", _forest(names, seed, trees))])
+
+
+def networks(names: Sequence[str], seed: int) -> Pipeline:
+    """Return unfitted neural networks on normal scores of the named columns."""
+    return Pipeline([*columns_and_ratios(names), *_networks(names, seed)])
 
 
 def blend(
@@ -40,13 +46,13 @@ def blend(
     seed: int,
     *,
     bags: int = 4,
-    boosted_trees: int = 200,
-    forest_trees: int = 150,
+    boosted_trees: int = 60,
+    forest_trees: int = 75,
 ) -> Pipeline:
-    """Return an unfitted blend of boosting, logistic regression and forest on the named columns."""
+    """Return an unfitted blend of boosting, networks and forest on the named columns."""
     members = [
         ("boosting", _boosting(names, seed, bags, boosted_trees)),
-        ("logistic", Pipeline(_logistic(names, seed))),
+        ("networks", Pipeline(_networks(names, seed))),
         ("forest", _forest(names, seed, forest_trees)),
     ]
     return Pipeline([*columns_and_ratios(names), ("blend", Blend(members))])
@@ -65,9 +71,15 @@ def _logistic(names: Sequence[str], seed: int) -> Steps:
     return [*normal_scores(seed), ("logistic", classifier)]
 
 
+def _networks(names: Sequence[str], seed: int) -> Steps:
+    classifier = DirectedNetworks(seed=seed, directions=DerivedRatios(names).directions)
+    return [*normal_scores(seed), ("networks", classifier)]
+
+
 ESTIMATORS: dict[str, Build] = {
     "blend": blend,
     "boosting": boosting,
     "forest": forest,
     "logistic": logistic,
+    "networks": networks,
 }

@@ -17,6 +17,7 @@ from steps.dataset import units
 from steps.estimators.blend import Blend
 from steps.estimators.boosting import BoostingBag
 from steps.estimators.directed_logistic import DirectedLogistic
+from steps.estimators.directed_networks import DirectedNetworks
 from steps.estimators.forest import SMALLEST_PROBABILITY, Forest
 from steps.estimators.inputs import Clip
 from steps.estimators.ratios import LARGEST, DerivedRatios
@@ -185,6 +186,19 @@ def _mlp(classifier: MLPClassifier) -> tuple[dict[str, Any], Arrays]:
     return {"kind": "mlp", "activation": classifier.activation, "layers": len(classifier.coefs_)}, arrays
 
 
+def _networks(classifier: DirectedNetworks) -> tuple[dict[str, Any], Arrays]:
+    """Return the layers of all networks. The first axis counts networks."""
+    _require_binary(classifier)
+    inputs, biases, outputs, intercept = map(np.stack, zip(*classifier.networks_, strict=True))
+    arrays = {
+        "weights.0": inputs,
+        "biases.0": biases[:, None],
+        "weights.1": outputs[:, :, None],
+        "biases.1": intercept[:, None],
+    }
+    return {"kind": "mlp", "activation": "tanh", "layers": 2}, arrays
+
+
 def _units(transformer: UnitRepair) -> tuple[dict[str, Any], Arrays]:
     spec = {
         "kind": "units",
@@ -236,6 +250,7 @@ TRANSFORMERS: dict[type, Exporter] = {
 CLASSIFIERS: dict[type, Exporter] = {
     BoostingBag: _boosting,
     DirectedLogistic: _linear,
+    DirectedNetworks: _networks,
     Forest: _forest,
     MLPClassifier: _mlp,
 }

@@ -105,7 +105,7 @@ class TestParameters:
             "InputDataUri": ("String", None, None),
             "FeatureCount": ("Integer", 50, None),
             "Resampler": ("String", "smote-tomek", ["smote-tomek", "smote", "none"]),
-            "Estimator": ("String", "blend", ["blend", "boosting", "forest", "logistic"]),
+            "Estimator": ("String", "blend", ["blend", "boosting", "forest", "logistic", "networks"]),
             "RegisterCandidate": ("String", "best", ["best", "baseline", "recommended"]),
             "MinRocAuc": ("Float", 0.8, None),
             "CompareWithChampion": ("String", "yes", ["yes", "no"]),

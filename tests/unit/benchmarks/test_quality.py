@@ -127,6 +127,7 @@ def test_the_blend_in_the_table_equals_the_fitted_blend(
         "boosting": lambda names, seed: estimators.boosting(names, seed, bags=1, trees=5),
         "forest": lambda names, seed: estimators.forest(names, seed, trees=5),
         "logistic": estimators.logistic,
+        "networks": estimators.networks,
     }
     monkeypatch.setattr(quality, "ESTIMATORS", small)
     frame, names = companies(rows=300, bankrupt=60), RATIOS[:10]

@@ -165,7 +165,7 @@ def test_the_seed_changes_the_network(trained: Any, tmp_path: Path) -> None:
 def test_an_unknown_estimator_is_rejected(trained: Any, tmp_path: Path) -> None:
     arguments = [*trained.arguments("train", "features"), "--model-dir", str(tmp_path)]
     with pytest.raises(
-        JobError, match="Estimator is 'magic'; it must be one of blend, boosting, forest, logistic"
+        JobError, match="Estimator is 'magic'; it must be one of blend, boosting, forest, logistic, networks"
     ):
         train_recommended.main([*arguments, "--estimator", "magic"])
     assert not any(tmp_path.iterdir())

@@ -13,10 +13,11 @@ from steps.dataset.columns import RATIOS
 from steps.dataset.directions import DIRECTIONS, LOWERS, RAISES, direction
 from steps.dataset.ratios import DERIVED
 from steps.dataset.units import MIXED_UNITS
-from steps.estimators import recipes
+from steps.estimators import directed_networks, recipes
 from steps.estimators.blend import Blend
 from steps.estimators.boosting import BoostingBag
 from steps.estimators.directed_logistic import DirectedLogistic
+from steps.estimators.directed_networks import DirectedNetworks
 from steps.estimators.forest import Forest
 from steps.estimators.inputs import Clip
 from steps.estimators.logit_classifier import LogitClassifier
@@ -104,7 +105,7 @@ def test_directions_name_known_columns_and_include_the_plain_ones() -> None:
     assert direction("Total Asset Growth Rate") == 0
 
 
-@pytest.mark.parametrize("name", ["boosting", "logistic", "forest", "blend"])
+@pytest.mark.parametrize("name", ESTIMATORS)
 def test_a_ratio_with_a_direction_moves_the_risk_only_that_way(name: str) -> None:
     # GIVEN companies whose risk falls with the debt ratio and with net worth, against economics for debt
     names = ["Debt ratio %", "Net worth/Assets", "Net Income to Total Assets", "Tax rate (A)"]
@@ -143,6 +144,59 @@ def test_a_coefficient_of_the_wrong_sign_becomes_0_and_the_others_adapt() -> Non
     np.testing.assert_allclose(found.coefficients_[1:], expected.coefficients_, atol=1e-5)
 
 
+def test_networks_find_an_interaction_that_a_logistic_regression_cannot() -> None:
+    # GIVEN companies whose risk rises with one column if the other is high, and falls with it otherwise
+    X = np.random.default_rng(5).normal(size=(2000, 2))
+    y = (X[:, 0] * X[:, 1] > 0).astype(np.int8)
+    linear, networks = DirectedLogistic().fit(X, y), DirectedNetworks().fit(X, y)
+    assert np.mean(linear.predict(X) == y) < 0.6
+    assert np.mean(networks.predict(X) == y) > 0.95
+    # AND if the risk can only rise with the first column, half of the interaction is out of reach
+    directed = DirectedNetworks(directions=[1, 0]).fit(X, y)
+    assert 0.6 < np.mean(directed.predict(X) == y) < 0.9
+
+
+def test_a_directed_network_minimizes_its_loss_within_its_constraints(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # GIVEN a network that was fitted to the end
+    monkeypatch.setattr(directed_networks, "ITERATIONS", 3000)
+    X, y = companies(60)
+    directions = np.array([1, -1, 0, 0, 1])
+    (found,) = DirectedNetworks(1, directions=directions).fit(X, y).networks_
+
+    def loss(network: directed_networks.Network) -> float:
+        logit = np.tanh(X @ network.inputs + network.biases) @ network.outputs + network.intercept
+        likelihood = np.where(y == 1, logit, -logit)
+        penalties = 5 * np.sum(network.inputs**2) + 20 * np.sum(network.outputs**2)
+        return float(np.sum(np.logaddexp(0, -likelihood)) + penalties / 2)
+
+    assert (directions[:, None] * found.inputs >= 0).all()
+    assert (found.outputs >= 0).all()
+    # WHEN any coefficient moves as far as its sign allows, THEN the loss does not fall
+    for name, values in found._asdict().items():
+        for position in np.ndindex(values.shape):
+            for step in (1e-3, -1e-3):
+                moved = values.copy()
+                moved[position] += step
+                if name == "inputs" and directions[position[0]]:
+                    moved[position] *= directions[position[0]] * moved[position] >= 0
+                if name == "outputs":
+                    moved[position] = max(moved[position], 0)
+                assert loss(found._replace(**{name: moved})) >= loss(found) - 1e-9, (name, position, step)
+
+
+def test_without_directions_no_column_has_one() -> None:
+    X, y = companies()
+    for free, directed in (
+        (DirectedNetworks(1), DirectedNetworks(1, directions=[0] * 5)),
+        (DirectedLogistic(), DirectedLogistic(directions=[0] * 5)),
+    ):
+        np.testing.assert_array_equal(
+            free.fit(X, y).decision_function(X), directed.fit(X, y).decision_function(X)
+        )
+
+
 def test_clip_limits_values() -> None:
     np.testing.assert_array_equal(Clip(3.0).fit_transform(np.array([[-9.0, 3.5, 1.0]])), [[-3.0, 3.0, 1.0]])
 
@@ -151,6 +205,7 @@ CLASSIFIERS: dict[str, LogitClassifier] = {
     "boosting": BoostingBag(bags=2, trees=5),
     "logistic": DirectedLogistic(),
     "forest": Forest(trees=5),
+    "networks": DirectedNetworks(networks=2),
     "blend": Blend([("forest", Forest(trees=5)), ("logistic", DirectedLogistic())]),
 }
 
@@ -166,7 +221,7 @@ def test_probabilities_and_predictions_follow_from_the_logit(name: str) -> None:
     assert logit[y == 1].mean() > logit[y == 0].mean()
 
 
-@pytest.mark.parametrize("name", ["boosting", "forest"])
+@pytest.mark.parametrize("name", ["boosting", "forest", "networks"])
 def test_a_fit_depends_only_on_data_and_seed(name: str) -> None:
     X, y = companies()
 
@@ -205,6 +260,9 @@ def test_the_blend_has_three_families_on_repaired_columns_and_ratios() -> None:
     pipeline = recipes.blend(["Quick Ratio"], 5)
     assert [name for name, _ in pipeline.steps] == ["units", "ratios", "blend"]
     members = dict(pipeline["blend"].members)
-    assert list(members) == ["boosting", "logistic", "forest"]
-    assert (members["boosting"].bags, members["boosting"].trees, members["boosting"].seed) == (4, 200, 5)
-    assert members["forest"].trees == 150
+    assert list(members) == ["boosting", "networks", "forest"]
+    assert (members["boosting"].bags, members["boosting"].trees, members["boosting"].seed) == (4, 60, 5)
+    assert (members["forest"].trees, members["forest"].seed) == (75, 5)
+    networks = members["networks"]["networks"]
+    assert (networks.networks, networks.seed) == (4, 5)
+    assert networks.directions == DerivedRatios(["Quick Ratio"]).directions == [LOWERS]

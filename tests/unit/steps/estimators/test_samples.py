@@ -1,4 +1,4 @@
-"""With many companies, each member of an ensemble is fitted on its own sample."""
+"""With many companies, estimators are fitted on samples."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import pytest
 
 from steps.estimators import forest, samples
 from steps.estimators.boosting import BoostingBag
+from steps.estimators.directed_networks import DirectedNetworks
 from steps.estimators.forest import Forest
 
 RANDOM = np.random.default_rng(5)
@@ -47,9 +48,12 @@ def test_the_trees_of_a_forest_use_samples_only_above_the_limit(monkeypatch: pyt
     assert [tree.tree_.weighted_n_node_samples[0] for tree in bounded.estimators_] == [100] * 3
 
 
-def test_boosted_ensembles_use_samples_only_above_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("classifier", [BoostingBag(2, 3), DirectedNetworks(2)])
+def test_boosting_and_networks_use_samples_only_above_the_limit(
+    classifier: BoostingBag | DirectedNetworks, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fit() -> bytes:
-        return BoostingBag(2, 3).fit(X, Y).decision_function(X).tobytes()
+        return classifier.fit(X, Y).decision_function(X).tobytes()
 
     unbounded = fit()
     monkeypatch.setattr(samples, "LARGEST_SAMPLE", len(Y))

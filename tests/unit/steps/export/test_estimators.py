@@ -40,6 +40,7 @@ AS_IT_IS = SimpleNamespace(slope=1.0, intercept=0.0)
 HOSTILE = [0.0, -0.0, 1.0, 1.0000001, 1e10, -1e10, -1.0, 5e-324, -1e-310, 0.3, 1e-9, 1e100, -1e100]
 SMALL: dict[str, Callable[..., Pipeline]] = {
     "logistic": ESTIMATORS["logistic"],
+    "networks": ESTIMATORS["networks"],
     "boosting": lambda names, seed: recipes.boosting(names, seed, bags=2, trees=20),
     "forest": lambda names, seed: recipes.forest(names, seed, trees=20),
     "blend": small_blend,

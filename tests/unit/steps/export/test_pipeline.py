@@ -102,7 +102,7 @@ def other_classes() -> Pipeline:
         (
             lambda: fitted(make_pipeline(MinMaxScaler(), DirectedLogistic())),
             "'minmaxscaler' is a MinMaxScaler, .* QuantileTransformer, StandardScaler, UnitRepair, "
-            "then one of Blend, BoostingBag, DirectedLogistic, Forest, MLPClassifier",
+            "then one of Blend, BoostingBag, DirectedLogistic, DirectedNetworks, Forest, MLPClassifier",
         ),
         (lambda: fitted(make_pipeline(RandomForestClassifier(2))), "is a RandomForestClassifier"),
         (
