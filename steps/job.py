@@ -90,6 +90,12 @@ def model_dir() -> Path:
     return Path(folder) if folder else base_dir() / "model"
 
 
+def available_cores() -> int:
+    """Return how many cores this process can use: at most `SM_NUM_CPUS`, if the training toolkit sets it."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(usable, int(os.environ.get("SM_NUM_CPUS", usable)))
+
+
 def log(line: str) -> None:
     """Write a line to the job's log and flush it."""
     sys.stdout.write(line + "\n")

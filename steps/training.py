@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +22,7 @@ from steps.export.forward import served_logit
 from steps.export.served import export_pipeline
 from steps.features import feature_names, read_features
 from steps.frames import read_frame, target, values
-from steps.job import log, one_thread
+from steps.job import available_cores, log, one_thread
 from steps.measures.calibration import Calibration, fit_calibration
 from steps.measures.drift import profile
 from steps.measures.logits import pipeline_logit
@@ -147,13 +146,8 @@ def train_candidate(
 
 
 def default_processes(data: TrainingSet) -> int:
-    """Return how many processes fit a candidate: one for few companies, otherwise one on each core."""
+    """Return how many processes fit a candidate: one for few companies, otherwise one for each core."""
     return 1 if len(data.y) < _FEW_COMPANIES else available_cores()
-
-
-def available_cores() -> int:
-    """Return the number of cores that this process can use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _fit_all(fit: Fit, processes: int) -> list[Pipeline]:

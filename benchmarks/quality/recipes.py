@@ -38,7 +38,7 @@ from steps.dataset.columns import RATIOS
 from steps.dataset.reader import read_data
 from steps.estimators.recipes import ESTIMATORS
 from steps.frames import target, values
-from steps.job import log, one_thread
+from steps.job import available_cores, log, one_thread
 from steps.measures.calibration import Calibration, fit_calibration
 from steps.measures.intervals import metric_intervals, roc_auc_difference
 from steps.measures.logits import pipeline_logit
@@ -47,7 +47,6 @@ from steps.resample import resample
 from steps.select_features import select
 from steps.split import firm_hashes
 from steps.train_baseline import baseline_network
-from steps.training import available_cores
 
 QUALITY = RESULTS / "quality.json"
 PAGE = DOCS / "honest-figures.md"

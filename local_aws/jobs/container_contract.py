@@ -14,6 +14,9 @@ from local_aws.jobs.files import JobError, download, download_listed, relocate, 
 from local_aws.jobs.process import ProcessRequest
 
 _HOST = "algo-1"
+# On AWS, each training job has an instance. Here the two of a pipeline share a machine, and with more
+# processes than cores both would take longer.
+_TRAINED_AT_ONCE = 2
 
 
 def prepare_processing(s3: Any, request: Mapping[str, Any], base: Path, arn: str) -> ProcessRequest:
@@ -126,7 +129,7 @@ def _script(s3: Any, decoded: Mapping[str, Any], base: Path) -> tuple[str, Path]
 def _toolkit_environment(
     base: Path, channels: Mapping[str, Any], own: Mapping[str, Any], resources: Mapping[str, Any]
 ) -> dict[str, str]:
-    """Return the SM_* variables that SageMaker's training toolkit sets."""
+    """Return the SM_* variables that SageMaker's training toolkit sets, with a share of the cores."""
     environment = {
         "SM_MODEL_DIR": str(base / "model"),
         "SM_OUTPUT_DIR": str(base / "output"),
@@ -139,7 +142,7 @@ def _toolkit_environment(
         "SM_RESOURCE_CONFIG": json.dumps(resources),
         "SM_HOSTS": json.dumps([_HOST]),
         "SM_CURRENT_HOST": _HOST,
-        "SM_NUM_CPUS": str(os.cpu_count() or 1),
+        "SM_NUM_CPUS": str(max(1, (os.cpu_count() or 1) // _TRAINED_AT_ONCE)),
         "SM_NUM_GPUS": "0",
         "SM_LOG_LEVEL": "20",
     }

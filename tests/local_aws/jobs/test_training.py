@@ -75,6 +75,21 @@ def test_a_training_job_gets_the_files_and_environment_of_the_container(cloud: C
     assert archived(cloud, "training/job/output/output.tar.gz") == {"extra.txt": b"extra"}
 
 
+@pytest.mark.parametrize(("cores", "share"), [(1, 1), (2, 1), (3, 1), (8, 4)])
+def test_each_of_two_candidates_gets_half_of_the_cores(
+    cores: int, share: int, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    code = cloud.put_script(
+        "train",
+        "import os, pathlib\n"
+        "pathlib.Path(os.environ['SM_MODEL_DIR'], 'cores').write_text(os.environ['SM_NUM_CPUS'])\n",
+    )
+    cloud.sagemaker.create_training_job(TrainingJobName="job", **training_request(code, {}, {}))
+    assert ended_training(cloud)["TrainingJobStatus"] == "Completed"
+    assert archived(cloud, "training/job/output/model.tar.gz") == {"cores": str(share).encode()}
+
+
 def test_a_failed_training_job_gives_its_reason_and_has_no_model(cloud: Cloud) -> None:
     code = cloud.put_script(
         "train",

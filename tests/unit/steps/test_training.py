@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -18,14 +19,13 @@ from steps import train_baseline, train_recommended
 from steps.dataset.columns import TARGET
 from steps.dataset.units import MIXED_UNITS
 from steps.frames import read_frame
-from steps.job import JobError
+from steps.job import JobError, available_cores
 from steps.measures.calibration import Calibration
 from steps.measures.logits import pipeline_logit
 from steps.measures.metrics import roc_auc
 from steps.training import (
     Candidate,
     TrainingSet,
-    available_cores,
     default_processes,
     read_training_set,
     train_candidate,
@@ -153,6 +153,17 @@ def test_few_companies_are_fitted_in_one_process() -> None:
 
     assert default_processes(companies(999)) == 1
     assert default_processes(companies(1000)) == available_cores()
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="Only Linux restricts processes to cores.")
+@pytest.mark.parametrize(("told", "expected"), [(None, 4), ("2", 2), ("16", 4)])
+def test_a_job_uses_at_most_the_cores_that_it_is_told(
+    told: str | None, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _process: {0, 1, 2, 3})
+    if told:
+        monkeypatch.setenv("SM_NUM_CPUS", told)
+    assert available_cores() == expected
 
 
 def test_the_seed_changes_the_network(trained: Any, tmp_path: Path) -> None:
