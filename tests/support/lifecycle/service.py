@@ -8,11 +8,12 @@ from contextlib import contextmanager
 
 import pytest
 from support.deployment.inventory import inventory
-from support.local_aws.cloud import Cloud
+from support.local_aws.cloud import Cloud, eventually
 from support.permissions.recordings import Recording
 from typer.testing import CliRunner
 
 from pipeline.service import Execution, describe
+from scripts.aws.outbox import read_outbox
 from scripts.aws.session import Aws
 from scripts.cli import app
 
@@ -55,11 +56,16 @@ class Service:
         return result.output
 
     def execute(self, *parameters: str) -> Execution:
-        """Run the pipeline to its end on the newest upload, with a fast estimator."""
+        """Run the pipeline to its end on the newest upload, with a fast estimator.
+
+        People decide after they have been notified. A version that is approved sooner gets no notice.
+        """
+        waiting = _waiting()
         options = [
             option for parameter in ("Estimator=logistic", *parameters) for option in ("-p", parameter)
         ]
         self.run("pipeline", "start", "--wait", *options)
+        eventually(lambda: _waiting() > waiting)
         sagemaker = self.aws.client("sagemaker")
         newest = sagemaker.list_pipeline_executions(
             PipelineName=self.aws.project.pipeline, SortBy="CreationTime", SortOrder="Descending"
@@ -72,3 +78,8 @@ class Service:
         body = s3.get_object(Bucket=self.aws.project.bucket, Key="champion/contract.json")["Body"]
         found: dict[str, object] = json.load(body)
         return found
+
+
+def _waiting() -> int:
+    """Return how many notices of versions that wait for approval were sent."""
+    return sum("waits for approval" in message["subject"] for message in read_outbox())
