@@ -19,7 +19,8 @@ BARS = (
     ("Blend: blocks apart", "blocks apart", "blend"),
 )
 COLUMNS = 50
-LOW, HIGH = 0.84, 1.0
+# Below the intervals of all bars.
+LOW, HIGH = 0.8, 1.0
 WIDTH, LEFT, RIGHT = 760, 270, 30
 TOP, ROW = 16, 44
 STYLE = """
@@ -43,7 +44,7 @@ def draw(document: Document) -> Markup:
             element("line", x1=_x(value), x2=_x(value), y1=TOP, y2=bottom, class_="grid"),
             element("text", f"{value:.2f}", x=_x(value), y=bottom + 18, text_anchor="middle", class_="tick"),
         )
-        for value in np.arange(LOW, HIGH + 0.001, 0.02)
+        for value in np.arange(LOW, HIGH + 0.001, 0.04)
     ]
     return element(
         "svg",

@@ -88,7 +88,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="benchmarks.quality.recipes", description=__doc__)
     parser.add_argument("data", type=Path, nargs="?", help="the data file (default: UCI 572, downloaded)")
     parser.add_argument(
-        "--seeds", type=int, nargs="+", default=[21, 22], help="seeds of the parts and the fits"
+        "--seeds", type=int, nargs="+", default=[1009, 2017], help="seeds of the parts and the fits"
     )
     parser.add_argument(
         "--columns",
