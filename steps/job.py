@@ -93,7 +93,7 @@ def model_dir() -> Path:
 def available_cores() -> int:
     """Return how many cores this process can use: at most `SM_NUM_CPUS`, if the training toolkit sets it."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(usable, int(os.environ.get("SM_NUM_CPUS", usable)))
+    return max(1, min(usable, int(os.environ.get("SM_NUM_CPUS") or usable)))
 
 
 def log(line: str) -> None:

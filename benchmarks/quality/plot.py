@@ -19,7 +19,7 @@ BARS = (
     ("Blend: blocks apart", "blocks apart", "blend"),
 )
 COLUMNS = 50
-# Below the intervals of all bars.
+# An interval below LOW would run into its label.
 LOW, HIGH = 0.8, 1.0
 WIDTH, LEFT, RIGHT = 760, 270, 30
 TOP, ROW = 16, 44

@@ -15,10 +15,10 @@ from typing import Any
 from benchmarks.common import figures
 from benchmarks.common.steps import STEPS, MeasuredStep, run_steps
 from benchmarks.scale.page import PAGE, write
+from steps.estimators.recipes import ESTIMATORS
 from steps.job import log
 
 RESULTS = figures.RESULTS / "scale.json"
-ESTIMATORS = ("logistic", "networks", "boosting", "forest", "blend")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="benchmarks.scale.workflow", description=__doc__)
     parser.add_argument("--factors", type=int, nargs="*", default=[1, 10, 100])
     parser.add_argument("--steps", nargs="*", choices=STEPS, default=list(STEPS))
-    parser.add_argument("--estimators", nargs="*", choices=ESTIMATORS, default=["logistic", "blend"])
+    parser.add_argument("--estimators", nargs="*", choices=list(ESTIMATORS), default=["logistic", "blend"])
     parser.add_argument(
         "--folder", type=Path, default=figures.BUILD / "scale", help="folder for the data and models"
     )

@@ -14,8 +14,8 @@ from local_aws.jobs.files import JobError, download, download_listed, relocate, 
 from local_aws.jobs.process import ProcessRequest
 
 _HOST = "algo-1"
-# On AWS, each training job has an instance. Here the two of a pipeline share a machine, and with more
-# processes than cores both would take longer.
+# On AWS, each training job has its own instance. Here, a pipeline's two jobs share the machine, and both take
+# longer if there are more processes than cores.
 _TRAINED_AT_ONCE = 2
 
 

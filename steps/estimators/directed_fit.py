@@ -53,7 +53,7 @@ def fit_directed(loss: Loss, start: Floats, directions: Sequence[int], iteration
     directions
         For each coefficient 1 if it must not be negative, -1 if it must not be positive, otherwise 0.
     iterations
-        The largest number of iterations; each takes one evaluation of `loss`, and seldom more.
+        The largest number of iterations; each evaluates `loss` once, rarely more often.
 
     Returns
     -------

@@ -59,11 +59,11 @@ class DirectedNetworks(LogitClassifier):
 
     Notes
     -----
-    scikit-learn's MLPClassifier has no directions. Here a column moves all units of the hidden layer in its
-    direction, and all units raise the logit. Requiring that they raise it costs nothing, because
-    ``-tanh(z)`` equals ``tanh(-z)``. Networks with such constraints were suggested by N. P. Archer & S. Wang,
-    "Application of the Back Propagation Neural Network Algorithm with Monotonicity Constraints for Two-Group
-    Classification Problems", Decision Sciences 24 (1993), 60 to 75.
+    scikit-learn's MLPClassifier has no directions. Here, a column with a direction can move each hidden unit
+    only in that direction, and each unit can only raise the logit. The second constraint costs nothing,
+    because ``-tanh(z)`` equals ``tanh(-z)``. Networks with such constraints were suggested by N. P. Archer &
+    S. Wang, "Application of the Back Propagation Neural Network Algorithm with Monotonicity Constraints for
+    Two-Group Classification Problems", Decision Sciences 24 (1993), 60 to 75.
     """
 
     def __init__(self, networks: int = 4, seed: int = 0, directions: Sequence[int] | None = None) -> None:
@@ -119,8 +119,8 @@ def _fit(X: Floats, labels: Floats, directions: NDArray[np.integer], random: np.
         )
         return value, _coefficients(gradient)
 
-    of_coefficients = [*np.repeat(directions, UNITS).tolist(), *[0] * UNITS, *[1] * UNITS, 0]
-    return _network(fit_directed(loss, _coefficients(start), of_coefficients, ITERATIONS), columns)
+    coefficient_directions = [*np.repeat(directions, UNITS).tolist(), *[0] * UNITS, *[1] * UNITS, 0]
+    return _network(fit_directed(loss, _coefficients(start), coefficient_directions, ITERATIONS), columns)
 
 
 def _coefficients(network: Network) -> Floats:
@@ -129,6 +129,7 @@ def _coefficients(network: Network) -> Floats:
 
 
 def _network(coefficients: Floats, columns: int) -> Network:
+    """Return a network of coefficients in the order of `_coefficients`."""
     ends = np.cumsum([columns * UNITS, UNITS, UNITS])
     inputs, biases, outputs, intercept = np.split(coefficients, ends)
     return Network(inputs.reshape(columns, UNITS), biases, outputs, intercept)

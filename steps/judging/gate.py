@@ -10,8 +10,8 @@ from steps.judging.judged_model import JudgedModel
 from steps.measures.intervals import Firms, Interval, log_loss_increase, roc_auc_difference
 from steps.measures.metrics import Labels
 
-# Another seed or a few more companies can cost this much although the model is no worse. The intervals do not
-# show that, because they only resample the companies.
+# Another seed or a few more companies can change the figures by this much although the model is equally good.
+# The intervals do not show that, because they only resample the companies.
 ROC_AUC_MARGIN = 0.002
 LOG_LOSS_MARGIN = 0.02
 
@@ -35,14 +35,18 @@ class Comparison:
     log_loss: Interval
 
     def significantly_worse(self) -> bool:
-        """Return whether the interval of ROC-AUC or that of log loss is beyond its margin."""
+        """Return whether the whole interval of a difference is on the worse side of its margin."""
         return self.roc_auc.high < -ROC_AUC_MARGIN or self.log_loss.low > LOG_LOSS_MARGIN
 
     def verdict(self) -> str:
         """Return how the selected candidate compares, ending in "than" or "from"."""
         if self.significantly_worse():
             return "significantly worse than"
-        return "significantly better than" if self.roc_auc.low > 0 else "not significantly different from"
+        return (
+            "significantly better than"
+            if self.roc_auc.low > ROC_AUC_MARGIN
+            else "not significantly different from"
+        )
 
     def summary(self) -> str:
         """Return the differences with their intervals as text."""

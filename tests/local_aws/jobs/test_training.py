@@ -75,7 +75,7 @@ def test_a_training_job_gets_the_files_and_environment_of_the_container(cloud: C
     assert archived(cloud, "training/job/output/output.tar.gz") == {"extra.txt": b"extra"}
 
 
-@pytest.mark.parametrize(("cores", "share"), [(1, 1), (2, 1), (3, 1), (8, 4)])
+@pytest.mark.parametrize(("cores", "share"), [(1, 1), (8, 4)])
 def test_each_of_two_candidates_gets_half_of_the_cores(
     cores: int, share: int, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -58,14 +58,14 @@ class Service:
     def execute(self, *parameters: str) -> Execution:
         """Run the pipeline to its end on the newest upload, with a fast estimator.
 
-        People decide after they have been notified. A version that is approved sooner gets no notice.
+        Also wait for the notice that the version waits: one that is approved earlier gets none.
         """
-        waiting = _waiting()
+        notices_before = _approval_notices()
         options = [
             option for parameter in ("Estimator=logistic", *parameters) for option in ("-p", parameter)
         ]
         self.run("pipeline", "start", "--wait", *options)
-        eventually(lambda: _waiting() > waiting)
+        eventually(lambda: _approval_notices() > notices_before)
         sagemaker = self.aws.client("sagemaker")
         newest = sagemaker.list_pipeline_executions(
             PipelineName=self.aws.project.pipeline, SortBy="CreationTime", SortOrder="Descending"
@@ -80,6 +80,6 @@ class Service:
         return found
 
 
-def _waiting() -> int:
+def _approval_notices() -> int:
     """Return how many notices of versions that wait for approval were sent."""
     return sum("waits for approval" in message["subject"] for message in read_outbox())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -183,6 +184,14 @@ def test_the_plot_shows_the_leak_beside_the_honest_figures() -> None:
     assert [sorted(circles).index(each) for each in circles] == [4, 0, 3, 2, 1]
     texts = {each.text for each in drawing.iter(f"{SVG}text")}
     assert {"0.993 (one split)", "0.940 (0.930 to 0.950)"} <= texts
+
+
+def test_no_bar_of_the_measured_figures_runs_into_its_label() -> None:
+    document = json.loads(quality.QUALITY.read_text(encoding="utf-8"))
+    drawing = ElementTree.fromstring(plot.draw(document))  # noqa: S314 - our own
+    bars = [each for each in drawing.iter(f"{SVG}line") if str(each.get("class")).startswith("bar")]
+    assert len(bars) == len(plot.BARS)
+    assert min(float(each.get("x1", 0)) for each in bars) >= plot.LEFT
 
 
 def test_recipes_that_were_not_measured_are_left_out() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,18 @@ def test_variables_of_the_training_toolkit_take_precedence(monkeypatch: pytest.M
     monkeypatch.setenv("SM_MODEL_DIR", "/elsewhere/model")
     assert job.channel("train") == Path("/elsewhere/train")
     assert job.model_dir() == Path("/elsewhere/model")
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="Only Linux restricts processes to cores.")
+@pytest.mark.parametrize(("limit", "cores"), [(None, 4), ("", 4), ("0", 1), ("2", 2), ("16", 4)])
+def test_a_job_uses_at_most_sm_num_cpus_cores(
+    limit: str | None, cores: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _process: {0, 1, 2, 3})
+    monkeypatch.delenv("SM_NUM_CPUS", raising=False)
+    if limit is not None:
+        monkeypatch.setenv("SM_NUM_CPUS", limit)
+    assert job.available_cores() == cores
 
 
 def test_a_job_error_is_written_where_sagemaker_reads_it(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -153,17 +152,6 @@ def test_few_companies_are_fitted_in_one_process() -> None:
 
     assert default_processes(companies(999)) == 1
     assert default_processes(companies(1000)) == available_cores()
-
-
-@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="Only Linux restricts processes to cores.")
-@pytest.mark.parametrize(("told", "expected"), [(None, 4), ("2", 2), ("16", 4)])
-def test_a_job_uses_at_most_the_cores_that_it_is_told(
-    told: str | None, expected: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _process: {0, 1, 2, 3})
-    if told:
-        monkeypatch.setenv("SM_NUM_CPUS", told)
-    assert available_cores() == expected
 
 
 def test_the_seed_changes_the_network(trained: Any, tmp_path: Path) -> None:

@@ -173,6 +173,9 @@ def test_a_directed_network_minimizes_its_loss_within_its_constraints(
 
     assert (directions[:, None] * found.inputs >= 0).all()
     assert (found.outputs >= 0).all()
+    # The risk rises with the second column, so its constraint pins its weights. The network is not constant.
+    np.testing.assert_array_equal(found.inputs[1], 0)
+    assert found.inputs[0] @ found.outputs > 0.1
     # WHEN any coefficient moves as far as its sign allows, THEN the loss does not fall
     for name, values in found._asdict().items():
         for position in np.ndindex(values.shape):
