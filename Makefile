@@ -228,5 +228,5 @@ bench-batch: $(RUN)  ## measure scoring a portfolio on local AWS, from CSV to CS
 bench-monitor: $(RUN)  ## measure how fast and in how much memory logged predictions are summarized
 	$(BIN)/python -m benchmarks.scale.monitoring
 
-bench-scale: $(RUN)  ## measure every step on 1, 10 and 100 times the rows (FACTORS="1 10": 100 takes an hour)
+bench-scale: $(RUN)  ## measure every step on 1, 10 and 100 times the rows (20 minutes; FACTORS="1 10" takes 5)
 	$(BIN)/python -m benchmarks.scale.workflow $(if $(FACTORS),--factors $(FACTORS))
