@@ -173,12 +173,12 @@ def _moment(option: str, text: str) -> datetime:
 def _nothing(*, silent: bool, window: tuple[datetime, datetime] | None) -> str:
     if window is not None:
         return "The log has no predictions around this period, so nothing was started."
-    text = "No prediction has arrived since the last run; those of the last minute are left to the next run."
-    return (
-        f"{text} [yellow]The service is not paused, so predictions were to be expected.[/]"
-        if silent
-        else text
-    )
+    from scripts.operate.monitoring import NOTHING_NEW
+
+    if silent:
+        hint = "If none was sent: the service is not paused, so clients should be sending some."
+        return f"{NOTHING_NEW} [yellow]{hint}[/]"
+    return NOTHING_NEW
 
 
 def _document(

@@ -75,6 +75,13 @@ class Acceptance:
     time: datetime
 
 
+# watch_model leaves the objects of the last minute to the next run, since more of them can still arrive.
+NOTHING_NEW = (
+    "There are no new predictions that are at least a minute old, so nothing was started. If some were just "
+    "sent, try again in a minute."
+)
+
+
 def start_monitoring(
     aws: Aws, window: tuple[datetime, datetime] | None, settled_seconds: int | None = None
 ) -> Started:

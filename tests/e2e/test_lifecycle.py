@@ -83,7 +83,7 @@ def test_deployment_to_destruction(service: Service, companies: pd.DataFrame, tm
 
     # GIVEN a deployed service; WHEN data is uploaded and an execution is started
     run("deploy", "--yes", "-p", "AlarmEmail=alarms@example.com", "-p", f"KmsKeyArn={KEY}")
-    assert "No prediction has arrived since the last run" in run("monitor", "run")
+    assert "no new predictions that are at least a minute old" in run("monitor", "run")
     uri = run("data", "upload", "--data", str(data)).split()[-1]
     first = service.execute("RegisterCandidate=baseline")
 

@@ -14,6 +14,7 @@ from scripts.console.site import Route, Site, report_response
 from scripts.data.outcomes import Outcome, parse_outcomes, upload_outcomes, uploaded, uploads
 from scripts.errors import ScriptError
 from scripts.operate.monitoring import (
+    NOTHING_NEW,
     MonitoringError,
     acceptances,
     check_acceptable,
@@ -53,7 +54,7 @@ def run(site: Site, _request: Request) -> Response:
     def work() -> str:
         started = start_monitoring(site.aws, None)
         if started.run is None:
-            return "No prediction has arrived since the last run, so nothing was started."
+            return NOTHING_NEW
         return f"Run {started.run} has started. Its result is listed here when it has ended."
 
     site.operations.start("Starting monitoring", work)

@@ -173,8 +173,8 @@ def test_a_wrong_period_is_rejected(aws: Aws, options: list[str], problem: str) 
 @pytest.mark.parametrize(
     ("options", "silent", "words"),
     [
-        ([], False, "those of the last minute are left to the next run."),
-        ([], True, "The service is not paused, so predictions were to be expected."),
+        ([], False, "If some were just sent, try again in a minute."),
+        ([], True, "the service is not paused, so clients should be sending some."),
         (
             ["--start", "2026-11-01", "--end", "2026-11-02"],
             False,
